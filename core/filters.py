@@ -1,0 +1,122 @@
+"""Filters as one typed tree, which each index adapter turns into its own language."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+
+from core.errors import InvalidFilter
+from core.principal import Principal
+
+TermField = Literal["acl", "source_id", "document_id", "department", "document_type", "tags", "owner", "language"]
+DateField = Literal["created", "modified"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """The field holds (or, for a list, contains) at least one of the values. No values match nothing."""
+
+    field: TermField
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """``start <= field < end``; an open side is None. A document without the date never matches."""
+
+    field: DateField
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every clause matches. No clauses match everything."""
+
+    clauses: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The clause doesn't match."""
+
+    clause: Filter
+
+
+Filter = AnyOf | Between | All | Not
+
+_REQUEST_TERMS: dict[str, TermField] = {
+    "department": "department",
+    "document_type": "document_type",
+    "tags": "tags",
+    "source": "source_id",
+    "owner": "owner",
+    "language": "language",
+}
+_REQUEST_DATES: dict[str, DateField] = {"created": "created", "modified": "modified"}
+_REQUEST_KEYS = (*_REQUEST_TERMS, *_REQUEST_DATES)
+
+
+def visible_to(principal: Principal) -> AnyOf:
+    """The filter that keeps what the principal may read; it goes inside every leg of every search."""
+    return AnyOf("acl", principal.terms)
+
+
+def for_reader(principal: Principal, requested: Filter | None) -> Filter:
+    """The reader's permissions and what they asked for, as one filter."""
+    return visible_to(principal) if requested is None else All((visible_to(principal), requested))
+
+
+def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
+    """Read the wire form: ``{"department": ["HR"], "created": {"from": "2024-01-01", "to": "2024-12-31"}}``.
+
+    Values of one key are alternatives; keys narrow each other. ``to`` with a date includes that day.
+
+    Raises:
+        InvalidFilter: an unknown key (the nearest right one is named) or a value of the wrong shape.
+    """
+    clauses: list[Filter] = []
+    for key, value in (request or {}).items():
+        if key in _REQUEST_TERMS:
+            clauses.append(AnyOf(_REQUEST_TERMS[key], _strings(key, value)))
+        elif key in _REQUEST_DATES:
+            clauses.append(_between(_REQUEST_DATES[key], value))
+        else:
+            near = difflib.get_close_matches(key, _REQUEST_KEYS, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InvalidFilter(f"Unknown filter {key!r}.{hint} Filters are: {', '.join(_REQUEST_KEYS)}.")
+    return All(tuple(clauses)) if clauses else None
+
+
+def _strings(key: str, value: object) -> frozenset[str]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(v, str) and v for v in values):
+        raise InvalidFilter(f'Filter {key!r} takes a list of one or more strings, for example ["HR"].')
+    return frozenset(v.casefold() for v in values) if key == "tags" else frozenset(values)
+
+
+def _between(key: DateField, value: object) -> Between:
+    shape = f'Filter {key!r} takes {{"from": DATE, "to": DATE}}, either or both, as YYYY-MM-DD or ISO 8601.'
+    if not isinstance(value, Mapping) or not value or set(value) - {"from", "to"}:
+        raise InvalidFilter(shape)
+    try:
+        start = _moment(value["from"], end_of_day=False) if value.get("from") is not None else None
+        end = _moment(value["to"], end_of_day=True) if value.get("to") is not None else None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidFilter(f"{shape} ({error})") from error
+    if start is not None and end is not None and start >= end:
+        raise InvalidFilter(f"Filter {key!r}: 'from' is after 'to', so nothing could match.")
+    return Between(key, start, end)
+
+
+def _moment(text: object, *, end_of_day: bool) -> datetime:
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is not a date")
+    if len(text) == len("2024-01-01"):
+        day = date.fromisoformat(text) + timedelta(days=1 if end_of_day else 0)
+        return datetime.combine(day, time(), UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

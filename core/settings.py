@@ -1,0 +1,273 @@
+"""All settings, typed and nested. ``footnote.example.toml`` documents every one of them.
+
+Read once per process, at its wiring (:func:`load_settings`), and passed on by constructor: no component reads an
+environment variable. Sources, strongest first: ``FOOTNOTE_`` environment variables (``__`` between levels, as in
+``FOOTNOTE_INDEX__KIND``), then ``footnote.toml`` (or the file that ``FOOTNOTE_CONFIG`` names), then the defaults here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of settings; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class CatalogSettings(Section):
+    """Where sources, documents, runs, failures and API keys are kept."""
+
+    url: SecretStr | None = None
+    """SQLAlchemy URL, as postgresql+psycopg://user:password@host/db; None: SQLite in the data directory."""
+
+
+class BrokerSettings(Section):
+    """The Celery broker."""
+
+    url: SecretStr | None = None
+    """redis:// or rediss:// URL (Redis or Valkey); None: the embedded Valkey."""
+    visibility_timeout_s: Positive = 3600
+    """After how long an unacknowledged task is given to another worker; longer than the longest task."""
+
+
+class BlobSettings(Section):
+    """Where originals and extracted texts are kept."""
+
+    url: str | None = None
+    """An fsspec URL, as s3://bucket/prefix; None: the data directory."""
+
+
+class AwsSettings(Section):
+    """Sign requests to a managed OpenSearch with AWS SigV4, with the machine's own credentials."""
+
+    region: str
+    service: Literal["es", "aoss"] = "es"
+
+
+class OpenSearchSettings(Section):
+    """How to reach OpenSearch, and how a new index in it is built."""
+
+    url: str = "http://127.0.0.1:9200"
+    user: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    """The certificate authority to trust, as PEM; None: the system's."""
+    aws: AwsSettings | None = None
+    timeout_s: Seconds = 10
+    bulk_bytes: Positive = 8_000_000
+    bulk_concurrency: Positive = 2
+    shards: Positive = 1
+    replicas: Annotated[int, Field(ge=0)] = 0
+    engine: Literal["lucene", "faiss"] = "lucene"
+    encoder: Literal["fp32", "fp16"] = "fp32"
+    """How faiss keeps a vector; lucene keeps fp32."""
+    hnsw_m: Positive = 16
+    hnsw_ef_construction: Positive = 128
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if self.aws and self.user:
+            raise ValueError("set either index.opensearch.user or index.opensearch.aws, not both")
+        if bool(self.user) != bool(self.password):
+            raise ValueError("index.opensearch.user and index.opensearch.password go together")
+        if self.encoder == "fp16" and self.engine != "faiss":
+            raise ValueError("index.opensearch.encoder = 'fp16' needs engine = 'faiss'")
+        return self
+
+
+class IndexSettings(Section):
+    """Where chunks are searched."""
+
+    kind: Literal["embedded", "opensearch"] = "embedded"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")] = "footnote"
+    opensearch: OpenSearchSettings = OpenSearchSettings()
+
+
+class EmbedderSettings(Section):
+    """The model that turns text into vectors."""
+
+    model: str = "packaged"
+    """``packaged`` (all-MiniLM-L6-v2, installed with Footnote), a folder, or a name on a model hub."""
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_size: Positive = 32
+    threads: Annotated[int, Field(ge=0)] = 0
+    """CPU threads for the model; 0: as many as there are cores."""
+
+
+class RerankerSettings(Section):
+    """The cross-encoder that reorders the best candidates."""
+
+    model: str | None = None
+    """A folder, or a name on a model hub; None: off, and answers say so."""
+    depth: Positive = 50
+    batch_size: Positive = 16
+
+
+class ChunkingSettings(Section):
+    """How documents are cut, in the embedder's tokens."""
+
+    min_tokens: Positive = 500
+    max_tokens: Positive = 1000
+    overlap: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError("chunking.min_tokens is larger than chunking.max_tokens")
+        return self
+
+
+class ParsingSettings(Section):
+    """Limits on the child processes that read documents."""
+
+    processes: Positive = 1
+    timeout_s: Seconds = 120
+    memory_mb: Positive = 2048
+    max_file_mb: Positive = 200
+    max_text_mb: Positive = 50
+
+
+class SyncSettings(Section):
+    """How sources are kept up to date."""
+
+    interval_s: Positive = 4 * 3600
+    in_flight: Positive = 200
+    """How many documents of one source are in the queues at a time: the bound on the hand-off between them."""
+    embed_chunks: Positive = 256
+    """How many chunks one embedding task takes, across documents."""
+    lease_s: Positive = 900
+    """How long a claimed document or a running sync may be silent before another worker takes it over."""
+    max_attempts: Positive = 4
+    retry_base_s: Seconds = 5
+    retry_max_s: Seconds = 600
+    max_deleted_share: Fraction = 0.5
+    """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
+    workers: Positive = 2
+    """Threads of the embedded Celery worker."""
+
+
+class RetrievalSettings(Section):
+    """How passages are found for a question."""
+
+    depth: Positive = 100
+    """Candidates of each leg."""
+    rrf_k: Positive = 60
+    lexical_weight: Annotated[float, Field(ge=0)] = 1.0
+    vector_weight: Annotated[float, Field(ge=0)] = 1.0
+    context_chunks: Annotated[int, Field(ge=1, le=50)] = 8
+    """At most so many passages are given to the answer."""
+    context_tokens: Positive = 6000
+
+
+class LlmSettings(Section):
+    """The model that writes answers. None configured: answers are sentences from the sources, word for word."""
+
+    provider: Literal["none", "openai", "bedrock"] = "none"
+    """``openai`` is any server that speaks its chat-completions protocol: OpenAI, vLLM, a gateway."""
+    model: str = ""
+    url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    region: str | None = None
+    max_tokens: Positive = 1024
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    connect_timeout_s: Seconds = 5
+    first_token_timeout_s: Seconds = 30
+    token_timeout_s: Seconds = 15
+    """Longest silence between two pieces of the stream."""
+    total_timeout_s: Seconds = 120
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.provider != "none" and not self.model:
+            raise ValueError("llm.model must name the model that llm.provider serves")
+        return self
+
+
+class ApiSettings(Section):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8321
+    anonymous: bool = True
+    """Serve readers without a key what is public. Development only."""
+    admin_key: SecretStr | None = None
+    """A first administrator's key, for automation; better: ``footnote keys create``."""
+    max_question_chars: Positive = 8000
+    max_body_bytes: Positive = 1_000_000
+    heartbeat_s: Seconds = 15
+
+
+class TelemetrySettings(Section):
+    """Logs, traces and metrics."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """``auto``: JSON unless the output is a terminal."""
+    content: bool = False
+    """Put questions and passages into logs and traces. Leave it off where documents are confidential."""
+    otlp_endpoint: str | None = None
+    """OTLP/HTTP endpoint for traces; needs the ``otlp`` extra."""
+
+
+class Settings(Section):
+    """Every setting of Footnote."""
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Path(".footnote")
+    catalog: CatalogSettings = CatalogSettings()
+    broker: BrokerSettings = BrokerSettings()
+    blobs: BlobSettings = BlobSettings()
+    index: IndexSettings = IndexSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    reranker: RerankerSettings = RerankerSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    parsing: ParsingSettings = ParsingSettings()
+    sync: SyncSettings = SyncSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    llm: LlmSettings = LlmSettings()
+    api: ApiSettings = ApiSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.environment == "production":
+            faults = production_faults(self)
+            if faults:
+                raise ValueError("environment = 'production' refuses this: " + "; ".join(faults))
+        return self
+
+
+DEFAULT_SECRETS = frozenset({"admin", "changeme", "change-me", "footnote", "password", "secret"})
+
+
+def production_faults(settings: Settings) -> list[str]:
+    """What stands against running these settings in production, a sentence each."""
+    faults = []
+    if settings.api.anonymous:
+        faults.append("api.anonymous must be false")
+    if settings.catalog.url is None:
+        faults.append("catalog.url must name a PostgreSQL database")
+    if settings.broker.url is None:
+        faults.append("broker.url must name a Redis or Valkey server")
+    secrets = {
+        "api.admin_key": settings.api.admin_key,
+        "index.opensearch.password": settings.index.opensearch.password,
+        "llm.api_key": settings.llm.api_key,
+    }
+    for key, secret in secrets.items():
+        if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:
+            faults.append(f"{key} is a well-known default")
+    admin_key = settings.api.admin_key
+    if admin_key is not None and len(admin_key.get_secret_value()) < 24:
+        faults.append("api.admin_key must have at least 24 characters")
+    return faults

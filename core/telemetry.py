@@ -1,0 +1,48 @@
+"""Spans and metrics at the joints. Neither carries questions, passages or names of people.
+
+Spans go to whatever OpenTelemetry provider the process has set up (none by default: they cost nothing then).
+Metrics are Prometheus collectors in the default registry, served by the API at ``/metrics``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from prometheus_client import Counter, Gauge, Histogram
+
+_tracer = trace.get_tracer("footnote")
+
+STAGE_SECONDS = Histogram(
+    "footnote_stage_seconds",
+    "Time of one stage of asking or ingesting.",
+    ["stage"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+STAGE_ERRORS = Counter("footnote_stage_errors_total", "Stages that ended in an error.", ["stage", "error"])
+DOCUMENTS = Counter("footnote_documents_total", "Documents by what became of them.", ["outcome"])
+CHUNKS = Counter("footnote_chunks_total", "Chunks written to the index.")
+ANSWERS = Counter("footnote_answers_total", "Answers by how they ended.", ["outcome"])
+CITATIONS_DROPPED = Counter("footnote_citations_dropped_total", "Citations of a source that was not given.")
+DEGRADED = Counter("footnote_degraded_total", "Responses that had to do without a part.", ["part"])
+HTTP_SECONDS = Histogram("footnote_http_seconds", "Time to the last byte.", ["method", "route", "status"])
+ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
+
+
+@contextmanager
+def stage(name: str, **attributes: str | int | float | bool) -> Iterator[None]:
+    """Trace, time and count one stage, for example ``with stage("retrieve.lexical", k=100):``.
+
+    Attributes must not be content.
+    """
+    began = time.perf_counter()
+    with _tracer.start_as_current_span(name, attributes=attributes):
+        try:
+            yield
+        except Exception as error:
+            STAGE_ERRORS.labels(name, type(error).__name__).inc()
+            raise
+        finally:
+            STAGE_SECONDS.labels(name).observe(time.perf_counter() - began)

@@ -1,0 +1,1 @@
+"""Running Footnote: the local OpenSearch node."""

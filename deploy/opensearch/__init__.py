@@ -1,0 +1,1 @@
+"""A real OpenSearch node without Docker, for laptops and tests."""

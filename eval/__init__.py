@@ -1,0 +1,1 @@
+"""Measuring Footnote: datasets, metrics, benchmarks."""

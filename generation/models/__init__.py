@@ -1,0 +1,1 @@
+"""Chat models: the port and its adapters."""

@@ -1,0 +1,1 @@
+"""Keeping the index true to its sources: connectors, partitioning, chunking, catalog, Celery tasks."""

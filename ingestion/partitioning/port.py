@@ -1,0 +1,78 @@
+"""The element model, and the port of what turns bytes into elements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from core.metadata import Metadata
+
+
+class ElementKind(StrEnum):
+    """What a piece of a document is."""
+
+    TITLE = "title"
+    TEXT = "text"
+    LIST_ITEM = "list_item"
+    TABLE = "table"
+    CODE = "code"
+    CAPTION = "caption"
+    HEADER = "header"
+    FOOTER = "footer"
+    IMAGE = "image"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """A piece of a document in reading order.
+
+    Attributes:
+        text: never empty; for a table, one row a line with its column names.
+        page: from 1; None where the format has no pages.
+        level: a heading's depth, from 1; None for everything else.
+    """
+
+    kind: ElementKind
+    text: str
+    page: int | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A document as read.
+
+    Attributes:
+        elements: in reading order.
+        metadata: facts found in the document itself (properties, front matter, first heading).
+        media_type: what the bytes turned out to be.
+        parser: name and version of what read it.
+        warnings: what was left out, and why, a sentence each.
+    """
+
+    elements: tuple[Element, ...]
+    metadata: Metadata = field(default_factory=Metadata)
+    media_type: str = "application/octet-stream"
+    parser: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Partitioner(Protocol):
+    """Reads documents."""
+
+    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+        """Read one document.
+
+        Raises:
+            UnreadableDocument: corrupt, encrypted, or of a kind that can't be read.
+            EmptyDocument: no text in it.
+            DocumentTooLarge: over a limit on size, time, memory or output.
+        """
+        ...
+
+    def close(self) -> None:
+        """End child processes, if it has any."""
+        ...

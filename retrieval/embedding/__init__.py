@@ -1,0 +1,1 @@
+"""Turning text into vectors: the port, windows, and the sentence-transformers adapter."""

@@ -1,0 +1,53 @@
+"""The port of embedding models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from core.chunk import Vector, Vectors
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Counts text the way a model reads it, without loading the model."""
+
+    def count(self, text: str) -> int:
+        """Number of tokens, special ones left out."""
+        ...
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Character span of each token, in order, special ones left out; spans may touch but don't overlap."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Embeds queries and passages into unit vectors. Methods raise :class:`core.errors.ModelUnavailable`.
+
+    Attributes:
+        name: identifies the vectors: two embedders of one name give comparable vectors.
+        dimensions: length of a vector.
+        window_tokens: how many tokens of a passage the model reads at once, special tokens and prompt left out.
+        tokenizer: how it counts.
+    """
+
+    name: str
+    dimensions: int
+    window_tokens: int
+    tokenizer: Tokenizer
+
+    def warm_up(self) -> None:
+        """Load the model and run it once, so that the first question doesn't wait for it. Idempotent."""
+        ...
+
+    def embed_query(self, query: str) -> Vector:
+        """Embed one query with the model's query prompt; longer than the model reads, it is cut (and only here)."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """Embed windows, in batches sorted by length, returned in the order given; each must fit in a window.
+
+        ``progress`` is told how many more are done.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The search index: the port and its adapters."""

@@ -1,0 +1,154 @@
+"""The port behind which chunks are searched. Nothing above it knows which adapter it has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+from core.chunk import Chunk, EmbeddedChunk, Vector
+from core.filters import Filter
+from core.metadata import Metadata
+
+Leg = Literal["lexical", "vector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk as one leg ranks it: best first, the higher the score the better."""
+
+    chunk_id: str
+    document_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegResults:
+    """What both legs found. A leg that failed is None, with the reason in ``errors``: the other still counts."""
+
+    lexical: list[Candidate] | None
+    vector: list[Candidate] | None
+    errors: dict[Leg, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCounts:
+    """How much a generation holds."""
+
+    documents: int
+    chunks: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One build of the index: all its vectors come from one embedder.
+
+    Attributes:
+        name: unique and ordered by age.
+        embedder: the embedder's name, so that vectors of two models never meet.
+        dimensions: length of a vector.
+        live: whether searches read it.
+    """
+
+    name: str
+    embedder: str
+    dimensions: int
+    live: bool
+
+
+@runtime_checkable
+class SearchIndex(Protocol):
+    """Keeps chunks and finds them again, lexically and by vector, for a reader who may see some of them.
+
+    Every method raises :class:`core.errors.IndexUnavailable` when the index doesn't answer in time, and
+    :class:`core.errors.ConfigurationError` when it answers that it can't do this (wrong dimension, wrong login).
+    Methods are safe to call from several threads, and several processes may use one index.
+    """
+
+    def ensure(self, embedder: str, dimensions: int) -> Generation:
+        """Create the live generation if there is none. Can run any number of times, from several processes.
+
+        Raises:
+            ConfigurationError: the live generation was built by another embedder or with another dimension.
+        """
+        ...
+
+    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Write chunks, replacing those of the same id. All of them are stored when it returns."""
+        ...
+
+    def delete_stale(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of versions before ``version``; how many went."""
+        ...
+
+    def delete_version(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of exactly this version: a late task taking back what it wrote."""
+        ...
+
+    def delete_documents(self, document_ids: Collection[str]) -> int:
+        """Delete every chunk of these documents; how many went."""
+        ...
+
+    def update_document(
+        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
+    ) -> int:
+        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed."""
+        ...
+
+    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by BM25 among those that pass the filter."""
+        ...
+
+    def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by their best window's cosine similarity, in [-1, 1], among those that pass."""
+        ...
+
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+        """Both legs in one round trip where the adapter can. Raises only when both fail."""
+        ...
+
+    def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
+        """These chunks in this order; those that are gone or don't pass the filter are left out."""
+        ...
+
+    def counts(self) -> IndexCounts:
+        """What the live generation holds."""
+        ...
+
+    def refresh(self) -> None:
+        """Make everything written so far findable."""
+        ...
+
+    def generations(self) -> list[Generation]:
+        """All generations, oldest first."""
+        ...
+
+    def begin(self, embedder: str, dimensions: int) -> Generation:
+        """Create a generation beside the live one. Write to it through :meth:`for_generation`."""
+        ...
+
+    def for_generation(self, name: str) -> SearchIndex:
+        """This index with reads and writes on that generation instead of the live one."""
+        ...
+
+    def swap(self, name: str) -> None:
+        """Make that generation the live one, atomically; the old one stays."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Delete a generation that isn't live.
+
+        Raises:
+            Conflict: it is live.
+            NotFound: there is none of that name.
+        """
+        ...
+
+    def ping(self) -> None:
+        """Return when the index answers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...

@@ -1,0 +1,1 @@
+"""Reordering the best candidates with a cross-encoder."""
