@@ -1,0 +1,53 @@
+"""A document as one text, with its elements and passages placed in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion.partitioning.port import ElementKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedElement:
+    """An element's place in its document's text: ``text[start:end]`` is the element's own text.
+
+    Attributes:
+        start, end: offsets in characters.
+        page: from 1; None where the format has no pages.
+        level: a heading's depth, from 1; None for everything else.
+    """
+
+    kind: ElementKind
+    start: int
+    end: int
+    page: int | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A span of the document's text that is searched, embedded and cited as one.
+
+    Attributes:
+        ordinal: from 0, without gaps, in the order of ``start``.
+        start, end: offsets in characters; neighbours may overlap.
+        page: the page it begins on.
+        heading_path: the headings above its first element, outermost first.
+        tokens: its length in the tokens it was cut by.
+    """
+
+    ordinal: int
+    start: int
+    end: int
+    page: int | None
+    heading_path: tuple[str, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkedDocument:
+    """The document's text (its elements' texts joined by a blank line), and where everything is in it."""
+
+    text: str
+    elements: tuple[PlacedElement, ...]
+    passages: tuple[Passage, ...]
