@@ -1,0 +1,23 @@
+"""The error tree: every error says whether a retry helps and how the API answers."""
+
+from core import errors
+
+
+def _all(base: type[errors.FootnoteError]) -> list[type[errors.FootnoteError]]:
+    return [base] + [leaf for child in base.__subclasses__() for leaf in _all(child)]
+
+
+def test_every_error_is_drawn_in_the_tree() -> None:
+    assert errors.__doc__ is not None
+    for error in _all(errors.FootnoteError):
+        assert error.__name__ in errors.__doc__
+
+
+def test_slugs_are_unique() -> None:
+    slugs = [error.slug for error in _all(errors.FootnoteError)]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_only_what_is_unavailable_is_worth_a_retry() -> None:
+    retryable = {error for error in _all(errors.FootnoteError) if error.retryable}
+    assert retryable == set(_all(errors.Unavailable))

@@ -1,0 +1,40 @@
+"""Logs are one JSON object a line where no terminal reads them, with the id of the request or task."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from core.logs import configure_logs, correlation_id, get_logger
+from core.settings import TelemetrySettings
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_json_lines_carry_the_correlation_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(TelemetrySettings(log_format="json"))
+    token = correlation_id.set("req-1")
+    get_logger("core.example").info("synced", documents=3)
+    logging.getLogger("core.other").warning("from a library's logger")
+    correlation_id.reset(token)
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert first["event"] == "synced"
+    assert first["documents"] == 3
+    assert {first["correlation_id"], second["correlation_id"]} == {"req-1"}
+    assert second["level"] == "warning"
+
+
+def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(TelemetrySettings(log_format="json", log_level="ERROR"))
+    get_logger("core.quiet").info("not shown")
+    assert capsys.readouterr().err == ""
