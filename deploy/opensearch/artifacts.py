@@ -1,0 +1,104 @@
+"""Fetches the local node's jars with Maven, once per machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import ConfigurationError, Unavailable
+
+VERSION = "2.19.1"
+HERE = Path(__file__).parent
+MAVEN_TIMEOUT_S = 900
+HINT = "On Debian: apt-get install openjdk-17-jdk-headless maven."
+
+Progress = Callable[[str], None]
+
+_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+
+
+def default_cache() -> Path:
+    """Where the jars are kept: outside any checkout, so that clones share them."""
+    return Path.home() / ".cache" / "footnote" / f"opensearch-{VERSION}"
+
+
+def find_java() -> Path:
+    """The ``java`` of a JDK: the launcher is run from its source, which a JRE can't.
+
+    Raises:
+        ConfigurationError: there is no Java, or it is a JRE.
+    """
+    found = shutil.which("java")
+    if found is None:
+        raise ConfigurationError(f"No java on the PATH: the local OpenSearch node needs a JDK of 17 or later. {HINT}")
+    java = Path(found).resolve()
+    if not java.with_name("javac").exists():
+        raise ConfigurationError(f"{java} belongs to a JRE: the local OpenSearch node needs a JDK. {HINT}")
+    return java
+
+
+def install(cache: Path, *, security: bool, progress: Progress) -> None:
+    """Fetch what is missing into ``cache``: the node with k-NN (55 MB), and the security plugin (49 MB) if asked for.
+
+    A folder appears only when it is complete, so an interrupted call is simply repeated.
+
+    Raises:
+        ConfigurationError: Maven is missing.
+        Unavailable: Maven could not fetch the artifacts; its own last words are in the message.
+    """
+    for part in ("node", "security") if security else ("node",):
+        if not (cache / part).is_dir():
+            progress(f"Fetching OpenSearch {VERSION} ({part}) with Maven into {cache}")
+            _install_part(cache, part)
+
+
+def class_path(cache: Path, *, security: bool) -> list[Path]:
+    """The jars in order. Of two versions of one library, the node's own wins, then the security plugin's."""
+    folders = [cache / "node", *([cache / "security"] if security else []), cache / "node" / "opensearch-knn"]
+    chosen: dict[str, Path] = {}
+    for folder in folders:
+        for jar in sorted(folder.glob("*.jar")):
+            chosen.setdefault(re.sub(r"-\d[^/]*\.jar$", "", jar.name), jar)
+    return list(chosen.values())
+
+
+def _install_part(cache: Path, part: str) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{part}-") as scratch:
+        folder = Path(scratch) / part
+        _run_maven(part, folder)
+        for archive in folder.glob("*.zip"):
+            # The k-NN plugin's libraries stay apart: the security plugin's versions of some must come before them.
+            name = archive.name.split("-2.", 1)[0]
+            with zipfile.ZipFile(archive) as opened:
+                opened.extractall(folder if part == "security" else folder / name)
+            archive.unlink()
+        try:
+            folder.rename(cache / part)
+        except OSError:
+            # Another process was quicker; what it put there is complete.
+            if not (cache / part).is_dir():
+                raise
+
+
+def _run_maven(part: str, folder: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ConfigurationError(f"No mvn on the PATH: the local OpenSearch node is fetched with Maven. {HINT}")
+    arguments = [maven, "-B", "-q", "-f", str(HERE / "pom.xml"), f"-P{part}", _GOAL, f"-DoutputDirectory={folder}"]
+    try:
+        done = subprocess.run(  # noqa: S603  # fixed arguments, no shell
+            arguments, capture_output=True, text=True, timeout=MAVEN_TIMEOUT_S, check=False, cwd=folder.parent
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(
+            f"Maven did not finish fetching OpenSearch in {MAVEN_TIMEOUT_S} s; check the network and try again."
+        ) from error
+    if done.returncode != 0:
+        words = "\n".join(line for line in done.stdout.splitlines() if "ERROR" in line)[:2000]
+        raise Unavailable(f"Maven could not fetch OpenSearch {VERSION}; check the network and try again.\n{words}")
