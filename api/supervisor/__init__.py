@@ -1,0 +1,1 @@
+"""Runs the embedded stack on one machine: Valkey, the Celery worker with its schedule, and the API."""

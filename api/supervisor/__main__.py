@@ -1,0 +1,56 @@
+"""The supervisor process: ``python -m api.supervisor PORT``, started by ``footnote up``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from api.supervisor.admin_key import ensure_admin_key
+from api.supervisor.children import children_of, reachable
+from api.supervisor.layout import Layout, StackState, exclusive
+from api.supervisor.supervisor import Supervisor, end_leftovers
+from core.clock import SystemClock
+from core.errors import FootnoteError
+from core.logs import configure_logs, get_logger
+from core.settings import Settings
+from core.settings_source import load_settings
+
+log = get_logger(__name__)
+
+
+def supervise(settings: Settings, port: int) -> int:
+    """Run the stack until told to stop; returns the exit status."""
+    layout = Layout.of(settings)
+    layout.make()
+    with exclusive(layout.lock_file) as mine:
+        if not mine:
+            log.error("already running", data_dir=str(layout.data_dir))
+            return 1
+        end_leftovers(StackState.read(layout.state_file))
+        host = reachable(settings.api.host)
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        state = StackState(os.getpid(), url, SystemClock().now().isoformat(timespec="seconds"))
+        state.write(layout.state_file)
+        try:
+            ensure_admin_key(settings, layout)
+            supervisor = Supervisor(children_of(settings, layout, port), layout, state)
+        except FootnoteError as error:
+            state.phase, state.error = "failed", error.message
+            state.write(layout.state_file)
+            return 1
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, supervisor.handle_signal)
+        supervisor.run()
+    return 0
+
+
+def main() -> int:
+    """Read the settings and run; see :func:`supervise`."""
+    settings = load_settings()
+    configure_logs(settings.telemetry)
+    return supervise(settings, int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

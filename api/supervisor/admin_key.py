@@ -1,0 +1,55 @@
+"""The key by which the command line administers a stack on its own machine."""
+
+from __future__ import annotations
+
+import os
+
+from api.supervisor.layout import Layout
+from core.clock import SystemClock
+from core.errors import NotAuthenticated
+from core.settings import Settings
+
+
+def ensure_admin_key(settings: Settings, layout: Layout) -> None:
+    """Migrate the catalog and see to it that ``admin.key`` holds a key that it knows.
+
+    Runs before any other process of the stack, so that none of them meets an old schema.
+
+    Raises:
+        StorageUnavailable: the catalog can't be opened.
+    """
+    from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy, which the command line's other commands do without
+    from ingestion.catalog.build import open_catalog  # noqa: PLC0415
+
+    clock = SystemClock()
+    catalog = open_catalog(settings, clock)
+    try:
+        keys = KeyStore(catalog.engine, clock)
+        known = read_admin_key(layout)
+        if known is not None:
+            try:
+                keys.verify(known)
+            except NotAuthenticated:
+                known = None
+        if known is None:
+            _, key = keys.create("footnote up", admin=True)
+            _write_private(layout, key)
+    finally:
+        catalog.engine.dispose()
+
+
+def read_admin_key(layout: Layout) -> str | None:
+    """The key in the file; None if there is none."""
+    try:
+        return layout.admin_key_file.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _write_private(layout: Layout, key: str) -> None:
+    draft = layout.admin_key_file.with_suffix(".tmp")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(key + "\n")
+    draft.replace(layout.admin_key_file)

