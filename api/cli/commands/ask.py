@@ -1,0 +1,87 @@
+"""``footnote ask``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from api.cli import context
+from api.cli.client import Event
+from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+
+QUOTE_CHARS = 300
+
+
+@click.command(
+    epilog="Example:  footnote ask 'How many days of parental leave do I get?' --as ida --group hr --department HR"
+)
+@click.argument("question")
+@reader_options
+@scope_options
+@json_option
+def ask(*, question: str, reader: Reader, scope: Scope, as_json: bool) -> None:
+    """Ask QUESTION (- reads it from standard input) and stream the answer, with a footnote for each claim.
+
+    Without --as and --group, you see what is public.
+    """
+    body = scope.into({"question": question_from(question)})
+    client = context.client(reader)
+    if as_json:
+        print_json(client.request("POST", "/v1/answers", body))
+        return
+    show(client.answer(body))
+
+
+def show(events: Iterable[Event]) -> None:
+    """Print an answer as it comes: its text with marks, then the footnotes, then what it had to do without."""
+    sources: dict[int, dict[str, Any]] = {}
+    citations: list[dict[str, Any]] = []
+    for event in events:
+        if event.name == "sources":
+            sources = {source["number"]: source for source in event.data["sources"]}
+        elif event.name == "token":
+            click.echo(event.data["text"], nl=False)
+        elif event.name == "citation":
+            click.echo(f"[{event.data['number']}]", nl=False)
+            citations.append(event.data)
+        elif event.name == "abstain":
+            _abstain(event.data)
+        elif event.name == "done":
+            click.echo()
+            _footnotes(citations, sources)
+            for part in event.data.get("degraded") or ():
+                click.echo(f"(Answered without a part: {part})", err=True)
+
+
+def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
+    for number in sorted({citation["number"] for citation in citations}):
+        source = sources.get(number, {})
+        click.echo(f"\n[{number}] {source.get('title', '')}{_place(source)}")
+        quotes = dict.fromkeys(_short(c["quote"]) for c in citations if c["number"] == number)
+        for quote in quotes:
+            click.echo(f'    "{quote}"')
+        click.echo(f"    {source.get('uri', '')}")
+
+
+def _place(source: dict[str, Any]) -> str:
+    page, headings = source.get("page"), source.get("heading_path") or ()
+    parts = [f"page {page}"] if page else []
+    if headings:
+        parts.append(" > ".join(headings))
+    return "".join(f", {part}" for part in parts)
+
+
+def _short(quote: str) -> str:
+    flat = " ".join(quote.split())
+    return flat if len(flat) <= QUOTE_CHARS else flat[: QUOTE_CHARS - 1].rstrip() + "…"
+
+
+def _abstain(data: dict[str, Any]) -> None:
+    click.echo(f"No answer: {data['reason']}", nl=False)
+    nearest = data.get("nearest") or ()
+    if nearest:
+        click.echo("\nNearest documents:", nl=False)
+    for source in nearest:
+        click.echo(f"\n  - {source['title']}{_place(source)}  {source['uri']}", nl=False)

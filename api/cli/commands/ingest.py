@@ -1,0 +1,154 @@
+"""``footnote ingest``."""
+
+from __future__ import annotations
+
+import glob
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli import context
+from api.cli.options import json_option, print_json, readable
+from core.errors import FootnoteError, InvalidRequest
+
+if TYPE_CHECKING:
+    from api.cli.client import Client
+
+POLL_S = 0.25
+SHOWN_FAILURES = 20
+COUNTS = ("seen", "indexed", "unchanged", "failed", "deleted")
+
+
+@click.command(epilog="Example:  footnote ingest ~/handbook ~/policies/travel.pdf --department HR --acl group:hr")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--acl", "acl", multiple=True, metavar="TERM", help="Who may read: public, user:ID, group:ID. Repeatable."
+)
+@click.option("--department", help="The department of documents that don't say.")
+@click.option("--tag", "tags", multiple=True, help="A tag for all of them. Repeatable.")
+@click.option("--no-wait", is_flag=True, help="Return once the sync has begun.")
+@json_option
+def ingest(
+    *,
+    paths: tuple[str, ...],
+    acl: tuple[str, ...],
+    department: str | None,
+    tags: tuple[str, ...],
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Take in every document under each PATH (a folder or a file), and keep it in sync from then on.
+
+    A path that was taken in before is synced again: only what changed is read. Documents that can't be read are
+    listed with the reason; the exit status is 1 when a sync failed, or when not one document came through.
+    """
+    places = [_config(path, acl, department, tags) for path in paths]
+    client = context.client()
+    results = [_ingest(client, name, config, wait=not no_wait, quiet=as_json) for name, config in places]
+    if as_json:
+        print_json({"sources": results})
+    else:
+        for result in results:
+            _show(result, waited=not no_wait)
+    failed = [result for result in results if not no_wait and _in_vain(result["run"])]
+    if failed:
+        raise FootnoteError(
+            f"{failed[0]['source']['name']}: {failed[0]['run'].get('error') or 'no document could be read'}; "
+            "once that is put right, run the same command again."
+        )
+
+
+def _config(
+    text: str, acl: tuple[str, ...], department: str | None, tags: tuple[str, ...]
+) -> tuple[str, dict[str, Any]]:
+    """The name and the configuration of the folder source for a path.
+
+    Raises:
+        InvalidRequest: the path isn't there, is an empty folder, or isn't UTF-8.
+    """
+    path = Path(readable(text, "The path")).expanduser()
+    if not path.exists():
+        raise InvalidRequest(f"{text} isn't there: check the spelling, or give the absolute path.")
+    path = path.resolve()
+    config: dict[str, Any] = {"path": str(path)}
+    if path.is_dir():
+        if not any(entry.is_file() for entry in path.rglob("*")):
+            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
+    elif path.is_file():
+        config = {"path": str(path.parent), "include": [glob.escape(path.name)]}
+    else:
+        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    if acl:
+        config["default_acl"] = [readable(term, "--acl") for term in acl]
+    if department:
+        config["department"] = readable(department, "--department")
+    if tags:
+        config["tags"] = [readable(tag, "--tag") for tag in tags]
+    return str(path), config
+
+
+def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, quiet: bool) -> dict[str, Any]:
+    source = _source(client, name, config)
+    run = client.request("POST", f"/v1/sources/{source['id']}/sync")
+    failures: list[dict[str, Any]] = []
+    if wait:
+        run = _follow(client, source["id"], run, name, quiet=quiet)
+        if run["failed"]:
+            failures = _items(client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES))
+    return {"source": source, "run": run, "failures": failures}
+
+
+def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The folder source of this path, made if there is none; options that were given replace what it had."""
+    for source in _items(client.request("GET", "/v1/sources")):
+        had = source["config"]
+        same_files = had.get("include", ["**/*"]) == config.get("include", ["**/*"])
+        if source["kind"] == "folder" and had.get("path") == config["path"] and same_files:
+            wanted = {**had, **config}
+            if wanted == had:
+                return dict(source)
+            return dict(client.request("PATCH", f"/v1/sources/{source['id']}", {"config": wanted}))
+    made = client.request("POST", "/v1/sources", {"kind": "folder", "name": name, "config": config})
+    return dict(made.get("source", made))
+
+
+def _items(listing: Any) -> list[dict[str, Any]]:
+    """The entries of a listing, which is a list or an object around one."""
+    if isinstance(listing, dict):
+        listing = next((value for value in listing.values() if isinstance(value, list)), [])
+    return list(listing)
+
+
+def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
+        bar = progress.add_task(Path(name).name or name, total=None)
+        while run["finished_at"] is None:
+            time.sleep(POLL_S)
+            runs = _items(client.request("GET", f"/v1/sources/{source_id}/runs"))
+            run = next((other for other in runs if other["id"] == run["id"]), run)
+            progress.update(bar, total=run["seen"] or None, completed=sum(run[count] for count in COUNTS[1:]))
+    return run
+
+
+def _in_vain(run: dict[str, Any]) -> bool:
+    return bool(run.get("error")) or bool(run["failed"] and not run["indexed"] and not run["unchanged"])
+
+
+def _show(result: dict[str, Any], *, waited: bool) -> None:
+    run, name = result["run"], result["source"]["name"]
+    if not waited:
+        click.echo(f"{name}: the sync has begun; `footnote sources list` shows how it goes.")
+        return
+    counts = ", ".join(f"{run[count]} {count}" for count in COUNTS)
+    click.echo(f"{name}: {counts}")
+    for failure in result["failures"]:
+        again = " (will be tried again)" if failure.get("retryable") else ""
+        click.echo(f"  failed: {failure['external_id']}: {failure['message']}{again}")
+    if run["failed"] > len(result["failures"]):
+        click.echo("  ... `footnote failures list` shows all of them.")

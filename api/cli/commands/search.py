@@ -1,0 +1,48 @@
+"""``footnote search``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from api.cli import context
+from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+
+TEXT_CHARS = 240
+
+
+@click.command(epilog="Example:  footnote search 'hotel limit' --type pdf --limit 5")
+@click.argument("query")
+@click.option("--limit", type=click.IntRange(1, 200), default=10, show_default=True, help="How many passages.")
+@reader_options
+@scope_options
+@json_option
+def search(*, query: str, limit: int, reader: Reader, scope: Scope, as_json: bool) -> None:
+    """Show the passages that QUERY finds, with the rank and score of each leg. No model writes anything."""
+    body = scope.into({"query": question_from(query), "limit": limit})
+    found = context.client(reader).request("POST", "/v1/search", body)
+    if as_json:
+        print_json(found)
+        return
+    for place, hit in enumerate(found["hits"], start=1):
+        _show(place, hit)
+    if not found["hits"]:
+        click.echo("Nothing found that you may read.")
+    for part in found.get("degraded") or ():
+        click.echo(f"(Searched without a part: {part})", err=True)
+
+
+def _show(place: int, hit: dict[str, Any]) -> None:
+    where = f", page {hit['page']}" if hit.get("page") else ""
+    headings = " > ".join(hit.get("heading_path") or ())
+    click.echo(f"{place:>3}. {hit['title']}{where}{', ' + headings if headings else ''}")
+    legs = []
+    for leg in ("lexical", "vector", "rerank"):
+        rank, score = hit["ranks"].get(leg), hit["scores"].get(leg)
+        if rank is not None:
+            legs.append(f"{leg} #{rank}" + (f" ({score:.3f})" if score is not None else ""))
+    click.echo(f"     score {hit['score']:.4f}: {', '.join(legs)}")
+    text = " ".join(hit["text"].split())
+    click.echo(f"     {text[:TEXT_CHARS]}{'…' if len(text) > TEXT_CHARS else ''}")
+    click.echo(f"     {hit['uri']}")

@@ -1,0 +1,92 @@
+"""``footnote sources``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli import context
+from api.cli.commands.ingest import COUNTS
+from api.cli.options import json_option, print_json, readable
+from core.errors import NotFound
+
+if TYPE_CHECKING:
+    from api.cli.client import Client
+
+
+@click.group()
+def sources() -> None:
+    """List, sync and remove sources: the folders and systems that documents come from."""
+
+
+@sources.command("list", epilog="Example:  footnote sources list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the sources, each with its last sync."""
+    client = context.client()
+    found = [{**source, "last_run": _last_run(client, source["id"])} for source in entries(client, "/v1/sources")]
+    if as_json:
+        print_json({"sources": found})
+        return
+    for source in found:
+        run = source["last_run"]
+        said = ", ".join(f"{run[count]} {count}" for count in COUNTS) + f" ({run['state']})" if run else "never synced"
+        click.echo(f"{source['id']}  {source['kind']}  {source['name']}\n    {said}")
+    if not found:
+        click.echo("No sources yet: `footnote ingest FOLDER` makes one.")
+
+
+@sources.command(epilog="Example:  footnote sources sync /home/ida/handbook")
+@click.argument("source")
+@json_option
+def sync(source: str, as_json: bool) -> None:
+    """Start a sync of SOURCE (its id or its name)."""
+    client = context.client()
+    run = client.request("POST", f"/v1/sources/{find(client, source)['id']}/sync")
+    if as_json:
+        print_json(run)
+    else:
+        click.echo(f"Sync {run['id']} is {run['state']}; `footnote sources list` shows how it goes.")
+
+
+@sources.command(epilog="Example:  footnote sources remove /home/ida/handbook --yes")
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def remove(source: str, yes: bool, as_json: bool) -> None:
+    """Remove SOURCE (its id or its name) and what was taken in from it. The source's own files stay."""
+    client = context.client()
+    found = find(client, source)
+    if not yes:
+        click.confirm(f"Remove {found['name']} and everything taken in from it?", abort=True, err=True)
+    client.request("DELETE", f"/v1/sources/{found['id']}")
+    if as_json:
+        print_json({"removed": found["id"]})
+    else:
+        click.echo(f"Removed {found['name']}.")
+
+
+def entries(client: Client, path: str, **parameters: Any) -> list[dict[str, Any]]:
+    """The entries of a listing route."""
+    from api.cli.commands.ingest import _items  # noqa: PLC0415
+
+    return _items(client.request("GET", path, **parameters))
+
+
+def find(client: Client, named: str) -> dict[str, Any]:
+    """The source with this id or name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = readable(named, "The source's name")
+    for source in entries(client, "/v1/sources"):
+        if wanted in (source["id"], source["name"]):
+            return source
+    raise NotFound(f"No source has the id or name {wanted!r}: `footnote sources list` shows them.")
+
+
+def _last_run(client: Client, source_id: str) -> dict[str, Any] | None:
+    runs = entries(client, f"/v1/sources/{source_id}/runs", limit=1)
+    return runs[0] if runs else None

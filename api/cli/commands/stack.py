@@ -1,0 +1,159 @@
+"""``footnote up``, ``down`` and ``status``."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any
+
+import click
+
+from api.cli import context
+from api.cli.client import Client
+from api.cli.options import json_option, print_json
+from api.supervisor import control
+from api.supervisor.layout import Layout, StackState, is_up
+from core.errors import FootnoteError, Unavailable
+
+
+@click.command(epilog="Example:  footnote up && footnote ingest ~/handbook")
+@click.option("--foreground", is_flag=True, help="Stay attached; Ctrl-C stops everything.")
+@json_option
+def up(foreground: bool, as_json: bool) -> None:
+    """Start Footnote on this machine: the queue, the worker and the service with its page.
+
+    It keeps running after the command ends, and restarts a process that dies. Stop it with `footnote down`.
+    """
+    settings = context.settings()
+    layout = Layout.of(settings)
+    if is_up(layout):
+        _say_up(layout, as_json, already=True)
+        return
+    supervisor = control.launch(layout, control.choose_port(settings))
+    try:
+        _wait(layout, supervisor, quiet=as_json)
+    except (FootnoteError, KeyboardInterrupt):
+        _end(supervisor)
+        raise
+    _say_up(layout, as_json, already=False)
+    if foreground:
+        _attend(supervisor)
+
+
+def _wait(layout: Layout, supervisor: subprocess.Popen[bytes], *, quiet: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    with Console(stderr=True, quiet=quiet).status("Starting Footnote") as display:
+        control.wait_until_ready(
+            layout, supervisor, _not_ready_because, lambda what: display.update(f"Starting Footnote: {what}")
+        )
+
+
+def _not_ready_because(url: str) -> str | None:
+    state = Client(url, None).readiness()
+    if state is None:
+        return "the service"
+    return None if state["ready"] else f"the service ({_unready(state)})"
+
+
+def _unready(state: dict[str, Any]) -> str:
+    return ", ".join(name for name, said in _dependencies(state).items() if not said.startswith("ok")) or "not ready"
+
+
+def _dependencies(state: dict[str, Any]) -> dict[str, str]:
+    """Each dependency that /readyz names, with its state as text."""
+    listed = state.get("dependencies") or state.get("checks") or {}
+    said: dict[str, str] = {}
+    for name, value in listed.items():
+        if isinstance(value, dict):
+            status = str(value.get("status") or value.get("state") or "")
+            detail = value.get("detail") or value.get("error")
+            said[name] = f"{status} ({detail})" if detail else status
+        else:
+            said[name] = str(value)
+    return said
+
+
+def _say_up(layout: Layout, as_json: bool, *, already: bool) -> None:
+    state = StackState.read(layout.state_file)
+    if state is None:
+        raise Unavailable(
+            f"A supervisor runs, but {layout.state_file} can't be read: `footnote down`, then `footnote up`."
+        )
+    if as_json:
+        print_json({"url": state.url, "already_up": already, "data_dir": str(layout.data_dir)})
+        return
+    click.echo(f"Footnote is {'already ' if already else ''}up at {state.url}")
+    click.echo(f"Its data and logs are in {layout.data_dir}; `footnote down` stops it.")
+
+
+def _end(supervisor: subprocess.Popen[bytes]) -> None:
+    """Stop a supervisor that never became ready, so that the next try starts clean."""
+    supervisor.terminate()
+    try:
+        supervisor.wait(control.STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
+
+
+def _attend(supervisor: subprocess.Popen[bytes]) -> None:
+    def pass_on(signum: int, _: object) -> None:
+        supervisor.send_signal(signum)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, pass_on)
+    if supervisor.wait() != 0:
+        raise Unavailable("Footnote's supervisor ended with an error: see `footnote status` and its log.")
+
+
+@click.command(epilog="Example:  footnote down")
+@json_option
+def down(as_json: bool) -> None:
+    """Stop the service, the worker and the queue, in this order, and wait until they have ended.
+
+    Nothing is lost: documents, the index and tasks that wait are all on disk.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    layout = Layout.of(context.settings())
+    with Console(stderr=True, quiet=as_json).status("Stopping Footnote") as display:
+        stopped = control.stop(layout, lambda what: display.update(f"Stopping Footnote: {what}"))
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        click.echo("Footnote is down." if stopped else "Footnote wasn't running here.")
+
+
+@click.command(epilog="Example:  footnote status --json")
+@json_option
+def status(as_json: bool) -> None:
+    """Show each process with its memory, and the service's own view of what it depends on.
+
+    Exits with status 1 when Footnote isn't running or isn't ready.
+    """
+    layout = Layout.of(context.settings())
+    stack = control.describe(layout)
+    ready = context.client().readiness()
+    if as_json:
+        print_json({"running": stack is not None, "stack": stack, "readiness": ready})
+    elif stack is not None:
+        _show(stack)
+    if stack is None and ready is None:
+        raise Unavailable("Footnote isn't running here: start it with `footnote up`.")
+    if ready is None:
+        raise Unavailable(f"The service doesn't answer: read {layout.log_of('api')}.")
+    if not as_json:
+        for name, said in _dependencies(ready).items():
+            click.echo(f"{name:<12} {said}")
+    if not ready["ready"]:
+        raise Unavailable(f"The service isn't ready: {_unready(ready)}.")
+
+
+def _show(stack: dict[str, Any]) -> None:
+    click.echo(f"Footnote at {stack['url']}, up since {stack['started_at']}")
+    for process in stack["processes"]:
+        again = f", restarted {process['restarts']} times ({process['last_exit']})" if process["restarts"] else ""
+        megabytes = process["memory_bytes"] / 1e6
+        click.echo(f"{process['name']:<12} {process['state']:<9} {megabytes:7.0f} MB  pid {process['pid']}{again}")
+    total = sum(process["memory_bytes"] for process in stack["processes"])
+    click.echo(f"{'total':<12} {'':<9} {total / 1e6:7.0f} MB")
