@@ -100,7 +100,8 @@ class Client:
 
 def read_events(lines: Iterator[str]) -> Iterator[Event]:
     """Parse server-sent events: blocks of ``field: value`` lines; comments are skipped."""
-    name, data = "message", []
+    name = "message"
+    data: list[str] = []
     for line in lines:
         if not line:
             if data:

@@ -40,31 +40,33 @@ class Scope:
         return {**body, **{key: value for key, value in said.items() if value}}
 
 
-def reader_options(command: Command) -> Command:
+def reader_options(wrapped: Command) -> Command:
     """Adds ``--as``, ``--group`` and ``--key``; the command gets them as ``reader: Reader``."""
 
-    @functools.wraps(command)
+    @functools.wraps(wrapped)
     def gathered(*, user: str | None, groups: tuple[str, ...], key: str | None, **others: Any) -> Any:
-        return command(reader=Reader(user, groups, key), **others)
+        return wrapped(reader=Reader(user, groups, key), **others)
 
+    command = cast("Command", gathered)
     for option in (
         click.option("--key", help="Ask with this API key instead of this machine's administrator key."),
         click.option("--group", "groups", multiple=True, metavar="GROUP", help="... who is in this group. Repeatable."),
         click.option("--as", "user", metavar="USER", help="Ask as this user sees it."),
     ):
-        gathered = option(gathered)
-    return cast("Command", gathered)
+        command = option(command)
+    return command
 
 
-def scope_options(command: Command) -> Command:
+def scope_options(wrapped: Command) -> Command:
     """Adds the filters and ``--pipeline``; the command gets them as ``scope: Scope``."""
 
-    @functools.wraps(command)
+    @functools.wraps(wrapped)
     def gathered(*, pipeline: str | None, **others: Any) -> Any:
         names = ("departments", "since", "until", "types", "tags")
         filters = filters_from(**{name: others.pop(name) for name in names})
-        return command(scope=Scope(filters, readable(pipeline, "--pipeline") if pipeline else None), **others)
+        return wrapped(scope=Scope(filters, readable(pipeline, "--pipeline") if pipeline else None), **others)
 
+    command = cast("Command", gathered)
     for option in (
         click.option("--pipeline", help="How to search: lexical, vector, hybrid or hybrid+rerank."),
         click.option("--tag", "tags", multiple=True, help="Only documents with this tag. Repeatable."),
@@ -73,8 +75,8 @@ def scope_options(command: Command) -> Command:
         click.option("--since", metavar="DATE", help="Only documents last changed on or after this day (YYYY-MM-DD)."),
         click.option("--department", "departments", multiple=True, help="Only this department's. Repeatable."),
     ):
-        gathered = option(gathered)
-    return cast("Command", gathered)
+        command = option(command)
+    return command
 
 
 def filters_from(

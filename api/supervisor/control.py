@@ -53,7 +53,8 @@ def _port_user(port: int) -> str:
     except psutil.Error:
         return ""
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        here = connection.laddr and connection.laddr.port == port
+        if here and connection.status == psutil.CONN_LISTEN and connection.pid:
             return f": process {connection.pid} has it"
     return ""
 
@@ -158,7 +159,7 @@ def describe(layout: Layout) -> dict[str, Any] | None:
     state = StackState.read(layout.state_file)
     if not is_up(layout) or state is None:
         return None
-    processes = [
+    processes: list[dict[str, Any]] = [
         {
             "name": child.name,
             "state": child.state,
@@ -169,7 +170,13 @@ def describe(layout: Layout) -> dict[str, Any] | None:
         }
         for child in state.children
     ]
-    own = {"name": "supervisor", "state": state.phase, "pid": state.pid, "restarts": 0, "last_exit": None}
+    own: dict[str, Any] = {
+        "name": "supervisor",
+        "state": state.phase,
+        "pid": state.pid,
+        "restarts": 0,
+        "last_exit": None,
+    }
     processes.append({**own, "memory_bytes": _memory(psutil.Process(state.pid), alone=True)})
     return {"url": state.url, "started_at": state.started_at, "phase": state.phase, "processes": processes}
 
