@@ -1,0 +1,196 @@
+"""A chat model behind the chat-completions protocol: OpenAI, vLLM, or any gateway that speaks it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import httpx
+
+from core.errors import ConfigurationError, ModelUnavailable
+from core.logs import get_logger
+from core.settings import LlmSettings
+from generation.models.completion import Completion
+from generation.models.port import Delta, Message
+from generation.models.sse import read_events
+
+MAX_RETRIES = 2
+_BACKOFF_S = 0.5
+_MAX_BACKOFF_S = 8.0
+_REFUSED = {
+    401: "refuses the key: set llm.api_key",
+    403: "refuses the key for this model: check llm.api_key and llm.model",
+    404: "doesn't know the model or the path: check llm.model and llm.url (it usually ends in /v1)",
+}
+_BAD_REQUEST, _TOO_MANY, _SERVER_FAULT = 400, 429, 500
+_DONE = "[DONE]"
+_INSTEAD = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
+"""Parameters that some servers refuse, and what to send for them then."""
+
+log = get_logger(__name__)
+
+_T = TypeVar("_T")
+
+
+class _Transient(ModelUnavailable):
+    """Trying again at once can help; ``after_s`` is how long the server asks to wait, if it does."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class OpenAiModel:
+    """Streams completions. A request that fails before its first token is tried again, at most twice."""
+
+    def __init__(self, settings: LlmSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.name = settings.model
+        self._settings = settings
+        self._where = f"The model {settings.model!r} at {settings.url}"
+        self._refused: dict[str, str | None] = {}
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            # Reading has its own clocks below: a keep-alive comment must not pass for an answer.
+            timeout=httpx.Timeout(settings.connect_timeout_s, read=settings.total_timeout_s),
+            transport=transport,
+        )
+
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+        """See :meth:`generation.models.port.ChatModel.stream`."""
+        deadline = asyncio.get_running_loop().time() + self._settings.total_timeout_s
+        begun = False
+        for attempt in range(MAX_RETRIES + 1):
+            try:
+                async with aclosing(self._attempt(messages, deadline)) as deltas:
+                    async for delta in deltas:
+                        begun = True
+                        yield delta
+                return
+            except _Transient as error:
+                if begun or attempt == MAX_RETRIES:
+                    raise ModelUnavailable(error.message) from error
+                await self._pause(attempt, error, deadline)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _pause(self, attempt: int, error: _Transient, deadline: float) -> None:
+        # Jitter keeps the clients of one overloaded server from coming back together.
+        wait = random.uniform(0.5, 1) * _BACKOFF_S * 2**attempt  # noqa: S311
+        wait = min(_MAX_BACKOFF_S, max(wait, error.after_s or 0))
+        if asyncio.get_running_loop().time() + wait >= deadline:
+            raise ModelUnavailable(error.message) from error
+        log.warning("llm.retry", attempt=attempt + 1, wait_s=round(wait, 2))
+        await asyncio.sleep(wait)
+
+    async def _attempt(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[Delta]:
+        clock = _Clock(self._settings, self._where, deadline)
+        try:
+            request = self._client.build_request("POST", self._url(), json=self._body(messages))
+            response = await clock.wait(self._client.send(request, stream=True))
+            try:
+                await self._check(response)
+                async with aclosing(self._deltas(response, clock)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise ModelUnavailable(f"{self._where} doesn't answer in time ({type(error).__name__}).") from error
+        except httpx.TransportError as error:
+            raise _Transient(f"{self._where} can't be reached or broke off ({type(error).__name__}).") from error
+
+    async def _deltas(self, response: httpx.Response, clock: _Clock) -> AsyncGenerator[Delta]:
+        completion = Completion(self._where)
+        events = read_events(response.aiter_bytes(), self._where)
+        async with aclosing(events):
+            try:
+                while (event := await clock.wait(_following(events))) not in (None, _DONE):
+                    text = completion.read(event)
+                    if completion.alive:
+                        clock.beat()
+                    if text:
+                        yield Delta(text)
+            except (httpx.TransportError, ModelUnavailable):
+                # The answer is whole once it has a finish reason: only its token counts are lost.
+                if completion.finish_reason is None:
+                    raise
+        if completion.finish_reason is None:
+            raise _Transient(f"{self._where} cut its answer off.")
+        yield Delta(finish_reason=completion.finish_reason, usage=completion.usage)
+
+    async def _check(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if response.is_success:
+            return
+        if status in _REFUSED:
+            raise ConfigurationError(f"{self._where} {_REFUSED[status]} (HTTP {status}).")
+        if status == _TOO_MANY or status >= _SERVER_FAULT:
+            raise _Transient(f"{self._where} answers HTTP {status}.", _retry_after(response))
+        if status == _BAD_REQUEST and self._drop_refused((await response.aread()).decode(errors="replace")):
+            raise _Transient(f"{self._where} refuses a parameter (HTTP {status}).")
+        raise ModelUnavailable(f"{self._where} doesn't take the request (HTTP {status}).")
+
+    def _drop_refused(self, answer: str) -> bool:
+        """Remember the parameter that the server complains of, if it is one that can be done without."""
+        for name, instead in _INSTEAD.items():
+            if name in answer and name not in self._refused:
+                self._refused[name] = instead
+                return True
+        return False
+
+    def _url(self) -> str:
+        return f"{self._settings.url.rstrip('/')}/chat/completions"
+
+    def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._settings.model,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": self._settings.max_tokens,
+            "temperature": self._settings.temperature,
+        }
+        for name, instead in self._refused.items():
+            value = body.pop(name)
+            if instead is not None:
+                body[instead] = value
+        return body
+
+
+class _Clock:
+    """Bounds each wait: for the first token, for the next one, and for the whole answer."""
+
+    def __init__(self, settings: LlmSettings, where: str, deadline: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._token_s, self._deadline, self._where = settings.token_timeout_s, deadline, where
+        self._limit = self._loop.time() + settings.first_token_timeout_s
+        self._waits_for = f"first token within {settings.first_token_timeout_s:g} s (llm.first_token_timeout_s)"
+
+    def beat(self) -> None:
+        """A piece of the answer came."""
+        self._limit = self._loop.time() + self._token_s
+        self._waits_for = f"next token within {self._token_s:g} s (llm.token_timeout_s)"
+
+    async def wait(self, coming: Awaitable[_T]) -> _T:
+        whole = self._deadline <= self._limit
+        try:
+            async with asyncio.timeout_at(min(self._limit, self._deadline)):
+                return await coming
+        except TimeoutError as error:
+            missed = "end of the answer in time (llm.total_timeout_s)" if whole else self._waits_for
+            raise ModelUnavailable(f"{self._where} is too slow: no {missed}.") from error
+
+
+async def _following(events: AsyncIterator[str]) -> str | None:
+    return await anext(events, None)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else None

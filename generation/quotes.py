@@ -1,0 +1,51 @@
+"""Finds the words of a source that a model's claim rests on."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from core.chunk import Chunk
+from generation.sentences import split_sentences
+from generation.words import terms
+
+_MAX_CHARS = 600
+_HEADING_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """``text`` is the document's ``[start:end]``."""
+
+    text: str
+    start: int
+    end: int
+
+
+def best_quote(claim: str, chunk: Chunk) -> Quote:
+    """The sentence of ``chunk`` that shares most with ``claim``; its first sentence when none shares anything.
+
+    Shared words weigh by how few of the passage's sentences hold them; among equals the shorter sentence wins,
+    because what it says besides is less.
+    """
+    sentences = split_sentences(chunk.text)
+    if not sentences:
+        return Quote(chunk.text[:_MAX_CHARS], chunk.start, chunk.start + len(chunk.text[:_MAX_CHARS]))
+    held = [terms(sentence.text) for sentence in sentences]
+    spread = Counter(term for one in held for term in one)
+    weight = {term: math.log1p(len(sentences) / count) for term, count in spread.items()}
+    wanted = terms(claim)
+    best, best_score = 0, -1.0
+    for position, (sentence, own) in enumerate(zip(sentences, held, strict=True)):
+        shared = sum(weight[term] for term in own & wanted)
+        score = shared / math.sqrt(1 + sum(weight[term] for term in own))
+        if sentence.heading:
+            score *= _HEADING_WEIGHT
+        if score > best_score:
+            best, best_score = position, score
+    if best_score <= 0:
+        best = next((i for i, sentence in enumerate(sentences) if not sentence.heading), 0)
+    chosen = sentences[best]
+    text = chosen.text[:_MAX_CHARS]
+    return Quote(text, chunk.start + chosen.start, chunk.start + chosen.start + len(text))
