@@ -1,0 +1,278 @@
+"""The embedded adapter of the search index port."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb.query import MatchQuery
+
+from core.chunk import Chunk, EmbeddedChunk, Vector
+from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
+from core.filters import Filter
+from core.metadata import Metadata
+from core.telemetry import stage
+from retrieval.index.lance.rows import CHUNK_COLUMNS, SEARCH_TEXT, WINDOWS, chunk_columns, to_chunk, to_table
+from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
+from retrieval.index.lance.store import Pointer, Record, Store
+from retrieval.index.lance.tables import Tables
+from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults, SearchIndex
+
+MAX_K = 10_000
+"""The most candidates of one leg, as in OpenSearch."""
+_TIES = 32
+"""So many more are asked for, so that ties at the end of the list are broken by id and not by place in a file."""
+_IDS_AT_ONCE = 1000
+
+
+class LanceIndex:
+    """A search index in a folder, for one machine and any number of its processes.
+
+    One process writes at a time (the others wait their turn); readers never wait and see each write once it has
+    returned. Vectors are compared one by one: exact, with filters at no loss, and fast enough for what a laptop
+    holds. An approximate index isn't needed until then; above some hundred thousand chunks, use OpenSearch.
+
+    Don't use one across ``fork``: LanceDB has threads. Make one in each process.
+
+    Args:
+        path: the folder; made with the first generation.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._store = Store(path)
+        self._tables = Tables(self._store)
+        self._pinned: str | None = None
+
+    # Generations
+
+    def ensure(self, embedder: str, dimensions: int) -> Generation:
+        """Create the live generation if there is none; see the port."""
+        pointer = self._store.pointer()
+        if pointer.live is None:
+            with self._store.writing():
+                pointer = self._store.pointer()
+                if pointer.live is None:
+                    pointer, record = self._create(pointer, embedder, dimensions)
+                    pointer = replace(pointer, live=record.name)
+                    self._store.point(pointer)
+        record = pointer.get(pointer.live or "")
+        if (record.embedder, record.dimensions) != (embedder, dimensions):
+            raise ConfigurationError(
+                f"The index in {self._store.path} was built by {record.embedder} ({record.dimensions} dimensions), and "
+                f"the embedder is {embedder} ({dimensions}). Set embedder.model back, or build a new generation."
+            )
+        return pointer.generation(record)
+
+    def generations(self) -> list[Generation]:
+        """All generations, oldest first."""
+        pointer = self._store.pointer()
+        return [pointer.generation(record) for record in pointer.records]
+
+    def begin(self, embedder: str, dimensions: int) -> Generation:
+        """Create a generation beside the live one."""
+        with self._store.writing():
+            pointer, record = self._create(self._store.pointer(), embedder, dimensions)
+            self._store.point(pointer)
+            return pointer.generation(record)
+
+    def for_generation(self, name: str) -> SearchIndex:
+        """This index on that generation. Raises NotFound."""
+        self._store.pointer().get(name)
+        pinned = copy.copy(self)
+        pinned._pinned = name
+        return pinned
+
+    def swap(self, name: str) -> None:
+        """Make that generation the live one. Raises NotFound."""
+        with self._store.writing():
+            pointer = self._store.pointer()
+            self._store.point(replace(pointer, live=pointer.get(name).name))
+
+    def drop(self, name: str) -> None:
+        """Delete a generation that isn't live. Raises Conflict and NotFound."""
+        with self._store.writing():
+            self._store.point(self._store.pointer().without(name))
+            self._tables.drop(name)
+
+    # Writes
+
+    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Write chunks, replacing those of the same id; the last one wins where an id comes twice."""
+        if not chunks:
+            return
+        unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
+        with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
+            _merge(table, to_table(unique, record.dimensions))
+
+    def delete_stale(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of versions before ``version``; how many went."""
+        return self._delete(f"{one_of('document_id', [document_id])} AND version < {int(version)}")
+
+    def delete_version(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of exactly this version; how many went."""
+        return self._delete(f"{one_of('document_id', [document_id])} AND version = {int(version)}")
+
+    def delete_documents(self, document_ids: Collection[str]) -> int:
+        """Delete every chunk of these documents; how many went."""
+        return sum(self._delete(one_of("document_id", ids)) for ids in _batches(sorted(set(document_ids))))
+
+    def update_document(
+        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
+    ) -> int:
+        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed.
+
+        Chunks of a later version are left as they are: a late, older task must not bring old permissions back.
+        """
+        with stage("index.update"), self._writing() as (_, table):
+            rows = table.search().where(f"{one_of('document_id', [document_id])} AND version <= {int(version)}")
+            old = rows.to_arrow()
+            if old.num_rows == 0:
+                return 0
+            chunks = [
+                replace(to_chunk(row), acl=tuple(acl), metadata=metadata, uri=uri, version=version)
+                for row in old.select(CHUNK_COLUMNS).to_pylist()
+            ]
+            new = chunk_columns(chunks)
+            _merge(table, pa.table({name: new.get(name, old[name]) for name in old.column_names}, schema=old.schema))
+            return len(chunks)
+
+    def refresh(self) -> None:
+        """Everything written is findable already; this folds it into the index, so that searches are at their best."""
+        with self._store.writing():
+            self._tables.tidy(self._table()[1], at_once=True)
+
+    # Reads
+
+    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by BM25. The query is words and nothing else: no operators, no errors of syntax."""
+        words = query.encode("utf-8", "replace").decode("utf-8")
+        where = predicate(filter)
+        if k <= 0 or where == NOTHING or not words.strip():
+            return []
+        with stage("index.lexical", k=k), self._reading() as (_, table):
+            match = MatchQuery(words, SEARCH_TEXT)  # type: ignore[call-arg]  # the rest of them have defaults
+            search = table.search(match, query_type="fts")
+            found = search.where(where, prefilter=True).select(["id", "document_id", "_score"]).limit(_room(k))
+            rows = found.to_arrow()
+        return _ranked(rows, rows["_score"].to_pylist(), k)
+
+    def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by their best window's cosine similarity."""
+        where = predicate(filter)
+        with stage("index.vector", k=k), self._reading() as (record, table):
+            query = _query_vector(embedding, record)
+            if k <= 0 or where == NOTHING:
+                return []
+            search = table.search(query, vector_column_name=WINDOWS).distance_type("cosine")
+            found = search.where(where, prefilter=True).select(["id", "document_id", "_distance"]).limit(_room(k))
+            rows = found.to_arrow()
+        similarity = [min(1.0, max(-1.0, 1.0 - distance)) for distance in rows["_distance"].to_pylist()]
+        return _ranked(rows, similarity, k)
+
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+        """Both legs; one that fails is None, with its reason. Raises when both fail."""
+        errors: dict[Leg, str] = {}
+        lexical = vector = None
+        try:
+            lexical = self.lexical(query, filter, k)
+        except FootnoteError as error:
+            errors["lexical"] = error.message
+        try:
+            vector = self.vector(embedding, filter, k)
+        except FootnoteError as error:
+            if lexical is None:
+                raise
+            errors["vector"] = error.message
+        return LegResults(lexical, vector, errors)
+
+    def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
+        """These chunks in this order; those that are gone or don't pass the filter are left out."""
+        where = predicate(filter)
+        found: dict[str, Chunk] = {}
+        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (_, table):
+            for ids in _batches(list(dict.fromkeys(chunk_ids))):
+                rows = table.search().where(f"{one_of('id', ids)} AND {where}").select(CHUNK_COLUMNS).to_arrow()
+                found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
+        return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def counts(self) -> IndexCounts:
+        """What the generation holds."""
+        with self._reading() as (_, table):
+            rows = table.search().where(EVERYTHING).select(["document_id", "window_count"]).to_arrow()
+        windows = pc.sum(rows["window_count"]).as_py() or 0
+        return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
+
+    def ping(self) -> None:
+        """Return when the folder can be read, and the live generation in it if there is one."""
+        if self._pinned or self._store.pointer().live:
+            with self._reading() as (_, table):
+                table.count_rows(NOTHING)
+
+    def close(self) -> None:
+        """Let go of files."""
+        self._tables.close()
+
+    def _create(self, pointer: Pointer, embedder: str, dimensions: int) -> tuple[Pointer, Record]:
+        pointer, record = pointer.with_new(embedder, dimensions)
+        self._tables.create(record)
+        return pointer, record
+
+    def _table(self) -> tuple[Record, Any]:
+        pointer = self._store.pointer()
+        name = self._pinned or pointer.live
+        if name is None:
+            raise IndexUnavailable(f"The index in {self._store.path} has no generation yet: ensure() makes the first.")
+        return pointer.get(name), self._tables.open(name)
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Record, Any]]:
+        with self._store.reporting("read"):
+            yield self._table()
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[Record, Any]]:
+        with self._store.writing():
+            record, table = self._table()
+            table.checkout_latest()
+            yield record, table
+            self._tables.tidy(table)
+
+    def _delete(self, where: str) -> int:
+        with stage("index.delete"), self._writing() as (_, table):
+            return int(table.delete(where).num_deleted_rows)
+
+
+def _merge(table: Any, rows: Any) -> None:
+    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+
+def _query_vector(embedding: Vector, record: Record) -> Vector:
+    query = np.asarray(embedding, np.float32)
+    if query.shape != (record.dimensions,):
+        raise ConfigurationError(
+            f"The query's vector has shape {query.shape}, and generation {record.name} holds vectors of "
+            f"{record.dimensions} dimensions, made by {record.embedder}."
+        )
+    return query
+
+
+def _room(k: int) -> int:
+    return min(k, MAX_K) + _TIES
+
+
+def _ranked(rows: Any, scores: Sequence[float], k: int) -> list[Candidate]:
+    ids, documents = rows["id"].to_pylist(), rows["document_id"].to_pylist()
+    found = [Candidate(*row) for row in zip(ids, documents, scores, strict=True)]
+    return sorted(found, key=lambda candidate: (-candidate.score, candidate.chunk_id))[: min(k, MAX_K)]
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[first : first + _IDS_AT_ONCE]

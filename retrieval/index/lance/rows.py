@@ -1,0 +1,158 @@
+"""Chunks as rows of a Lance table, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from core.chunk import Chunk, EmbeddedChunk
+from core.errors import ConfigurationError, UnreadableDocument
+from core.metadata import Metadata
+
+SEARCH_TEXT = "search_text"
+"""The column of the lexical leg."""
+WINDOWS = "windows"
+"""The column of the vector leg: a list of vectors per chunk."""
+_STRINGS = pa.list_(pa.string())
+_TIME = pa.timestamp("us", tz="UTC")
+_CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("id", pa.string()),
+    ("document_id", pa.string()),
+    ("source_id", pa.string()),
+    ("uri", pa.string()),
+    ("ordinal", pa.int64()),
+    ("text", pa.string()),
+    ("start", pa.int64()),
+    ("end", pa.int64()),
+    ("page", pa.int64()),
+    ("heading_path", _STRINGS),
+    ("tokens", pa.int64()),
+    ("acl", _STRINGS),
+    ("version", pa.int64()),
+    ("title", pa.string()),
+    ("document_type", pa.string()),
+    ("department", pa.string()),
+    ("owner", pa.string()),
+    ("tags", _STRINGS),
+    ("created", _TIME),
+    ("modified", _TIME),
+    ("language", pa.string()),
+)
+CHUNK_COLUMNS = [name for name, _ in _CHUNK_COLUMNS]
+"""What a chunk is read back from."""
+
+
+def schema(dimensions: int) -> pa.Schema:
+    """The table's columns for vectors of that length."""
+    windows = pa.list_(pa.list_(pa.float32(), dimensions))
+    derived = ((SEARCH_TEXT, pa.string()), ("window_count", pa.int64()), (WINDOWS, windows))
+    return pa.schema([*_CHUNK_COLUMNS, *derived])
+
+
+def to_table(chunks: Sequence[EmbeddedChunk], dimensions: int) -> pa.Table:
+    """Chunks and their windows as an Arrow table.
+
+    Raises:
+        ConfigurationError: a chunk has no window, or one that isn't a finite vector of this length.
+    """
+    for embedded in chunks:
+        _check(embedded, dimensions)
+    columns = chunk_columns([embedded.chunk for embedded in chunks])
+    lengths = [len(embedded.windows) for embedded in chunks]
+    flat = np.concatenate([np.asarray(embedded.windows, np.float32) for embedded in chunks])
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), dimensions)
+    offsets = pa.array(np.cumsum([0, *lengths]), pa.int32())
+    columns["window_count"] = pa.array(lengths, pa.int64())
+    columns[WINDOWS] = pa.ListArray.from_arrays(offsets, vectors)
+    return pa.table(columns, schema=schema(dimensions))
+
+
+def chunk_columns(chunks: Sequence[Chunk]) -> dict[str, pa.Array]:
+    """Every column but those of the vectors.
+
+    Raises:
+        UnreadableDocument: a text holds half of a surrogate pair, which no index can store.
+    """
+    rows = [_row(chunk) for chunk in chunks]
+    try:
+        columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in _CHUNK_COLUMNS}
+        columns[SEARCH_TEXT] = pa.array([chunk.search_text for chunk in chunks], pa.string())
+    except UnicodeEncodeError as error:
+        documents = ", ".join(sorted({chunk.document_id for chunk in chunks}))
+        raise UnreadableDocument(f"One of these documents holds text that isn't valid Unicode: {documents}.") from error
+    return columns
+
+
+def to_chunk(row: Mapping[str, Any]) -> Chunk:
+    """The chunk that a row of :data:`CHUNK_COLUMNS` holds."""
+    return Chunk(
+        id=row["id"],
+        document_id=row["document_id"],
+        source_id=row["source_id"],
+        uri=row["uri"],
+        ordinal=row["ordinal"],
+        text=row["text"],
+        start=row["start"],
+        end=row["end"],
+        page=row["page"],
+        heading_path=tuple(row["heading_path"]),
+        tokens=row["tokens"],
+        acl=tuple(row["acl"]),
+        version=row["version"],
+        metadata=Metadata(
+            title=row["title"],
+            document_type=row["document_type"],
+            department=row["department"],
+            owner=row["owner"],
+            tags=tuple(row["tags"]),
+            created=_utc(row["created"]),
+            modified=_utc(row["modified"]),
+            language=row["language"],
+        ),
+    )
+
+
+def _row(chunk: Chunk) -> dict[str, Any]:
+    metadata = chunk.metadata
+    return {
+        "id": chunk.id,
+        "document_id": chunk.document_id,
+        "source_id": chunk.source_id,
+        "uri": chunk.uri,
+        "ordinal": chunk.ordinal,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+        "page": chunk.page,
+        "heading_path": list(chunk.heading_path),
+        "tokens": chunk.tokens,
+        "acl": list(chunk.acl),
+        "version": chunk.version,
+        "title": metadata.title,
+        "document_type": metadata.document_type,
+        "department": metadata.department,
+        "owner": metadata.owner,
+        "tags": list(metadata.tags),
+        "created": metadata.created,
+        "modified": metadata.modified,
+        "language": metadata.language,
+    }
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
+    windows = embedded.windows
+    if windows.ndim != 2 or len(windows) == 0 or windows.shape[1] != dimensions:  # noqa: PLR2004 (rows, columns)
+        raise ConfigurationError(
+            f"Chunk {embedded.chunk.id} has windows of shape {windows.shape}; this index holds vectors of "
+            f"{dimensions} dimensions, one or more to a chunk. Was it embedded by another model?"
+        )
+    if not np.isfinite(windows).all():
+        raise ConfigurationError(f"Chunk {embedded.chunk.id} has a vector with values that aren't numbers.")

@@ -1,0 +1,98 @@
+"""The Lance tables of an embedded index: one per generation, opened once and always read at their newest version."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import lancedb
+from lancedb.index import FTS
+
+from core.errors import Unavailable
+from core.logs import get_logger
+from core.telemetry import stage
+from retrieval.index.lance.rows import SEARCH_TEXT, schema
+from retrieval.index.lance.store import Record, Store
+
+_log = get_logger(__name__)
+_ALWAYS_NEWEST = timedelta(0)
+_KEEP_VERSIONS = timedelta(minutes=10)
+"""For how long a reader may go on with the version that it began with."""
+_TEXT_INDEX = f"{SEARCH_TEXT}_idx"
+_UNINDEXED_ROWS = 128
+_UNINDEXED_SHARE = 0.02
+"""Rows that the text index lacks are read word by word in each lexical search (about 80 us a chunk of 600 words), so
+they are bounded; folding them in rewrites small files, so it is put off until there are enough of them."""
+_FRAGMENTS = 100
+"""Files of a table: each write adds one, each search opens all."""
+
+
+class Tables:
+    """Opens, creates and tidies the tables in a store's folder."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._mutex = threading.Lock()
+        self._connection: Any = None
+        self._open: dict[str, Any] = {}
+
+    def open(self, name: str) -> Any:
+        """The table of a generation that exists."""
+        with self._mutex:
+            table = self._open.get(name)
+            if table is None:
+                table = self._open[name] = self._connect().open_table(name)
+            return table
+
+    def create(self, record: Record) -> None:
+        """An empty table with its text index; what a begin that was cut off left under the name is replaced."""
+        with self._mutex:
+            table = self._connect().create_table(record.name, schema=schema(record.dimensions), mode="overwrite")
+            table.create_index(SEARCH_TEXT, config=_english(), name=_TEXT_INDEX)
+            self._open[record.name] = table
+
+    def drop(self, name: str) -> None:
+        """Delete a generation's table."""
+        with self._mutex:
+            self._open.pop(name, None)
+            self._connect().drop_table(name)
+
+    def tidy(self, table: Any, *, at_once: bool = False) -> None:
+        """Fold new rows into the text index and merge small files, when there are enough of them.
+
+        Only under the store's write lock. Nothing depends on it but speed, so a failure is logged and not raised.
+
+        Args:
+            at_once: halve the patience: the caller has finished a batch of writes.
+        """
+        try:
+            with self._store.reporting("tidy"):
+                if self._is_due(table, 0.5 if at_once else 1.0):
+                    with stage("index.tidy"):
+                        table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+        except Unavailable as error:
+            _log.warning("index not tidied; searches stay right and get slower", reason=error.message)
+
+    def close(self) -> None:
+        """Let go of every table."""
+        with self._mutex:
+            self._open.clear()
+            self._connection = None
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            self._connection = lancedb.connect(str(self._store.path), read_consistency_interval=_ALWAYS_NEWEST)
+        return self._connection
+
+    def _is_due(self, table: Any, patience: float) -> bool:
+        indexed = table.index_stats(_TEXT_INDEX)
+        allowed = patience * (_UNINDEXED_ROWS + _UNINDEXED_SHARE * indexed.num_indexed_rows)
+        if indexed.num_unindexed_rows > allowed:
+            return True
+        return bool(table.stats()["fragment_stats"]["num_fragments"] > patience * _FRAGMENTS)
+
+
+def _english() -> FTS:
+    """As OpenSearch's English analyser: lower case, no stop words, Porter stems; BM25 with k1 1.2 and b 0.75."""
+    return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True, with_position=False)

@@ -1,0 +1,332 @@
+"""What every search index must do, over both adapters: writing, finding, permissions, generations."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from core.chunk import EmbeddedChunk
+from core.errors import ConfigurationError, Conflict, FootnoteError, NotFound
+from core.filters import All, AnyOf, for_reader, visible_to
+from core.metadata import Metadata
+from core.principal import Principal
+from retrieval.index.port import IndexCounts, SearchIndex
+from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, found, ids, passage, write
+
+OpenIndex = Callable[[], SearchIndex]
+
+
+def test_it_is_a_search_index(index: SearchIndex) -> None:
+    assert isinstance(index, SearchIndex)
+    index.ping()
+
+
+class TestWriting:
+    def test_what_was_written_is_read_back_to_the_letter(self, index: SearchIndex) -> None:
+        full = passage(
+            "a", "Gauß said: \u201cnaïve\u201d 'quotes' \\ \U0001f600\n\ttabs", acl=("public", "user:o'neil")
+        )
+        chunk = replace(
+            full.chunk,
+            page=3,
+            heading_path=("Travel", "By train"),
+            tokens=17,
+            start=5,
+            end=5 + len(full.chunk.text),
+            ordinal=2,
+            version=4,
+            metadata=Metadata(
+                title="Travel policy",
+                document_type="pdf",
+                department="HR",
+                owner="Ada",
+                tags=("trains", "travel"),
+                created=datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC),
+                modified=datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=5))),
+                language="en",
+            ),
+        )
+        bare = passage("b")
+        write(index, replace(full, chunk=chunk), bare)
+        assert index.fetch(["a", "b"], PUBLIC) == [chunk, bare.chunk]
+
+    def test_writing_twice_is_writing_once(self, index: SearchIndex) -> None:
+        both = [passage("a", angles=(0, 40)), passage("b")]
+        write(index, *both)
+        write(index, *both)
+        assert index.counts() == IndexCounts(documents=2, chunks=2, windows=3)
+        assert found(index, PUBLIC) == ["a", "b"]
+
+    def test_an_upsert_replaces_text_vectors_and_permissions(self, index: SearchIndex) -> None:
+        write(index, passage("a", "walrus", angles=(0, 10, 20)))
+        write(index, passage("a", "penguin", angles=(90,), acl=("public", "group:x")))
+        assert ids(index.lexical("walrus", PUBLIC, 5)) == []
+        assert ids(index.lexical("penguin", PUBLIC, 5)) == ["a"]
+        assert index.vector(at(0), PUBLIC, 5)[0].score == pytest.approx(0, abs=1e-3)
+        assert index.counts() == IndexCounts(1, 1, 1)
+
+    def test_writing_nothing_changes_nothing(self, index: SearchIndex) -> None:
+        index.upsert([])
+        assert index.counts() == IndexCounts(0, 0, 0)
+
+    def test_a_vector_of_another_dimension_is_refused(self, index: SearchIndex) -> None:
+        wrong = EmbeddedChunk(passage("a").chunk, np.ones((1, DIMENSIONS + 1), np.float32))
+        with pytest.raises(ConfigurationError, match="dimension"):
+            index.upsert([wrong])
+        assert index.counts().chunks == 0
+
+    def test_stale_chunks_go_and_newer_ones_stay(self, index: SearchIndex) -> None:
+        old = [passage(f"old{n}", document="d", version=1) for n in range(3)]
+        write(index, *old, passage("new", document="d", version=2), passage("other", version=1))
+        assert index.delete_stale("d", 2) == 3
+        assert index.delete_stale("d", 2) == 0
+        index.refresh()
+        assert found(index, PUBLIC) == ["new", "other"]
+
+    def test_one_version_can_be_taken_back(self, index: SearchIndex) -> None:
+        write(index, *(passage(f"v{version}", document="d", version=version) for version in (1, 2, 3)))
+        assert index.delete_version("d", 2) == 1
+        index.refresh()
+        assert found(index, PUBLIC) == ["v1", "v3"]
+
+    def test_documents_are_deleted_whole(self, index: SearchIndex) -> None:
+        odd = 'it\'s "odd" * ? : \\'
+        write(index, passage("a1", document="a"), passage("a2", document="a"), passage("b", document=odd), passage("c"))
+        assert index.delete_documents([]) == 0
+        assert index.delete_documents(["a", odd, "no such document"]) == 3
+        index.refresh()
+        assert found(index, PUBLIC) == ["c"]
+        assert index.counts() == IndexCounts(1, 1, 1)
+
+    def test_an_update_takes_effect_and_keeps_the_vectors(self, index: SearchIndex) -> None:
+        write(index, passage("a", document="d", angles=(30, 200)), passage("b", document="d"), passage("c"))
+        metadata = Metadata(title="Zeppelin handbook", department="Legal", tags=("new",))
+        changed = index.update_document("d", acl=["group:x"], metadata=metadata, uri="file:///moved.md", version=7)
+        index.refresh()
+        assert changed == 2
+        assert found(index, PUBLIC) == ["c"]
+        members = visible_to(Principal(groups=frozenset({"x"})))
+        scores = {c.chunk_id: c.score for c in index.vector(at(200), members, 5)}
+        assert scores["a"] == pytest.approx(1, abs=1e-3)
+        assert scores["b"] == pytest.approx(math.cos(math.radians(200)), abs=1e-3)
+        assert sorted(ids(index.lexical("zeppelins", members, 5))) == ["a", "b"]
+        (chunk,) = index.fetch(["a"], members)
+        assert (chunk.metadata, chunk.uri, chunk.version, chunk.acl) == (metadata, "file:///moved.md", 7, ("group:x",))
+        assert index.counts() == IndexCounts(2, 3, 4)
+        assert index.delete_stale("d", 7) == 0
+
+    def test_an_update_of_nothing_says_so(self, index: SearchIndex) -> None:
+        assert index.update_document("none", acl=[], metadata=Metadata(), uri="", version=1) == 0
+
+
+class TestFinding:
+    def test_words_are_stemmed_and_stop_words_left_out(self, index: SearchIndex) -> None:
+        write(index, passage("a", "The travelling policies"), passage("b", "The canteen's menu"))
+        assert ids(index.lexical("what is the travel policy", PUBLIC, 5)) == ["a"]
+
+    def test_title_and_headings_are_searched(self, index: SearchIndex) -> None:
+        titled = passage("a", "Ask your manager.", title="Parental leave")
+        write(index, replace(titled, chunk=replace(titled.chunk, heading_path=("Sabbaticals",))), passage("b"))
+        assert ids(index.lexical("parental", PUBLIC, 5)) == ["a"]
+        assert ids(index.lexical("sabbatical", PUBLIC, 5)) == ["a"]
+
+    def test_rare_words_weigh_more_and_scores_fall(self, index: SearchIndex) -> None:
+        write(index, *(passage(f"n{n}", "holiday rules") for n in range(8)), passage("z", "holiday walrus"))
+        ranked = index.lexical("holiday walrus", PUBLIC, 20)
+        assert ranked[0].chunk_id == "z"
+        assert ranked[0].document_id == "doc-z"
+        assert [c.score for c in ranked] == sorted((c.score for c in ranked), reverse=True)
+        assert ids(ranked)[1:] == [f"n{n}" for n in range(8)]
+
+    def test_a_chunk_ranks_by_its_best_window(self, index: SearchIndex) -> None:
+        write(index, passage("a", angles=(170, 5, 90)), passage("b", angles=(20,)), passage("c", angles=(180, 175)))
+        ranked = index.vector(at(0), PUBLIC, 5)
+        assert ids(ranked) == ["a", "b", "c"]
+        expected = [math.cos(math.radians(angle)) for angle in (5, 20, 175)]
+        assert [c.score for c in ranked] == pytest.approx(expected, abs=1e-3)
+
+    def test_ties_are_broken_by_id(self, index: SearchIndex) -> None:
+        names = [f"c{n:02d}" for n in range(20)]
+        write(index, *(passage(name, "same words") for name in reversed(names)))
+        assert ids(index.lexical("words", PUBLIC, 20)) == names
+        assert ids(index.vector(at(0), PUBLIC, 20)) == names
+
+    def test_k_bounds_the_list(self, index: SearchIndex) -> None:
+        write(index, *(passage(f"c{n}", angles=(n,)) for n in range(9)))
+        assert len(index.lexical("words", PUBLIC, 4)) == 4
+        assert ids(index.vector(at(0), PUBLIC, 4)) == ["c0", "c1", "c2", "c3"]
+        assert len(index.lexical("words", PUBLIC, 10_000)) == 9
+        assert len(index.vector(at(0), PUBLIC, 10_000)) == 9
+
+    def test_an_empty_index_finds_nothing(self, index: SearchIndex) -> None:
+        assert found(index, PUBLIC) == []
+        assert index.fetch(["a"], PUBLIC) == []
+
+    def test_a_query_vector_of_another_dimension_is_refused(self, index: SearchIndex) -> None:
+        write(index, passage("a"))
+        with pytest.raises(ConfigurationError):
+            index.vector(np.ones(DIMENSIONS + 1, np.float32), PUBLIC, 5)
+
+    def test_both_legs_come_together(self, index: SearchIndex) -> None:
+        write(index, passage("a", "walrus", angles=(90,)), passage("b", "penguin"))
+        together = index.both("walrus", at(0), PUBLIC, 5)
+        assert ids(together.lexical) == ["a"]
+        assert ids(together.vector) == ["b", "a"]
+        assert together.errors == {}
+        assert together.lexical == index.lexical("walrus", PUBLIC, 5)
+        assert together.vector == index.vector(at(0), PUBLIC, 5)
+
+    @pytest.mark.parametrize(
+        "query",
+        ["", "   ", '"', '"walrus', "the", "AND OR NOT", "a AND (b", "\U0001f600", "~^*?:\\/{}[]", "\x00", "\ud800"],
+    )
+    def test_odd_queries_find_nothing_and_break_nothing(self, index: SearchIndex, query: str) -> None:
+        write(index, passage("a", "penguin"))
+        assert index.lexical(query, PUBLIC, 5) == []
+        assert index.both(query, at(0), PUBLIC, 5).lexical == []
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "penguin'; DROP TABLE chunks; --",
+            '{"match_all": {}} penguin',
+            "secret OR penguin*",
+            "+penguin -penguin",
+            'text:secret "penguin',
+            "penguin " * 1250,
+            " ".join(f"word{n}" for n in range(1100)) + " penguin",
+        ],
+    )
+    def test_a_query_is_words_and_nothing_else(self, index: SearchIndex, query: str) -> None:
+        write(index, passage("a", "penguin"), passage("b", "confidential", acl=("user:x",)))
+        assert ids(index.lexical(query, PUBLIC, 5)) == ["a"]
+
+
+class TestFetching:
+    def test_in_the_order_asked_for(self, index: SearchIndex) -> None:
+        write(index, *(passage(f"c{n}") for n in range(5)))
+        assert [chunk.id for chunk in index.fetch(["c3", "gone", "c0", "c4"], PUBLIC)] == ["c3", "c0", "c4"]
+        assert index.fetch([], PUBLIC) == []
+
+    def test_only_what_the_reader_may_see(self, index: SearchIndex) -> None:
+        write(index, passage("a"), passage("b", acl=("user:bob",)), passage("c", acl=()))
+        assert [chunk.id for chunk in index.fetch(["c", "b", "a"], PUBLIC)] == ["a"]
+        bob = visible_to(Principal(user="bob"))
+        assert [chunk.id for chunk in index.fetch(["c", "b", "a"], bob)] == ["b", "a"]
+
+    def test_ids_are_not_a_language(self, index: SearchIndex) -> None:
+        write(index, passage("a"))
+        assert index.fetch(["' OR 1=1 --", "*", "a') OR ('a'='a", "\x00", "\ud800"], PUBLIC) == []
+
+
+class TestPermissionsAtScale:
+    def test_a_filter_that_passes_few_of_many_still_fills_k(self, index: SearchIndex) -> None:
+        many = [passage(f"m{n:03d}", "words", angles=(n % 5,)) for n in range(500)]
+        few = [
+            passage(f"few{n}", "words and more words apart", angles=(150 + n,), acl=("group:few",)) for n in range(6)
+        ]
+        write(index, *many, *few)
+        reader = AnyOf("acl", frozenset({"group:few"}))
+        assert ids(index.vector(at(0), reader, 6)) == [f"few{n}" for n in range(6)]
+        assert sorted(ids(index.lexical("words", reader, 6))) == [f"few{n}" for n in range(6)]
+
+    def test_a_reader_of_a_thousand_groups(self, index: SearchIndex) -> None:
+        write(index, passage("a", acl=("group:g700",)), passage("b", acl=("group:other",)))
+        reader = visible_to(Principal("ann", frozenset(f"g{n}" for n in range(1000))))
+        assert found(index, reader) == ["a"]
+
+    def test_a_request_never_widens_what_a_reader_sees(self, index: SearchIndex) -> None:
+        write(index, passage("a", department="HR"), passage("b", department="HR", acl=("user:bob",)))
+        assert found(index, for_reader(Principal(), AnyOf("department", frozenset({"HR"})))) == ["a"]
+        assert found(index, for_reader(Principal(), AnyOf("acl", frozenset({"user:bob"})))) == []
+        assert found(index, for_reader(Principal(), All(()))) == ["a"]
+
+
+class TestGenerations:
+    def test_ensure_makes_one_and_keeps_it(self, index: SearchIndex, open_index: OpenIndex) -> None:
+        first = index.ensure(EMBEDDER, DIMENSIONS)
+        assert (first.embedder, first.dimensions, first.live) == (EMBEDDER, DIMENSIONS, True)
+        assert open_index().ensure(EMBEDDER, DIMENSIONS) == first
+        assert index.generations() == [first]
+
+    @pytest.mark.parametrize(("embedder", "dimensions"), [("another", DIMENSIONS), (EMBEDDER, DIMENSIONS * 2)])
+    def test_ensure_refuses_another_embedder(self, index: SearchIndex, embedder: str, dimensions: int) -> None:
+        with pytest.raises(ConfigurationError, match=embedder):
+            index.ensure(embedder, dimensions)
+
+    def test_a_new_one_is_built_beside_the_old_and_swapped_in(self, index: SearchIndex, open_index: OpenIndex) -> None:
+        write(index, passage("old"))
+        old = index.ensure(EMBEDDER, DIMENSIONS)
+        new = index.begin("better-embedder", 4)
+        assert not new.live
+        assert old.name < new.name
+        building = index.for_generation(new.name)
+        write(building, EmbeddedChunk(passage("new").chunk, np.eye(4, dtype=np.float32)[:1]))
+        assert found(index, PUBLIC) == ["old"]
+        index.swap(new.name)
+        other = open_index()
+        for handle in (index, other, building):
+            assert ids(handle.lexical("words", PUBLIC, 5)) == ["new"]
+            assert ids(handle.vector(np.eye(4, dtype=np.float32)[0], PUBLIC, 5)) == ["new"]
+        assert found(index.for_generation(old.name), PUBLIC) == ["old"]
+        assert [(g.name, g.live) for g in other.generations()] == [(old.name, False), (new.name, True)]
+        assert other.ensure("better-embedder", 4).name == new.name
+        index.swap(old.name)
+        assert found(other, PUBLIC) == ["old"]
+
+    def test_only_one_that_is_not_live_can_be_dropped(self, index: SearchIndex) -> None:
+        write(index, passage("a"))
+        live = index.ensure(EMBEDDER, DIMENSIONS)
+        with pytest.raises(Conflict):
+            index.drop(live.name)
+        spare = index.begin(EMBEDDER, DIMENSIONS)
+        index.drop(spare.name)
+        assert index.generations() == [live]
+        assert found(index, PUBLIC) == ["a"]
+        assert index.begin(EMBEDDER, DIMENSIONS).name > live.name
+
+    def test_one_that_is_not_there_is_not_found(self, index: SearchIndex) -> None:
+        for act in (index.drop, index.swap):
+            with pytest.raises(NotFound):
+                act("no-such-generation")
+
+
+class TestSharing:
+    def test_a_second_handle_sees_what_the_first_writes(self, index: SearchIndex, open_index: OpenIndex) -> None:
+        other = open_index()
+        assert found(other, PUBLIC) == []
+        write(index, passage("a"), passage("b"))
+        assert found(other, PUBLIC) == ["a", "b"]
+        other.delete_documents(["doc-a"])
+        other.refresh()
+        assert found(index, PUBLIC) == ["b"]
+
+    def test_threads_write_and_read_at_once(self, index: SearchIndex, open_index: OpenIndex) -> None:
+        failures: list[FootnoteError] = []
+
+        def work(handle: SearchIndex, worker: int) -> None:
+            try:
+                for n in range(4):
+                    name = f"w{worker}n{n}"
+                    write(handle, passage(name, document=f"d{worker}"), passage("shared"))
+                    assert ids(handle.vector(at(0), AnyOf("document_id", frozenset({f"d{worker}"})), 10))
+                handle.delete_documents([f"d{worker}"] if worker % 2 else [])
+            except FootnoteError as error:
+                failures.append(error)
+
+        handles = [index, index, open_index(), open_index()]
+        threads = [threading.Thread(target=work, args=(handle, n)) for n, handle in enumerate(handles)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        index.refresh()
+        assert failures == []
+        assert found(index, PUBLIC) == sorted([f"w{worker}n{n}" for worker in (0, 2) for n in range(4)] + ["shared"])
+        assert index.counts().chunks == 9

@@ -1,0 +1,120 @@
+"""What every search index must let through, over both adapters: each kind of filter means the same in both legs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from core.filters import All, AnyOf, Between, Filter, Not, TermField, parse_filters
+from retrieval.index.port import SearchIndex
+from tests.contract.passages import found, passage, write
+
+
+def any_of(field: TermField, *values: str) -> AnyOf:
+    return AnyOf(field, frozenset(values))
+
+
+@pytest.fixture
+def filled(index: SearchIndex) -> SearchIndex:
+    """Four passages: three with facts, ``bare`` with none."""
+    write(
+        index,
+        passage("a", department="HR", document_type="pdf", tags=("leave", "pay"), owner="Ada", language="en",
+                created=datetime(2024, 1, 1, tzinfo=UTC), modified=datetime(2024, 6, 1, tzinfo=UTC)),
+        passage("b", department="Eng", document_type="html", tags=("pay",), owner="O'Neil", language="de", source="s2",
+                created=datetime(2024, 1, 31, 23, 59, 59, 999000, UTC), acl=("user:bob", "group:eng")),
+        passage("c", department="HR & Legal", document_type="pdf", tags=("c++",), owner="ada", language="en",
+                created=datetime(2024, 2, 1, tzinfo=UTC), acl=("group:hr",), document="dc"),
+        passage("bare"),
+    )  # fmt: skip
+    return index
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        (any_of("acl", "public"), ["a", "bare"]),
+        (any_of("acl", "user:bob"), ["b"]),
+        (any_of("acl", "group:hr", "group:eng"), ["b", "c"]),
+        (any_of("acl", "group:h", "USER:BOB", "bob"), []),
+        (any_of("source_id", "s2"), ["b"]),
+        (any_of("document_id", "dc", "doc-a"), ["a", "c"]),
+        (any_of("department", "HR"), ["a"]),
+        (any_of("department", "hr"), []),
+        (any_of("department", "HR", "Eng", "Nobody"), ["a", "b"]),
+        (any_of("department", "HR & Legal"), ["c"]),
+        (any_of("document_type", "pdf"), ["a", "c"]),
+        (any_of("tags", "pay"), ["a", "b"]),
+        (any_of("tags", "c++"), ["c"]),
+        (any_of("tags", "pay", "c++"), ["a", "b", "c"]),
+        (any_of("owner", "O'Neil"), ["b"]),
+        (any_of("language", "en"), ["a", "c"]),
+        (any_of("department"), []),
+        (any_of("tags"), []),
+        (any_of("acl"), []),
+        (any_of("acl", "\ud800"), []),
+        (any_of("department", "x') OR ('1'='1", "*", "HR*"), []),
+    ],
+)
+def test_terms(filled: SearchIndex, filter: Filter, expected: list[str]) -> None:
+    assert found(filled, filter) == expected
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        (Between("created", start=datetime(2024, 1, 1, tzinfo=UTC)), ["a", "b", "c"]),
+        (Between("created", start=datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC)), ["b", "c"]),
+        (Between("created", end=datetime(2024, 2, 1, tzinfo=UTC)), ["a", "b"]),
+        (Between("created", datetime(2024, 1, 31, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)), ["b"]),
+        (Between("created", start=datetime(2024, 2, 1, 1, tzinfo=timezone(timedelta(hours=1)))), ["c"]),
+        (Between("created"), ["a", "b", "c"]),
+        (Between("modified"), ["a"]),
+        (Between("created", datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)), ["a", "b", "c"]),
+        (Between("created", start=datetime(2030, 1, 1, tzinfo=UTC)), []),
+        (Between("created", end=datetime(1066, 10, 14, tzinfo=UTC)), []),
+        (Not(Between("created", end=datetime(2024, 2, 1, tzinfo=UTC))), ["bare", "c"]),
+    ],
+)
+def test_dates(filled: SearchIndex, filter: Filter, expected: list[str]) -> None:
+    assert found(filled, filter) == expected
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        (All(()), ["a", "b", "bare", "c"]),
+        (All((any_of("document_type", "pdf"), any_of("tags", "pay"))), ["a"]),
+        (All((any_of("document_type", "pdf"), any_of("department"))), []),
+        (Not(any_of("department", "HR")), ["b", "bare", "c"]),
+        (Not(any_of("tags", "pay")), ["bare", "c"]),
+        (Not(any_of("department")), ["a", "b", "bare", "c"]),
+        (Not(All(())), []),
+        (Not(Not(any_of("department", "HR"))), ["a"]),
+        (
+            Not(All((any_of("document_type", "pdf"), any_of("language", "en"), any_of("owner", "Ada")))),
+            ["b", "bare", "c"],
+        ),
+        (All((Not(any_of("acl", "public")), Not(any_of("document_type", "html")))), ["c"]),
+    ],
+)
+def test_trees(filled: SearchIndex, filter: Filter, expected: list[str]) -> None:
+    assert found(filled, filter) == expected
+
+
+def test_the_wire_form_reaches_the_index(filled: SearchIndex) -> None:
+    asked = parse_filters({"tags": ["PAY"], "created": {"from": "2024-01-31", "to": "2024-01-31"}, "source": "s2"})
+    assert asked is not None
+    assert found(filled, asked) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "value", ["it's", "''", "\\", "\\'", '"', "a;b--", "%_", "\n\t", "\x00", "\U0001f600", " ", "é"]
+)
+def test_a_value_is_matched_to_the_letter(index: SearchIndex, value: str) -> None:
+    write(index, passage("a", department=value, tags=(value,), acl=(f"user:{value}",)), passage("b", department="x"))
+    assert found(index, any_of("department", value)) == ["a"]
+    assert found(index, any_of("tags", value)) == ["a"]
+    assert found(index, any_of("acl", f"user:{value}")) == ["a"]
+    assert found(index, Not(any_of("department", value))) == ["b"]
