@@ -1,0 +1,1 @@
+"""The catalog: the ledger of sources, documents, runs and failures. What it says is what is true."""

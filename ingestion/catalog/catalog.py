@@ -1,0 +1,48 @@
+"""The catalog as one object."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from core.clock import Clock
+from ingestion.catalog.database import Database
+from ingestion.catalog.documents import DocumentStore
+from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.intake import Intake
+from ingestion.catalog.outcomes import Outcomes
+from ingestion.catalog.queue import DocumentQueue
+from ingestion.catalog.removal import Removal
+from ingestion.catalog.runs import RunStore
+from ingestion.catalog.sources import SourceStore
+
+
+class Catalog:
+    """Everything that is known of sources, documents, runs and failures. Safe to use from several threads.
+
+    Attributes:
+        sources, documents, runs, failures: what there is.
+        intake: writes what listings found.
+        queue: hands documents to tasks.
+        outcomes: writes what became of them.
+        removal: takes documents out.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database = database
+        self.sources = SourceStore(database, clock)
+        self.documents = DocumentStore(database)
+        self.runs = RunStore(database, clock)
+        self.failures = FailureStore(database)
+        self.intake = Intake(database, clock)
+        self.queue = DocumentQueue(database, clock)
+        self.outcomes = Outcomes(database, clock)
+        self.removal = Removal(database, clock)
+
+    @property
+    def engine(self) -> Engine:
+        """For the parts that bring their own statements; see :class:`ingestion.catalog.database.Database`."""
+        return self.database.engine
+
+    def close(self) -> None:
+        """Close connections."""
+        self.database.close()

@@ -1,0 +1,60 @@
+"""Documents, for those who only look."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+
+from core.errors import NotFound
+from ingestion.catalog.database import Database
+from ingestion.catalog.records import DocumentRecord, DocumentState
+from ingestion.catalog.rows import document_of
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow
+
+
+class DocumentStore:
+    """Reads documents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, document_id: str) -> DocumentRecord:
+        """One document. A document on its way out is gone already: nobody may open it.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        found = self.get_many([document_id])
+        if not found:
+            raise NotFound(f"There is no document {document_id!r}.")
+        return found[0]
+
+    def get_many(self, document_ids: Collection[str]) -> list[DocumentRecord]:
+        """Those of the documents that there are, in no particular order."""
+        statement = select(DOCUMENTS).where(
+            DocumentRow.id.in_(document_ids), DocumentRow.state != DocumentState.DELETING
+        )
+        with self._database.read() as connection:
+            return [document_of(row) for row in connection.execute(statement)]
+
+    def list(self, source_id: str, limit: int = 100, offset: int = 0) -> list[DocumentRecord]:
+        """A source's documents by external id."""
+        statement = select(DOCUMENTS).where(DocumentRow.source_id == source_id).order_by(DocumentRow.external_id)
+        with self._database.read() as connection:
+            return [document_of(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+
+    def totals(self, source_id: str | None = None) -> dict[str, int]:
+        """How many documents are in each state, states without any left out."""
+        statement = select(DocumentRow.state, func.count()).group_by(DocumentRow.state)
+        if source_id is not None:
+            statement = statement.where(DocumentRow.source_id == source_id)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def versions(self, document_ids: Collection[str]) -> dict[str, tuple[int, DocumentState]]:
+        """Version and state of those of the documents that there are, those on their way out included."""
+        statement = select(DocumentRow.id, DocumentRow.version, DocumentRow.state)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.where(DocumentRow.id.in_(document_ids)))
+            return {row.id: (row.version, DocumentState(row.state)) for row in rows}

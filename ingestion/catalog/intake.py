@@ -1,0 +1,193 @@
+"""What a listing found, written to the catalog: a batch of changes in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from core.clock import Clock
+from ingestion.catalog.database import Database
+from ingestion.catalog.dead_letters import write_failure
+from ingestion.catalog.records import Applied, DocumentState, document_id
+from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
+from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
+from ingestion.connectors.port import Unreadable, Upsert
+
+_IN_FLIGHT = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED)
+
+
+class Intake:
+    """Compares what a source says with what is known, and decides what is to be done."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def apply(self, run_id: str, source_id: str, changes: Sequence[Upsert | Unreadable]) -> Applied:
+        """Enter a batch of changes. Applying one again in the same run changes nothing.
+
+        Returns:
+            What must go to the index right away. It is committed here first, under a new version: a task that is
+            embedding such a document with its old permissions finds that version, and takes back what it wrote.
+        """
+        by_id = {document_id(source_id, change.external_id): change for change in changes}
+        batch = _Batch(run_id, source_id, self._clock.now())
+        with self._database.write() as connection:
+            known = _known(connection, list(by_id))
+            for key, change in by_id.items():
+                row = known.get(key)
+                if isinstance(change, Unreadable):
+                    batch.unreadable(key, change, row)
+                elif row is None:
+                    batch.add(key, change)
+                else:
+                    batch.compare(row, change)
+            batch.write(connection)
+            return _applied(connection, batch)
+
+
+def _known(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
+    failure = FAILURES
+    joined = DOCUMENTS.outerjoin(failure, failure.c.document_id == DOCUMENTS.c.id)
+    statement = select(DOCUMENTS, failure.c.retryable).select_from(joined).where(DOCUMENTS.c.id.in_(ids))
+    return {row.id: row for row in connection.execute(statement)}
+
+
+def _applied(connection: Connection, batch: _Batch) -> Applied:
+    wanted = batch.updating + batch.restricted
+    if not wanted:
+        return Applied()
+    rows = {row.id: row for row in connection.execute(select(DOCUMENTS).where(DocumentRow.id.in_(wanted)))}
+    return Applied(
+        updating=[work_of(rows[key]) for key in batch.updating],
+        restricted=[work_of(rows[key]) for key in batch.restricted],
+    )
+
+
+class _Batch:
+    """Collects the rows to write, so that a batch costs a handful of statements."""
+
+    def __init__(self, run_id: str, source_id: str, now: datetime) -> None:
+        self._run_id = run_id
+        self._source_id = source_id
+        self._now = now
+        self._new: list[dict[str, Any]] = []
+        self._changed: list[dict[str, Any]] = []
+        self._seen: dict[str | None, list[str]] = {}
+        self._failures: list[dict[str, Any]] = []
+        self.updating: list[str] = []
+        self.restricted: list[str] = []
+
+    def add(self, key: str, change: Upsert) -> None:
+        """A document that is new."""
+        self._new.append({**self._blank(key, change.external_id), **_facts(change, {})})
+
+    def unreadable(self, key: str, change: Unreadable, row: Row[Any] | None) -> None:
+        """Something that can't be read. What the index holds of it stays, with the permissions it has."""
+        if row is None:
+            failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri}
+            facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
+            self._new.append(
+                {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
+            )
+        else:
+            self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="")
+        self._failures.append({"document_id": key, "external_id": change.external_id, "message": change.reason})
+
+    def compare(self, row: Row[Any], change: Upsert) -> None:
+        """A document that is known: unchanged, changed, or changed in its permissions and metadata only."""
+        facts = _facts(change, row.own_facts)
+        state = DocumentState(row.state)
+        if row.revision == change.revision and state is not DocumentState.DELETING:
+            self._same(row, state)
+        elif row.content_revision == change.content_revision and state in (
+            DocumentState.INDEXED,
+            DocumentState.UPDATING,
+        ):
+            self._change(row, DocumentState.UPDATING, **facts)
+            self.updating.append(row.id)
+        else:
+            self._change(row, DocumentState.PENDING, **facts)
+            if row.chunks:
+                self.restricted.append(row.id)
+
+    def _same(self, row: Row[Any], state: DocumentState) -> None:
+        if state is DocumentState.UPDATING:
+            self.updating.append(row.id)
+            self._seen.setdefault(None, []).append(row.id)
+        elif row.run_id == self._run_id:
+            return
+        elif state is DocumentState.FAILED and row.retryable:
+            self._change(row, DocumentState.PENDING)
+        else:
+            outcome = {DocumentState.INDEXED: "unchanged", DocumentState.FAILED: "failed"}.get(state)
+            self._seen.setdefault(outcome, []).append(row.id)
+
+    def _change(self, row: Row[Any], state: DocumentState, **values: Any) -> None:
+        kept = {key: getattr(row, key) for key in _CHANGEABLE}
+        reset = {"attempts": 0, "not_before": None, "claimed_by": None, "claimed_until": None, "outcome": None}
+        new = {"state": state, "version": row.version + 1, "run_id": self._run_id, "updated_at": self._now}
+        merged = {**kept, **reset, **new, **values}
+        self._changed.append({"key": row.id, **{f"new_{name}": value for name, value in merged.items()}})
+
+    def _blank(self, key: str, external_id: str) -> dict[str, Any]:
+        empty = dict.fromkeys((column.name for column in DOCUMENTS.columns), None)
+        zero = {"size": 0, "chunks": 0, "parsed_chunks": 0, "attempts": 0, "version": 1, "revision": ""}
+        lists = {"content_revision": "", "facts": {}, "source_facts": {}, "own_facts": {}, "acl": [], "uri": ""}
+        names = {"id": key, "source_id": self._source_id, "external_id": external_id, "title": ""}
+        times = {"created_at": self._now, "updated_at": self._now}
+        return {**empty, **zero, **lists, **names, **times, "state": DocumentState.PENDING, "run_id": self._run_id}
+
+    def write(self, connection: Connection) -> None:
+        """Write everything collected."""
+        if self._new:
+            connection.execute(insert(DOCUMENTS), self._new)
+        if self._changed:
+            values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CHANGED}
+            connection.execute(
+                update(DOCUMENTS).where(DOCUMENTS.c.id == bindparam("key")).values(**values), self._changed
+            )
+        for outcome, ids in self._seen.items():
+            seen = {"run_id": self._run_id, "outcome": outcome}
+            connection.execute(update(DOCUMENTS).where(DOCUMENTS.c.id.in_(ids)).values(**seen))
+        for failure in self._failures:
+            write_failure(
+                connection,
+                source_id=self._source_id,
+                run_id=self._run_id,
+                stage="list",
+                error_class="UnreadableDocument",
+                retryable=False,
+                attempts=1,
+                now=self._now,
+                **failure,
+            )
+
+
+_CHANGEABLE = ("uri", "title", "size", "revision", "content_revision", "facts", "source_facts", "acl")
+_CHANGED = (
+    *_CHANGEABLE,
+    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "state", "version", "run_id", "updated_at"),
+)
+
+
+def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
+    merged = merge_metadata(change.metadata, metadata_from_json(own), _name(change))
+    return {
+        "uri": change.uri,
+        "title": merged.title,
+        "size": change.size,
+        "revision": change.revision,
+        "content_revision": change.content_revision,
+        "facts": metadata_to_json(merged),
+        "source_facts": metadata_to_json(change.metadata),
+        "acl": list(change.acl.terms()),
+    }
+
+
+def _name(change: Upsert | Unreadable) -> str:
+    return PurePosixPath(change.external_id).name or change.external_id

@@ -1,0 +1,167 @@
+"""What became of a document: parsed, indexed, to be tried again, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, select, update
+
+from core.clock import Clock
+from core.metadata import Metadata
+from ingestion.catalog.database import Database
+from ingestion.catalog.dead_letters import clear_failures, write_failure
+from ingestion.catalog.queue import Ticket
+from ingestion.catalog.records import DocumentState, Work
+from ingestion.catalog.rows import merge_metadata, metadata_to_json
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow, FailureRow
+
+_FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
+
+
+class Outcomes:
+    """Ends a task's claim on documents. Every method changes only what the caller's claim still covers."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def parsed(
+        self, work: Work, owner: str, *, content_hash: str, chunks: int, media_type: str, own: Metadata, name: str
+    ) -> bool:
+        """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
+
+        Args:
+            own: facts found in the document itself.
+            name: its title when nobody knows one.
+        """
+        merged = merge_metadata(work.source_metadata, own, name)
+        values = {
+            "state": DocumentState.PARSED,
+            "parsed_hash": content_hash,
+            "parsed_chunks": chunks,
+            "media_type": media_type,
+            "own_facts": metadata_to_json(own),
+            "facts": metadata_to_json(merged),
+            "title": merged.title,
+            "attempts": 0,
+            "not_before": None,
+            "updated_at": self._clock.now(),
+        }
+        claimed = and_(
+            DocumentRow.id == work.record.id,
+            DocumentRow.version == work.record.version,
+            DocumentRow.state == DocumentState.QUEUED,
+            DocumentRow.claimed_by == owner,
+        )
+        with self._database.write() as connection:
+            return connection.execute(update(DOCUMENTS).where(claimed).values(**values, **_FREE)).rowcount == 1
+
+    def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
+        """Note that documents are in the index; those that were still this owner's.
+
+        A change of the document ends the claim, so this is the fence: for a document that is missing from the
+        answer, the caller takes back what it wrote.
+        """
+        now = self._clock.now()
+        values = {
+            "state": DocumentState.INDEXED,
+            "content_hash": DocumentRow.parsed_hash,
+            "chunks": DocumentRow.parsed_chunks,
+            "outcome": "indexed",
+            "not_before": None,
+            "attempts": 0,
+            "updated_at": now,
+            "indexed_at": now,
+        }
+        claimed = and_(
+            DocumentRow.id.in_(document_ids),
+            DocumentRow.state == DocumentState.PARSED,
+            DocumentRow.claimed_by == owner,
+        )
+        with self._database.write() as connection:
+            ended = update(DOCUMENTS).where(claimed).values(**values, **_FREE).returning(DocumentRow.id)
+            done = set(connection.execute(ended).scalars())
+            clear_failures(connection, done)
+        return done
+
+    def updated(self, tickets: Sequence[Ticket]) -> None:
+        """Note that permissions and metadata of documents are in the index."""
+        values = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": self._clock.now()}
+        with self._database.write() as connection:
+            for ticket in tickets:
+                same = and_(DocumentRow.id == ticket.document_id, DocumentRow.version == ticket.version)
+                updating = DocumentRow.state == DocumentState.UPDATING
+                connection.execute(update(DOCUMENTS).where(same, updating).values(**values))
+
+    def retry_parsing(self, work: Work, owner: str, delay_s: float) -> None:
+        """Let a document be parsed again, in ``delay_s`` seconds at the earliest."""
+        values = {"state": DocumentState.PENDING, "not_before": self._after(delay_s)}
+        self._release([work.record.id], owner, values)
+
+    def retry_embedding(self, document_ids: Collection[str], owner: str, delay_s: float) -> None:
+        """Let parsed documents be embedded again, in ``delay_s`` seconds at the earliest."""
+        self._release(document_ids, owner, {"not_before": self._after(delay_s)})
+
+    def _release(self, document_ids: Collection[str], owner: str, values: dict[str, Any]) -> None:
+        claimed = and_(DocumentRow.id.in_(document_ids), DocumentRow.claimed_by == owner)
+        with self._database.write() as connection:
+            connection.execute(update(DOCUMENTS).where(claimed).values(**values, **_FREE))
+
+    def _after(self, delay_s: float) -> datetime:
+        return self._clock.now() + timedelta(seconds=delay_s)
+
+    def failed(
+        self, work: Work, owner: str | None, *, stage: str, error_class: str, message: str, retryable: bool
+    ) -> bool:
+        """Give a document up and record why; False when the claim was lost meanwhile."""
+        now = self._clock.now()
+        held = and_(
+            DocumentRow.id == work.record.id,
+            DocumentRow.version == work.record.version,
+            DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)),
+            DocumentRow.claimed_by.is_(None) if owner is None else DocumentRow.claimed_by == owner,
+        )
+        values = {"state": DocumentState.FAILED, "outcome": "failed", "not_before": None, "updated_at": now}
+        with self._database.write() as connection:
+            if connection.execute(update(DOCUMENTS).where(held).values(**values, **_FREE)).rowcount == 0:
+                return False
+            write_failure(
+                connection,
+                document_id=work.record.id,
+                source_id=work.record.source_id,
+                external_id=work.record.external_id,
+                run_id=work.run_id,
+                stage=stage,
+                error_class=error_class,
+                message=message,
+                retryable=retryable,
+                attempts=work.attempts,
+                now=now,
+            )
+        return True
+
+    def failed_sources(self, source_id: str | None = None) -> list[str]:
+        """Sources that have failures."""
+        statement = select(FailureRow.source_id).distinct()
+        if source_id is not None:
+            statement = statement.where(FailureRow.source_id == source_id)
+        with self._database.read() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def retry_failed(self, source_id: str, run_id: str) -> int:
+        """Send every failed document of a source through again, within a run; how many."""
+        failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
+        return self._start_over(failed, run_id=run_id, outcome=None)
+
+    def start_over(self, document_id: str) -> None:
+        """Send an indexed document through again: a late task may have disturbed its chunks."""
+        steady = DocumentRow.state.in_((DocumentState.INDEXED, DocumentState.UPDATING))
+        self._start_over(and_(DocumentRow.id == document_id, steady))
+
+    def _start_over(self, which: Any, **values: Any) -> int:
+        reset = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0, "not_before": None}
+        statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, updated_at=self._clock.now())
+        with self._database.write() as connection:
+            return connection.execute(statement).rowcount

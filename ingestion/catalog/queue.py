@@ -1,0 +1,190 @@
+"""Handing documents to tasks: bounded, leased, and taken over when whoever had them died.
+
+A message in the broker is only a hint that there is work; what counts is the document's row. A lost message, one
+that comes twice, or one that comes late, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
+
+from core.clock import Clock
+from ingestion.catalog.database import Database
+from ingestion.catalog.records import DocumentState, Work
+from ingestion.catalog.rows import work_of
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow
+
+_SCAN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for embedding, and whether more is about to come.
+
+    Attributes:
+        chunks: chunks of parsed documents that nobody is embedding.
+        parsed: how many documents those are.
+        queued: documents that are being parsed or wait for it.
+    """
+
+    chunks: int
+    parsed: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One version of one document: what a message to a worker names."""
+
+    document_id: str
+    version: int
+
+
+class DocumentQueue:
+    """Moves documents from state to state on their way to the tasks, under leases."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def take_pending(self, source_id: str, in_flight: int, lease_s: float) -> list[Ticket]:
+        """Move pending documents of a source to queued, as many as keep it at ``in_flight``; those moved."""
+        now = self._clock.now()
+        due = and_(
+            DocumentRow.source_id == source_id,
+            DocumentRow.state == DocumentState.PENDING,
+            or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= now),
+        )
+        moving = (DocumentState.QUEUED, DocumentState.PARSED)
+        count = select(func.count()).where(DocumentRow.source_id == source_id, DocumentRow.state.in_(moving))
+        with self._database.read() as connection:
+            if connection.execute(select(DocumentRow.id).where(due).limit(1)).first() is None:
+                return []
+        with self._database.write() as connection:
+            # The source's row is the lock that keeps two dispatchers from filling the same room.
+            source = select(SourceRow.id).where(SourceRow.id == source_id, ~SourceRow.deleting).with_for_update()
+            if connection.execute(source).first() is None:
+                return []
+            room = in_flight - connection.execute(count).scalar_one()
+            if room <= 0:
+                return []
+            chosen = select(DocumentRow.id).where(due).limit(room).with_for_update(skip_locked=True)
+            ids = list(connection.execute(chosen).scalars())
+            until = now + timedelta(seconds=lease_s)
+            moved = (
+                update(DOCUMENTS)
+                .where(DocumentRow.id.in_(ids))
+                .values(state=DocumentState.QUEUED, claimed_by=None, claimed_until=until)
+            )
+            rows = connection.execute(moved.returning(DocumentRow.id, DocumentRow.version))
+            return [Ticket(row.id, row.version) for row in rows]
+
+    def put_back(self, tickets: Collection[Ticket]) -> None:
+        """Move queued documents back to pending: their messages could not be sent."""
+        ids = [ticket.document_id for ticket in tickets]
+        unclaimed = and_(DocumentRow.state == DocumentState.QUEUED, DocumentRow.claimed_by.is_(None))
+        with self._database.write() as connection:
+            statement = update(DOCUMENTS).where(DocumentRow.id.in_(ids), unclaimed)
+            connection.execute(statement.values(state=DocumentState.PENDING, claimed_until=None))
+
+    def claim_for_parsing(self, ticket: Ticket, owner: str, lease_s: float) -> Work | None:
+        """Take on a queued document; None when it changed meanwhile, or another worker is alive at it."""
+        now = self._clock.now()
+        mine = and_(
+            DocumentRow.id == ticket.document_id,
+            DocumentRow.version == ticket.version,
+            DocumentRow.state == DocumentState.QUEUED,
+            or_(DocumentRow.claimed_by.is_(None), DocumentRow.claimed_until < now),
+        )
+        claim = update(DOCUMENTS).where(mine).values(**self._claim(owner, lease_s)).returning(DOCUMENTS)
+        with self._database.write() as connection:
+            row = connection.execute(claim).first()
+        return None if row is None else work_of(row)
+
+    def claim_for_embedding(self, owner: str, max_chunks: int, lease_s: float) -> list[Work]:
+        """Take on parsed documents, oldest first, up to ``max_chunks`` chunks together, but at least one document."""
+        waiting = (
+            select(DocumentRow.id, DocumentRow.parsed_chunks)
+            .where(self._waiting())
+            .order_by(DocumentRow.updated_at, DocumentRow.id)
+            .limit(max_chunks)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.write() as connection:
+            ids: list[str] = []
+            room = max_chunks
+            for row in connection.execute(waiting):
+                if ids and row.parsed_chunks > room:
+                    break
+                ids.append(row.id)
+                room -= row.parsed_chunks
+            if not ids:
+                return []
+            claim = update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**self._claim(owner, lease_s))
+            return [work_of(row) for row in connection.execute(claim.returning(DOCUMENTS))]
+
+    def extend(self, owner: str, document_ids: Collection[str], lease_s: float) -> None:
+        """Show that the owner of these claims is alive."""
+        until = self._clock.now() + timedelta(seconds=lease_s)
+        statement = update(DOCUMENTS).where(DocumentRow.id.in_(document_ids), DocumentRow.claimed_by == owner)
+        with self._database.write() as connection:
+            connection.execute(statement.values(claimed_until=until))
+
+    def backlog(self) -> Backlog:
+        """What waits for embedding, and how much is still being parsed."""
+        waiting = self._waiting()
+        statement = select(
+            func.coalesce(func.sum(case((waiting, DocumentRow.parsed_chunks), else_=0)), 0),
+            func.coalesce(func.sum(case((waiting, 1), else_=0)), 0),
+            func.coalesce(func.sum(case((DocumentRow.state == DocumentState.QUEUED, 1), else_=0)), 0),
+        ).where(DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)))
+        with self._database.read() as connection:
+            chunks, parsed, queued = connection.execute(statement).one()
+        return Backlog(int(chunks), int(parsed), int(queued))
+
+    def sources_with_pending(self) -> list[str]:
+        """Sources that have pending documents whose time has come."""
+        due = or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= self._clock.now())
+        statement = select(DocumentRow.source_id).where(DocumentRow.state == DocumentState.PENDING, due).distinct()
+        with self._database.read() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def take_lost(self, lease_s: float, is_lost: Callable[[str | None], bool]) -> tuple[list[Ticket], list[Work]]:
+        """Take over the documents whose lease ran out, or whose owner ``is_lost``.
+
+        Returns:
+            Queued documents, to be sent to a worker again; and documents that are parsed, given back already.
+        """
+        now = self._clock.now()
+        claimed = or_(DocumentRow.claimed_by.isnot(None), DocumentRow.state == DocumentState.QUEUED)
+        states = DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED))
+        candidates = select(DOCUMENTS).where(states, claimed).order_by(DocumentRow.claimed_until).limit(_SCAN)
+        with self._database.read() as connection:
+            if not any(_lost(row, now, is_lost) for row in connection.execute(candidates)):
+                return [], []
+        with self._database.write() as connection:
+            rows = connection.execute(candidates.with_for_update(skip_locked=True)).all()
+            lost = [row for row in rows if _lost(row, now, is_lost)]
+            until = now + timedelta(seconds=lease_s)
+            freed = update(DOCUMENTS).where(DocumentRow.id.in_([row.id for row in lost]))
+            connection.execute(freed.values(claimed_by=None, claimed_until=until))
+        queued = [Ticket(row.id, row.version) for row in lost if row.state == DocumentState.QUEUED]
+        return queued, [work_of(row) for row in lost if row.claimed_by is not None]
+
+    def _waiting(self) -> ColumnElement[bool]:
+        due = or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= self._clock.now())
+        return and_(DocumentRow.state == DocumentState.PARSED, DocumentRow.claimed_by.is_(None), due)
+
+    def _claim(self, owner: str, lease_s: float) -> dict[str, Any]:
+        until = self._clock.now() + timedelta(seconds=lease_s)
+        # Counted when the work begins: a document that kills its worker must not be tried for ever.
+        return {"claimed_by": owner, "claimed_until": until, "attempts": DocumentRow.attempts + 1}
+
+
+def _lost(row: Row[Any], now: datetime, is_lost: Callable[[str | None], bool]) -> bool:
+    return row.claimed_until is None or row.claimed_until < now or is_lost(row.claimed_by)

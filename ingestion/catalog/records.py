@@ -1,0 +1,177 @@
+"""What the catalog hands out: plain, frozen values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from core.metadata import Metadata
+from core.principal import AccessList
+
+
+class DocumentState(StrEnum):
+    """Where a document is on its way into the index.
+
+    ``pending -> queued -> parsed -> indexed``, or ``failed``. ``updating``: only its permissions or metadata are
+    being written to the index. ``deleting``: on its way out; the row goes last.
+    """
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    PARSED = "parsed"
+    UPDATING = "updating"
+    INDEXED = "indexed"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+OPEN_STATES = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED, DocumentState.UPDATING)
+"""States in which a run still waits for the document."""
+
+
+class RunState(StrEnum):
+    """How a sync stands. ``refused``: everything was done but the deletions, which looked wrong."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A place that documents come from.
+
+    Attributes:
+        config: what its connector was configured with.
+        interval_s: seconds between two syncs.
+        enabled: whether the schedule starts syncs; one can be asked for anyway.
+    """
+
+    id: str
+    kind: str
+    name: str
+    config: Mapping[str, Any]
+    interval_s: int
+    enabled: bool
+    created_at: datetime
+    last_run_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecord:
+    """A document as the catalog knows it.
+
+    Attributes:
+        version: grows with every change; what a task wrote for an older one is taken back.
+        content_hash: SHA-256 of the bytes that the index holds, in hex; None until it was indexed once.
+            Names the blobs: ``documents/<id>/<content_hash>/original`` and ``.../parsed.json``.
+        metadata: the source's facts, with the document's own where the source has none.
+        acl: who may read it, as the source said last.
+        chunks: how many the index holds.
+    """
+
+    id: str
+    source_id: str
+    external_id: str
+    uri: str
+    title: str
+    media_type: str | None
+    size: int
+    state: DocumentState
+    version: int
+    content_hash: str | None
+    metadata: Metadata
+    acl: AccessList
+    chunks: int
+    created_at: datetime
+    updated_at: datetime
+    indexed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A document with what a task needs to work on it.
+
+    Attributes:
+        source_metadata: the source's facts alone.
+        own_metadata: facts found in the document itself, by the last parse.
+        parsed_hash: SHA-256 of the bytes that were parsed last; becomes ``content_hash`` once indexed.
+        parsed_chunks: how many chunks they gave.
+        attempts: how often this version was begun, this time included.
+    """
+
+    record: DocumentRecord
+    source_metadata: Metadata
+    own_metadata: Metadata
+    parsed_hash: str | None
+    parsed_chunks: int
+    attempts: int
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One sync of a source, or one retry of its failures.
+
+    Once finished, ``seen == unchanged + indexed + failed + deleted``: every document that the listing named, and
+    every one that it found gone, is in exactly one of them.
+    """
+
+    id: str
+    source_id: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None = None
+    seen: int = 0
+    unchanged: int = 0
+    indexed: int = 0
+    failed: int = 0
+    deleted: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A document that could not be ingested: the dead letters.
+
+    Attributes:
+        stage: ``list``, ``parse`` or ``embed``.
+        error_class: name of the error's class, see :mod:`core.errors`.
+        retryable: whether the next sync tries again by itself; others wait for a changed document or a retry.
+    """
+
+    id: str
+    source_id: str
+    document_id: str
+    external_id: str
+    run_id: str | None
+    stage: str
+    error_class: str
+    message: str
+    retryable: bool
+    attempts: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a batch of listed changes did to the catalog.
+
+    Attributes:
+        updating: documents whose permissions or metadata must be written to the index now, and nothing else.
+        restricted: documents that will be parsed anew, whose old chunks must get the new permissions now.
+    """
+
+    updating: list[Work] = field(default_factory=list)
+    restricted: list[Work] = field(default_factory=list)
+
+
+def document_id(source_id: str, external_id: str) -> str:
+    """The id of a document: the same source and name give the same id."""
+    return hashlib.sha256(f"{source_id}\0{external_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,76 @@
+"""Taking documents out: marked first, gone from the index next, forgotten last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+
+from core.clock import Clock
+from ingestion.catalog.database import Database
+from ingestion.catalog.dead_letters import clear_failures
+from ingestion.catalog.records import DocumentState, document_id
+from ingestion.catalog.tables import DOCUMENTS, RUNS, DocumentRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """How much of a source a complete listing did not name."""
+
+    missing: int
+    known: int
+
+
+class Removal:
+    """Removes documents in batches, each of which can be done again from the start."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def missing(self, source_id: str, run_id: str) -> Missing:
+        """How many of the documents from before this run it didn't see, and how many there were."""
+        with self._database.read() as connection:
+            started = connection.execute(select(RunRow.started_at).where(RunRow.id == run_id)).scalar_one()
+            before = and_(DocumentRow.source_id == source_id, DocumentRow.created_at < started)
+            known = connection.execute(select(func.count()).where(before)).scalar_one()
+            unseen = select(func.count()).where(before, _not_of(run_id))
+            return Missing(connection.execute(unseen).scalar_one(), known)
+
+    def mark_unseen(self, source_id: str, run_id: str, limit: int) -> list[str]:
+        """Mark up to ``limit`` documents that the run didn't see as being deleted; their ids."""
+        return self._mark(and_(DocumentRow.source_id == source_id, _not_of(run_id)), limit)
+
+    def mark_named(self, source_id: str, external_ids: Sequence[str]) -> list[str]:
+        """Mark documents that the source says are gone as being deleted; the ids of those that were there."""
+        ids = [document_id(source_id, external_id) for external_id in external_ids]
+        return self._mark(DocumentRow.id.in_(ids), len(ids))
+
+    def mark_all(self, source_id: str, limit: int) -> list[str]:
+        """Mark up to ``limit`` documents of a source as being deleted; their ids."""
+        return self._mark(DocumentRow.source_id == source_id, limit)
+
+    def _mark(self, which: ColumnElement[bool], limit: int) -> list[str]:
+        chosen = select(DocumentRow.id).where(which).limit(limit)
+        # The new version fences out whoever is parsing or embedding it now.
+        values = {"state": DocumentState.DELETING, "version": DocumentRow.version + 1, "claimed_by": None}
+        with self._database.write() as connection:
+            ids = list(connection.execute(chosen).scalars())
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**values))
+        return ids
+
+    def forget(self, document_ids: Collection[str], run_id: str | None = None) -> int:
+        """Delete the rows of documents that are gone from the index, and count them in the run; how many."""
+        gone = and_(DocumentRow.id.in_(document_ids), DocumentRow.state == DocumentState.DELETING)
+        with self._database.write() as connection:
+            clear_failures(connection, document_ids)
+            count = connection.execute(delete(DOCUMENTS).where(gone)).rowcount
+            if run_id is not None:
+                counted = update(RUNS).where(RunRow.id == run_id)
+                connection.execute(counted.values(deleted=RunRow.deleted + count))
+        return count
+
+
+def _not_of(run_id: str) -> ColumnElement[bool]:
+    return or_(DocumentRow.run_id.is_(None), DocumentRow.run_id != run_id)

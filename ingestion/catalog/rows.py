@@ -1,0 +1,126 @@
+"""Between rows and records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from core.metadata import Metadata
+from core.principal import AccessList
+from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Run, RunState, Source, Work
+
+_DATES = ("created", "modified")
+
+
+def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
+    """Metadata as JSON, without what is not known."""
+    facts = {key: value for key, value in asdict(metadata).items() if value not in (None, "", ())}
+    for key in _DATES:
+        if key in facts:
+            facts[key] = facts[key].isoformat()
+    return facts
+
+
+def metadata_from_json(facts: Mapping[str, Any]) -> Metadata:
+    """The inverse of :func:`metadata_to_json`."""
+    values = dict(facts)
+    for key in _DATES:
+        if key in values:
+            values[key] = datetime.fromisoformat(values[key])
+    values["tags"] = tuple(values.get("tags", ()))
+    return Metadata(**values)
+
+
+def merge_metadata(source: Metadata, own: Metadata, name: str = "") -> Metadata:
+    """The source's facts, the document's own where the source has none; ``name`` is the last resort for a title."""
+    known = {key: value for key, value in asdict(source).items() if value not in (None, "", ())}
+    merged = replace(own, **known)
+    return merged if merged.title else replace(merged, title=name)
+
+
+def source_of(row: Row[Any]) -> Source:
+    """A row of ``sources`` as a record."""
+    return Source(
+        id=row.id,
+        kind=row.kind,
+        name=row.name,
+        config=row.config,
+        interval_s=row.interval_s,
+        enabled=row.enabled,
+        created_at=row.created_at,
+        last_run_at=row.last_run_at,
+    )
+
+
+def document_of(row: Row[Any]) -> DocumentRecord:
+    """A row of ``documents`` as a record."""
+    return DocumentRecord(
+        id=row.id,
+        source_id=row.source_id,
+        external_id=row.external_id,
+        uri=row.uri,
+        title=row.title,
+        media_type=row.media_type,
+        size=row.size,
+        state=DocumentState(row.state),
+        version=row.version,
+        content_hash=row.content_hash,
+        metadata=metadata_from_json(row.facts),
+        acl=AccessList.from_terms(row.acl),
+        chunks=row.chunks,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        indexed_at=row.indexed_at,
+    )
+
+
+def work_of(row: Row[Any]) -> Work:
+    """A row of ``documents`` as what a task needs."""
+    return Work(
+        record=document_of(row),
+        source_metadata=metadata_from_json(row.source_facts),
+        own_metadata=metadata_from_json(row.own_facts),
+        parsed_hash=row.parsed_hash,
+        parsed_chunks=row.parsed_chunks,
+        attempts=row.attempts,
+        run_id=row.run_id,
+    )
+
+
+def run_of(row: Row[Any]) -> Run:
+    """A row of ``runs`` as a record."""
+    return Run(
+        id=row.id,
+        source_id=row.source_id,
+        state=RunState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        seen=row.seen,
+        unchanged=row.unchanged,
+        indexed=row.indexed,
+        failed=row.failed,
+        deleted=row.deleted,
+        error=row.error,
+    )
+
+
+def failure_of(row: Row[Any]) -> Failure:
+    """A row of ``failures`` as a record."""
+    return Failure(
+        id=row.document_id,
+        source_id=row.source_id,
+        document_id=row.document_id,
+        external_id=row.external_id,
+        run_id=row.run_id,
+        stage=row.stage,
+        error_class=row.error_class,
+        message=row.message,
+        retryable=row.retryable,
+        attempts=row.attempts,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+    )

@@ -1,0 +1,144 @@
+"""Sources: what is to be kept in sync, and how often."""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.clock import Clock
+from core.errors import Conflict, NotFound
+from ingestion.catalog.database import Database
+from ingestion.catalog.records import Source
+from ingestion.catalog.rows import source_of
+from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, FailureRow, RunRow, SourceRow
+
+
+class SourceStore:
+    """Reads and writes sources. Those that are being deleted are not shown."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def list(self) -> list[Source]:
+        """Every source, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(SOURCES).where(~SourceRow.deleting).order_by(SourceRow.name))
+            return [source_of(row) for row in rows]
+
+    def get(self, source_id: str) -> Source:
+        """One source.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(SOURCES).where(SourceRow.id == source_id, ~SourceRow.deleting)).first()
+        if row is None:
+            raise NotFound(f"There is no source {source_id!r}.")
+        return source_of(row)
+
+    def create(self, *, kind: str, name: str, config: Mapping[str, Any], interval_s: int) -> Source:
+        """Add a source.
+
+        Raises:
+            Conflict: the name is in use.
+        """
+        source = Source(
+            id=uuid.uuid4().hex,
+            kind=kind,
+            name=name,
+            config=dict(config),
+            interval_s=interval_s,
+            enabled=True,
+            created_at=self._clock.now(),
+        )
+        values = {field: getattr(source, field) for field in Source.__slots__}
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(SOURCES).values(**values, cursor={}, deleting=False, lease_until=None))
+        except IntegrityError as error:
+            raise _name_in_use(name) from error
+        return source
+
+    def update(self, source_id: str, **values: Any) -> Source:
+        """Change ``name``, ``config``, ``interval_s`` or ``enabled``. A new configuration is listed from the start.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: the name is in use.
+        """
+        if "config" in values:
+            values["cursor"] = {}
+        if not values:
+            return self.get(source_id)
+        statement = update(SOURCES).where(SourceRow.id == source_id, ~SourceRow.deleting).values(**values)
+        try:
+            with self._database.write() as connection:
+                connection.execute(statement)
+        except IntegrityError as error:
+            raise _name_in_use(str(values.get("name"))) from error
+        return self.get(source_id)
+
+    def cursor(self, source_id: str) -> dict[str, Any]:
+        """Where the next listing starts; empty for a source that is gone."""
+        with self._database.read() as connection:
+            cursor = connection.execute(select(SourceRow.cursor).where(SourceRow.id == source_id)).scalar()
+        return dict(cursor or {})
+
+    def save_cursor(self, source_id: str, cursor: Mapping[str, Any]) -> None:
+        """Keep where the next listing starts."""
+        with self._database.write() as connection:
+            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
+
+    def due(self) -> builtins.list[Source]:
+        """Enabled sources whose interval has passed since their last run began, and that have none running."""
+        now = self._clock.now()
+        running = exists().where(RunRow.source_id == SourceRow.id, RunRow.finished_at.is_(None))
+        with self._database.read() as connection:
+            rows = connection.execute(select(SOURCES).where(SourceRow.enabled, ~SourceRow.deleting, ~running)).all()
+        sources = [source_of(row) for row in rows]
+        return [s for s in sources if s.last_run_at is None or s.last_run_at + timedelta(seconds=s.interval_s) <= now]
+
+    def begin_delete(self, source_id: str) -> None:
+        """Hide the source and free its name; :meth:`remove` ends it once its documents are gone.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        name = self.get(source_id).name
+        values = {"deleting": True, "enabled": False, "name": f"{name[:200]} (deleted {source_id})"}
+        with self._database.write() as connection:
+            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(**values))
+
+    def claim_deleting(self, lease_s: float, source_id: str | None = None) -> builtins.list[str]:
+        """Take on the purge of deleted sources that nobody is at; the lease keeps others off meanwhile."""
+        now = self._clock.now()
+        free = or_(SourceRow.lease_until.is_(None), SourceRow.lease_until < now)
+        one = SourceRow.id == source_id if source_id else SourceRow.deleting
+        with self._database.write() as connection:
+            statement = update(SOURCES).where(SourceRow.deleting, one, free)
+            claimed = statement.values(lease_until=now + timedelta(seconds=lease_s)).returning(SourceRow.id)
+            return list(connection.execute(claimed).scalars())
+
+    def release_deleting(self, source_id: str) -> None:
+        """Give up the purge of a source, for another task to take on."""
+        with self._database.write() as connection:
+            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(lease_until=None))
+
+    def remove(self, source_id: str) -> None:
+        """Delete the source with its runs and failures; its documents are gone already."""
+        with self._database.write() as connection:
+            connection.execute(delete(FAILURES).where(FailureRow.source_id == source_id))
+            connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
+            connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
+
+
+def _name_in_use(name: str) -> Conflict:
+    return Conflict(f"A source named {name!r} exists already: choose another name, or change that one.")

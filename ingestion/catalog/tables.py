@@ -1,0 +1,177 @@
+"""The catalog's tables, on SQLite and PostgreSQL alike. A change here needs a step in ``migrations/versions``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Table, Text, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+Json = dict[str, Any]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite keeps it without the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn any aware time into UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read a time as UTC, whatever zone the session shows it in."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"})
+    type_annotation_map = {datetime: UtcDateTime, Json: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class SourceRow(Base):
+    """A source. ``lease_until`` belongs to the task that purges it."""
+
+    __tablename__ = "sources"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(300), unique=True)
+    config: Mapped[Json]
+    cursor: Mapped[Json]
+    interval_s: Mapped[int]
+    enabled: Mapped[bool]
+    deleting: Mapped[bool]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    last_run_at: Mapped[datetime | None]
+
+
+class DocumentRow(Base):
+    """A document.
+
+    ``run_id`` is the last run that saw it and ``outcome`` what came of it there: a run's counts are a GROUP BY,
+    right however often a task ran. ``not_before`` delays a retry. ``claimed_by`` names the process at work on it;
+    ``claimed_until`` is when its claim, or its message in the queue, counts as lost.
+    """
+
+    __tablename__ = "documents"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
+    external_id: Mapped[str] = mapped_column(Text)
+    uri: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str | None] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int]
+    revision: Mapped[str] = mapped_column(Text)
+    content_revision: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    parsed_hash: Mapped[str | None] = mapped_column(String(64))
+    facts: Mapped[Json]
+    source_facts: Mapped[Json]
+    own_facts: Mapped[Json]
+    acl: Mapped[list[str]]
+    chunks: Mapped[int]
+    parsed_chunks: Mapped[int]
+    attempts: Mapped[int]
+    not_before: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    indexed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(None, "source_id", "state"),
+        Index(None, "state", "not_before"),
+        Index(None, "run_id", "outcome", "state"),
+    )
+
+
+class RunRow(Base):
+    """A run. ``listed``: the source was listed to its end. The lease belongs to the process that lists."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    listed: Mapped[bool]
+    refused: Mapped[bool]
+    attempts: Mapped[int]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    seen: Mapped[int]
+    unchanged: Mapped[int]
+    indexed: Mapped[int]
+    failed: Mapped[int]
+    deleted: Mapped[int]
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        # At most one run of a source at a time, however many processes try.
+        Index(
+            "ux_runs_one_running",
+            "source_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+
+
+class FailureRow(Base):
+    """Why a document is not (or not any more up to date) in the index; at most one row for each document."""
+
+    __tablename__ = "failures"
+
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    external_id: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    stage: Mapped[str] = mapped_column(String(32))
+    error_class: Mapped[str] = mapped_column(String(100))
+    message: Mapped[str] = mapped_column(Text)
+    retryable: Mapped[bool]
+    attempts: Mapped[int]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class ApiKeyRow(Base):
+    """An API key; of the key itself only a digest is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300))
+    prefix: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user: Mapped[str | None] = mapped_column(String(300))
+    groups: Mapped[list[str]]
+    admin: Mapped[bool]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+SOURCES = cast(Table, SourceRow.__table__)
+DOCUMENTS = cast(Table, DocumentRow.__table__)
+RUNS = cast(Table, RunRow.__table__)
+FAILURES = cast(Table, FailureRow.__table__)
+API_KEYS = cast(Table, ApiKeyRow.__table__)

@@ -1,0 +1,166 @@
+"""Sources and syncs, as the API and the command line see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from celery import Celery
+
+from core.errors import BrokerUnavailable, InvalidRequest
+from core.logs import get_logger
+from core.settings import Settings
+from ingestion.broker import TaskQueue, create_celery
+from ingestion.catalog.build import open_catalog
+from ingestion.catalog.catalog import Catalog
+from ingestion.catalog.records import Run, RunState, Source
+
+log = get_logger(__name__)
+
+CheckConfig = Callable[[str, Mapping[str, Any]], object]
+"""Raises InvalidRequest when a source of that kind can't be configured so."""
+
+
+class Ingestion:
+    """Keeps sources, and starts what has to be done for them. The work itself is the workers'.
+
+    Methods that start something raise :class:`core.errors.BrokerUnavailable` when the task queue doesn't answer.
+    """
+
+    def __init__(self, catalog: Catalog, celery_app: Celery, settings: Settings, check_config: CheckConfig) -> None:
+        self.catalog = catalog
+        self._tasks = TaskQueue(celery_app)
+        self._settings = settings
+        self._check_config = check_config
+
+    def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Source:
+        """Add a source. Nothing is synced yet: call :meth:`sync`, or wait for the schedule.
+
+        Raises:
+            InvalidRequest: an unknown kind, a configuration that it can't use, an empty name, an interval below 1 s.
+            Conflict: the name is in use.
+        """
+        interval = self._settings.sync.interval_s if interval_s is None else interval_s
+        _check(name, interval)
+        self._check_config(kind, config)
+        return self.catalog.sources.create(kind=kind, name=name.strip(), config=config, interval_s=interval)
+
+    def update_source(
+        self,
+        source_id: str,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        interval_s: int | None = None,
+        enabled: bool | None = None,
+    ) -> Source:
+        """Change what is given of a source.
+
+        Raises:
+            NotFound: there is none of that id.
+            InvalidRequest, Conflict: as for :meth:`create_source`.
+        """
+        source = self.catalog.sources.get(source_id)
+        _check(source.name if name is None else name, source.interval_s if interval_s is None else interval_s)
+        if config is not None:
+            self._check_config(source.kind, config)
+        changes = {
+            "name": None if name is None else name.strip(),
+            "config": None if config is None else dict(config),
+            "interval_s": interval_s,
+            "enabled": enabled,
+        }
+        given = {key: value for key, value in changes.items() if value is not None}
+        return self.catalog.sources.update(source_id, **given)
+
+    def delete_source(self, source_id: str) -> None:
+        """Hide a source at once, and have its documents removed. If the queue is down, that is done once it is up.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        self.catalog.sources.begin_delete(source_id)
+        for run in self.catalog.runs.list(source_id, limit=1):
+            self.catalog.runs.fail(run.id, "The source was deleted.")
+        try:
+            self._tasks.send("footnote.purge", {"source_id": source_id})
+        except BrokerUnavailable as error:
+            # The workers look for sources to purge by themselves; the deletion stands.
+            log.warning("purge.postponed", source_id=source_id, reason=error.message)
+
+    def sync(self, source_id: str) -> Run:
+        """Start a sync of a source; if one is running, that one is returned.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        source = self.catalog.sources.get(source_id)
+        run, new = self.catalog.runs.begin(source.id, self._settings.sync.lease_s)
+        if new:
+            self._send(run, "footnote.sync", {"run_id": run.id})
+        return run
+
+    def retry_failures(self, source_id: str | None = None) -> int:
+        """Send every failed document (of one source, or of all) through again; how many.
+
+        Raises:
+            NotFound: there is no source of that id.
+        """
+        if source_id is not None:
+            self.catalog.sources.get(source_id)
+        count = 0
+        for failing in self.catalog.outcomes.failed_sources(source_id):
+            run, new = self.catalog.runs.begin(failing, self._settings.sync.lease_s, listed=True)
+            count += self.catalog.outcomes.retry_failed(failing, run.id)
+            try:
+                self._tasks.send("footnote.dispatch", {"source_id": failing})
+            except BrokerUnavailable as error:
+                if new:
+                    self.catalog.runs.fail(run.id, error.message)
+                raise
+        return count
+
+    def find_source(self, kind: str, config: Mapping[str, Any]) -> Source | None:
+        """The source of that kind with exactly that configuration, if there is one."""
+        wanted = dict(config)
+        return next((s for s in self.catalog.sources.list() if s.kind == kind and dict(s.config) == wanted), None)
+
+    def close(self) -> None:
+        """Close connections."""
+        self.catalog.close()
+
+    def _send(self, run: Run, task: str, arguments: Mapping[str, Any]) -> None:
+        try:
+            self._tasks.send(task, arguments)
+        except BrokerUnavailable as error:
+            self.catalog.runs.fail(run.id, error.message)
+            raise
+
+
+def _check(name: str, interval_s: int) -> None:
+    if not name.strip():
+        raise InvalidRequest("A source needs a name.")
+    if len(name) > 200:  # noqa: PLR2004 - what the column holds, with room for the mark of a deleted source
+        raise InvalidRequest("A source's name can have 200 characters at most.")
+    if interval_s < 1:
+        raise InvalidRequest("interval_s must be at least 1 second.")
+
+
+def is_running(run: Run) -> bool:
+    """Whether a run is still going on."""
+    return run.state is RunState.RUNNING
+
+
+def build_ingestion(settings: Settings) -> Ingestion:
+    """Wire the service for a process that starts syncs (the API): the catalog is opened, the broker is not.
+
+    Raises:
+        ConfigurationError, StorageUnavailable: the catalog can't be opened.
+    """
+
+    def check_config(kind: str, config: Mapping[str, Any]) -> object:
+        from ingestion.connectors.build import build_connector  # noqa: PLC0415 - reads no file until it is needed
+
+        return build_connector(kind, config, settings)
+
+    return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings, check_config)

@@ -1,0 +1,1 @@
+"""What the workers do: list, parse, embed, delete, recover."""
