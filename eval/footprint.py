@@ -60,7 +60,8 @@ def main() -> None:
     print(f"{sum(sizes.values()):8.0f} MB  all, idle (proportional set size)")
     seconds = help_seconds([str(Path(sys.executable).with_name("footnote"))])
     median = statistics.median(seconds)
-    print(f"footnote --help: median {median:.2f} s of {len(seconds)} runs (from {min(seconds):.2f} to {max(seconds):.2f})")
+    spread = f"from {min(seconds):.2f} to {max(seconds):.2f}"
+    print(f"footnote --help: median {median:.2f} s of {len(seconds)} runs ({spread})")
 
 
 if __name__ == "__main__":
