@@ -1,0 +1,94 @@
+"""Deleting and updating the chunks that match a query."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from core.errors import IndexUnavailable
+from core.metadata import Metadata
+from retrieval.index.opensearch.client import Client
+from retrieval.index.opensearch.documents import metadata_fields
+from retrieval.index.opensearch.failures import from_status, reason
+from retrieval.index.opensearch.filters import Query
+
+TIMEOUT_S = 300.0
+"""A large document's thousands of chunks are rewritten in one request."""
+ATTEMPTS = 5
+
+# The context is rebuilt as core.chunk.Chunk.context makes it, for the title is part of it.
+_UPDATE = """
+for (entry in params.fields.entrySet()) { ctx._source[entry.getKey()] = entry.getValue(); }
+String text = ctx._source.text;
+String opening = text.substring(0, (int) Math.min(400, text.length())).toLowerCase();
+LinkedHashSet lines = new LinkedHashSet();
+lines.add(params.fields.title);
+if (ctx._source.heading_path != null) { lines.addAll(ctx._source.heading_path); }
+StringBuilder context = new StringBuilder();
+for (line in lines) {
+  if (line != null && line.length() > 0 && !opening.contains(line.toLowerCase())) {
+    if (context.length() > 0) { context.append((char) 10); }
+    context.append(line);
+  }
+}
+ctx._source.context = context.toString();
+"""
+
+
+class ByQuery:
+    """By-query writes on one alias or index.
+
+    They see only what a refresh has made findable, so each begins with one: without it, chunks written a moment ago
+    would be left out silently.
+    """
+
+    def __init__(self, client: Client, target: str) -> None:
+        self._client = client
+        self._target = target
+        self._turn = threading.Lock()
+        self._begun = self._done = 0
+
+    def delete(self, query: Query) -> int:
+        """Delete what matches; how many went."""
+        return self._run("_delete_by_query", {"query": query}, "deleted")
+
+    def update(self, query: Query, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int) -> int:
+        """Replace permissions and metadata on what matches; how many changed."""
+        fields = {"acl": list(acl), "uri": uri, "version": version, **metadata_fields(metadata)}
+        script = {"lang": "painless", "source": _UPDATE, "params": {"fields": fields}}
+        return self._run("_update_by_query", {"query": query, "script": script}, "updated")
+
+    def refresh(self) -> None:
+        """Make everything written so far findable. Calls that come while one runs share the next."""
+        seen = self._begun
+        with self._turn:
+            if self._done > seen:
+                return  # one that began after this call has already ended
+            self._begun += 1
+            self._client.request("POST", f"/{self._target}/_refresh", timeout_s=TIMEOUT_S)
+            self._done = self._begun
+
+    def _run(self, operation: str, body: dict[str, Any], counter: str) -> int:
+        changed = 0
+        for _ in range(ATTEMPTS):
+            self.refresh()
+            # Conflicts are documents that somebody else has just written: passed over, and looked at again.
+            answer = self._client.request(
+                "POST",
+                f"/{self._target}/{operation}",
+                body,
+                params={"conflicts": "proceed", "refresh": "true"},
+                timeout_s=TIMEOUT_S,
+            )
+            if answer["failures"]:
+                failure = answer["failures"][0]
+                raise from_status(
+                    int(failure.get("status", 500)), reason(failure.get("cause", failure)), self._client.url
+                )
+            changed += int(answer[counter])
+            if not answer["version_conflicts"]:
+                return changed
+        raise IndexUnavailable(
+            f"OpenSearch at {self._client.url}: chunks kept changing while they were to be {counter}. Try again."
+        )

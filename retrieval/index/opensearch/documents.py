@@ -1,0 +1,81 @@
+"""A chunk as a document in OpenSearch, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from core.chunk import Chunk, EmbeddedChunk
+from core.metadata import Metadata
+from retrieval.index.opensearch.mapping import WINDOWS
+
+
+def to_document(embedded: EmbeddedChunk) -> dict[str, Any]:
+    """The document that holds a chunk; its id is the chunk's and goes beside it."""
+    chunk = embedded.chunk
+    return {
+        "document_id": chunk.document_id,
+        "source_id": chunk.source_id,
+        "uri": chunk.uri,
+        "ordinal": chunk.ordinal,
+        "start": chunk.start,
+        "end": chunk.end,
+        "page": chunk.page,
+        "tokens": chunk.tokens,
+        "heading_path": chunk.heading_path,
+        "version": chunk.version,
+        "acl": chunk.acl,
+        **metadata_fields(chunk.metadata),
+        "context": chunk.context,
+        "text": chunk.text,
+        "window_count": len(embedded.windows),
+        WINDOWS: [{"vector": vector} for vector in embedded.windows],
+    }
+
+
+def metadata_fields(metadata: Metadata) -> dict[str, Any]:
+    """A document's metadata as fields."""
+    return {
+        "title": metadata.title,
+        "document_type": metadata.document_type,
+        "department": metadata.department,
+        "owner": metadata.owner,
+        "tags": metadata.tags,
+        "language": metadata.language,
+        "created": metadata.created.isoformat() if metadata.created else None,
+        "modified": metadata.modified.isoformat() if metadata.modified else None,
+    }
+
+
+def to_chunk(chunk_id: str, source: Mapping[str, Any]) -> Chunk:
+    """The chunk that a stored document holds."""
+    return Chunk(
+        id=chunk_id,
+        document_id=source["document_id"],
+        source_id=source["source_id"],
+        uri=source["uri"],
+        ordinal=source["ordinal"],
+        text=source["text"],
+        start=source["start"],
+        end=source["end"],
+        page=source.get("page"),
+        heading_path=tuple(source.get("heading_path") or ()),
+        tokens=source["tokens"],
+        metadata=Metadata(
+            title=source.get("title") or "",
+            document_type=source.get("document_type"),
+            department=source.get("department"),
+            owner=source.get("owner"),
+            tags=tuple(source.get("tags") or ()),
+            created=_moment(source.get("created")),
+            modified=_moment(source.get("modified")),
+            language=source.get("language"),
+        ),
+        acl=tuple(source.get("acl") or ()),
+        version=source["version"],
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

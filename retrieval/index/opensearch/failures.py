@@ -1,0 +1,96 @@
+"""What OpenSearch's errors mean to us, in one place."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Any
+
+from opensearchpy import exceptions
+from urllib3.exceptions import SSLError as Urllib3SSLError
+
+from core.errors import ConfigurationError, FootnoteError, IndexUnavailable, StorageUnavailable
+
+OVERLOADED = frozenset({429, 502, 503, 504})
+"""Statuses after which the same request can succeed a moment later."""
+
+_SERVER = 500
+_REFUSED = "refuses the request ({status}: {why})."
+_REFUSALS = {
+    401: "refuses the login. Check index.opensearch.user and index.opensearch.password, or index.opensearch.aws.",
+    403: "doesn't let this login do that ({why}). Widen its role.",
+    404: "has no such index ({why}). It is created when the API or a worker starts; if it was deleted, restart them "
+    "and ingest again.",
+    413: "refuses a request of that size. Lower index.opensearch.bulk_bytes.",
+}
+_DISK_FULL = ("flood-stage", "read-only-allow-delete", "create-index blocked", "disk usage exceeded")
+
+
+def is_passing(error: exceptions.OpenSearchException) -> bool:
+    """Whether trying again at once is worth it: overload or a broken connection, but not a full disk or a timeout."""
+    if isinstance(error, exceptions.ConnectionTimeout | exceptions.SSLError):
+        return False
+    if isinstance(error, exceptions.ConnectionError):
+        return True
+    if not isinstance(error, exceptions.TransportError):
+        return False
+    return error.status_code in OVERLOADED and not disk_is_full(reason(error.info))
+
+
+def disk_is_full(text: str) -> bool:
+    """Whether a reason says that the node has stopped writes because its disk is full."""
+    return any(mark in text for mark in _DISK_FULL)
+
+
+def reason(info: Any) -> str:
+    """OpenSearch's own words for an error, without the piece of a document that some of them quote."""
+    error = info.get("error", info) if isinstance(info, dict) else info
+    if isinstance(error, dict):
+        causes = error.get("root_cause") or [error]
+        caused_by = error.get("caused_by") or {}
+        parts = [causes[0].get("type"), causes[0].get("reason"), caused_by.get("reason")]
+        error = ": ".join(str(part) for part in dict.fromkeys(parts) if part)
+    return re.sub(r"[.,]? ?Preview of field's value:.*", "", str(error), flags=re.DOTALL)[:500]
+
+
+def translate(error: exceptions.OpenSearchException, url: str, timeout_s: float) -> FootnoteError:
+    """The error of our tree that a failed request becomes."""
+    if isinstance(error, exceptions.ConnectionError):
+        return _no_connection(error, url, timeout_s)
+    if isinstance(error, exceptions.TransportError):
+        return from_status(int(error.status_code), reason(error.info or error.error), url)
+    return IndexUnavailable(
+        f"What answers at {url} doesn't speak OpenSearch's protocol. Correct index.opensearch.url, or look at the "
+        "proxy in between."
+    )
+
+
+def from_status(status: int, why: str, url: str) -> FootnoteError:
+    """The error for an HTTP status, of a whole request or of one item in it."""
+    if disk_is_full(why):
+        return StorageUnavailable(
+            f"OpenSearch at {url} has stopped writes because its disk is nearly full ({why}). Free space or add nodes; "
+            "it lifts the block by itself."
+        )
+    if status in OVERLOADED:
+        return IndexUnavailable(f"OpenSearch at {url} is overloaded or starting ({status}: {why}). Try again soon.")
+    if status >= _SERVER:
+        return IndexUnavailable(f"OpenSearch at {url} failed ({status}: {why}). Its log says more.")
+    return ConfigurationError(f"OpenSearch at {url} {_REFUSALS.get(status, _REFUSED).format(status=status, why=why)}")
+
+
+def _no_connection(error: exceptions.ConnectionError, url: str, timeout_s: float) -> FootnoteError:
+    if isinstance(error, exceptions.ConnectionTimeout):
+        return IndexUnavailable(
+            f"OpenSearch at {url} did not answer within {timeout_s:g} s. See whether it is overloaded, or raise "
+            "index.opensearch.timeout_s."
+        )
+    if isinstance(error, exceptions.SSLError) or isinstance(error.info, ssl.SSLError | Urllib3SSLError):
+        return ConfigurationError(
+            f"No trusted TLS connection to OpenSearch at {url}: {str(error.info)[:300]}. Set index.opensearch.ca_file "
+            "to the authority that signed its certificate, and see that the URL's scheme and host are right."
+        )
+    return IndexUnavailable(
+        f"OpenSearch at {url} does not answer ({type(error.info).__name__}). Start it (footnote opensearch start, for "
+        "a local one), or correct index.opensearch.url."
+    )

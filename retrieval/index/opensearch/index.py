@@ -1,0 +1,245 @@
+"""The search index on OpenSearch."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.chunk import Chunk, EmbeddedChunk
+from core.errors import FootnoteError
+from core.filters import Filter
+from core.metadata import Metadata
+from core.settings import IndexSettings
+from core.telemetry import CHUNKS, stage
+from retrieval.index.opensearch import bulk
+from retrieval.index.opensearch.byquery import ByQuery
+from retrieval.index.opensearch.client import Client, dumps
+from retrieval.index.opensearch.documents import to_chunk
+from retrieval.index.opensearch.failures import from_status, reason
+from retrieval.index.opensearch.filters import Query, to_query
+from retrieval.index.opensearch.generations import Generations
+from retrieval.index.opensearch.queries import ANSWER_FIELDS, candidates, lexical_search, vector_search
+from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
+
+if TYPE_CHECKING:
+    from core.chunk import Vector
+
+FETCH_BATCH = 1_000
+CARDINALITY_PRECISION = 40_000
+"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+
+_HEADER = b'{"allow_partial_search_results":false}\n'
+
+
+class OpenSearchIndex:
+    """:class:`retrieval.index.port.SearchIndex` on OpenSearch 2.19 and later with the k-NN plugin.
+
+    Constructing it connects to nothing.
+
+    Args:
+        settings: the index's name, and how to reach OpenSearch.
+        sleep: waits between attempts.
+
+    Raises:
+        ConfigurationError: the CA file can't be read, or there are no AWS credentials.
+    """
+
+    def __init__(self, settings: IndexSettings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._settings = settings
+        self._client = Client(settings.opensearch, sleep)
+        self._owns_client = True
+        self._generations = Generations(self._client, settings)
+        self._aim(self._generations.read, self._generations.write)
+
+    def _aim(self, read: str, write: str) -> None:
+        self._read, self._write = read, write
+        self._search_path = f"/{read}/_msearch"
+        self._by_query = ByQuery(self._client, write)
+
+    # Writing
+
+    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Write chunks, replacing those of the same id; see the port."""
+        if not chunks:
+            return
+        with stage("index.upsert", chunks=len(chunks)):
+            bulk.write(self._client, self._write, chunks, self._settings.opensearch)
+        CHUNKS.inc(len(chunks))
+
+    def delete_stale(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of versions before ``version``; how many went."""
+        with stage("index.delete"):
+            return self._by_query.delete(_of_document(document_id, {"range": {"version": {"lt": version}}}))
+
+    def delete_version(self, document_id: str, version: int) -> int:
+        """Delete the document's chunks of exactly this version; how many went."""
+        with stage("index.delete"):
+            return self._by_query.delete(_of_document(document_id, {"term": {"version": version}}))
+
+    def delete_documents(self, document_ids: Collection[str]) -> int:
+        """Delete every chunk of these documents; how many went."""
+        with stage("index.delete", documents=len(document_ids)):
+            return sum(
+                self._by_query.delete({"terms": {"document_id": batch}}) for batch in _batched(sorted(document_ids))
+            )
+
+    def update_document(
+        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
+    ) -> int:
+        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed.
+
+        Chunks of a later version are left alone: this is then a late, older task. The new permissions hold when it
+        returns.
+        """
+        with stage("index.update"):
+            query = _of_document(document_id, {"range": {"version": {"lte": version}}})
+            return self._by_query.update(query, acl=acl, metadata=metadata, uri=uri, version=version)
+
+    def refresh(self) -> None:
+        """Make everything written so far findable."""
+        self._by_query.refresh()
+
+    # Reading
+
+    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by BM25 among those that pass the filter."""
+        return self._only("lexical", self._search({"lexical": lexical_search(query, to_query(filter), k)}))
+
+    def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
+        """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
+        return self._only("vector", self._search({"vector": vector_search(embedding, to_query(filter), k)}))
+
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+        """Both legs in one round trip. Raises only when both fail."""
+        clause = to_query(filter)
+        found = self._search(
+            {"lexical": lexical_search(query, clause, k), "vector": vector_search(embedding, clause, k)}
+        )
+        failed = {leg: outcome for leg, outcome in found.items() if isinstance(outcome, FootnoteError)}
+        if len(failed) == len(found):
+            raise failed["lexical"]
+        good = {leg: outcome for leg, outcome in found.items() if not isinstance(outcome, FootnoteError)}
+        return LegResults(
+            good.get("lexical"), good.get("vector"), {leg: error.message for leg, error in failed.items()}
+        )
+
+    def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
+        """These chunks in this order; those that are gone or don't pass the filter are left out."""
+        found: dict[str, Chunk] = {}
+        clause = to_query(filter)
+        with stage("index.fetch", chunks=len(chunk_ids)):
+            for batch in _batched(chunk_ids):
+                body = {
+                    "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
+                    "size": len(batch),
+                    # Leaving the vectors out here also spares the node putting them back into the source.
+                    "_source": {"excludes": ["windows", "context", "window_count"]},
+                    "track_total_hits": False,
+                }
+                answer = self._client.request(
+                    "POST",
+                    f"/{self._read}/_search",
+                    body,
+                    params={
+                        "filter_path": "hits.hits._id,hits.hits._source",
+                        "allow_partial_search_results": "false",
+                    },
+                )
+                for hit in answer.get("hits", {}).get("hits", []):
+                    found[hit["_id"]] = to_chunk(hit["_id"], hit["_source"])
+        return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def counts(self) -> IndexCounts:
+        """What the live generation holds, as of the last refresh.
+
+        The number of documents is approximate above 40,000.
+        """
+        body = {
+            "size": 0,
+            "track_total_hits": True,
+            "aggs": {
+                "documents": {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}},
+                "windows": {"sum": {"field": "window_count"}},
+            },
+        }
+        answer = self._client.request("POST", f"/{self._read}/_search", body)
+        sums = answer["aggregations"]
+        return IndexCounts(
+            documents=int(sums["documents"]["value"]),
+            chunks=int(answer["hits"]["total"]["value"]),
+            windows=int(sums["windows"]["value"]),
+        )
+
+    # Generations
+
+    def ensure(self, embedder: str, dimensions: int) -> Generation:
+        """The live generation, created if there is none; see the port."""
+        return self._generations.ensure(embedder, dimensions)
+
+    def generations(self) -> list[Generation]:
+        """All generations, oldest first."""
+        return self._generations.list()
+
+    def begin(self, embedder: str, dimensions: int) -> Generation:
+        """Create a generation beside the live one, without replicas and refreshes until it is swapped in."""
+        return self._generations.begin(embedder, dimensions)
+
+    def for_generation(self, name: str) -> OpenSearchIndex:
+        """This index with reads and writes on that generation; it shares this one's connections.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        self._generations.get(name)
+        other = copy.copy(self)
+        other._owns_client = False
+        alias = self._generations.alias_of(name)
+        other._aim(alias, alias)
+        return other
+
+    def swap(self, name: str) -> None:
+        """Make that generation the live one, atomically; the old one stays."""
+        self._generations.swap(name)
+
+    def drop(self, name: str) -> None:
+        """Delete a generation that isn't live; see the port."""
+        self._generations.drop(name)
+
+    def ping(self) -> None:
+        """Return when OpenSearch answers and accepts the login."""
+        self._client.request("GET", "/", attempts=1)
+
+    def close(self) -> None:
+        """Close the connections, unless they are another index's."""
+        if self._owns_client:
+            self._client.close()
+
+    def _search(self, searches: dict[Leg, dict[str, Any]]) -> dict[Leg, list[Candidate] | FootnoteError]:
+        body = b"".join(_HEADER + dumps(search) + b"\n" for search in searches.values())
+        with stage("index.search", legs=len(searches)):
+            answer = self._client.request("POST", self._search_path, body, params={"filter_path": ANSWER_FIELDS})
+        outcomes: dict[Leg, list[Candidate] | FootnoteError] = {}
+        for leg, response in zip(searches, answer["responses"], strict=True):
+            if "error" in response:
+                outcomes[leg] = from_status(int(response["status"]), reason(response), self._client.url)
+            else:
+                outcomes[leg] = candidates(response, cosine=leg == "vector")
+        return outcomes
+
+    @staticmethod
+    def _only(leg: Leg, found: dict[Leg, list[Candidate] | FootnoteError]) -> list[Candidate]:
+        outcome = found[leg]
+        if isinstance(outcome, FootnoteError):
+            raise outcome
+        return outcome
+
+
+def _of_document(document_id: str, versions: Query) -> Query:
+    return {"bool": {"filter": [{"term": {"document_id": document_id}}, versions]}}
+
+
+def _batched(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), FETCH_BATCH):
+        yield list(ids[start : start + FETCH_BATCH])

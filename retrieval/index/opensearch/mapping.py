@@ -1,0 +1,100 @@
+"""How a generation is laid out in OpenSearch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.settings import OpenSearchSettings
+
+SEARCH_FIELD = "search"
+WINDOWS = "windows"
+VECTOR = "windows.vector"
+
+REFRESH_INTERVAL = "1s"
+
+_KEYWORD = {"type": "keyword"}
+_DATE = {"type": "date"}
+_INTEGER = {"type": "integer"}
+# Only kept, to be read back: neither searched nor sorted by.
+_KEPT = {"type": "keyword", "index": False, "doc_values": False}
+_SEARCHED = {"type": "text", "index": False, "norms": False, "copy_to": SEARCH_FIELD}
+
+
+def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, backfill: bool) -> dict[str, Any]:
+    """Settings and mapping of a new generation.
+
+    ``backfill`` leaves replicas and periodic refreshes out until the generation goes live.
+    """
+    return {
+        "settings": {
+            "index.number_of_shards": settings.shards,
+            "index.knn": True,
+            # Keeps vectors out of the stored source, yet lets updates by query find them again; with
+            # _source.excludes an update of the permissions would silently drop the vectors.
+            "index.knn.derived_source.enabled": True,
+            "index.similarity.default": {"type": "BM25", "k1": 1.2, "b": 0.75},
+            **(
+                {"index.number_of_replicas": 0, "index.refresh_interval": "-1"} if backfill else live_settings(settings)
+            ),
+        },
+        "mappings": {
+            "dynamic": "strict",
+            "_meta": {"embedder": embedder, "dimensions": dimensions},
+            "properties": _properties(settings, dimensions),
+        },
+    }
+
+
+def live_settings(settings: OpenSearchSettings) -> dict[str, Any]:
+    """The dynamic settings of a generation that is searched."""
+    # A refresh interval that is named keeps a node from pausing refreshes on an index nobody has searched lately.
+    return {"index.number_of_replicas": settings.replicas, "index.refresh_interval": REFRESH_INTERVAL}
+
+
+def _properties(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]:
+    return {
+        "document_id": _KEYWORD,
+        "source_id": _KEYWORD,
+        "uri": _KEPT,
+        "ordinal": _INTEGER,
+        "start": {"type": "integer", "index": False},
+        "end": {"type": "integer", "index": False},
+        "page": {"type": "integer", "index": False},
+        "tokens": {"type": "integer", "index": False},
+        "heading_path": _KEPT,
+        "version": {"type": "long"},
+        "acl": _KEYWORD,
+        "title": _KEPT,
+        "document_type": _KEYWORD,
+        "department": _KEYWORD,
+        "owner": _KEYWORD,
+        "tags": _KEYWORD,
+        "language": _KEYWORD,
+        "created": _DATE,
+        "modified": _DATE,
+        # Context and text are stored once each and searched together, as Chunk.search_text: a copy is not stored.
+        "context": _SEARCHED,
+        "text": _SEARCHED,
+        # "english" is Lucene's EnglishAnalyzer: standard tokens, lower case, English stop words, Porter's stemmer.
+        SEARCH_FIELD: {"type": "text", "analyzer": "english"},
+        "window_count": _INTEGER,
+        WINDOWS: {"type": "nested", "properties": {"vector": _vector(settings, dimensions)}},
+    }
+
+
+def _vector(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"m": settings.hnsw_m, "ef_construction": settings.hnsw_ef_construction}
+    if settings.encoder == "fp16":
+        parameters["encoder"] = {"name": "sq", "parameters": {"type": "fp16", "clip": True}}
+    return {
+        "type": "knn_vector",
+        "dimension": dimensions,
+        # Vectors have unit length, so that the inner product is the cosine; all engines of all versions know it. The
+        # engine is always named: the default one needs native libraries that a plain JVM node lacks.
+        "method": {
+            "name": "hnsw",
+            "engine": settings.engine,
+            "space_type": "innerproduct",
+            "parameters": parameters,
+        },
+    }
