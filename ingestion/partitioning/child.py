@@ -1,0 +1,99 @@
+"""A parser process: ``python -m ingestion.partitioning.child``. Reads documents from stdin until it ends.
+
+It holds no secrets, opens no connections, and may be killed at any moment: that is what it is for.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import warnings
+from typing import Any, BinaryIO
+
+import psutil
+
+from core.errors import DocumentError
+from ingestion.partitioning.wire import dump_partition, pack, read_frame
+
+_GRACE = 2
+"""By how much the child outlives its time limit before it ends itself, should its parent no longer be there to."""
+
+
+def main() -> None:
+    """Answer requests, one at a time."""
+    requests, replies = _take_pipes()
+    warnings.simplefilter("ignore")
+    from ingestion.partitioning.unstructured_setup import prepare  # noqa: PLC0415
+
+    prepare()
+    # Imported after the setup, which changes what unstructured imports.
+    from ingestion.partitioning import reader  # noqa: F401, PLC0415
+
+    replies.write(pack({"ready": True}))
+    while (frame := read_frame(requests)) is not None:
+        head, content = frame
+        _limit_memory(head["memory_mb"])
+        signal.alarm(int(head["timeout_s"] * _GRACE) + 1)
+        reply = _answer(head, content)
+        signal.alarm(0)
+        replies.write(reply)
+        if reply is OUT_OF_MEMORY:
+            return
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for frames; whatever a library prints goes to stderr instead of into a frame."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return requests, _Whole(replies)  # type: ignore[return-value]
+
+
+class _Whole:
+    """A raw stream whose ``write`` writes everything; a raw pipe may take less at a time."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._raw.write(view) :]
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Bound what this process may allocate from here on; the parent's watch on its size is slower than an allocation.
+
+    Set for each document, on top of what the process holds already.
+    """
+    held = psutil.Process().memory_info()
+    limit = getattr(held, "data", held.vms) + megabytes * 1_000_000
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+OUT_OF_MEMORY = pack({"error": "DocumentTooLarge", "why": "memory"})
+"""Made before it is needed: there may be no memory left to make it."""
+
+
+def _answer(head: dict[str, Any], content: bytes) -> bytes:
+    from ingestion.partitioning.reader import read_document  # noqa: PLC0415
+
+    try:
+        partition = read_document(
+            content, name=head["name"], media_type=head["media_type"], max_text_bytes=head["max_text_bytes"]
+        )
+        return pack({"partition": dump_partition(partition)})
+    except DocumentError as error:
+        return pack({"error": type(error).__name__, "message": error.message})
+    except MemoryError:
+        return OUT_OF_MEMORY
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.setrecursionlimit(5_000)
+    main()

@@ -1,0 +1,135 @@
+"""Facts about a document that people write down as YAML: in sidecars, and at the top of Markdown files."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.metadata import Metadata
+from core.principal import AccessList
+
+KEYS = ("title", "department", "owner", "tags", "created", "modified", "language", "document_type", "acl")
+
+
+class BadFacts(ValueError):
+    """What was written down can't be used; the message says what and how to put it right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one place says of a document. ``acl`` is None where nothing is said of permissions."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    acl: AccessList | None = None
+
+    def over(self, below: Facts) -> Facts:
+        """These facts, with what they don't say filled in from those below."""
+        acl = below.acl if self.acl is None else self.acl
+        return Facts(fill(self.metadata, below.metadata), acl)
+
+
+def fill(first: Metadata, second: Metadata) -> Metadata:
+    """The first, with what it doesn't know taken from the second."""
+    return Metadata(
+        title=first.title or second.title,
+        document_type=first.document_type or second.document_type,
+        department=first.department or second.department,
+        owner=first.owner or second.owner,
+        tags=first.tags or second.tags,
+        created=first.created or second.created,
+        modified=first.modified or second.modified,
+        language=first.language or second.language,
+    )
+
+
+def read_facts(written: Mapping[Any, Any], *, strict: bool) -> Facts:
+    """Turn parsed YAML into facts.
+
+    Args:
+        strict: unknown keys are errors (sidecars); otherwise they are somebody else's business (front matter), and so
+            are values of the wrong type, but for permissions: a key that looks like a misspelt ``acl`` is always an
+            error, and so is an ``acl`` that can't be read, since ignoring either would publish the document.
+
+    Raises:
+        BadFacts: names the key.
+    """
+    values: dict[str, Any] = {}
+    for key, value in written.items():
+        name = str(key).strip()
+        known = name if name in KEYS else name.casefold() if not strict and name.casefold() in KEYS else None
+        if known is None:
+            _unknown(name, strict=strict)
+        else:
+            values[known] = value
+    acl = _acl(values.pop("acl")) if "acl" in values else None
+    return Facts(_metadata(values, strict=strict), acl)
+
+
+def _unknown(name: str, *, strict: bool) -> None:
+    near = difflib.get_close_matches(name.casefold(), KEYS, n=1, cutoff=0.5)
+    if strict:
+        hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}."
+        raise BadFacts(f"unknown key {name!r}; {hint}")
+    if difflib.get_close_matches(name.casefold(), ["acl"], n=1, cutoff=0.75):
+        raise BadFacts(f"unknown key {name!r}; did you mean 'acl'?")
+
+
+def _acl(value: Any) -> AccessList:
+    terms = [value] if isinstance(value, str) else value
+    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
+        raise BadFacts("'acl' must be a list of 'public', 'user:<id>' or 'group:<id>'")
+    try:
+        return AccessList.from_terms(term.strip() for term in terms)
+    except InvalidRequest as error:
+        raise BadFacts(f"'acl': {error.message}") from None
+
+
+def _metadata(values: Mapping[str, Any], *, strict: bool) -> Metadata:
+    readers = {"tags": _tags, "created": _moment, "modified": _moment}
+    read: dict[str, Any] = {}
+    for key, value in values.items():
+        if value is None:
+            continue
+        try:
+            read[key] = readers.get(key, _words)(value)
+        except ValueError as error:
+            if strict:
+                raise BadFacts(f"{key!r}: {error}") from None
+    return Metadata(**read)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return " ".join(str(value).split())
+    raise ValueError(f"must be text, not a {type(value).__name__}")
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list):
+        raise ValueError("must be a list of words")  # noqa: TRY004
+    return clean_tags(_words(tag) for tag in value)
+
+
+def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Lower case, sorted, each once, none empty."""
+    return tuple(sorted({tag.strip().casefold() for tag in tags} - {""}))
+
+
+def _moment(value: Any) -> datetime:
+    """A date means its midnight, and a time without a zone is UTC: YAML itself says so of timestamps."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError(f"{value!r} is not a date such as 2025-03-31") from None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    raise ValueError("must be a date such as 2025-03-31")

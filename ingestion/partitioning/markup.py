@@ -1,0 +1,97 @@
+"""Readers of Markdown, HTML, XML, JSON, plain text and delimited tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from core.errors import UnreadableDocument
+from core.metadata import Metadata
+from ingestion.partitioning.facts import BadFacts
+from ingestion.partitioning.front_matter import split_front_matter
+from ingestion.partitioning.port import Element, ElementKind
+from ingestion.partitioning.reading import Reading, clean, convert
+from ingestion.partitioning.tables import table_text
+
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
+_LANGUAGE = re.compile(r"<html[^>]*\slang=[\"']?([a-zA-Z]{2})\b", re.IGNORECASE)
+_NAVIGATION = re.compile(r"<nav[\s>]", re.IGNORECASE)
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
+_NO_DETECTION = [""]
+"""unstructured's way of turning language detection off; it costs more than the parsing."""
+
+
+def read_markdown(text: str, name: str) -> Reading:
+    """Markdown with tables and fenced code; the front matter becomes metadata."""
+    from unstructured.partition.md import partition_md  # noqa: PLC0415
+
+    try:
+        facts, body, _ = split_front_matter(text)
+    except BadFacts as error:
+        raise UnreadableDocument(f"{name}: the front matter can't be used: {error}") from None
+    extensions = ["tables", "fenced_code", "sane_lists", "md_in_html"]
+    found = partition_md(text=body, languages=_NO_DETECTION, extensions=extensions) if body.strip() else []
+    reading = convert(found)
+    reading.metadata = facts.metadata
+    return reading
+
+
+def read_html(text: str) -> Reading:
+    """HTML: its main part if it marks one, else its body."""
+    from html import unescape  # noqa: PLC0415
+
+    from unstructured.partition.html import partition_html  # noqa: PLC0415
+
+    reading = convert(partition_html(text=text, languages=_NO_DETECTION))
+    title, language = _TITLE.search(text[:100_000]), _LANGUAGE.search(text[:10_000])
+    reading.metadata = Metadata(
+        title=" ".join(unescape(title[1]).split()) if title else "",
+        language=language[1].lower() if language else None,
+    )
+    if _NAVIGATION.search(text):
+        reading.warnings.append("Navigation (<nav>) was left out.")
+    return reading
+
+
+def read_xml(text: str) -> Reading:
+    """XML: the text of its leaves."""
+    from unstructured.partition.xml import partition_xml  # noqa: PLC0415
+
+    return convert(partition_xml(text=text, xml_keep_tags=False, languages=_NO_DETECTION))
+
+
+def read_json(text: str) -> Reading:
+    """JSON as it is written: quotes from it can then be found in the original."""
+    return Reading([Element(kind=ElementKind.CODE, text=clean(text.lstrip("\ufeff")))])
+
+
+def read_text(text: str) -> Reading:
+    """Plain text, a paragraph an element. Lines keep their breaks: in plain text they can mean anything."""
+    paragraphs = (clean(paragraph) for paragraph in _PARAGRAPHS.split(text))
+    return Reading([Element(kind=ElementKind.TEXT, text=paragraph) for paragraph in paragraphs if paragraph.strip()])
+
+
+def read_delimited(text: str, name: str, delimiter: str | None = None) -> Reading:
+    """CSV and TSV. The delimiter of CSV is found out: comma, semicolon, tab or bar."""
+    delimiter = delimiter or _delimiter(text)
+    csv.field_size_limit(max(len(text), 131_072))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableDocument(f"{name} can't be read as a table: {error}.") from None
+    table = clean(table_text(rows))
+    return Reading([Element(kind=ElementKind.TABLE, text=table)] if table else [])
+
+
+def _delimiter(text: str) -> str:
+    """The one that cuts the most lines into the same number of cells, more than one; a comma where none does."""
+    lines = [line for line in text[:65536].split("\n")[:50] if line.strip()]
+    best, most = ",", 0
+    for candidate in ",;\t|":
+        widths = [len(row) for row in csv.reader(lines, delimiter=candidate)]
+        usual = max(set(widths), key=widths.count) if widths else 1
+        agreeing = widths.count(usual) if usual > 1 else 0
+        if agreeing > most:
+            best, most = candidate, agreeing
+    return best

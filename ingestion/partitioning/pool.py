@@ -1,0 +1,156 @@
+"""The partitioner that the worker uses: documents are read in child processes that can be killed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from core.errors import DocumentTooLarge, EmptyDocument, Unavailable, UnreadableDocument
+from core.logs import get_logger
+from core.settings import ParsingSettings
+from core.telemetry import stage
+from ingestion.partitioning.port import Partition
+from ingestion.partitioning.process import Child, ChildDied, OverMemory, OverOutput, OverTime
+from ingestion.partitioning.wire import load_partition
+
+_log = get_logger(__name__)
+_ERRORS = {error.__name__: error for error in (UnreadableDocument, EmptyDocument, DocumentTooLarge)}
+_REPLACED_AFTER = 1000
+"""Documents after which a child is replaced, which bounds what the parsers' libraries leak."""
+
+
+class ChildProcessPartitioner:
+    """Reads documents in a pool of child processes, started when first needed and replaced when they go wrong.
+
+    Thread safe: as many documents are read at a time as there are children; further callers wait.
+
+    Args:
+        settings: number of children, and the limits on each document.
+    """
+
+    def __init__(self, settings: ParsingSettings) -> None:
+        self._settings = settings
+        self._free = threading.BoundedSemaphore(settings.processes)
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Child, int]] = []
+        self._busy: set[Child] = set()
+        self._closed = False
+
+    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+        """Read one document; see :class:`ingestion.partitioning.port.Partitioner`.
+
+        Raises:
+            UnreadableDocument, EmptyDocument, DocumentTooLarge: as the port says.
+            Unavailable: no child process can be started, or the partitioner is closed.
+        """
+        limit = self._settings.max_file_mb
+        if len(content) > limit * 1_000_000:
+            raise DocumentTooLarge(
+                f"{name} is larger than parsing.max_file_mb = {limit}. Split it, or raise the limit."
+            )
+        head = {
+            "name": name,
+            "media_type": media_type,
+            "memory_mb": self._settings.memory_mb,
+            "timeout_s": self._settings.timeout_s,
+            "max_text_bytes": self._settings.max_text_mb * 1_000_000,
+        }
+        with stage("ingest.partition", size=len(content)), self._child() as child:
+            reply = self._ask(child, head, content)
+        return self._result(reply, name)
+
+    def _ask(self, child: Child, head: dict[str, Any], content: bytes) -> dict[str, Any]:
+        name, settings = head["name"], self._settings
+        try:
+            reply: dict[str, Any] = json.loads(child.ask(head, content, settings.timeout_s))
+        except OverTime:
+            limit = f"parsing.timeout_s = {settings.timeout_s:g}"
+            raise DocumentTooLarge(f"{name} takes longer to read than {limit} allows. Split it, or raise it.") from None
+        except OverMemory:
+            raise self._memory_error(name) from None
+        except OverOutput:
+            raise DocumentTooLarge(f"{name} holds more text than parsing.max_text_mb allows.") from None
+        except ChildDied:
+            if self._closed:
+                raise Unavailable("The document parser was closed while it was reading.") from None
+            raise UnreadableDocument(f"{name} makes the parser crash; it is probably corrupt.") from None
+        return reply
+
+    def _memory_error(self, name: str) -> DocumentTooLarge:
+        limit = f"parsing.memory_mb = {self._settings.memory_mb}"
+        return DocumentTooLarge(f"{name} needs more memory to read than {limit} allows. Split it, or raise the limit.")
+
+    def _result(self, reply: dict[str, Any], name: str) -> Partition:
+        if "partition" in reply:
+            return load_partition(reply["partition"])
+        if reply.get("why") == "memory":
+            raise self._memory_error(name)
+        raise _ERRORS[reply["error"]](reply["message"])
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        """A child of one's own; it goes back to the pool only if nothing went wrong."""
+        with self._free:
+            child, used = self._take()
+            try:
+                yield child
+            except BaseException:
+                self._end(child)
+                raise
+            # A child that keeps what it once needed would starve the next document.
+            spent = used + 1 >= _REPLACED_AFTER or child.resident_bytes() > self._settings.memory_mb * 500_000
+            with self._lock:
+                if not spent and not self._closed:
+                    self._busy.discard(child)
+                    self._idle.append((child, used + 1))
+                    return
+            self._end(child)
+
+    def _take(self) -> tuple[Child, int]:
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise Unavailable("The document parser is closed.")
+                child, used = self._idle.pop() if self._idle else (None, 0)
+                if child is not None:
+                    self._busy.add(child)
+            if child is None:
+                child = self._start()
+            if child.alive:
+                return child, used
+            # Killed from outside while it was idle, as the kernel does when memory is short.
+            _log.warning("parser_gone", pid=child.pid)
+            self._end(child)
+
+    def _start(self) -> Child:
+        settings = self._settings
+        # JSON writes a character in up to six; four times the text is never reached by what isn't runaway.
+        child = Child(memory_mb=settings.memory_mb, max_reply_bytes=settings.max_text_mb * 6_000_000 + 1_000_000)
+        with self._lock:
+            self._busy.add(child)
+            closed = self._closed
+        if closed:
+            self._end(child)
+            raise Unavailable("The document parser is closed.")
+        return child
+
+    def _end(self, child: Child) -> None:
+        with self._lock:
+            self._busy.discard(child)
+        child.kill()
+
+    def close(self) -> None:
+        """End all children, in the middle of a document too. Idempotent."""
+        with self._lock:
+            self._closed = True
+            children = [child for child, _ in self._idle]
+            self._idle.clear()
+            busy = list(self._busy)
+        for child in children:
+            child.kill()
+        for child in busy:
+            # Its caller is waiting on its pipe and cleans up when that breaks.
+            child.interrupt()

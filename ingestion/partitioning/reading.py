@@ -1,0 +1,92 @@
+"""What a format's reader hands back, and the way from unstructured's elements to ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.metadata import Metadata
+from ingestion.partitioning.port import Element, ElementKind
+from ingestion.partitioning.tables import html_rows, table_text
+
+_KINDS = {
+    "Title": ElementKind.TITLE,
+    "ListItem": ElementKind.LIST_ITEM,
+    "Table": ElementKind.TABLE,
+    "CodeSnippet": ElementKind.CODE,
+    "FigureCaption": ElementKind.CAPTION,
+    "Header": ElementKind.HEADER,
+    "Footer": ElementKind.FOOTER,
+    "Image": ElementKind.IMAGE,
+}
+_PAGE_NUMBER = re.compile(r"(page\s*)?\d{1,4}(\s*(of|/)\s*\d{1,4})?", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(slots=True)
+class Reading:
+    """One document as its format's reader saw it."""
+
+    elements: list[Element]
+    metadata: Metadata = field(default_factory=Metadata)
+    warnings: list[str] = field(default_factory=list)
+
+
+Level = Callable[[int | None], int | None]
+"""From unstructured's depth of a title (from 0) to a heading's level; None: it isn't a heading."""
+
+
+def heading_level(depth: int | None) -> int | None:
+    """Every title is a heading; one without a depth is of the first level."""
+    return (depth or 0) + 1
+
+
+def convert(found: Iterable[Any], *, level: Level = heading_level, pages: bool = False) -> Reading:
+    """Turn unstructured's elements into ours, without losing text but for page furniture.
+
+    Bare page numbers, and every repetition of a running header or footer, are left out and counted in a warning.
+
+    Args:
+        pages: whether the format has pages; the numbers that unstructured gives other formats mean nothing.
+    """
+    elements = (_element(raw, level, pages=pages) for raw in found)
+    return leave_out_furniture(element for element in elements if element is not None)
+
+
+def leave_out_furniture(elements: Iterable[Element]) -> Reading:
+    """Keep all but bare page numbers and the repetitions of a running header or footer."""
+    reading = Reading([])
+    seen: set[str] = set()
+    dropped = 0
+    for element in elements:
+        if element.kind in (ElementKind.HEADER, ElementKind.FOOTER):
+            mask = _DIGITS.sub("#", element.text)
+            if mask in seen or _PAGE_NUMBER.fullmatch(element.text):
+                dropped += 1
+                continue
+            seen.add(mask)
+        reading.elements.append(element)
+    if dropped:
+        reading.warnings.append(f"{dropped} page numbers and repeated headers or footers were left out.")
+    return reading
+
+
+def _element(raw: Any, level: Level, *, pages: bool) -> Element | None:
+    kind = _KINDS.get(type(raw).__name__, ElementKind.TEXT)
+    text = clean(raw.text or "")
+    if kind is ElementKind.TABLE and raw.metadata.text_as_html:
+        text = table_text(html_rows(raw.metadata.text_as_html)) or text
+    if not text:
+        return None
+    depth = level(raw.metadata.category_depth) if kind is ElementKind.TITLE else None
+    if kind is ElementKind.TITLE and depth is None:
+        kind = ElementKind.TEXT
+    return Element(kind=kind, text=text, page=raw.metadata.page_number if pages else None, level=depth)
+
+
+def clean(text: str) -> str:
+    """Without what no index or screen can hold (NUL, lone surrogates), and without white space around it."""
+    text = text.replace("\x00", "").strip("\n").rstrip()
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text

