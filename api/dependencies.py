@@ -1,0 +1,55 @@
+"""What routes ask for in their signatures."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar, cast
+
+import anyio.to_thread
+from fastapi import Depends, Request
+
+from api.auth.principal import Caller, bearer_key, caller_of
+from api.part import Part
+from api.wiring import Services
+from core.errors import NotAuthenticated
+
+T = TypeVar("T")
+
+
+def _services(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+
+
+async def ready(part: Part[T]) -> T:
+    """The part's value, without a thread if it is built, else built in one.
+
+    Raises:
+        FootnoteError: it can't be had now.
+    """
+    value = part.built
+    return value if value is not None else await anyio.to_thread.run_sync(part.get)
+
+
+async def _caller(request: Request, services: ServicesDep) -> Caller:
+    key = bearer_key(request.headers)
+    record = None
+    if key is not None:
+        keys = await ready(services.keys)
+        record = await anyio.to_thread.run_sync(keys.verify, key)
+    return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def _admin(request: Request, caller: CallerDep) -> Caller:
+    if bearer_key(request.headers) is None:
+        raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
+    caller.require_admin()
+    return caller
+
+
+AdminDep = Depends(_admin)
+"""For ``dependencies=[AdminDep]``: lets administrators through."""

@@ -1,0 +1,118 @@
+"""What surrounds every request: an id, a size limit, security headers, a measurement and a last catch.
+
+One plain ASGI layer: Starlette's ``BaseHTTPMiddleware`` would buffer streams and hide disconnects, and each further
+layer costs time on every search.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import log_error, problem_of, to_response
+from core.logs import correlation_id
+from core.telemetry import HTTP_SECONDS
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_SECURITY_HEADERS = {
+    b"content-security-policy": CONTENT_POLICY.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cache-control": b"no-store",
+}
+"""Set where a route hasn't set its own. ``no-store``: what one reader may see is for no shared cache."""
+
+
+class EdgeMiddleware:
+    """The outermost layer of the service.
+
+    Args:
+        app: what it surrounds.
+        max_body_bytes: a longer request body is refused with 413, without being read to its end.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = correlation_id.set(request_id)
+        began = time.perf_counter()
+        status = 500
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                started = True
+                status = message["status"]
+                message["headers"] = _with_headers(message.get("headers", ()), request_id)
+            await send(message)
+
+        try:
+            await self.app(scope, _limited(receive, self.max_body_bytes, scope), send_with_headers)
+        except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
+            log_error(error)
+            if not started:
+                await to_response(problem_of(error))(scope, receive, send_with_headers)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            HTTP_SECONDS.labels(method, _route(scope), str(status)).observe(time.perf_counter() - began)
+            correlation_id.reset(token)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id if it is harmless to log, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return uuid.uuid4().hex
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern: metrics must not have a label value a document."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _with_headers(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in headers}
+    added = [item for item in _SECURITY_HEADERS.items() if item[0] not in present]
+    return [*headers, *added, (b"x-request-id", request_id.encode())]
+
+
+def _limited(receive: Receive, limit: int, scope: Scope) -> Receive:
+    too_large = HTTPException(
+        413, f"The request body is over the limit of {limit} bytes (api.max_body_bytes). Send a shorter one."
+    )
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    over = declared.isdigit() and int(declared) > limit
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if over or seen > limit:
+                # FastAPI passes its own HTTPException on from within the reading of a body, and nothing else.
+                raise too_large
+        return message
+
+    return limited

@@ -1,0 +1,109 @@
+// The page: a question, its filters, the key.
+
+import { AnswerView } from "./answer.js";
+import { ask, key } from "./client.js";
+
+const $ = (id) => document.getElementById(id);
+const question = $("question");
+let running = null;
+
+/** The filters as the service takes them; undefined if there are none. */
+function filters() {
+  const found = {};
+  const departments = $("department").value.split(",").map((name) => name.trim()).filter(Boolean);
+  if (departments.length) found.department = departments;
+  if ($("document-type").value) found.document_type = [$("document-type").value];
+  const modified = {};
+  if ($("since").value) modified.from = $("since").value;
+  if ($("until").value) modified.to = $("until").value;
+  if (Object.keys(modified).length) found.modified = modified;
+  return Object.keys(found).length ? found : undefined;
+}
+
+function countFilters() {
+  const count = Object.keys(filters() ?? {}).length;
+  $("filter-count").textContent = count ? ` (${count} set)` : "";
+  $("clear-filters").hidden = !count;
+}
+
+function busy(on) {
+  const had = document.activeElement;
+  $("stop").hidden = !on;
+  $("submit").hidden = on;
+  // The button under the reader's fingers goes away: focus goes to the one that takes its place.
+  if (on && had === $("submit")) $("stop").focus();
+  if (!on && had === $("stop")) $("submit").focus();
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const text = question.value.trim();
+  $("question-error").textContent = text ? "" : "Write a question first.";
+  question.toggleAttribute("aria-invalid", !text);
+  if (!text) {
+    question.focus();
+    return;
+  }
+  running?.abort();
+  const mine = new AbortController();
+  running = mine;
+  const view = new AnswerView(text);
+  busy(true);
+  try {
+    await ask({ question: text, filters: filters() }, mine.signal, (name, data) => {
+      if (running === mine) view.take(name, data);
+    });
+  } catch (error) {
+    if (running !== mine) return;
+    if (error.name === "AbortError") view.stop();
+    else view.fail(error);
+  } finally {
+    if (running === mine) {
+      running = null;
+      busy(false);
+    }
+  }
+}
+
+function showKey() {
+  $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
+}
+
+function setUpKey() {
+  const dialog = $("key-dialog");
+  const input = $("key");
+  $("open-key").addEventListener("click", () => {
+    input.value = key.get();
+    $("forget-key").hidden = !key.get();
+    dialog.showModal();
+    input.focus();
+  });
+  $("key-form").addEventListener("submit", () => key.set(input.value.trim()));
+  $("cancel-key").addEventListener("click", () => dialog.close());
+  $("forget-key").addEventListener("click", () => {
+    key.set("");
+    dialog.close();
+  });
+  dialog.addEventListener("close", () => {
+    input.value = "";
+    showKey();
+  });
+  showKey();
+}
+
+$("ask").addEventListener("submit", submit);
+$("stop").addEventListener("click", () => running?.abort());
+question.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("ask").requestSubmit();
+});
+$("filters").addEventListener("input", countFilters);
+$("clear-filters").addEventListener("click", () => {
+  for (const id of ["department", "document-type", "since", "until"]) $(id).value = "";
+  countFilters();
+  $("department").focus();
+});
+setUpKey();
+countFilters();
+question.focus();

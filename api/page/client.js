@@ -1,0 +1,103 @@
+// How the page talks to the service: the key, JSON, and the answer's stream of events.
+
+const KEY = "footnote.key";
+
+/** The reader's key: kept for this tab only, and sent nowhere but here. */
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+};
+
+/** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
+export class Problem extends Error {
+  constructor({ detail, title, status = 0, request_id: requestId = "" }) {
+    super(detail ?? title ?? "Something went wrong.");
+    this.status = status;
+    this.requestId = requestId;
+  }
+}
+
+async function request(path, options = {}) {
+  const headers = new Headers(options.headers);
+  if (key.get()) headers.set("Authorization", `Bearer ${key.get()}`);
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: "Footnote can’t be reached. Check that it is running and that you are online." });
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Problem({ status: response.status, title: `The service answered with ${response.status}.`, ...body });
+}
+
+export const getJson = async (path) => (await request(path)).json();
+
+export const getBlob = async (path) => (await request(path)).blob();
+
+/**
+ * Ask, and hand over each event of the answer as it comes: `onEvent(name, data)`.
+ * Resolves after the terminal event. Throws a Problem if there is none, and AbortError if `signal` is aborted.
+ */
+export async function ask(body, signal, onEvent) {
+  const response = await request("/v1/answers", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+    body: JSON.stringify(body),
+    signal,
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  let ended = false;
+  for (;;) {
+    const { done, value } = await reader.read().catch((error) => {
+      if (error.name === "AbortError") throw error;
+      return { done: true };
+    });
+    if (done) break;
+    buffer += value;
+    const blocks = buffer.split("\n\n");
+    buffer = blocks.pop();
+    for (const block of blocks) {
+      const event = parse(block);
+      if (!event) continue;
+      if (event.name === "error") throw new Problem(event.data);
+      ended ||= event.name === "done";
+      onEvent(event.name, event.data);
+    }
+  }
+  if (!ended) throw new Problem({ detail: "The connection broke off before the answer was complete. Ask again." });
+}
+
+/** One block of the stream; null for a heartbeat. */
+function parse(block) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event: ")) name = line.slice(7);
+    else if (line.startsWith("data: ")) data.push(line.slice(6));
+  }
+  return data.length ? { name, data: JSON.parse(data.join("\n")) } : null;
+}
+
+/** Offsets on the wire count Unicode characters, JavaScript's count UTF-16 units: a slicer for one text. */
+export function slicer(text) {
+  if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return (start, end) => text.slice(start, end);
+  const points = Array.from(text);
+  return (start, end) => points.slice(start, end).join("");
+}
+
+/** The length of a text in Unicode characters. */
+export function length(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** Make an element: `make("p", {className: "x"}, "text", child)`. */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}

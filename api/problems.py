@@ -1,0 +1,131 @@
+"""Every error as problem+json (RFC 9457): what went wrong, in a sentence that says what to do, and nothing internal."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, Unavailable
+from core.logs import correlation_id, get_logger
+
+log = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:footnote:problem:"
+RETRY_AFTER_S = "5"
+_INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
+
+
+class FieldFault(BaseModel):
+    """One thing that is wrong with a request: where, as a dotted path, and what."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """The body of every error, and the data of an answer stream's ``error`` event."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[FieldFault] | None = None
+
+    def to_bytes(self) -> bytes:
+        """The problem as JSON, without what is not known."""
+        return orjson.dumps(self.model_dump(exclude_none=True))
+
+
+def problem_of(error: Exception) -> Problem:
+    """Describe an error to the caller; one that isn't ours, or is the operator's, without its message."""
+    if isinstance(error, FootnoteError) and not isinstance(error, ConfigurationError):
+        return _problem(error.status, error.slug, error.message)
+    if isinstance(error, ConfigurationError):
+        detail = "Footnote is set up wrongly, so it can't do this. GET /readyz and its log name the setting."
+        return _problem(error.status, error.slug, detail)
+    return _problem(500, "internal", _INTERNAL)
+
+
+def to_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The problem as an HTTP response."""
+    return Response(problem.to_bytes(), problem.status, headers, MEDIA_TYPE)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+    app.add_exception_handler(FootnoteError, _on_footnote_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def log_error(error: Exception) -> None:
+    """Log an error that its caller can't do anything about; errors of the caller's making are not logged."""
+    if not isinstance(error, FootnoteError):
+        log.error("request.failed", exc_info=error)
+    elif error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request.failed", slug=error.slug, reason=error.message)
+
+
+def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | None = None) -> Problem:
+    return Problem(
+        type=TYPE_PREFIX + slug,
+        title=slug.replace("-", " ").capitalize(),
+        status=status,
+        detail=detail,
+        request_id=correlation_id.get(),
+        errors=errors,
+    )
+
+
+async def _on_footnote_error(_: Request, error: Exception) -> Response:
+    log_error(error)
+    headers = {}
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = RETRY_AFTER_S
+    return to_response(problem_of(error), headers)
+
+
+async def _on_validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [_fault(fault) for fault in error.errors()]
+    detail = " ".join(f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in faults)
+    return to_response(_problem(422, InvalidRequest.slug, detail, faults))
+
+
+def _fault(fault: dict[str, Any]) -> FieldFault:
+    """Where and what, without the value that was sent: it may be confidential, or 100 kB long."""
+    place = [str(part) for part in fault["loc"]]
+    if place and place[0] in {"body", "query", "path", "header"}:
+        place = place[1:]
+    if fault["type"] == "json_invalid":
+        return FieldFault(field="", message=f"The body is not JSON: {fault['ctx']['error']}.")
+    if fault["type"] == "unknown_key":
+        place.append(fault["ctx"]["key"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return FieldFault(field=".".join(place), message=message if message.endswith(".") else message + ".")
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    slug = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        detail = "The body is not UTF-8. Send JSON encoded as UTF-8."
+        slug = InvalidRequest.slug
+    elif error.status_code == http.HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at {request.url.path}. GET /openapi.json lists every route."
+        slug = "not-found"
+    elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        detail = f"{request.method} doesn't work on {request.url.path}; use {allowed}."
+    return to_response(_problem(error.status_code, slug, detail), dict(error.headers or {}))

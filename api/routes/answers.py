@@ -1,0 +1,121 @@
+"""``POST /v1/answers``: a question to a cited answer, streamed or as one object."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+
+from api.asking import checked_question
+from api.dependencies import CallerDep, ServicesDep, ready
+from api.problems import log_error, problem_of
+from api.schemas.answers import AbstainBody, AnswerBody, AnswerRequest, CitationBody, SourceBody, done_body, wire
+from api.sse import MEDIA_TYPE, EventStream, ServerEvent, run_while_connected
+from core.errors import FootnoteError
+from core.filters import parse_filters
+from core.principal import Principal
+from core.telemetry import ANSWERS, ANSWERS_IN_PROGRESS
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token
+from generation.models.port import Message
+
+if TYPE_CHECKING:
+    from generation.answerer import Answerer, Question
+
+router = APIRouter(prefix="/v1", tags=["asking"])
+
+CLIENT_CLOSED = 499
+"""nginx's status for a client that left: nobody reads it, but it shows in the metrics."""
+
+
+@router.post(
+    "/answers",
+    response_model=AnswerBody,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The answer, or the stream of its events."}},
+)
+async def answers(body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
+    """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
+    question = _question(body, caller.principal, services.settings.api.max_question_chars)
+    answerer = await ready(services.answerer)
+    if MEDIA_TYPE in request.headers.get("accept", ""):
+        return EventStream(_events(answerer, question), services.settings.api.heartbeat_s)
+    collected: list[AnswerEvent] = []
+
+    async def collect() -> None:
+        async with aclosing(_counted(answerer, question)) as events:
+            collected.extend([event async for event in events])
+
+    if not await run_while_connected(request.receive, collect):
+        return Response(status_code=CLIENT_CLOSED)
+    return Response(_body(collected).model_dump_json(), media_type="application/json")
+
+
+def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:
+    from generation.answerer import Question  # noqa: PLC0415  brings the retriever's imports
+
+    return Question(
+        text=checked_question(body.question, max_chars),
+        principal=principal,
+        history=tuple(Message(turn.role, turn.content) for turn in body.history),
+        filters=parse_filters(body.filters),
+        pipeline=body.pipeline,
+        answer_id=uuid.uuid4().hex,
+        conversation_id=body.conversation_id or uuid.uuid4().hex,
+    )
+
+
+async def _counted(answerer: Answerer, question: Question) -> AsyncGenerator[AnswerEvent]:
+    """The answer's events up to ``Done``, counted by how they ended.
+
+    Raises:
+        FootnoteError: the answer failed, or ended without an end.
+    """
+    outcome = "cancelled"
+    ANSWERS_IN_PROGRESS.inc()
+    try:
+        async with aclosing(answerer.answer(question)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    outcome = "abstained" if event.finish_reason == "abstain" else "answered"
+                    yield event
+                    return
+                yield event
+        outcome = "failed"
+    except Exception:
+        outcome = "failed"
+        raise
+    finally:
+        ANSWERS_IN_PROGRESS.dec()
+        ANSWERS.labels(outcome).inc()
+    raise FootnoteError("The answer ended without saying so.")
+
+
+async def _events(answerer: Answerer, question: Question) -> AsyncGenerator[ServerEvent]:
+    """The events on the wire; an error is the last of them, for the response's status has been sent."""
+    try:
+        async with aclosing(_counted(answerer, question)) as events:
+            async for event in events:
+                yield ServerEvent.of(*wire(event))
+    except Exception as error:  # noqa: BLE001  the process boundary: every stream ends with a terminal event
+        log_error(error)
+        yield ServerEvent("error", problem_of(error).to_bytes())
+
+
+def _body(events: list[AnswerEvent]) -> AnswerBody:
+    meta = next(event for event in events if isinstance(event, Meta))
+    done = next(event for event in events if isinstance(event, Done))
+    sources = next((event.sources for event in events if isinstance(event, Sources)), ())
+    abstain = next((event for event in events if isinstance(event, Abstain)), None)
+    return AnswerBody(
+        answer_id=meta.answer_id,
+        conversation_id=meta.conversation_id,
+        model=meta.model,
+        index_generation=meta.index_generation,
+        answer="".join(event.text for event in events if isinstance(event, Token)),
+        citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
+        sources=[SourceBody.model_validate(source) for source in sources],
+        abstained=AbstainBody.model_validate(abstain) if abstain else None,
+        done=done_body(done),
+    )

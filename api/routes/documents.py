@@ -1,0 +1,152 @@
+"""``/v1/documents``: what is known of a document, its original, its text, its passages.
+
+All of them ask the document's access list first, and a document that the caller may not read is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Response
+
+from api.auth.principal import Caller
+from api.dependencies import CallerDep, ServicesDep
+from api.schemas.documents import DocumentBody, ElementBody, PassageBody, TextBody
+from api.schemas.search import MetadataBody
+from api.wiring import Services
+from core.errors import NotFound
+from ingestion.catalog.records import DocumentRecord, DocumentState
+
+if TYPE_CHECKING:
+    from ingestion.parsed import ParsedDocument
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
+_UNSAFE_IN_NAME = re.compile(r'[^A-Za-z0-9._ -]|["\\]')
+ORIGINAL_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+"""An original is somebody's file: should a browser show it all the same, nothing in it may run or load."""
+
+
+def _visible(document_id: str, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
+    return visible_document(document_id, caller, services)
+
+
+def visible_document(document_id: str, caller: Caller, services: Services) -> DocumentRecord:
+    """The document, if the caller may read it: the one rule that every route here goes through.
+
+    Raises:
+        NotFound: there is none of that id, or not for this caller; the two are not told apart.
+    """
+    missing = NotFound(f"There is no document {document_id[:64]!r} that you may read.")
+    try:
+        record = services.catalog.get().documents.get(document_id)
+    except NotFound:
+        raise missing from None
+    if record.state is DocumentState.DELETING or not record.acl.allows(caller.principal):
+        raise missing
+    return record
+
+
+DocumentDep = Annotated[DocumentRecord, Depends(_visible)]
+
+
+@router.get("/{document_id}")
+def metadata(document: DocumentDep) -> DocumentBody:
+    """What is known of a document."""
+    return DocumentBody(
+        document_id=document.id,
+        source_id=document.source_id,
+        external_id=document.external_id,
+        uri=document.uri,
+        title=title_of(document),
+        media_type=document.media_type,
+        size=document.size,
+        state=document.state,
+        version=document.version,
+        chunks=document.chunks,
+        metadata=MetadataBody.of(document.metadata),
+        created_at=document.created_at,
+        updated_at=document.updated_at,
+        indexed_at=document.indexed_at,
+    )
+
+
+@router.get("/{document_id}/original", response_class=Response)
+def original(document: DocumentDep, services: ServicesDep) -> Response:
+    """The bytes that the source gave, as a download."""
+    content = services.blobs.get().get(_blob(document, "original"))
+    media_type = document.media_type or ""
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        media_type = "application/octet-stream"
+    headers = {
+        # Set by hand: Starlette would add charset=utf-8 to text, and these bytes may be in any encoding.
+        "content-type": media_type,
+        "content-disposition": _attachment(document.external_id),
+        "content-security-policy": ORIGINAL_POLICY,
+    }
+    return Response(content, headers=headers)
+
+
+@router.get("/{document_id}/text")
+def text(document: DocumentDep, services: ServicesDep) -> TextBody:
+    """The document's extracted text, and the elements in it."""
+    parsed = _parsed(document, services)
+    return TextBody(
+        document_id=document.id,
+        title=title_of(document),
+        uri=document.uri,
+        media_type=document.media_type,
+        text=parsed.text,
+        elements=[ElementBody.model_validate(element) for element in parsed.elements],
+        warnings=list(parsed.warnings),
+    )
+
+
+@router.get("/{document_id}/chunks/{ordinal}")
+def passage(document: DocumentDep, ordinal: int, services: ServicesDep) -> PassageBody:
+    """One passage, with its place in the document's text."""
+    parsed = _parsed(document, services)
+    if not 0 <= ordinal < len(parsed.passages):
+        raise NotFound(f"Document {document.id!r} has passages 0 to {len(parsed.passages) - 1}, but no {ordinal}.")
+    found = parsed.passages[ordinal]
+    return PassageBody(
+        document_id=document.id,
+        ordinal=found.ordinal,
+        start=found.start,
+        end=found.end,
+        page=found.page,
+        heading_path=found.heading_path,
+        text=parsed.text[found.start : found.end],
+    )
+
+
+def title_of(document: DocumentRecord) -> str:
+    """The title, or the file's name for an untitled document."""
+    return document.metadata.title or document.title or _file_name(document.external_id)
+
+
+def _parsed(document: DocumentRecord, services: Services) -> ParsedDocument:
+    from ingestion.parsed import ParsedDocument  # noqa: PLC0415  brings the chunking package
+
+    return ParsedDocument.from_bytes(services.blobs.get().get(_blob(document, "parsed.json")))
+
+
+def _blob(document: DocumentRecord, name: str) -> str:
+    if document.content_hash is None:
+        raise NotFound(f"Document {document.id!r} is known, but has not been read yet (it is {document.state}).")
+    return f"documents/{document.id}/{document.content_hash}/{name}"
+
+
+def _file_name(external_id: str) -> str:
+    return PurePosixPath(external_id).name or "document"
+
+
+def _attachment(external_id: str) -> str:
+    """A download under the file's own name, in RFC 6266's two spellings."""
+    name = _file_name(external_id)
+    plain = _UNSAFE_IN_NAME.sub("_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

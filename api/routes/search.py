@@ -1,0 +1,33 @@
+"""``POST /v1/search``: ranked passages, no language model."""
+
+from __future__ import annotations
+
+import functools
+
+import anyio.to_thread
+from fastapi import APIRouter
+
+from api.asking import checked_question
+from api.dependencies import CallerDep, ServicesDep, ready
+from api.schemas.search import SearchBody, SearchRequest
+from core.filters import parse_filters
+
+router = APIRouter(prefix="/v1", tags=["asking"])
+
+
+@router.post("/search")
+async def search(body: SearchRequest, caller: CallerDep, services: ServicesDep) -> SearchBody:
+    """The passages that fit the query best, of those that the caller may read."""
+    query = checked_question(body.query, services.settings.api.max_question_chars, what="query")
+    filters = parse_filters(body.filters)
+    retriever = await ready(services.retriever)
+    run = functools.partial(
+        retriever.search,
+        query,
+        caller.principal,
+        filters=filters,
+        limit=body.limit,
+        offset=body.offset,
+        pipeline=body.pipeline,
+    )
+    return SearchBody.of(await anyio.to_thread.run_sync(run))

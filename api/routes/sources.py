@@ -1,0 +1,102 @@
+"""``/v1/sources`` and ``/v1/failures``: where documents come from, their syncs, and what went wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.dependencies import AdminDep, ServicesDep
+from api.schemas.sources import (
+    FailureBody,
+    FailureList,
+    Retried,
+    RunBody,
+    RunList,
+    SourceBody,
+    SourceChange,
+    SourceCreated,
+    SourceDetail,
+    SourceList,
+    SourceRequest,
+)
+
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0)]
+
+
+@router.get("/sources")
+def list_sources(services: ServicesDep) -> SourceList:
+    """Every source."""
+    return SourceList(sources=[SourceBody.model_validate(source) for source in services.catalog.get().sources.list()])
+
+
+@router.post("/sources", status_code=201)
+def create_source(body: SourceRequest, services: ServicesDep, sync: bool = False) -> SourceCreated:
+    """Add a source; with ``?sync=true`` its first sync starts at once."""
+    ingestion = services.ingestion.get()
+    source = ingestion.create_source(body.kind, body.name, body.config, body.interval_s)
+    run = ingestion.sync(source.id) if sync else None
+    shown = SourceBody.model_validate(source).model_dump()
+    return SourceCreated(**shown, run=RunBody.model_validate(run) if run else None)
+
+
+@router.get("/sources/{source_id}")
+def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
+    """A source, and how many documents it has in each state."""
+    catalog = services.catalog.get()
+    shown = SourceBody.model_validate(catalog.sources.get(source_id)).model_dump()
+    return SourceDetail(**shown, documents=dict(catalog.documents.totals(source_id)))
+
+
+@router.patch("/sources/{source_id}")
+def update_source(source_id: str, body: SourceChange, services: ServicesDep) -> SourceBody:
+    """Change a source; what is left out stays."""
+    changes = body.model_dump(exclude_unset=True)
+    return SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
+
+
+@router.delete("/sources/{source_id}", status_code=202)
+def delete_source(source_id: str, services: ServicesDep) -> None:
+    """Remove a source and everything that came from it; the documents go in the background."""
+    services.ingestion.get().delete_source(source_id)
+
+
+@router.post("/sources/{source_id}/sync", status_code=202)
+def sync_source(source_id: str, services: ServicesDep) -> RunBody:
+    """Start a sync, or return the one that is running."""
+    return RunBody.model_validate(services.ingestion.get().sync(source_id))
+
+
+@router.get("/sources/{source_id}/runs")
+def list_runs(source_id: str, services: ServicesDep, limit: Limit = 20) -> RunList:
+    """A source's syncs, newest first."""
+    catalog = services.catalog.get()
+    catalog.sources.get(source_id)
+    return RunList(runs=[RunBody.model_validate(run) for run in catalog.runs.list(source_id, limit=limit)])
+
+
+@router.get("/sources/{source_id}/failures")
+def list_source_failures(source_id: str, services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
+    """A source's documents that couldn't be taken in."""
+    services.catalog.get().sources.get(source_id)
+    return _failures(services, source_id, limit, offset)
+
+
+@router.get("/failures")
+def list_failures(services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
+    """Every document that couldn't be taken in."""
+    return _failures(services, None, limit, offset)
+
+
+@router.post("/failures/retry", status_code=202)
+def retry_failures(services: ServicesDep, source_id: str | None = None) -> Retried:
+    """Queue failed documents again, of one source or of all."""
+    return Retried(retried=services.ingestion.get().retry_failures(source_id))
+
+
+def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:
+    found = services.catalog.get().failures.list(source_id, limit, offset)
+    return FailureList(failures=[FailureBody.model_validate(failure) for failure in found])

@@ -1,0 +1,36 @@
+"""``GET /v1/status``: what the service holds and does, for administrators."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import AdminDep, ServicesDep
+from api.schemas.sources import RunBody, StatusBody
+from core.errors import Unavailable
+
+router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep])
+
+_RECENT_RUNS = 20
+
+
+@router.get("/status")
+def status(services: ServicesDep) -> StatusBody:
+    """Counts of documents by state, of chunks, and the syncs in progress."""
+    catalog = services.catalog.get()
+    sources = catalog.sources.list()
+    runs = [run for source in sources for run in catalog.runs.list(source.id, limit=_RECENT_RUNS)]
+    chunks, generation, degraded = None, None, []
+    try:
+        index = services.index.get()
+        chunks = index.counts().chunks
+        generation = next((one.name for one in index.generations() if one.live), None)
+    except Unavailable as error:
+        degraded.append(f"index: {error.message}")
+    return StatusBody(
+        documents=dict(catalog.documents.totals(None)),
+        chunks=chunks,
+        index_generation=generation,
+        sources=len(sources),
+        runs_in_progress=[RunBody.model_validate(run) for run in runs if run.finished_at is None],
+        degraded=degraded,
+    )

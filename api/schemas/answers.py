@@ -1,0 +1,136 @@
+"""Asking: the request, the events' data, and the answer as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from api.schemas.base import RequestBody, ResponseBody
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent, Token
+
+MAX_HISTORY = 50
+_ID = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class Turn(RequestBody):
+    """An earlier turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class AnswerRequest(RequestBody):
+    """A question. ``filters`` are as in :func:`core.filters.parse_filters`; ``history`` is oldest first."""
+
+    question: str
+    history: Annotated[tuple[Turn, ...], Field(max_length=MAX_HISTORY)] = ()
+    filters: dict[str, Any] | None = None
+    conversation_id: Annotated[str, Field(pattern=_ID)] | None = None
+    pipeline: str | None = None
+
+
+class SourceBody(ResponseBody):
+    """A numbered passage that the answer may cite."""
+
+    number: int
+    chunk_id: str
+    document_id: str
+    ordinal: int
+    title: str
+    uri: str
+    page: int | None
+    heading_path: tuple[str, ...]
+
+
+class CitationBody(ResponseBody):
+    """A source supports a span of the answer; offsets count Unicode characters."""
+
+    number: int
+    answer_start: int
+    answer_end: int
+    quote: str
+    quote_start: int
+    quote_end: int
+    document_id: str
+    ordinal: int
+    page: int | None
+
+
+class AbstainBody(ResponseBody):
+    """Why there is no answer, and the passages that come closest."""
+
+    reason: str
+    nearest: list[SourceBody]
+
+
+class UsageBody(ResponseBody):
+    """The model's tokens."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class DoneBody(ResponseBody):
+    """How the answer ended."""
+
+    finish_reason: str
+    usage: UsageBody | None
+    timings_ms: dict[str, float]
+    degraded: tuple[str, ...]
+    citations_dropped: int
+
+
+class AnswerBody(ResponseBody):
+    """An answer as one object. ``abstained`` is null, or why the sources don't answer the question."""
+
+    answer_id: str
+    conversation_id: str
+    model: str
+    index_generation: str
+    answer: str
+    citations: list[CitationBody]
+    sources: list[SourceBody]
+    abstained: AbstainBody | None
+    done: DoneBody
+
+
+def _source(source: SourceRef) -> dict[str, Any]:
+    return SourceBody.model_validate(source).model_dump()
+
+
+_WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    Meta: (
+        "meta",
+        lambda e: {
+            "answer_id": e.answer_id,
+            "conversation_id": e.conversation_id,
+            "model": e.model,
+            "index_generation": e.index_generation,
+        },
+    ),
+    StageEvent: ("stage", lambda e: {"name": e.name, "state": e.state, "ms": e.ms}),
+    Sources: ("sources", lambda e: {"sources": [_source(source) for source in e.sources]}),
+    Token: ("token", lambda e: {"text": e.text}),
+    Citation: ("citation", lambda e: CitationBody.model_validate(e).model_dump()),
+    Abstain: ("abstain", lambda e: {"reason": e.reason, "nearest": [_source(source) for source in e.nearest]}),
+    Done: ("done", lambda e: done_body(e).model_dump()),
+}
+
+
+def wire(event: AnswerEvent) -> tuple[str, dict[str, Any]]:
+    """The event's name and data as the stream carries them."""
+    name, data = _WIRE[type(event)]
+    return name, data(event)
+
+
+def done_body(done: Done) -> DoneBody:
+    """The wire form of how an answer ended."""
+    return DoneBody(
+        finish_reason=done.finish_reason,
+        usage=UsageBody.model_validate(done.usage) if done.usage else None,
+        timings_ms=dict(done.timings_ms),
+        degraded=tuple(done.degraded),
+        citations_dropped=done.citations_dropped,
+    )

@@ -1,0 +1,42 @@
+"""What all shapes share: requests refuse unknown keys and name the nearest right one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+
+class RequestBody(BaseModel):
+    """A JSON object that a caller sends."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, sent: Any) -> Any:
+        if isinstance(sent, dict):
+            for key in sent:
+                if key not in cls.model_fields:
+                    raise _unknown(str(key), list(cls.model_fields))
+        return sent
+
+
+class ResponseBody(BaseModel):
+    """A JSON object that Footnote answers with."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+def _unknown(key: str, known: list[str]) -> PydanticCustomError:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    shown = key[:60].replace("{", "(").replace("}", ")")
+    keys = ", ".join(known)
+    return PydanticCustomError(
+        "unknown_key",
+        f"This key is not known.{hint} Keys are: {keys}.",
+        {"key": shown},
+    )

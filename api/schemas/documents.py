@@ -1,0 +1,61 @@
+"""Documents: metadata, text, and a passage with its place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from api.schemas.base import ResponseBody
+from api.schemas.search import MetadataBody
+
+
+class DocumentBody(ResponseBody):
+    """A document, without its text."""
+
+    document_id: str
+    source_id: str
+    external_id: str
+    uri: str
+    title: str
+    media_type: str | None
+    size: int | None
+    state: str
+    version: int
+    chunks: int
+    metadata: MetadataBody
+    created_at: datetime
+    updated_at: datetime
+    indexed_at: datetime | None
+
+
+class ElementBody(ResponseBody):
+    """A piece of the document's text by its kind; ``text[start:end]``, in Unicode characters."""
+
+    kind: str
+    start: int
+    end: int
+    page: int | None
+    level: int | None
+
+
+class TextBody(ResponseBody):
+    """The document's extracted text."""
+
+    document_id: str
+    title: str
+    uri: str
+    media_type: str | None
+    text: str
+    elements: list[ElementBody]
+    warnings: list[str]
+
+
+class PassageBody(ResponseBody):
+    """A passage and its place in the document's text."""
+
+    document_id: str
+    ordinal: int
+    start: int
+    end: int
+    page: int | None
+    heading_path: tuple[str, ...]
+    text: str

@@ -1,0 +1,47 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from api.schemas.base import RequestBody, ResponseBody
+
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class KeyRequest(RequestBody):
+    """A key to make: whom it speaks for, and whether it may administer."""
+
+    name: Id
+    user: Id | None = None
+    groups: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    admin: bool = False
+
+
+class KeyBody(ResponseBody):
+    """A key, without the key itself."""
+
+    id: str
+    name: str
+    prefix: str
+    user: str | None
+    groups: tuple[str, ...]
+    admin: bool
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyCreated(KeyBody):
+    """A new key; ``key`` is shown this once and kept nowhere."""
+
+    key: str
+
+
+class KeyList(ResponseBody):
+    """Every key, revoked ones included."""
+
+    keys: list[KeyBody]

@@ -1,0 +1,121 @@
+"""Searching: the request, a hit, the response."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from retrieval.hit import SearchHit, SearchResponse
+
+from api.schemas.base import RequestBody, ResponseBody
+from core.metadata import Metadata
+
+MAX_LIMIT = 200
+MAX_OFFSET = 10_000
+
+
+class SearchRequest(RequestBody):
+    """What to search for. ``filters`` are as in :func:`core.filters.parse_filters`."""
+
+    query: str
+    filters: dict[str, Any] | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 10
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+    pipeline: str | None = None
+
+
+class MetadataBody(ResponseBody):
+    """What is known about a document besides its text; null where it isn't known."""
+
+    title: str
+    document_type: str | None
+    department: str | None
+    owner: str | None
+    tags: tuple[str, ...]
+    created: datetime | None
+    modified: datetime | None
+    language: str | None
+
+    @classmethod
+    def of(cls, metadata: Metadata) -> MetadataBody:
+        """The wire form of a document's metadata."""
+        return cls.model_validate(metadata)
+
+
+class RanksBody(ResponseBody):
+    """Ranks from 1; null where that leg didn't find the passage or wasn't run."""
+
+    lexical: int | None
+    vector: int | None
+    rerank: int | None
+
+
+class ScoresBody(ResponseBody):
+    """BM25, cosine, fused and cross-encoder scores; null where there is none."""
+
+    lexical: float | None
+    vector: float | None
+    fused: float | None
+    rerank: float | None
+
+
+class HitBody(ResponseBody):
+    """A ranked passage."""
+
+    chunk_id: str
+    document_id: str
+    source_id: str
+    ordinal: int
+    uri: str
+    title: str
+    text: str
+    page: int | None
+    heading_path: tuple[str, ...]
+    metadata: MetadataBody
+    score: float
+    ranks: RanksBody
+    scores: ScoresBody
+
+    @classmethod
+    def of(cls, hit: SearchHit) -> HitBody:
+        """The wire form of a hit."""
+        chunk = hit.chunk
+        return cls(
+            chunk_id=chunk.id,
+            document_id=chunk.document_id,
+            source_id=chunk.source_id,
+            ordinal=chunk.ordinal,
+            uri=chunk.uri,
+            title=chunk.metadata.title,
+            text=chunk.text,
+            page=chunk.page,
+            heading_path=chunk.heading_path,
+            metadata=MetadataBody.of(chunk.metadata),
+            score=hit.score,
+            ranks=RanksBody.model_validate(hit.ranks),
+            scores=ScoresBody.model_validate(hit.scores),
+        )
+
+
+class SearchBody(ResponseBody):
+    """Ranked passages, and how they were found."""
+
+    hits: list[HitBody]
+    total_candidates: int
+    timings_ms: dict[str, float]
+    degraded: tuple[str, ...]
+    index_generation: str
+    pipeline: str
+
+    @classmethod
+    def of(cls, response: SearchResponse) -> SearchBody:
+        """The wire form of a response."""
+        return cls(
+            hits=[HitBody.of(hit) for hit in response.hits],
+            total_candidates=response.total_candidates,
+            timings_ms=dict(response.timings_ms),
+            degraded=tuple(response.degraded),
+            index_generation=response.index_generation,
+            pipeline=response.pipeline,
+        )

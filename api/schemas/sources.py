@@ -1,0 +1,130 @@
+"""Sources, their runs and failures, and the service's status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from api.schemas.base import RequestBody, ResponseBody
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Interval = Annotated[int, Field(ge=60, le=366 * 86400)]
+
+
+class SourceRequest(RequestBody):
+    """A source to keep in sync; ``config`` is its connector's own, ``interval_s`` seconds between syncs."""
+
+    kind: str
+    name: Name
+    config: dict[str, Any]
+    interval_s: Interval | None = None
+
+
+class SourceChange(RequestBody):
+    """What to change of a source; what is left out stays."""
+
+    name: Name | None = None
+    config: dict[str, Any] | None = None
+    interval_s: Interval | None = None
+    enabled: bool | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> SourceChange:
+        if not self.model_fields_set:
+            raise ValueError("Nothing to change: send name, config, interval_s or enabled")
+        return self
+
+
+class RunBody(ResponseBody):
+    """One sync; once it is over, seen = indexed + unchanged + failed."""
+
+    id: str
+    source_id: str
+    state: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    seen: int
+    unchanged: int
+    indexed: int
+    failed: int
+    deleted: int
+    error: str | None
+
+
+class SourceBody(ResponseBody):
+    """A source."""
+
+    id: str
+    kind: str
+    name: str
+    config: dict[str, Any]
+    interval_s: int
+    enabled: bool
+    created_at: datetime
+    last_run_at: datetime | None
+
+
+class SourceDetail(SourceBody):
+    """A source, and how many documents it has in each state."""
+
+    documents: dict[str, int]
+
+
+class SourceCreated(SourceBody):
+    """A new source, and the sync that was started with it, if one was asked for."""
+
+    run: RunBody | None
+
+
+class FailureBody(ResponseBody):
+    """A document that couldn't be taken in, with the reason."""
+
+    id: str | int
+    source_id: str
+    document_id: str | None
+    external_id: str | None
+    run_id: str | None
+    stage: str
+    error_class: str
+    message: str
+    retryable: bool
+    attempts: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+class SourceList(ResponseBody):
+    """Every source."""
+
+    sources: list[SourceBody]
+
+
+class RunList(ResponseBody):
+    """A source's syncs, newest first."""
+
+    runs: list[RunBody]
+
+
+class FailureList(ResponseBody):
+    """Failures, newest first."""
+
+    failures: list[FailureBody]
+
+
+class Retried(ResponseBody):
+    """How many failed documents were queued again."""
+
+    retried: int
+
+
+class StatusBody(ResponseBody):
+    """What the service holds and does."""
+
+    documents: dict[str, int]
+    chunks: int | None
+    index_generation: str | None
+    sources: int
+    runs_in_progress: list[RunBody]
+    degraded: list[str]

@@ -1,0 +1,155 @@
+"""Everything that the API process is made of, wired in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from api.auth.keys import KeyStore
+from api.part import Part
+from core.clock import SystemClock
+from core.errors import BrokerUnavailable
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from generation.answerer import Answerer
+    from ingestion.blobs import BlobStore
+    from ingestion.service import Ingestion
+    from retrieval.retriever import Retriever
+
+    from ingestion.catalog.catalog import Catalog
+    from retrieval.embedding.port import Embedder
+    from retrieval.index.port import SearchIndex
+
+BROKER_TIMEOUT_S = 2.0
+ADMIN_KEY_FILE = "admin.key"
+"""In the data directory: the first administrator's key, which ``footnote up`` writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of the service. Each is built on first use; see :class:`api.part.Part`."""
+
+    settings: Settings
+    index: Part[SearchIndex]
+    embedder: Part[Embedder]
+    retriever: Part[Retriever]
+    answerer: Part[Answerer]
+    catalog: Part[Catalog]
+    keys: Part[KeyStore]
+    blobs: Part[BlobStore]
+    ingestion: Part[Ingestion]
+    ping_broker: Callable[[], None]
+    """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
+
+    def warm_up(self) -> None:
+        """Build what asking needs and load its models; blocks for as long as that takes.
+
+        Raises:
+            FootnoteError: the first part that can't be had; the others are tried all the same.
+        """
+        self.retriever.get().warm_up()
+        self.answerer.get()
+
+    def close(self) -> None:
+        """Let go of connections and files of the parts that were built."""
+        if self.retriever.built is not None:
+            self.retriever.built.close()
+        if self.catalog.built is not None:
+            self.catalog.built.close()
+
+
+def wire(settings: Settings) -> Services:
+    """Wire the service. Nothing is built, connected or loaded yet."""
+    catalog = Part("catalog", lambda: _catalog(settings))
+    index = Part("search index", lambda: _index(settings, embedder))
+    embedder = Part("embedder", lambda: _embedder(settings))
+    retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
+    return Services(
+        settings=settings,
+        index=index,
+        embedder=embedder,
+        retriever=retriever,
+        answerer=Part("answerer", lambda: _answerer(settings, retriever)),
+        catalog=catalog,
+        keys=Part("key store", lambda: _keys(settings, catalog)),
+        blobs=Part("document store", lambda: _blobs(settings)),
+        ingestion=Part("ingestion", lambda: _ingestion(settings)),
+        ping_broker=lambda: _ping_broker(settings),
+    )
+
+
+# The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.
+
+
+def _index(settings: Settings, embedder: Part[Embedder]) -> SearchIndex:
+    from retrieval.index.build import build_index  # noqa: PLC0415
+
+    model = embedder.get()
+    index = build_index(settings)
+    index.ensure(model.name, model.dimensions)
+    return index
+
+
+def _embedder(settings: Settings) -> Embedder:
+    from retrieval.embedding.build import build_embedder  # noqa: PLC0415
+
+    return build_embedder(settings)
+
+
+def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embedder]) -> Retriever:
+    from retrieval.reranking.build import build_reranker  # noqa: PLC0415
+    from retrieval.retriever import Retriever  # noqa: PLC0415
+
+    return Retriever(index.get(), embedder.get(), build_reranker(settings), settings)
+
+
+def _answerer(settings: Settings, retriever: Part[Retriever]) -> Answerer:
+    from generation.build import build_answerer  # noqa: PLC0415
+
+    return build_answerer(settings, retriever.get())
+
+
+def _catalog(settings: Settings) -> Catalog:
+    from ingestion.catalog.build import open_catalog  # noqa: PLC0415
+
+    return open_catalog(settings)
+
+
+def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
+    standing = []
+    if settings.api.admin_key is not None:
+        standing.append(settings.api.admin_key.get_secret_value())
+    file = settings.data_dir / ADMIN_KEY_FILE
+    if file.is_file():
+        standing.append(file.read_text(encoding="utf-8").strip())
+    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+
+
+def _blobs(settings: Settings) -> BlobStore:
+    from ingestion.blobs import open_blobs  # noqa: PLC0415
+
+    return open_blobs(settings)
+
+
+def _ingestion(settings: Settings) -> Ingestion:
+    from ingestion.service import build_ingestion  # noqa: PLC0415
+
+    return build_ingestion(settings)
+
+
+def _ping_broker(settings: Settings) -> None:
+    from kombu.connection import Connection  # noqa: PLC0415
+    from kombu.exceptions import OperationalError  # noqa: PLC0415
+
+    from ingestion.broker import broker_url  # noqa: PLC0415
+
+    timeouts = {"socket_timeout": BROKER_TIMEOUT_S, "socket_connect_timeout": BROKER_TIMEOUT_S}
+    url = broker_url(settings)
+    with Connection(url, connect_timeout=BROKER_TIMEOUT_S, transport_options=timeouts) as connection:  # type: ignore[no-untyped-call]
+        try:
+            connection.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_S)
+        except (OperationalError, OSError) as error:
+            reason = f"The task queue doesn't answer ({type(error).__name__}): check broker.url, or run: footnote up."
+            raise BrokerUnavailable(reason) from error
