@@ -20,7 +20,7 @@ from retrieval.index.port import Generation
 LOCK_TIMEOUT_S = 120.0
 """How long a writer waits for the others: longer than the longest write, which is a compaction."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FULL_MARKS = ("No space left on device", *(f"os error {number}" for number in sorted(_FULL)))
+_FULL_MARKS = ("No space left on device", *(f"(os error {number})" for number in sorted(_FULL)))
 
 
 @dataclass(frozen=True, slots=True)
