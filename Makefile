@@ -1,0 +1,85 @@
+# Everything a newcomer runs. `make demo` shows Footnote at work; `make test` is what CI runs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Pip's own cache and progress bars are left as they are: the first installation takes minutes and should show it.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt
+
+.PHONY: help demo test lint format constraints needs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask three questions
+	@$(BIN)/footnote up
+	@$(BIN)/footnote ingest deploy/demo/documents
+	@ask() { printf '\n\033[1m$$ footnote ask'; printf ' %q' "$$@"; printf '\033[0m\n\n'; $(BIN)/footnote ask "$$@"; }; \
+	ask 'How many weeks of parental leave does each parent get at full pay?'; \
+	ask 'What is the hotel limit per night in Norway, and what does the travel policy say about it?' --department Travel; \
+	printf '\nThe same question twice. A reader from the security team finds the incident report:\n'; \
+	ask 'How much did Brenner Chemie pay to the wrong account?' --as tomas --group security; \
+	printf '\nA reader who is not in that group does not, whatever they ask:\n'; \
+	ask 'How much did Brenner Chemie pay to the wrong account?'
+	@printf '\n'; $(BIN)/footnote up
+	@echo "Ask there, or with: $(BIN)/footnote ask 'How do I book a business trip?'"
+	@echo "Stop it with:       $(BIN)/footnote down"
+
+test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Put the code into the common format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: ## Find the newest versions that pyproject.toml allows, and write them to constraints.txt
+	@rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --upgrade pip
+	build/constraints/bin/python -m pip install -e '.[dev,s3]'
+	@{ echo '# The exact versions that CI and `make` install. Written by `make constraints`.'; \
+	build/constraints/bin/python -m pip list --format=freeze --exclude footnote --exclude pip --exclude setuptools; } > constraints.txt
+	@rm -rf build/constraints
+	@echo "Wrote constraints.txt; now run make test."
+
+needs:
+	@missing=(); \
+	command -v javac > /dev/null || missing+=(default-jdk-headless); \
+	command -v mvn > /dev/null || missing+=(maven); \
+	command -v chromium > /dev/null || missing+=(chromium); \
+	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || missing+=(postgresql); \
+	if (( $${#missing[@]} )); then \
+	echo "The tests run on real services, and some aren't installed here. On Debian or Ubuntu, as root:" >&2; \
+	echo "  apt-get install --no-install-recommends $${missing[*]}" >&2; exit 1; fi
+
+clean: ## Remove the environment and caches; the data in .footnote stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "Footnote needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { \
+	echo "Python's venv module is missing. On Debian or Ubuntu, as root:  apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: installing again is only worth its time once the requirements have changed.
+$(VENV)/.run: $(INPUTS) | $(BIN)/python
+	@echo 'Installing Footnote and what it needs into $(VENV) (a few minutes the first time)'
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(INPUTS) | $(BIN)/python
+	@echo 'Installing Footnote and its development tools into $(VENV) (a few minutes the first time)'
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.run
