@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 from core.errors import UnreadableDocument
 from core.metadata import Metadata
@@ -24,7 +23,7 @@ def read_email(content: bytes, name: str) -> Reading:
     Body and headers are taken apart here and not by unstructured, whose reader asks for OCR as soon as a message has
     a picture attached; the body's HTML is then unstructured's again.
     """
-    message = cast(EmailMessage, message_from_bytes(content, policy=policy.default))
+    message = message_from_bytes(content, policy=policy.default)
     if message.get_content_type() in _ENCRYPTED:
         raise UnreadableDocument(f"{name} is encrypted. Save a decrypted copy and sync again.")
     headers = {header: _header(message, header) for header in _HEADERS}

@@ -86,7 +86,7 @@ class Child:
             "PYTHONDONTWRITEBYTECODE": "1",
             **ENVIRONMENT,
         }
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", "ingestion.partitioning.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

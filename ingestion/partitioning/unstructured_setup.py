@@ -56,8 +56,8 @@ def _keep_all_html() -> None:
     from unstructured.documents.elements import Text  # noqa: PLC0415
     from unstructured.partition.html import parser  # noqa: PLC0415
 
-    def plain_text(_: str) -> type[Text]:
-        return Text
+    def plain_text(text: str) -> type[Text] | None:
+        return Text if text else None
 
     parser.derive_element_type_from_text = plain_text
     kept = ("details", "figure", "figcaption", "form", "summary")

@@ -1,0 +1,240 @@
+"""The folder connector: documents in a folder on this machine, and everything below it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from core.clock import Clock, SystemClock
+from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable, UnreadableDocument
+from core.metadata import Metadata
+from core.principal import AccessList
+from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
+from ingestion.connectors.folder_scan import Found, Scanner, Unusable
+from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
+from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
+from ingestion.partitioning.front_matter import LONGEST
+
+_CURSOR_VERSION = 1
+_PIECE = 1 << 20
+_SETTLED = timedelta(seconds=2)
+"""A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
+_EXCLUDED = ["**/node_modules/**", "**/__pycache__/**", "**/~$*", "**/*.tmp", "**/Thumbs.db", "**/desktop.ini"]
+
+
+class FolderConfig(BaseModel):
+    """What a folder source is told.
+
+    Attributes:
+        path: the folder; ``~`` is the home of the user who runs the worker.
+        include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
+        default_acl: who may read what nothing else is said of; terms as in :mod:`core.principal`.
+        department, tags: facts about what nothing else is said of.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    include: Annotated[list[str], Field(min_length=1)] = ["**/*"]
+    exclude: list[str] = _EXCLUDED
+    default_acl: list[str] = ["public"]
+    department: str | None = None
+    tags: list[str] = []
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        # Links in it are kept: the folder's address is what people know it by.
+        return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+
+    @field_validator("default_acl")
+    @classmethod
+    def _terms(cls, terms: list[str]) -> list[str]:
+        try:
+            AccessList.from_terms(terms)
+        except InvalidRequest as error:
+            raise ValueError(error.message) from None
+        return terms
+
+
+class FolderConnector:
+    """Lists and reads a folder's documents. Every pass names every document, so that what it doesn't name is gone.
+
+    A file is read again only if its size or time stamp differ from the last pass, and has changed only if its bytes
+    then differ. The cursor remembers each file's size, time stamp, hash and front matter.
+
+    Args:
+        config: which folder, and what to say of its documents.
+        max_file_bytes: files above this are listed but not read.
+        clock: tells how old a file is.
+    """
+
+    def __init__(self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None) -> None:
+        self._config = config
+        self._max_bytes = max_file_bytes
+        self._clock = clock or SystemClock()
+        self._scanner = Scanner(config.path, config.include, config.exclude)
+        self._defaults = Facts(
+            Metadata(department=config.department, tags=clean_tags(config.tags)),
+            AccessList.from_terms(config.default_acl),
+        )
+
+    def changes(self, cursor: Cursor) -> Listing:
+        """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.
+
+        An unchanged document comes with the revision that it had. If some folder can't be listed, the listing isn't
+        complete, and nothing counts as deleted.
+
+        Raises:
+            SourceUnavailable: from ``changes``, if the folder isn't there.
+        """
+        listing = Listing(iter(()))
+        listing.changes = self._changes(cursor, listing)
+        return listing
+
+    def _changes(self, cursor: Cursor, listing: Listing) -> Iterator[Change]:
+        known = cursor.get("files", {}) if cursor.get("version") == _CURSOR_VERSION else {}
+        files: dict[str, Any] = {}
+        sidecars = Sidecars(self._config.path, self._scanner.contains)
+        complete = True
+        for found in self._scanner.scan():
+            if isinstance(found, Unusable):
+                complete = complete and not found.folder
+                yield Unreadable(found.external_id, _uri(found.path), found.reason)
+                continue
+            try:
+                entry = self._entry(found, known.get(found.external_id))
+                change: Change = self._upsert(found, entry, sidecars)
+            except FileNotFoundError:
+                continue
+            except (BadFacts, UnreadableDocument) as error:
+                yield Unreadable(found.external_id, _uri(found.path), str(error))
+                continue
+            except OSError as error:
+                yield Unreadable(found.external_id, _uri(found.path), f"it can't be read: {error.strerror}")
+                continue
+            files[found.external_id] = entry
+            yield change
+        listing.cursor = {"version": _CURSOR_VERSION, "files": files}
+        listing.complete = complete
+
+    def _entry(self, found: Found, known: list[Any] | None) -> list[Any]:
+        """What the cursor keeps of a file: time stamp (None: too fresh to rely on), size, hash, front matter."""
+        if known is not None and known[:2] == [found.mtime_ns, found.size]:
+            return known
+        if found.size > self._max_bytes:
+            # Not read, and so known by what can be seen from outside.
+            return [found.mtime_ns, found.size, f"unread:{found.size}:{found.mtime_ns}", None]
+        content_hash, head = _hash(found.path)
+        facts = front_matter(head, found.path.name) if has_front_matter(found.path.name) else Facts()
+        age = self._clock.now().timestamp() - found.mtime_ns / 1e9
+        settled = age > _SETTLED.total_seconds()
+        return [found.mtime_ns if settled else None, found.size, content_hash, dump_facts(facts)]
+
+    def _upsert(self, found: Found, entry: list[Any], sidecars: Sidecars) -> Upsert:
+        facts = self._facts(found.external_id, load_facts(entry[3]), sidecars)
+        assert facts.acl is not None
+        content_revision = str(entry[2])
+        described = json.dumps([content_revision, dump_facts(facts)], sort_keys=True)
+        return Upsert(
+            external_id=found.external_id,
+            uri=_uri(found.path),
+            revision=hashlib.sha256(described.encode()).hexdigest(),
+            content_revision=content_revision,
+            size=found.size,
+            acl=facts.acl,
+            metadata=facts.metadata,
+        )
+
+    def _facts(self, external_id: str, written: Facts, sidecars: Sidecars) -> Facts:
+        own = sidecars.own(external_id)
+        return own.over(written).over(sidecars.above(external_id)).over(self._defaults)
+
+    def fetch(self, external_id: str) -> Original:
+        """The bytes of one document; see :meth:`ingestion.connectors.port.Connector.fetch`.
+
+        Raises:
+            NotFound: it went, or isn't one of this source's documents.
+            DocumentTooLarge: it is over ``max_file_bytes``.
+            SourceUnavailable: it is there but can't be read.
+        """
+        path = self._locate(external_id)
+        try:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                # One byte more than may be: a file that grows while it is read is noticed.
+                content = b"" if size > self._max_bytes else file.read(self._max_bytes + 1)
+        except FileNotFoundError:
+            raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
+        except OSError as error:
+            raise SourceUnavailable(f"{path} can't be read: {error.strerror}.") from error
+        if size > self._max_bytes or len(content) > self._max_bytes:
+            limit = f"{self._max_bytes / 1_000_000:g} MB (parsing.max_file_mb)"
+            raise DocumentTooLarge(f"{external_id} is larger than {limit}. Split it, or raise the limit.")
+        return Original(content)
+
+    def _locate(self, external_id: str) -> Path:
+        """The file of an external id, after the checks of a listing: ids come back from outside this process."""
+        path = self._config.path / external_id
+        if ".." in external_id.split("/") or not self._scanner.wants(external_id) or not self._scanner.contains(path):
+            raise NotFound(f"{external_id} is not a document of {self._config.path}.")
+        if not path.is_file():
+            raise NotFound(f"{external_id} is no longer in {self._config.path}.")
+        return path
+
+    def list_ids(self) -> Iterator[str]:
+        """Every document's id, without reading any.
+
+        Raises:
+            SourceUnavailable: the folder, or one in it, can't be listed, so that the ids aren't all there are.
+        """
+        for found in self._scanner.scan():
+            if isinstance(found, Found):
+                yield found.external_id
+            elif found.folder:
+                raise SourceUnavailable(f"{found.path}: {found.reason}.")
+
+    def acl(self, external_id: str) -> AccessList:
+        """Who may read it now.
+
+        Raises:
+            NotFound: it went, or isn't one of this source's documents.
+            SourceUnavailable: what says so can't be read.
+        """
+        path = self._locate(external_id)
+        try:
+            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
+            facts = self._facts(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+        except FileNotFoundError:
+            raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
+        except (BadFacts, UnreadableDocument, OSError) as error:
+            raise SourceUnavailable(f"The permissions of {path} can't be read: {error}.") from error
+        assert facts.acl is not None
+        return facts.acl
+
+
+def _hash(path: Path) -> tuple[str, bytes]:
+    """The SHA-256 of a file's bytes, and as many of the first as front matter may take."""
+    digest, head = hashlib.sha256(), b""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            head = head or piece[:LONGEST]
+            digest.update(piece)
+    return digest.hexdigest(), head
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LONGEST)
+
+
+def _uri(path: Path) -> str:
+    # Not percent-encoded: the address ends with the path as people write it, which Path.as_uri() would change.
+    return f"file://{path.as_posix()}"

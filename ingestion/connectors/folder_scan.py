@@ -1,0 +1,147 @@
+"""Walking a folder: what is a document, what can't be one, what is left alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import SourceUnavailable
+from core.logs import get_logger
+from ingestion.connectors.folder_metadata import is_sidecar
+from ingestion.connectors.globs import compile_globs
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document, by its path relative to the root, with ``/``."""
+
+    external_id: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Something that can't be read; for a folder everything in it is unknown, so that nothing may be deleted for it."""
+
+    external_id: str
+    path: Path
+    reason: str
+    folder: bool = False
+
+
+class Scanner:
+    """Walks one folder, in the order of names.
+
+    Hidden files and folders (a leading dot) and sidecars are left alone. Links are followed to files inside the root
+    and nowhere else: what a link reaches outside is not this source's to publish, and folders reached twice would be
+    listed twice or for ever.
+    """
+
+    def __init__(self, root: Path, include: list[str], exclude: list[str]) -> None:
+        self.root = root
+        self._include = compile_globs(include)
+        self._exclude = compile_globs(exclude)
+
+    def wants(self, external_id: str) -> bool:
+        """Whether a file of this relative path would be a document."""
+        parts = external_id.split("/")
+        if any(part.startswith(".") or not part for part in parts) or is_sidecar(parts[-1]):
+            return False
+        return bool(self._include.match(external_id)) and not self._exclude.match(external_id)
+
+    def contains(self, path: Path) -> bool:
+        """Whether the path, its links followed, is inside the root."""
+        return path.resolve().is_relative_to(self.root.resolve())
+
+    def scan(self) -> Iterator[Found | Unusable]:
+        """Every document there is.
+
+        Raises:
+            SourceUnavailable: the root isn't there, or can't be listed.
+        """
+        try:
+            entries = self._list(self.root)
+        except OSError as error:
+            raise SourceUnavailable(
+                f"The folder {self.root} can't be read: {error.strerror}. Check that it exists and is mounted."
+            ) from error
+        yield from self._entries(entries, "")
+
+    @staticmethod
+    def _list(folder: Path) -> list[os.DirEntry[str]]:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+
+    def _entries(self, entries: list[os.DirEntry[str]], prefix: str) -> Iterator[Found | Unusable]:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if not _is_utf8(entry.name):
+                shown = prefix + _escaped(entry.name)
+                reason = "its name is not UTF-8; rename it"
+                yield Unusable(shown, self.root / shown, reason, entry.is_dir(follow_symlinks=False))
+            elif entry.is_dir(follow_symlinks=False):
+                yield from self._folder(Path(entry.path), f"{prefix}{entry.name}/")
+            elif self.wants(prefix + entry.name):
+                found = self._file(Path(entry.path), prefix + entry.name)
+                if found is not None:
+                    yield found
+
+    def _folder(self, path: Path, prefix: str) -> Iterator[Found | Unusable]:
+        # What matches anything below it is excluded as a whole: node_modules need not be walked to be left out.
+        if self._exclude.match(prefix + "\x00"):
+            return
+        try:
+            entries = self._list(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            yield Unusable(prefix, path, f"the folder can't be listed: {error.strerror}", folder=True)
+            return
+        yield from self._entries(entries, prefix)
+
+    def _file(self, path: Path, external_id: str) -> Found | Unusable | None:
+        try:
+            if path.is_symlink() and (reason := self._bad_link(path)) is not None:
+                return Unusable(external_id, path, reason) if reason else None
+            state = path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return Unusable(external_id, path, f"it can't be read: {error.strerror}")
+        if not stat.S_ISREG(state.st_mode):
+            return Unusable(external_id, path, "it is not a file but a pipe, a socket or a device")
+        return Found(external_id, path, state.st_size, state.st_mtime_ns)
+
+    def _bad_link(self, path: Path) -> str | None:
+        """Why a link isn't followed; empty if nobody need hear of it, None if it is followed."""
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            return "it is a link to nothing"
+        if not target.is_relative_to(self.root.resolve()):
+            return "it is a link that leads out of the folder; such links are not followed"
+        inside = target.relative_to(self.root.resolve()).parts
+        if target.is_dir() or any(part.startswith(".") for part in inside):
+            # Its target is listed where it is, or is hidden on purpose.
+            return ""
+        return None
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
