@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.metadata import Metadata
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float32]
-    """Shape (dimensions,), unit length."""
-    Vectors = NDArray[np.float32]
-    """Shape (n, dimensions), rows of unit length."""
+Vector = NDArray[np.float32]
+"""Shape (dimensions,), unit length."""
+Vectors = NDArray[np.float32]
+"""Shape (n, dimensions), rows of unit length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
