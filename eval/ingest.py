@@ -1,0 +1,123 @@
+"""How much of the embedder's own speed ingestion keeps: ``python -m eval.ingest FOLDER``.
+
+Needs a running Footnote and reads the same settings as it. Ingests the folder as a new source through the API and its
+Celery worker, then embeds the very same chunks with the bare embedder in this process, and prints both rates and
+their ratio. Run it on an otherwise idle machine; the source is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.progress import Progress
+
+from core.chunk import Chunk
+from core.settings import Settings
+from core.settings_source import load_settings
+from ingestion.blobs import open_blobs, parsed_key
+from ingestion.catalog.build import open_catalog
+from ingestion.catalog.records import DocumentRecord, DocumentState
+from ingestion.parsed import ParsedDocument
+from retrieval.embedding.build import build_embedder
+from retrieval.embedding.windows import embed_chunks
+
+POLL_S = 1.0
+
+
+def ingest(client: httpx.Client, folder: Path, deadline_s: float) -> tuple[str, dict[str, Any], float]:
+    """Ingest a folder as a new source; its id, the finished run and the seconds from request to end.
+
+    Raises:
+        TimeoutError: it took longer than ``deadline_s``.
+    """
+    body = {"kind": "folder", "name": f"benchmark {time.time():.0f}", "config": {"path": str(folder.resolve())}}
+    began = time.monotonic()
+    created = client.post("/v1/sources", params={"sync": "true"}, json=body).raise_for_status().json()
+    source = created["id"]
+    with Progress() as progress:
+        task = progress.add_task("ingesting", total=None)
+        while time.monotonic() - began < deadline_s:
+            run = client.get(f"/v1/sources/{source}/runs").raise_for_status().json()["runs"][0]
+            done = run["indexed"] + run["failed"] + run["unchanged"]
+            progress.update(task, completed=done, total=run["seen"] or None)
+            if run["finished_at"]:
+                return source, run, time.monotonic() - began
+            time.sleep(POLL_S)
+    raise TimeoutError(f"The run had not finished after {deadline_s:.0f} s.")
+
+
+def chunks_of(settings: Settings, source: str) -> list[Chunk]:
+    """The chunks of a source's indexed documents, as ingestion made them."""
+    catalog, blobs, chunks = open_catalog(settings), open_blobs(settings), []
+    records: list[DocumentRecord] = []
+    while page := catalog.documents.list(source, limit=500, offset=len(records)):
+        records += page
+    for record in records:
+        if record.state is DocumentState.INDEXED and record.content_hash:
+            parsed = ParsedDocument.from_bytes(blobs.get(parsed_key(record.id, record.content_hash)))
+            chunks += [
+                Chunk(
+                    id=f"{record.id}-{passage.ordinal}",
+                    document_id=record.id,
+                    source_id=source,
+                    uri=record.uri,
+                    ordinal=passage.ordinal,
+                    text=parsed.text[passage.start : passage.end],
+                    start=passage.start,
+                    end=passage.end,
+                    heading_path=passage.heading_path,
+                    metadata=record.metadata,
+                )
+                for passage in parsed.passages
+            ]
+    catalog.close()
+    return chunks
+
+
+def embed_seconds(settings: Settings, chunks: list[Chunk]) -> float:
+    """Seconds that the bare embedder takes for these chunks, its loading left out."""
+    embedder = build_embedder(settings)
+    embedder.warm_up()
+    began = time.monotonic()
+    with Progress() as progress:
+        task = progress.add_task("bare embedder", total=None)
+        embed_chunks(embedder, chunks, progress=lambda done: progress.advance(task, done))
+    return time.monotonic() - began
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--api", help="the service's URL; by default from the settings")
+    parser.add_argument("--deadline", type=float, default=3600, help="seconds to wait for the run")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    settings = load_settings()
+    url = arguments.api or f"http://{settings.api.host}:{settings.api.port}"
+    key = (settings.data_dir / "admin.key").read_text(encoding="utf-8").strip()
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+        source, run, seconds = ingest(client, arguments.folder, arguments.deadline)
+        chunks = chunks_of(settings, source)
+        bare = embed_seconds(settings, chunks)
+        client.delete(f"/v1/sources/{source}").raise_for_status()
+    figures = {
+        "run": run,
+        "index": settings.index.kind,
+        "chunks": len(chunks),
+        "pipeline_chunks_per_s": len(chunks) / seconds,
+        "embedder_chunks_per_s": len(chunks) / bare,
+        "ratio": bare / seconds,
+    }
+    print(json.dumps(figures, indent=2, default=str))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(figures, indent=2, default=str), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
