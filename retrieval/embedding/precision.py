@@ -1,0 +1,49 @@
+"""Where and in which number format a model runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.errors import ConfigurationError
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+def choose_device(wanted: str) -> str:
+    """``auto``: a CUDA GPU if there is one, then Apple's, then the CPU. Loads torch."""
+    if wanted != "auto":
+        return wanted
+    import torch  # noqa: PLC0415 - seconds and hundreds of megabytes
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def choose_dtype(wanted: Literal["auto"] | Dtype, device: str) -> Dtype:
+    """``auto``: fp16 on CUDA; bf16 on a CPU that has it in hardware (AMX, AVX512-BF16); else fp32.
+
+    Measured on two cores of an EPYC with AVX512-BF16, busy with other work, all-MiniLM-L6-v2: 1.1 to 2.9 times the
+    passages a second of fp32.
+
+    Raises:
+        ConfigurationError: fp16 on a CPU, where it is slow and some operators lack it.
+    """
+    if wanted == "float16" and device == "cpu":
+        raise ConfigurationError(
+            "embedder.dtype = 'float16' needs a GPU: on a CPU use 'auto', 'bfloat16' or 'float32'."
+        )
+    if wanted != "auto":
+        return wanted
+    if device.startswith("cuda"):
+        return "float16"
+    return "bfloat16" if device == "cpu" and _has_fast_bf16() else "float32"
+
+
+def _has_fast_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware; without that autocast is slower than fp32."""
+    import torch  # noqa: PLC0415
+
+    # torch has no public question for this; looked up by name, so that a torch without them means fp32
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(check is not None and check() for check in checks)

@@ -1,0 +1,60 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.chunk import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """A hit's place, from 1, in each ranking; None where it isn't in it, or there was none."""
+
+    lexical: int | None = None
+    vector: int | None = None
+    rerank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A hit's score in each ranking: BM25, cosine of the best window, reciprocal rank fusion, the reranker's own."""
+
+    lexical: float | None = None
+    vector: float | None = None
+    fused: float | None = None
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A passage that was found.
+
+    ``score`` is the score by which it got its place: the last ranking that it was in. Scores of hits that went
+    through the reranker don't compare with those of hits behind its depth, which follow in fused order.
+    """
+
+    chunk: Chunk
+    score: float
+    ranks: Ranks
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResponse:
+    """A page of hits, best first.
+
+    Attributes:
+        total_candidates: how many different passages the legs found, before paging.
+        timings_ms: milliseconds per stage, and ``total``.
+        degraded: what had to be done without, as ``part: why``.
+        index_generation: the build of the index that answered; empty if the index didn't say.
+        pipeline: the one that was asked for.
+    """
+
+    hits: tuple[SearchHit, ...]
+    total_candidates: int
+    timings_ms: dict[str, float]
+    degraded: tuple[str, ...]
+    index_generation: str
+    pipeline: str
