@@ -32,7 +32,7 @@ class Passage:
         ordinal: from 0, without gaps, in the order of ``start``.
         start, end: offsets in characters; neighbours may overlap.
         page: the page it begins on.
-        heading_path: the headings above its first element, outermost first.
+        heading_path: the headings above the first element behind its overlap with the passage before, outermost first.
         tokens: its length in the tokens it was cut by.
     """
 

@@ -1,0 +1,93 @@
+"""Packing units into passages of the wanted size, cut where the document's structure cuts best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ingestion.chunking.tokens import TokenIndex
+from ingestion.chunking.units import Unit
+
+_AFTER_HEADING = 100
+"""How bad a place to cut is behind a heading, which would be parted from what it heads."""
+
+
+class Packer:
+    """Packs units, in order, into groups.
+
+    A group is closed at the first heading after ``least`` tokens, so that small neighbouring sections share one; or
+    where the next unit doesn't fit into ``most``, at the best place to cut behind ``least`` tokens.
+
+    Args:
+        least: tokens that a group should have.
+        most: tokens that a group has at most, but for a single unit that is longer.
+    """
+
+    def __init__(self, index: TokenIndex, least: int, most: int) -> None:
+        self._index = index
+        self._least = min(least, most)
+        self._most = most
+
+    def pack(self, units: Iterable[Unit]) -> list[list[Unit]]:
+        """The groups; every unit is in exactly one."""
+        groups: list[list[Unit]] = []
+        current: list[Unit] = []
+        for unit in units:
+            while current and self._closes(current, unit):
+                cut = self._best_cut(current, unit)
+                groups.append(current[:cut])
+                current = current[cut:]
+            current.append(unit)
+        if current:
+            groups.append(current)
+        return self._balance(groups)
+
+    def _tokens(self, units: Sequence[Unit]) -> int:
+        return self._index.count(units[0].start, units[-1].end)
+
+    def _closes(self, current: Sequence[Unit], following: Unit) -> bool:
+        if self._index.count(current[0].start, following.end) > self._most:
+            return True
+        return following.heading and not current[-1].heading and self._tokens(current) >= self._least
+
+    def _best_cut(self, current: Sequence[Unit], following: Unit) -> int:
+        """How many of the current units to close: all, or fewer where that is a better cut and leaves enough."""
+        best, place = self._cost(current[-1], following), len(current)
+        for number in range(len(current) - 1, 0, -1):
+            if self._tokens(current[:number]) < self._least:
+                break
+            cost = self._cost(current[number - 1], current[number])
+            if cost < best:
+                best, place = cost, number
+        if best >= _AFTER_HEADING:
+            place = self._before_headings(current)
+        return place
+
+    @staticmethod
+    def _cost(before: Unit, after: Unit) -> int:
+        return after.cut + (_AFTER_HEADING if before.heading else 0)
+
+    @staticmethod
+    def _before_headings(current: Sequence[Unit]) -> int:
+        place = len(current)
+        while place > 0 and current[place - 1].heading:
+            place -= 1
+        return place or len(current)
+
+    def _balance(self, groups: list[list[Unit]]) -> list[list[Unit]]:
+        """A last group that is too small is joined with the one before it, or shares its units evenly with it."""
+        if len(groups) < 2 or self._tokens(groups[-1]) >= self._least:  # noqa: PLR2004
+            return groups
+        joined = groups[-2] + groups[-1]
+        if self._tokens(joined) <= self._most:
+            return [*groups[:-2], joined]
+        cut = self._even_cut(joined, len(groups[-2]))
+        return [*groups[:-2], joined[:cut], joined[cut:]]
+
+    def _even_cut(self, joined: Sequence[Unit], as_it_was: int) -> int:
+        best, place = self._tokens(joined[as_it_was:]), as_it_was
+        for number in range(1, len(joined)):
+            left, right = self._tokens(joined[:number]), self._tokens(joined[number:])
+            smaller = min(left, right)
+            if max(left, right) <= self._most and not joined[number - 1].heading and smaller > best:
+                best, place = smaller, number
+        return place
