@@ -74,7 +74,7 @@ def _items(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
     following = range(number + 1, min(len(sentences), number + 1 + _MAX_LIST_ITEMS))
     for item in following:
         alike = sentences[item].complete == sentences[number + 1].complete
-        if not alike or sentences[item].block == sentences[item - 1].block or sentences[item].text.endswith(":"):
+        if not alike or sentences[item].block == sentences[item - 1].block or sentences[item].text.endswith((":", "?")):
             return
         yield item
 

@@ -7,19 +7,26 @@ The weights and thresholds were set on a company handbook with questions that it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
 from core.telemetry import stage
 from generation.arrangement import Extract, arrange
 from generation.candidates import Candidate, Wanted, find_candidates
-from retrieval.embedding.port import Embedder
+
+if TYPE_CHECKING:
+    from retrieval.embedding.port import Embedder
 
 MAX_SENTENCES = 5
 _COSINE, _LEXICAL, _RANK = 0.6, 0.3, 0.1
-_INCOMPLETE, _HEADING, _QUESTION, _SHORT = 0.92, 0.5, 0.6, 0.9
+_INCOMPLETE, _QUESTION, _SHORT, _AMOUNT = 0.92, 0.5, 0.9, 1.12
 _SHORT_WORDS = 5
+_ASKS_AMOUNT = re.compile(
+    r"\b(how (many|much|long|often|soon|far|old|late|early)|when|what (time|day|date|amount))\b", re.I
+)
 _NEAR_BEST = 0.82
 """A further sentence must score at least this share of the best one."""
 _ALIKE = 0.88
@@ -49,10 +56,11 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         if not candidates:
             return Extraction((), "The sources hold no sentence that could answer.")
         scored = _score(wanted, candidates, embedder)
-        best = max(scored, key=lambda one: one.score)
-        if not _answers(best, wanted):
+        able = [one for one in scored if _answers(one, wanted)]
+        if not able:
             return Extraction((), "No sentence in the sources is close enough to the question.")
-        return Extraction(tuple(arrange(_choose(scored, best), chunks)))
+        best = max(able, key=lambda one: one.score)
+        return Extraction(tuple(arrange(_choose(able, best), chunks)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +78,22 @@ def _score(wanted: Wanted, candidates: Sequence[Candidate], embedder: Embedder) 
     vectors = embedder.embed_passages([_fit(one.in_context, embedder) for one in candidates])
     cosines = (vectors @ query).tolist()
     alike = (vectors @ vectors.T).tolist()
+    amount = _ASKS_AMOUNT.search(wanted.question) is not None
     scored = []
     for number, (one, cosine) in enumerate(zip(candidates, cosines, strict=True)):
         score = _COSINE * cosine + _LEXICAL * one.lexical + _RANK / (1 + one.source)
-        scored.append(_Scored(one, cosine, score * _shape(one), tuple(alike[number]), number))
+        scored.append(_Scored(one, cosine, score * _shape(one, amount), tuple(alike[number]), number))
     return scored
 
 
-def _shape(one: Candidate) -> float:
-    """How much a sentence's form makes it less of an answer: headings and questions name a subject, and no more."""
+def _shape(one: Candidate, amount: bool) -> float:
+    """How much a sentence's form makes it less of an answer, or more: amounts and dates where they are asked for."""
     sentence = one.sentence
-    if sentence.heading or one.is_heading:
-        return _HEADING
-    if sentence.text.rstrip("*_\"'”").endswith("?"):
+    if sentence.text.rstrip("*_\"'”)").endswith("?"):
         return _QUESTION
     factor = 1.0 if sentence.complete else _INCOMPLETE
+    if amount and any(character.isdigit() for character in sentence.text):
+        factor *= _AMOUNT
     return factor * (_SHORT if len(sentence.text.split()) < _SHORT_WORDS else 1.0)
 
 
@@ -107,8 +116,6 @@ def _choose(scored: Sequence[_Scored], best: _Scored) -> list[Candidate]:
     for one in sorted(scored, key=lambda one: -one.score):
         if len(chosen) == MAX_SENTENCES or one.score < _NEAR_BEST * best.score:
             break
-        if one.candidate.is_heading or one.candidate.sentence.heading:
-            continue
         if all(one.alike[other.number] < _ALIKE for other in chosen):
             chosen.append(one)
     return [one.candidate for one in chosen]

@@ -69,11 +69,12 @@ class OpenAiModel:
                     async for delta in deltas:
                         begun = True
                         yield delta
-                return
             except _Transient as error:
                 if begun or attempt == MAX_RETRIES:
                     raise ModelUnavailable(error.message) from error
                 await self._pause(attempt, error, deadline)
+            else:
+                return
 
     async def close(self) -> None:
         """Close the connections."""

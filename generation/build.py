@@ -1,0 +1,25 @@
+"""Builds what answers questions, as the settings say."""
+
+from __future__ import annotations
+
+from core.settings import Settings
+from generation.answerer import Answerer, PassageSearch
+from generation.models.port import ChatModel
+
+
+def build_chat_model(settings: Settings) -> ChatModel | None:
+    """The configured chat model; None when there is none, and answers are extracts."""
+    if settings.llm.provider == "openai":
+        from generation.models.openai import OpenAiModel  # noqa: PLC0415
+
+        return OpenAiModel(settings.llm)
+    if settings.llm.provider == "bedrock":
+        from generation.models.bedrock import BedrockModel  # noqa: PLC0415
+
+        return BedrockModel(settings.llm)
+    return None
+
+
+def build_answerer(settings: Settings, retriever: PassageSearch) -> Answerer:
+    """The answerer over this retriever. Connects to nothing yet."""
+    return Answerer(retriever, build_chat_model(settings), settings)

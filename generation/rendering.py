@@ -1,0 +1,47 @@
+"""Writes extracts out as an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from core.chunk import Chunk
+from generation.arrangement import Extract
+from generation.events import Citation, Token
+
+
+def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Iterator[Token | Citation]:
+    """Each extract as a token and the citation of exactly its words; between them only breaks and list marks."""
+    position = 0
+    for number, extract in enumerate(extracts):
+        lead = _lead(extract, extracts[number - 1] if number else None)
+        yield Token(text=lead + extract.text)
+        start = position + len(lead)
+        position = start + len(extract.text)
+        yield cite(extract.source, chunks, (start, position), extract.text, extract.start)
+
+
+def cite(source: int, chunks: Sequence[Chunk], span: tuple[int, int], quote: str, quote_start: int) -> Citation:
+    """The citation of a quote from ``chunks[source]`` for this span of the answer."""
+    chunk = chunks[source]
+    return Citation(
+        number=source + 1,
+        answer_start=span[0],
+        answer_end=span[1],
+        quote=quote,
+        quote_start=quote_start,
+        quote_end=quote_start + len(quote),
+        document_id=chunk.document_id,
+        ordinal=chunk.ordinal,
+        page=chunk.page,
+    )
+
+
+def _lead(extract: Extract, before: Extract | None) -> str:
+    if extract.item:
+        mark = "" if extract.text.startswith(("-", "•", "*")) else "- "
+        if before is None:
+            return mark
+        return ("\n" if before.item or before.text.endswith(":") else "\n\n") + mark
+    if before is None:
+        return ""
+    return " " if extract.joins else "\n\n"

@@ -1,0 +1,48 @@
+"""What is counted while an answer is made, for its last event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from generation.events import Done, StageEvent
+from generation.models.port import FinishReason, Usage
+
+
+@dataclass(slots=True)
+class Tally:
+    """Filled along the way. ``outcome`` is how the answer ended, for the metrics."""
+
+    degraded: list[str] = field(default_factory=list)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    usage: Usage | None = None
+    citations_dropped: int = 0
+    finish_reason: FinishReason | Literal["abstain"] = "stop"
+    outcome: str = "answered"
+
+    def finished(self, name: str, began: float) -> StageEvent:
+        """Note that a stage ended that began at this reading of ``time.perf_counter``."""
+        self.timings_ms[name] = round((time.perf_counter() - began) * 1000, 2)
+        return StageEvent(name=name, state="finished", ms=self.timings_ms[name])
+
+    def stages(self) -> Iterator[StageEvent]:
+        """Beginning and end of each stage so far."""
+        for name, ms in self.timings_ms.items():
+            yield StageEvent(name=name, state="started")
+            yield StageEvent(name=name, state="finished", ms=ms)
+
+    def abstain(self) -> None:
+        """There is no answer."""
+        self.outcome, self.finish_reason = "abstained", "abstain"
+
+    def done(self) -> Done:
+        """The last event."""
+        return Done(
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            timings_ms=dict(self.timings_ms),
+            degraded=tuple(dict.fromkeys(self.degraded)),
+            citations_dropped=self.citations_dropped,
+        )
