@@ -10,7 +10,9 @@ import pytest
 
 from core.settings import IndexSettings, OpenSearchSettings
 from retrieval.index.port import SearchIndex
-from tests.contract.passages import DIMENSIONS, EMBEDDER
+
+pytest.register_assert_rewrite("tests.contract.passages")
+from tests.contract.passages import DIMENSIONS, EMBEDDER  # noqa: E402
 
 OpenIndex = Callable[[], SearchIndex]
 

@@ -48,7 +48,8 @@ class Tables:
     def create(self, record: Record) -> None:
         """An empty table with its text index; what a begin that was cut off left under the name is replaced."""
         with self._mutex:
-            table = self._connect().create_table(record.name, schema=schema(record.dimensions), mode="overwrite")
+            self._connect().drop_table(record.name, ignore_missing=True)
+            table = self._connect().create_table(record.name, schema=schema(record.dimensions))
             table.create_index(SEARCH_TEXT, config=_english(), name=_TEXT_INDEX)
             self._open[record.name] = table
 
