@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ import click
 from core.errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 
@@ -48,11 +50,12 @@ def reader_options(wrapped: Command) -> Command:
         return wrapped(reader=Reader(user, groups, key), **others)
 
     command = cast("Command", gathered)
-    for option in (
+    options: tuple[Decorator, ...] = (
         click.option("--key", help="Ask with this API key instead of this machine's administrator key."),
         click.option("--group", "groups", multiple=True, metavar="GROUP", help="... who is in this group. Repeatable."),
         click.option("--as", "user", metavar="USER", help="Ask as this user sees it."),
-    ):
+    )
+    for option in options:
         command = option(command)
     return command
 
@@ -67,14 +70,15 @@ def scope_options(wrapped: Command) -> Command:
         return wrapped(scope=Scope(filters, readable(pipeline, "--pipeline") if pipeline else None), **others)
 
     command = cast("Command", gathered)
-    for option in (
+    options: tuple[Decorator, ...] = (
         click.option("--pipeline", help="How to search: lexical, vector, hybrid or hybrid+rerank."),
         click.option("--tag", "tags", multiple=True, help="Only documents with this tag. Repeatable."),
         click.option("--type", "types", multiple=True, help="Only this kind of document, as pdf. Repeatable."),
         click.option("--until", metavar="DATE", help="Only documents last changed on or before this day."),
         click.option("--since", metavar="DATE", help="Only documents last changed on or after this day (YYYY-MM-DD)."),
         click.option("--department", "departments", multiple=True, help="Only this department's. Repeatable."),
-    ):
+    )
+    for option in options:
         command = option(command)
     return command
 
@@ -115,7 +119,7 @@ def question_from(text: str) -> str:
         InvalidRequest: it is empty or not UTF-8.
     """
     if text == "-":
-        text = click.get_text_stream("stdin", errors="surrogateescape").read()
+        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
     question = readable(text, "The question").strip()
     if not question:
         raise InvalidRequest("The question is empty: put it in quotes, as in footnote ask 'How do I book a trip?'")

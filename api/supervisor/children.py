@@ -14,7 +14,6 @@ from pathlib import Path
 from api.supervisor.layout import Layout
 from core.errors import ConfigurationError
 from core.settings import Settings
-from ingestion.broker import valkey_socket
 
 READY_AFTER_S = 60.0
 
@@ -68,6 +67,8 @@ def valkey_binary() -> Path:
 
 
 def _valkey(settings: Settings, layout: Layout) -> Child:
+    from ingestion.broker import valkey_socket  # noqa: PLC0415 - brings Celery, which the command line does without
+
     path = valkey_socket(settings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = (

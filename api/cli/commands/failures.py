@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from api.cli import context
-from api.cli.commands.sources import entries, find
+from api.cli.commands.sources import find
 from api.cli.options import json_option, print_json
 
 
@@ -18,15 +16,13 @@ def failures() -> None:
 
 @failures.command("list", epilog="Example:  footnote failures list --source /home/ida/handbook")
 @click.option("--source", help="Only this source's (id or name).")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="How many of each source.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
 @json_option
 def list_(source: str | None, limit: int, as_json: bool) -> None:
     """List the documents that couldn't be taken in, each with the reason."""
     client = context.client()
-    chosen = [find(client, source)] if source else entries(client, "/v1/sources")
-    found: list[dict[str, Any]] = []
-    for one in chosen:
-        found += entries(client, f"/v1/sources/{one['id']}/failures", limit=limit)
+    path = f"/v1/sources/{find(client, source)['id']}/failures" if source else "/v1/failures"
+    found = client.request("GET", path, limit=limit)["failures"]
     if as_json:
         print_json({"failures": found})
         return
@@ -45,9 +41,8 @@ def retry(source: str | None, as_json: bool) -> None:
     """Try the failed documents again, for example once a full disk or a broken file has been put right."""
     client = context.client()
     source_id = find(client, source)["id"] if source else None
-    answer = client.request("POST", "/v1/failures/retry", {"source_id": source_id} if source_id else {})
+    answer = client.request("POST", "/v1/failures/retry", source_id=source_id)
     if as_json:
         print_json(answer)
     else:
-        count = next((value for value in answer.values() if isinstance(value, int)), 0)
-        click.echo(f"{count} documents are being tried again.")
+        click.echo(f"{answer['retried']} documents are being tried again.")

@@ -96,13 +96,13 @@ def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, qu
     if wait:
         run = _follow(client, source["id"], run, name, quiet=quiet)
         if run["failed"]:
-            failures = _items(client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES))
+            failures = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)["failures"]
     return {"source": source, "run": run, "failures": failures}
 
 
 def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]:
     """The folder source of this path, made if there is none; options that were given replace what it had."""
-    for source in _items(client.request("GET", "/v1/sources")):
+    for source in client.request("GET", "/v1/sources")["sources"]:
         had = source["config"]
         same_files = had.get("include", ["**/*"]) == config.get("include", ["**/*"])
         if source["kind"] == "folder" and had.get("path") == config["path"] and same_files:
@@ -110,15 +110,7 @@ def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]
             if wanted == had:
                 return dict(source)
             return dict(client.request("PATCH", f"/v1/sources/{source['id']}", {"config": wanted}))
-    made = client.request("POST", "/v1/sources", {"kind": "folder", "name": name, "config": config})
-    return dict(made.get("source", made))
-
-
-def _items(listing: Any) -> list[dict[str, Any]]:
-    """The entries of a listing, which is a list or an object around one."""
-    if isinstance(listing, dict):
-        listing = next((value for value in listing.values() if isinstance(value, list)), [])
-    return list(listing)
+    return dict(client.request("POST", "/v1/sources", {"kind": "folder", "name": name, "config": config}))
 
 
 def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:
@@ -130,7 +122,7 @@ def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, q
         bar = progress.add_task(Path(name).name or name, total=None)
         while run["finished_at"] is None:
             time.sleep(POLL_S)
-            runs = _items(client.request("GET", f"/v1/sources/{source_id}/runs"))
+            runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
             run = next((other for other in runs if other["id"] == run["id"]), run)
             progress.update(bar, total=run["seen"] or None, completed=sum(run[count] for count in COUNTS[1:]))
     return run

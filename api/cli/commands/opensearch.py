@@ -37,7 +37,7 @@ def start(port: int, as_json: bool) -> None:
 
     node = _node(port)
     with Console(stderr=True, quiet=as_json).status("Starting OpenSearch") as display:
-        node.install(lambda what: display.update(what))
+        node.install(display.update)
         node.start()
     if as_json:
         print_json({"url": node.url, "running": True})

@@ -25,7 +25,10 @@ def sources() -> None:
 def list_(as_json: bool) -> None:
     """List the sources, each with its last sync."""
     client = context.client()
-    found = [{**source, "last_run": _last_run(client, source["id"])} for source in entries(client, "/v1/sources")]
+    found = [
+        {**source, "last_run": _last_run(client, source["id"])}
+        for source in client.request("GET", "/v1/sources")["sources"]
+    ]
     if as_json:
         print_json({"sources": found})
         return
@@ -67,13 +70,6 @@ def remove(source: str, yes: bool, as_json: bool) -> None:
         click.echo(f"Removed {found['name']}.")
 
 
-def entries(client: Client, path: str, **parameters: Any) -> list[dict[str, Any]]:
-    """The entries of a listing route."""
-    from api.cli.commands.ingest import _items  # noqa: PLC0415
-
-    return _items(client.request("GET", path, **parameters))
-
-
 def find(client: Client, named: str) -> dict[str, Any]:
     """The source with this id or name.
 
@@ -81,12 +77,12 @@ def find(client: Client, named: str) -> dict[str, Any]:
         NotFound: there is none.
     """
     wanted = readable(named, "The source's name")
-    for source in entries(client, "/v1/sources"):
+    for source in client.request("GET", "/v1/sources")["sources"]:
         if wanted in (source["id"], source["name"]):
-            return source
+            return dict(source)
     raise NotFound(f"No source has the id or name {wanted!r}: `footnote sources list` shows them.")
 
 
 def _last_run(client: Client, source_id: str) -> dict[str, Any] | None:
-    runs = entries(client, f"/v1/sources/{source_id}/runs", limit=1)
+    runs = client.request("GET", f"/v1/sources/{source_id}/runs", limit=1)["runs"]
     return runs[0] if runs else None

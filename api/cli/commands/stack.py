@@ -57,21 +57,19 @@ def _not_ready_because(url: str) -> str | None:
 
 
 def _unready(state: dict[str, Any]) -> str:
-    return ", ".join(name for name, said in _dependencies(state).items() if not said.startswith("ok")) or "not ready"
+    """What the service waits for, of what it can't do without."""
+    faults = [
+        f"{name} {said}"
+        for name, said in _dependencies(state).items()
+        if state["dependencies"][name]["required"] and not said.startswith("ok")
+    ]
+    return "; ".join(faults)
 
 
 def _dependencies(state: dict[str, Any]) -> dict[str, str]:
-    """Each dependency that /readyz names, with its state as text."""
-    listed = state.get("dependencies") or state.get("checks") or {}
-    said: dict[str, str] = {}
-    for name, value in listed.items():
-        if isinstance(value, dict):
-            status = str(value.get("status") or value.get("state") or "")
-            detail = value.get("detail") or value.get("error")
-            said[name] = f"{status} ({detail})" if detail else status
-        else:
-            said[name] = str(value)
-    return said
+    """Each dependency that /readyz names, with its state and what there is to say of it."""
+    listed = state["dependencies"].items()
+    return {name: f"{one['state']}: {one['detail']}" if one.get("detail") else one["state"] for name, one in listed}
 
 
 def _say_up(layout: Layout, as_json: bool, *, already: bool) -> None:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.cli.client import Event
+from api.cli.commands.ask import show
+
+
+def source(number: int, **other: Any) -> dict[str, Any]:
+    return {"number": number, "title": f"Title {number}", "uri": f"file:///{number}", "page": None} | other
+
+
+def cite(number: int, quote: str) -> Event:
+    return Event("citation", {"number": number, "quote": quote})
+
+
+def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    sources = [source(1, page=3, heading_path=[]), source(2, heading_path=["Leave", "How much"]), source(3)]
+    events = [
+        Event("sources", {"sources": sources}),
+        Event("token", {"text": "It is 26 weeks."}),
+        cite(2, "takes 26\nweeks"),
+        Event("token", {"text": " Ask early."}),
+        cite(1, "ten weeks before"),
+        cite(1, "ten weeks before"),
+        Event("done", {"degraded": ["reranker: off"]}),
+    ]
+    show(events)
+    printed = capsys.readouterr()
+    assert printed.out == (
+        "It is 26 weeks.[2] Ask early.[1]\n"
+        '\n[1] Title 1, page 3\n    "ten weeks before"\n    file:///1\n'
+        '\n[2] Title 2, Leave > How much\n    "takes 26 weeks"\n    file:///2\n'
+    )
+    assert "reranker: off" in printed.err
+
+
+def test_an_abstention_names_the_nearest_documents(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Event("abstain", {"reason": "nothing fits.", "nearest": [source(1, page=2)]}), Event("done", {})])
+    assert capsys.readouterr().out == "No answer: nothing fits.\nNearest documents:\n  - Title 1, page 2  file:///1\n"
+
+
+def test_a_long_quote_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Event("sources", {"sources": [source(1)]}), cite(1, "word " * 200), Event("done", {})])
+    line = capsys.readouterr().out.splitlines()[3]
+    assert line.endswith('word…"')
+    assert len(line) < 320

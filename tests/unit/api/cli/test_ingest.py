@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.cli.commands.ingest import _config
+from core.errors import InvalidRequest
+
+
+def test_a_folder_becomes_a_source_of_its_real_path(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.md").write_text("text")
+    (tmp_path / "link").symlink_to("real")
+    name, config = _config(str(tmp_path / "link"), (), None, ())
+    assert name == str(tmp_path / "real")
+    assert config == {"path": str(tmp_path / "real")}
+
+
+def test_a_file_becomes_a_source_of_its_folder_with_that_file_only(tmp_path: Path) -> None:
+    file = tmp_path / "notes [draft].md"
+    file.write_text("text")
+    name, config = _config(str(file), ("group:hr",), "HR", ("a", "b"))
+    assert name == str(file)
+    assert config == {
+        "path": str(tmp_path),
+        "include": ["notes [[]draft].md"],
+        "default_acl": ["group:hr"],
+        "department": "HR",
+        "tags": ["a", "b"],
+    }
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="nowhere isn't there"):
+        _config(str(tmp_path / "nowhere"), (), None, ())
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    with pytest.raises(InvalidRequest, match="holds no files"):
+        _config(str(tmp_path), (), None, ())
+
+
+def test_a_path_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="The path isn't valid UTF-8"):
+        _config("/tmp/\udce9", (), None, ())

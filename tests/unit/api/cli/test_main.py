@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from api.cli.main import COMMANDS, cli
+
+HELP_S = 0.5
+HEAVY = ("torch", "sentence_transformers", "lancedb", "celery", "sqlalchemy", "fastapi", "opensearchpy", "pydantic")
+
+
+def commands() -> list[tuple[str, ...]]:
+    """The path of every command, those of groups included."""
+    found: list[tuple[str, ...]] = []
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found += [(name, sub) for sub in inner] or [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_has_help_with_an_example_and_json(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Example:" in result.output
+    assert "--json" in result.output
+
+
+def test_help_is_quick() -> None:
+    code = "import sys; sys.argv = ['footnote', '--help']; from api.cli.main import main; main()"
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        times.append(time.perf_counter() - began)
+    assert min(times) < HELP_S
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from api.cli.main import cli\n"
+        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said.strip() == "[]"
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = CliRunner().invoke(cli, ["aks"])
+    assert result.exit_code == 2
+    assert "aks" in result.output

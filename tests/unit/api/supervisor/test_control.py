@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.supervisor import control
+from api.supervisor.layout import ChildState, Layout, StackState, exclusive
+from core.errors import ConfigurationError, Unavailable
+from core.settings import Settings
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path)
+    made.make()
+    return made
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def settings_with(port: int) -> Settings:
+    return Settings.model_validate({"api": {"port": port}})
+
+
+def test_a_port_in_use_is_named_with_the_setting_and_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError) as caught:
+            control.choose_port(settings_with(port))
+    message = caught.value.message
+    for part in (str(port), "api.port", "FOOTNOTE_API__PORT", str(os.getpid())):
+        assert part in message
+
+
+def test_port_0_is_any_free_one() -> None:
+    assert control.choose_port(settings_with(0)) > 0
+
+
+def test_up_waits_for_processes_and_readiness(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
+    worker = ChildState("worker")
+    state = StackState(sleeper.pid, "http://127.0.0.1:1", "now", "starting", None, [worker])
+    state.write(layout.state_file)
+    waited: list[str] = []
+    answers = iter(["the model", None])
+
+    def report(what: str) -> None:
+        waited.append(what)
+        if what == "worker":
+            worker.state, state.phase = "running", "running"
+            state.write(layout.state_file)
+
+    control.wait_until_ready(layout, sleeper, lambda _: next(answers), report)
+    assert waited == ["worker", "the model"]
+
+
+def test_a_process_that_keeps_dying_is_named_with_its_last_words(
+    layout: Layout, sleeper: subprocess.Popen[bytes]
+) -> None:
+    layout.log_of("api").write_text("first\nNo module named 'x'\n")
+    dying = ChildState("api", state="waiting", restarts=3, last_exit="exit status 1")
+    StackState(sleeper.pid, "", "now", children=[dying]).write(layout.state_file)
+    with pytest.raises(Unavailable, match=r"'api' keeps ending \(exit status 1\).*No module named 'x'"):
+        control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None)
+
+
+def test_the_reason_of_a_supervisor_that_ended_is_passed_on(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
+    StackState(sleeper.pid, "", "now", "failed", "The disk is full.").write(layout.state_file)
+    sleeper.kill()
+    sleeper.wait()
+    with pytest.raises(Unavailable, match=r"The disk is full\."):
+        control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None)
+
+
+def test_waiting_ends(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(Unavailable, match="wasn't ready after 0 s"):
+        control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None, timeout_s=0.2)
+
+
+def test_down_says_when_nothing_was_running(layout: Layout) -> None:
+    assert not control.stop(layout, lambda _: None)
+
+
+def test_the_url_is_the_running_stack_s_else_the_configured_one(layout: Layout) -> None:
+    StackState(os.getpid(), "http://127.0.0.1:4711", "now").write(layout.state_file)
+    assert control.service_url(settings_with(8400), layout) == "http://127.0.0.1:8400"
+    with exclusive(layout.lock_file):
+        assert control.service_url(settings_with(8400), layout) == "http://127.0.0.1:4711"
+
+
+def test_the_description_has_each_process_with_its_memory(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
+    StackState(os.getpid(), "u", "now", "running", children=[ChildState("api", sleeper.pid)]).write(layout.state_file)
+    assert control.describe(layout) is None
+    with exclusive(layout.lock_file):
+        described = control.describe(layout)
+    assert described is not None
+    assert [process["name"] for process in described["processes"]] == ["api", "supervisor"]
+    assert all(process["memory_bytes"] > 1_000_000 for process in described["processes"])

@@ -1,0 +1,149 @@
+"""The supervisor over real processes: small ones of Python, in place of the stack's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from api.supervisor import supervisor as module
+from api.supervisor.children import Child
+from api.supervisor.layout import ChildState, Layout, StackState
+from api.supervisor.supervisor import Supervisor, end_leftovers
+
+FOREVER = "import signal; signal.pause()"
+DEADLINE_S = 20
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path)
+    made.make()
+    return made
+
+
+def child(name: str, code: str, **options: object) -> Child:
+    return Child(name, (sys.executable, "-c", code), **options)
+
+
+@contextmanager
+def running(layout: Layout, *children: Child) -> Iterator[StackState]:
+    state = StackState(os.getpid(), "http://127.0.0.1:1", "2025-01-01T00:00:00+00:00")
+    supervisor = Supervisor(children, layout, state)
+    thread = threading.Thread(target=supervisor.run)
+    thread.start()
+    try:
+        yield state
+    finally:
+        supervisor.handle_signal(signal.SIGTERM, None)
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+
+
+def test_a_child_that_is_killed_is_started_again(layout: Layout) -> None:
+    with running(layout, child("one", FOREVER)) as state:
+        wait_for(lambda: state.phase == "running")
+        first = state.children[0].pid
+        assert first
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: state.children[0].pid not in (None, first))
+        assert state.children[0].restarts == 1
+        assert state.children[0].last_exit == "killed by SIGKILL"
+    assert state.phase == "stopped"
+
+
+def test_the_wait_before_a_restart_grows(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACKOFF_S", (0.01, 0.02, 1000.0))
+    with running(layout, child("fails", "raise SystemExit(3)")) as state:
+        wait_for(lambda: state.children[0].restarts == 2 and state.children[0].state == "waiting")
+        assert state.children[0].last_exit == "exit status 3"
+
+
+def test_children_start_when_the_one_before_is_ready_and_stop_in_reverse(layout: Layout, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    code = (
+        "import signal, sys\n"
+        "def note(what):\n"
+        f"    open({str(notes)!r}, 'a').write(what + '\\n')\n"
+        "def stop(*_):\n"
+        "    note('stop ' + NAME)\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "note('start ' + NAME)\n"
+        "signal.pause()\n"
+    )
+
+    def noted(what: str) -> bool:
+        return notes.exists() and what in notes.read_text().splitlines()
+
+    children = [child(n, f"NAME = {n!r}\n" + code, ready=lambda n=n: noted(f"start {n}")) for n in ("a", "b")]
+    with running(layout, *children) as state:
+        wait_for(lambda: state.phase == "running")
+    assert notes.read_text().split("\n")[:-1] == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_a_child_that_ignores_the_signal_is_killed_with_all_it_started(layout: Layout, tmp_path: Path) -> None:
+    pid_file = tmp_path / "grandchild"
+    code = (
+        "import signal, subprocess, sys\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"other = subprocess.Popen([sys.executable, '-c', {FOREVER!r}])\n"
+        f"open({str(pid_file) + '.tmp'!r}, 'w').write(str(other.pid))\n"
+        f"import os; os.replace({str(pid_file) + '.tmp'!r}, {str(pid_file)!r})\n"
+        "while True: signal.pause()\n"
+    )
+    stubborn = child("stubborn", code, ready=pid_file.exists, stop=((signal.SIGTERM, 0.1),))
+    with running(layout, stubborn) as state:
+        wait_for(lambda: state.phase == "running")
+        grandchild = psutil.Process(int(pid_file.read_text()))
+    wait_for(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_command_that_cannot_be_started_does_not_end_the_others(layout: Layout, tmp_path: Path) -> None:
+    missing = Child("missing", (str(tmp_path / "no-such-program"),))
+    with running(layout, child("good", FOREVER), missing) as state:
+        wait_for(lambda: state.children[1].last_exit is not None)
+        assert "no-such-program" in str(state.children[1].last_exit)
+        assert state.children[0].state == "running"
+
+
+def test_what_a_killed_supervisor_left_is_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True)
+    left = ChildState("worker", process.pid, psutil.Process(process.pid).create_time(), "running")
+    state = StackState(1, "", "", children=[left])
+    waiter = threading.Thread(target=process.wait)
+    waiter.start()
+    assert end_leftovers(state) == ["worker"]
+    waiter.join(DEADLINE_S)
+    assert process.returncode == -signal.SIGTERM
+    assert end_leftovers(state) == []
+
+
+def test_a_process_that_only_has_the_same_pid_is_left_alone() -> None:
+    me = psutil.Process()
+    stranger = ChildState("worker", me.pid, me.create_time() - 1000, "running")
+    assert end_leftovers(StackState(1, "", "", children=[stranger])) == []
+
+
+def test_each_child_has_a_log_that_cannot_grow_for_ever(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_BYTES", 10)
+    layout.log_of("talks").write_text("a long line of an earlier run\n")
+    with running(layout, child("talks", "print('hello', flush=True); " + FOREVER)) as state:
+        wait_for(lambda: state.phase == "running" and layout.log_of("talks").read_text() == "hello\n")
+    assert (layout.logs / "talks.log.1").read_text() == "a long line of an earlier run\n"
