@@ -69,6 +69,7 @@ class Outcomes:
             "state": DocumentState.INDEXED,
             "content_hash": DocumentRow.parsed_hash,
             "chunks": DocumentRow.parsed_chunks,
+            "indexed_version": DocumentRow.version,
             "outcome": "indexed",
             "not_before": None,
             "attempts": 0,
@@ -88,7 +89,8 @@ class Outcomes:
 
     def updated(self, tickets: Sequence[Ticket]) -> None:
         """Note that permissions and metadata of documents are in the index."""
-        values = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": self._clock.now()}
+        values: dict[str, Any] = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": self._clock.now()}
+        values["indexed_version"] = DocumentRow.version
         with self._database.write() as connection:
             for ticket in tickets:
                 same = and_(DocumentRow.id == ticket.document_id, DocumentRow.version == ticket.version)
@@ -150,9 +152,12 @@ class Outcomes:
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
-    def retry_failed(self, source_id: str, run_id: str) -> int:
-        """Send every failed document of a source through again, within a run; how many."""
+    def retry_failed(self, source_id: str, run_id: str, *, retryable_only: bool = False) -> int:
+        """Send the failed documents of a source through again, within a run; how many."""
         failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
+        if retryable_only:
+            retryable = select(FailureRow.document_id).where(FailureRow.source_id == source_id, FailureRow.retryable)
+            failed = and_(failed, DocumentRow.id.in_(retryable))
         return self._start_over(failed, run_id=run_id, outcome=None)
 
     def start_over(self, document_id: str) -> None:

@@ -102,7 +102,8 @@ class Work:
         own_metadata: facts found in the document itself, by the last parse.
         parsed_hash: SHA-256 of the bytes that were parsed last; becomes ``content_hash`` once indexed.
         parsed_chunks: how many chunks they gave.
-        attempts: how often this version was begun, this time included.
+        indexed_version: the version that the document's chunks in the index carry; None when it has none.
+        attempts: how often this stage of this version was begun, this time included.
     """
 
     record: DocumentRecord
@@ -110,6 +111,7 @@ class Work:
     own_metadata: Metadata
     parsed_hash: str | None
     parsed_chunks: int
+    indexed_version: int | None
     attempts: int
     run_id: str | None
 

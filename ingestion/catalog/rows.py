@@ -86,6 +86,7 @@ def work_of(row: Row[Any]) -> Work:
         own_metadata=metadata_from_json(row.own_facts),
         parsed_hash=row.parsed_hash,
         parsed_chunks=row.parsed_chunks,
+        indexed_version=row.indexed_version,
         attempts=row.attempts,
         run_id=row.run_id,
     )

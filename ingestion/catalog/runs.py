@@ -95,6 +95,13 @@ class RunStore:
             row = connection.execute(claimed.returning(RUNS)).first()
         return None if row is None else run_of(row)
 
+    def hold(self, run_id: str, owner: str, lease_s: float) -> bool:
+        """Extend the claim on a run; False when it ended, or was taken over: the caller must stop."""
+        until = self._clock.now() + timedelta(seconds=lease_s)
+        held = update(RUNS).where(RunRow.id == run_id, RunRow.claimed_by == owner, RunRow.finished_at.is_(None))
+        with self._database.write() as connection:
+            return connection.execute(held.values(claimed_until=until)).rowcount == 1
+
     def attempts(self, run_id: str) -> int:
         """How often listing for the run was begun."""
         with self._database.read() as connection:

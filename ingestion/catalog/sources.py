@@ -127,6 +127,12 @@ class SourceStore:
             claimed = statement.values(lease_until=now + timedelta(seconds=lease_s)).returning(SourceRow.id)
             return list(connection.execute(claimed).scalars())
 
+    def extend_deleting(self, source_id: str, lease_s: float) -> None:
+        """Show that whoever purges the source is alive."""
+        until = self._clock.now() + timedelta(seconds=lease_s)
+        with self._database.write() as connection:
+            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(lease_until=until))
+
     def release_deleting(self, source_id: str) -> None:
         """Give up the purge of a source, for another task to take on."""
         with self._database.write() as connection:

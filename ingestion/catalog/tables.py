@@ -84,6 +84,7 @@ class DocumentRow(Base):
     acl: Mapped[list[str]]
     chunks: Mapped[int]
     parsed_chunks: Mapped[int]
+    indexed_version: Mapped[int | None]
     attempts: Mapped[int]
     not_before: Mapped[datetime | None]
     claimed_by: Mapped[str | None] = mapped_column(String(200))

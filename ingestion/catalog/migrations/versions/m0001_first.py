@@ -79,6 +79,7 @@ def _create_documents() -> None:
         sa.Column("acl", sa.JSON(), nullable=False),
         sa.Column("chunks", sa.Integer(), nullable=False),
         sa.Column("parsed_chunks", sa.Integer(), nullable=False),
+        sa.Column("indexed_version", sa.Integer(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=True),
         sa.Column("claimed_by", sa.String(length=200), nullable=True),

@@ -1,0 +1,129 @@
+"""Originals and extracted texts, on any storage that fsspec speaks to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import fsspec
+
+from core.errors import ConfigurationError, NotFound, StorageUnavailable
+from core.settings import Settings
+
+
+@runtime_checkable
+class BlobStore(Protocol):
+    """Bytes by key. Methods raise :class:`core.errors.StorageUnavailable` when the store can't be used."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store bytes, whole or not at all, in place of what was there."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a key.
+
+        Raises:
+            NotFound: there are none.
+        """
+        ...
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete everything below a prefix; nothing there is fine."""
+        ...
+
+
+def original_key(document_id: str, content_hash: str) -> str:
+    """Where a document's bytes are kept."""
+    return f"documents/{document_id}/{content_hash}/original"
+
+
+def parsed_key(document_id: str, content_hash: str) -> str:
+    """Where a document's text and structure are kept."""
+    return f"documents/{document_id}/{content_hash}/parsed.json"
+
+
+class FsspecBlobStore:
+    """Blobs below a root on an fsspec file system."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+        # An object store shows an object once it is complete; a file system needs a rename for that.
+        self._is_local = "file" in _protocols(filesystem)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store bytes, whole or not at all."""
+        path = self._path(key)
+        with self._translated(f"{key} can't be stored"):
+            if self._is_local:
+                _write_atomically(Path(path), content)
+            else:
+                self._filesystem.pipe_file(path, content)
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a key; NotFound when there are none."""
+        with self._translated(f"{key} can't be read"):
+            try:
+                return bytes(self._filesystem.cat_file(self._path(key)))
+            except FileNotFoundError:
+                raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete everything below a prefix."""
+        with self._translated(f"{prefix} can't be deleted"), suppress(FileNotFoundError):
+            self._filesystem.rm(self._path(prefix), recursive=True)
+
+    def _path(self, key: str) -> str:
+        parts = key.split("/")
+        if not all(parts) or any(part in (".", "..") for part in parts):
+            raise ValueError(f"{key!r} is not a blob key")
+        return f"{self._root}/{key}"
+
+    @contextmanager
+    def _translated(self, failed: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise StorageUnavailable(
+                    f"The disk of the blob store ({self._root}) is full: free some space. {failed} until then."
+                ) from error
+            raise StorageUnavailable(f"{failed} in {self._root}: {error.strerror or type(error).__name__}.") from error
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        # Not fsynced: the catalog names a blob only after it was written, and a sync after a power cut makes it anew.
+        partial.write_bytes(content)
+        os.replace(partial, path)  # noqa: PTH105 - the one call that replaces atomically on every system
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """Open the store that the settings name: an fsspec URL, or ``blobs`` in the data directory.
+
+    Raises:
+        ConfigurationError: the URL is of an unknown kind, or its driver isn't installed.
+    """
+    if settings.blobs.url is None:
+        return FsspecBlobStore(fsspec.filesystem("file"), str(settings.data_dir.absolute() / "blobs"))
+    scheme = settings.blobs.url.partition("://")[0]
+    try:
+        filesystem, root = fsspec.core.url_to_fs(settings.blobs.url)
+    except (ImportError, ValueError) as error:
+        raise ConfigurationError(f"blobs.url: {scheme}:// can't be opened ({error}).") from error
+    return FsspecBlobStore(filesystem, root)

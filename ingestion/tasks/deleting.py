@@ -1,0 +1,75 @@
+"""Removing documents, batch by batch, in an order that can be cut off anywhere and begun again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from core.logs import get_logger
+from core.telemetry import DOCUMENTS, stage
+from ingestion.catalog.records import Run
+from ingestion.tasks.ownership import kept_alive
+from ingestion.tasks.parts import Parts
+
+log = get_logger(__name__)
+
+BATCH = 200
+
+
+def remove(parts: Parts, document_ids: Collection[str], run_id: str | None = None) -> None:
+    """Remove documents that are marked as deleting: first from the index, then their blobs, then their rows."""
+    if not document_ids:
+        return
+    with stage("ingest.delete", documents=len(document_ids)):
+        parts.index.delete_documents(document_ids)
+        for document_id in document_ids:
+            parts.blobs.delete_prefix(f"documents/{document_id}")
+        count = parts.catalog.removal.forget(document_ids, run_id)
+    DOCUMENTS.labels("deleted").inc(count)
+
+
+def prune(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
+    """Remove what a complete listing didn't name.
+
+    Args:
+        hold: called before each batch; raises when the run is no longer the caller's.
+
+    Returns:
+        Why it was refused, or None. Nothing is removed then.
+    """
+    sync = parts.settings.sync
+    share = parts.catalog.removal.missing(run.source_id, run.id)
+    if share.known >= MIN_KNOWN and share.missing > sync.max_deleted_share * share.known:
+        return (
+            f"The source lists {share.known - share.missing} of the {share.known} documents it had: nothing was "
+            f"deleted. If that is right, raise sync.max_deleted_share (now {sync.max_deleted_share}) for one sync, "
+            "or delete the source."
+        )
+    while True:
+        hold()
+        marked = parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH)
+        if not marked:
+            return None
+        remove(parts, marked, run.id)
+
+
+MIN_KNOWN = 10
+"""A source with fewer documents may lose them all."""
+
+
+def purge(parts: Parts, source_id: str | None = None) -> None:
+    """Remove the documents of deleted sources, then the sources; of one, or of all that nobody is at."""
+    for claimed in parts.catalog.sources.claim_deleting(parts.settings.sync.lease_s, source_id):
+        _purge_one(parts, claimed)
+
+
+def _purge_one(parts: Parts, source_id: str) -> None:
+    lease_s = parts.settings.sync.lease_s
+    sources = parts.catalog.sources
+    try:
+        with kept_alive(lambda: sources.extend_deleting(source_id, lease_s), lease_s):
+            while marked := parts.catalog.removal.mark_all(source_id, BATCH):
+                remove(parts, marked)
+            sources.remove(source_id)
+    finally:
+        sources.release_deleting(source_id)
+    log.info("source.deleted", source_id=source_id)

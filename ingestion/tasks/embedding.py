@@ -1,0 +1,159 @@
+"""The embed task: chunks of many documents in one pass of the model, then into the index."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from core.chunk import Chunk
+from core.errors import FootnoteError, NotFound, Unavailable
+from core.logs import get_logger
+from core.telemetry import CHUNKS, DOCUMENTS, stage
+from ingestion.blobs import parsed_key
+from ingestion.catalog.records import DocumentState, Work
+from ingestion.parsed import ParsedDocument
+from ingestion.tasks.failing import backoff_s, give_up, may_retry
+from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
+from ingestion.tasks.ownership import kept_alive
+from ingestion.tasks.parts import Parts
+from retrieval.embedding.windows import embed_chunks
+
+log = get_logger(__name__)
+
+
+def embed(parts: Parts) -> None:
+    """Embed and index what waits for it, a batch of documents together. Does nothing when nothing waits."""
+    sync = parts.settings.sync
+    queue = parts.catalog.queue
+    with parts.owners.new() as owner:
+        works = queue.claim_for_embedding(owner, sync.embed_chunks, sync.lease_s)
+        if not works:
+            return
+        ids = [work.record.id for work in works]
+        with kept_alive(lambda: queue.extend(owner, ids, sync.lease_s), sync.lease_s):
+            _embed(parts, works, owner)
+    sources = {work.record.source_id for work in works}
+    for source_id in sources:
+        dispatch(parts, source_id)
+    settle(parts, sources)
+    request_embedding(parts)
+
+
+def _embed(parts: Parts, works: Sequence[Work], owner: str) -> None:
+    try:
+        _index(parts, works, owner)
+    except Exception as error:  # the boundary of the task: every failure is recorded
+        if not isinstance(error, FootnoteError):
+            log.exception("embed.unexpected", documents=len(works), exc_info=error)
+        if len(works) > 1 and not isinstance(error, Unavailable):
+            # One of them is to blame: alone, each stands for itself.
+            for work in works:
+                _embed(parts, [work], owner)
+            return
+        _failed(parts, works, owner, error)
+
+
+def _failed(parts: Parts, works: Sequence[Work], owner: str, error: Exception) -> None:
+    sync = parts.settings.sync
+    again = [work for work in works if may_retry(error) and work.attempts < sync.max_attempts]
+    if again:
+        delay_s = backoff_s(sync, max(work.attempts for work in again))
+        parts.catalog.outcomes.retry_embedding([work.record.id for work in again], owner, delay_s)
+        log.warning("embed.retry", documents=len(again), error_class=type(error).__name__, delay_s=round(delay_s, 1))
+        send_or_leave(parts, "footnote.embed", delay_s=delay_s)
+    for work in works:
+        if work not in again:
+            give_up(parts, work, owner, "embed", error)
+
+
+def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
+    chunks: list[Chunk] = []
+    whole: list[Work] = []
+    for work in works:
+        try:
+            chunks.extend(chunks_of(work, _load(parts, work)))
+            whole.append(work)
+        except NotFound:
+            # Its text is gone from the blob store: it has to be parsed again.
+            parts.catalog.outcomes.retry_parsing(work, owner, 0)
+    for some in _slices(chunks, parts.settings.sync.embed_chunks):
+        with stage("ingest.embed", chunks=len(some)):
+            embedded = embed_chunks(parts.embedder, some)
+        with stage("ingest.index", chunks=len(some)):
+            parts.index.upsert(embedded)
+        CHUNKS.inc(len(some))
+    for work in whole:
+        if work.record.version > 1:
+            parts.index.delete_stale(work.record.id, work.record.version)
+    done = parts.catalog.outcomes.indexed(owner, [work.record.id for work in whole])
+    DOCUMENTS.labels("indexed").inc(len(done))
+    for work in whole:
+        if work.record.id in done:
+            _drop_old_blobs(parts, work)
+        else:
+            _take_back(parts, work)
+
+
+def _load(parts: Parts, work: Work) -> ParsedDocument:
+    if work.parsed_hash is None:
+        raise NotFound(f"{work.record.id} was never parsed.")
+    return ParsedDocument.from_bytes(parts.blobs.get(parsed_key(work.record.id, work.parsed_hash)))
+
+
+def _drop_old_blobs(parts: Parts, work: Work) -> None:
+    old = work.record.content_hash
+    if old is None or old == work.parsed_hash:
+        return
+    try:
+        parts.blobs.delete_prefix(f"documents/{work.record.id}/{old}")
+    except Unavailable as error:
+        # They cost room, nothing else; they go with the document.
+        log.warning("blobs.left", document_id=work.record.id, reason=error.message)
+
+
+def _take_back(parts: Parts, work: Work) -> None:
+    """Undo what was written for a version that is no longer the document's."""
+    record = work.record
+    current = parts.catalog.documents.versions([record.id]).get(record.id)
+    if current is None or current[1] is DocumentState.DELETING:
+        parts.index.delete_documents([record.id])
+    elif current[0] > record.version:
+        parts.index.delete_version(record.id, record.version)
+        # Chunks of the same bytes have the same ids in both versions: the newer ones may have gone with ours.
+        parts.catalog.outcomes.start_over(record.id)
+    log.info("embed.late", document_id=record.id, version=record.version)
+
+
+def chunks_of(work: Work, parsed: ParsedDocument) -> list[Chunk]:
+    """The chunks of a parsed document, with the permissions and metadata it has now."""
+    record = work.record
+    acl = record.acl.terms()
+    return [
+        Chunk(
+            id=chunk_id(record.id, work.parsed_hash or "", parsed.chunking, passage.ordinal),
+            document_id=record.id,
+            source_id=record.source_id,
+            uri=record.uri,
+            ordinal=passage.ordinal,
+            text=parsed.text[passage.start : passage.end],
+            start=passage.start,
+            end=passage.end,
+            page=passage.page,
+            heading_path=passage.heading_path,
+            tokens=passage.tokens,
+            metadata=record.metadata,
+            acl=acl,
+            version=record.version,
+        )
+        for passage in parsed.passages
+    ]
+
+
+def chunk_id(document_id: str, content_hash: str, chunking: str, ordinal: int) -> str:
+    """The id of a chunk: the same document, bytes, chunking and place give the same one."""
+    return hashlib.sha256(f"{document_id}\0{content_hash}\0{chunking}\0{ordinal}".encode()).hexdigest()[:32]
+
+
+def _slices(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:
+    for start in range(0, len(chunks), size):
+        yield chunks[start : start + size]

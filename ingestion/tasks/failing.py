@@ -1,0 +1,58 @@
+"""What happens to a document whose task failed: one rule, by the class of the error."""
+
+from __future__ import annotations
+
+import random
+
+from core.errors import DocumentError, FootnoteError
+from core.logs import get_logger
+from core.settings import SyncSettings
+from core.telemetry import DOCUMENTS
+from ingestion.catalog.records import Work
+from ingestion.tasks.parts import Parts
+
+log = get_logger(__name__)
+
+
+def backoff_s(sync: SyncSettings, attempts: int) -> float:
+    """Seconds to wait after so many attempts: doubling, with jitter, so that retries don't come all at once."""
+    longest: float = min(sync.retry_max_s, sync.retry_base_s * 2 ** (attempts - 1))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def may_retry(error: Exception) -> bool:
+    """Whether trying again can help. Of errors that nobody foresaw it isn't known, so they are tried again."""
+    return error.retryable if isinstance(error, FootnoteError) else True
+
+
+def explain(error: Exception) -> str:
+    """The error as a sentence that may be shown: messages of unforeseen errors may quote content, so they are not."""
+    if isinstance(error, FootnoteError):
+        return error.message
+    return f"An unexpected {type(error).__name__} occurred: the worker's log has it under this document's id."
+
+
+def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exception) -> None:
+    """Record a document as failed. What the index holds of it stays searchable, with its present permissions."""
+    if work.indexed_version is not None:
+        push_permissions(parts, work, work.indexed_version)
+    recorded = parts.catalog.outcomes.failed(
+        work,
+        owner,
+        stage=stage,
+        error_class=type(error).__name__,
+        message=explain(error),
+        # The next sync tries again whatever isn't the document's own fault.
+        retryable=not isinstance(error, DocumentError),
+    )
+    if recorded:
+        DOCUMENTS.labels("failed").inc()
+        log.warning("document.failed", document_id=work.record.id, stage=stage, error_class=type(error).__name__)
+
+
+def push_permissions(parts: Parts, work: Work, version: int) -> None:
+    """Write a document's present permissions and metadata to its chunks in the index."""
+    record = work.record
+    parts.index.update_document(
+        record.id, acl=record.acl.terms(), metadata=record.metadata, uri=record.uri, version=version
+    )

@@ -1,0 +1,145 @@
+"""The sync task: what a source has, entered into the catalog; what it no longer has, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from core.errors import FootnoteError
+from core.logs import get_logger
+from core.telemetry import stage
+from ingestion.catalog.queue import Ticket
+from ingestion.catalog.records import Applied, Run
+from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert
+from ingestion.tasks.deleting import prune, remove
+from ingestion.tasks.failing import backoff_s, explain, may_retry, push_permissions
+from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
+from ingestion.tasks.ownership import kept_alive
+from ingestion.tasks.parts import Parts
+
+log = get_logger(__name__)
+
+BATCH = 200
+
+
+class _LeaseLostError(Exception):
+    """The run ended, or another worker took it over."""
+
+
+def sync(parts: Parts, run_id: str) -> None:
+    """List the source of a run. Does nothing for a run that is listed already, or that a living worker is at."""
+    with parts.owners.new() as owner:
+        run = parts.catalog.runs.claim(run_id, owner, parts.settings.sync.lease_s)
+        if run is None:
+            return
+        try:
+            _sync(parts, run, owner)
+        except _LeaseLostError:
+            log.warning("sync.taken_over", run_id=run_id)
+        except Exception as error:  # noqa: BLE001 - the boundary of the task: whatever it is, the run must not hang
+            _failed(parts, run, owner, error)
+        else:
+            dispatch(parts, run.source_id)
+            settle(parts, [run.source_id])
+
+
+def _sync(parts: Parts, run: Run, owner: str) -> None:
+    lease_s = parts.settings.sync.lease_s
+    runs = parts.catalog.runs
+
+    def hold() -> None:
+        if not runs.hold(run.id, owner, lease_s):
+            raise _LeaseLostError
+
+    with kept_alive(lambda: runs.hold(run.id, owner, lease_s), lease_s), stage("ingest.list"):
+        refused = _list(parts, run, hold)
+    if not runs.end_listing(run.id, owner, refused):
+        raise _LeaseLostError
+    if refused is not None:
+        log.warning("sync.refused", run_id=run.id, source_id=run.source_id, reason=refused)
+
+
+def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
+    sync_settings = parts.settings.sync
+    attempts = parts.catalog.runs.attempts(run.id)
+    if not isinstance(error, FootnoteError):
+        log.exception("sync.unexpected", run_id=run.id, exc_info=error)
+    if may_retry(error) and attempts < sync_settings.max_attempts:
+        delay_s = backoff_s(sync_settings, attempts)
+        parts.catalog.runs.release(run.id, owner, delay_s + sync_settings.lease_s)
+        send_or_leave(parts, "footnote.sync", {"run_id": run.id}, delay_s)
+        log.warning("sync.retry", run_id=run.id, error_class=type(error).__name__, delay_s=round(delay_s, 1))
+        return
+    parts.catalog.runs.fail(run.id, explain(error))
+    log.error("sync.failed", run_id=run.id, source_id=run.source_id, error_class=type(error).__name__)
+
+
+def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
+    source = parts.catalog.sources.get(run.source_id)
+    listing = parts.connector(source).changes(parts.catalog.sources.cursor(source.id))
+    for batch in _batches(listing.changes):
+        hold()
+        _enter(parts, run, batch)
+        # Parsing starts while the listing goes on.
+        dispatch(parts, source.id)
+    return _conclude(parts, run, listing, hold)
+
+
+def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]) -> str | None:
+    hold()
+    if listing.complete:
+        refused = prune(parts, run, hold)
+        if refused is not None:
+            return refused  # the cursor stays: the next listing sees the same
+    else:
+        # An incremental listing doesn't name what failed last time, so it is brought up here.
+        parts.catalog.outcomes.retry_failed(run.source_id, run.id, retryable_only=True)
+    parts.catalog.sources.save_cursor(run.source_id, listing.cursor)
+    return None
+
+
+def _enter(parts: Parts, run: Run, changes: Sequence[Change]) -> None:
+    found = [_storable(change) for change in changes if not isinstance(change, Delete)]
+    gone = [change.external_id for change in changes if isinstance(change, Delete)]
+    if found:
+        _push(parts, parts.catalog.intake.apply(run.id, run.source_id, found))
+    if gone:
+        remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
+
+
+def _push(parts: Parts, applied: Applied) -> None:
+    """Permissions take effect now, before anything is parsed."""
+    for work in applied.restricted:
+        if work.indexed_version is not None:
+            push_permissions(parts, work, work.indexed_version)
+    for work in applied.updating:
+        push_permissions(parts, work, work.record.version)
+    parts.catalog.outcomes.updated([Ticket(work.record.id, work.record.version) for work in applied.updating])
+
+
+def _storable(change: Upsert | Unreadable) -> Upsert | Unreadable:
+    """A name that is not Unicode can't be kept in a database; the document is reported instead of stopping the sync."""
+    name = change.external_id
+    if _is_text(name) and _is_text(change.uri):
+        return change
+    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    return Unreadable(shown, shown, f"The name {shown!r} is not valid Unicode: rename the document in its source.")
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Cut into batches that name each document once: the last word on it counts."""
+    batch: list[Change] = []
+    for change in changes:
+        batch.append(change)
+        if len(batch) == BATCH:
+            yield _last_words(batch)
+            batch = []
+    if batch:
+        yield _last_words(batch)
+
+
+def _last_words(batch: list[Change]) -> list[Change]:
+    return list({change.external_id: change for change in batch}.values())

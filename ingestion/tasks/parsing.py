@@ -1,0 +1,106 @@
+"""The parse task: one document's bytes, to text and passages in the blob store."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import PurePosixPath
+
+from core.errors import EmptyDocument, FootnoteError
+from core.logs import get_logger
+from core.settings import ChunkingSettings
+from core.telemetry import stage
+from ingestion.blobs import original_key, parsed_key
+from ingestion.catalog.queue import Ticket
+from ingestion.catalog.records import Work
+from ingestion.catalog.rows import merge_metadata
+from ingestion.chunking.structural import chunk
+from ingestion.parsed import ParsedDocument
+from ingestion.partitioning.port import Partition
+from ingestion.tasks.failing import backoff_s, give_up, may_retry
+from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
+from ingestion.tasks.ownership import kept_alive
+from ingestion.tasks.parts import Parts
+
+log = get_logger(__name__)
+
+
+def parse(parts: Parts, document_id: str, version: int) -> None:
+    """Parse one version of a document. Does nothing if it changed since, or if a living worker is at it."""
+    lease_s = parts.settings.sync.lease_s
+    queue = parts.catalog.queue
+    with parts.owners.new() as owner:
+        work = queue.claim_for_parsing(Ticket(document_id, version), owner, lease_s)
+        if work is None:
+            return
+        try:
+            with kept_alive(lambda: queue.extend(owner, [document_id], lease_s), lease_s):
+                chunks = _parse(parts, work, owner)
+        except Exception as error:  # noqa: BLE001 - the boundary of the task: every failure is recorded
+            _failed(parts, work, owner, error)
+            return
+    request_embedding(parts, chunks)
+
+
+def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
+    sync = parts.settings.sync
+    if not isinstance(error, FootnoteError):
+        log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
+    source_id = work.record.source_id
+    if may_retry(error) and work.attempts < sync.max_attempts:
+        delay_s = backoff_s(sync, work.attempts)
+        parts.catalog.outcomes.retry_parsing(work, owner, delay_s)
+        log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
+        send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
+    else:
+        give_up(parts, work, owner, "parse", error)
+    dispatch(parts, source_id)
+    # It may have been the last one that a batch was waiting for.
+    request_embedding(parts, 0)
+    settle(parts, [source_id])
+
+
+def _parse(parts: Parts, work: Work, owner: str) -> int:
+    record = work.record
+    name = PurePosixPath(record.external_id).name or record.external_id
+    with stage("ingest.fetch"):
+        original = parts.connector(parts.catalog.sources.get(record.source_id)).fetch(record.external_id)
+        content_hash = hashlib.sha256(original.content).hexdigest()
+        parts.blobs.put(original_key(record.id, content_hash), original.content)
+    with stage("ingest.partition"):
+        partition = parts.partitioner.partition(original.content, name=name, media_type=original.media_type)
+    with stage("ingest.chunk"):
+        parsed = _cut(parts, work, partition, name)
+    parts.blobs.put(parsed_key(record.id, content_hash), parsed.to_bytes())
+    stored = parts.catalog.outcomes.parsed(
+        work,
+        owner,
+        content_hash=content_hash,
+        chunks=len(parsed.passages),
+        media_type=parsed.media_type,
+        own=parsed.metadata,
+        name=name,
+    )
+    return len(parsed.passages) if stored else 0
+
+
+def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDocument:
+    chunking = parts.settings.chunking
+    document = chunk(partition, parts.embedder.tokenizer, chunking)
+    if not document.passages:
+        raise EmptyDocument(f"{name} holds no text that could be searched.")
+    return ParsedDocument(
+        title=merge_metadata(work.source_metadata, partition.metadata, name).title,
+        metadata=partition.metadata,
+        media_type=partition.media_type,
+        text=document.text,
+        elements=document.elements,
+        passages=document.passages,
+        parser=partition.parser,
+        warnings=partition.warnings,
+        chunking=fingerprint(chunking),
+    )
+
+
+def fingerprint(chunking: ChunkingSettings) -> str:
+    """Identifies the settings that a document was cut with."""
+    return f"{chunking.min_tokens}-{chunking.max_tokens}-{chunking.overlap}"

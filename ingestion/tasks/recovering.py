@@ -1,0 +1,85 @@
+"""Finding work that nobody is at any more. The catalog knows all of it, whatever became of messages and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.errors import NotFound, Unavailable
+from core.logs import get_logger
+from ingestion.catalog.records import DocumentState
+from ingestion.tasks.failing import give_up
+from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
+from ingestion.tasks.ownership import is_dead
+from ingestion.tasks.parts import Parts
+
+log = get_logger(__name__)
+
+IsLost = Callable[[str | None], bool]
+
+
+def recover(parts: Parts, *, at_start: bool = False) -> None:
+    """Take over what dead workers held, and send what the queues have lost.
+
+    Args:
+        at_start: the worker just started. With the embedded broker it is the only one, on this host: what a process
+            that is no more held, and every message that was sent before, need not be waited for.
+    """
+    alone = at_start and parts.settings.broker.url is None
+
+    def lost(owner: str | None) -> bool:
+        gone = alone and (owner is None or is_dead(owner))
+        return gone or parts.owners.has_ended(owner)
+
+    _recover_runs(parts, lost)
+    _recover_documents(parts, lost)
+    for source_id in parts.catalog.queue.sources_with_pending():
+        dispatch(parts, source_id)
+    backlog = parts.catalog.queue.backlog()
+    if backlog.parsed:
+        send_or_leave(parts, "footnote.embed")
+    settle(parts, {run.source_id for run in parts.catalog.runs.active()})
+    send_or_leave(parts, "footnote.purge")
+
+
+def _recover_runs(parts: Parts, lost: IsLost) -> None:
+    for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost):
+        log.warning("run.taken_over", run_id=run_id)
+        send_or_leave(parts, "footnote.sync", {"run_id": run_id})
+
+
+def _recover_documents(parts: Parts, lost: IsLost) -> None:
+    sync = parts.settings.sync
+    tickets, interrupted = parts.catalog.queue.take_lost(sync.lease_s, lost)
+    given_up = set()
+    for work in interrupted:
+        if work.attempts < sync.max_attempts:
+            continue
+        stage = "parse" if work.record.state is DocumentState.QUEUED else "embed"
+        error = WorkerLost(f"The worker died {work.attempts} times while it had this document.")
+        give_up(parts, work, None, stage, error)
+        given_up.add(work.record.id)
+    if tickets or interrupted:
+        log.warning("documents.taken_over", queued=len(tickets), interrupted=len(interrupted))
+    for ticket in tickets:
+        if ticket.document_id not in given_up:
+            arguments = {"document_id": ticket.document_id, "version": ticket.version}
+            send_or_leave(parts, "footnote.parse", arguments)
+
+
+class WorkerLost(Unavailable):
+    """A worker died, more than once, at the same document."""
+
+    slug = "worker-lost"
+
+
+def sync_due(parts: Parts) -> None:
+    """Start a run for every enabled source whose interval has passed."""
+    lease_s = parts.settings.sync.lease_s
+    for source in parts.catalog.sources.due():
+        try:
+            run, new = parts.catalog.runs.begin(source.id, lease_s)
+        except NotFound as error:
+            log.info("sync_due.skipped", source_id=source.id, reason=error.message)
+            continue
+        if new:
+            send_or_leave(parts, "footnote.sync", {"run_id": run.id})
