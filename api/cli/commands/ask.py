@@ -38,13 +38,17 @@ def show(events: Iterable[Event]) -> None:
     """Print an answer as it comes: its text with marks, then the footnotes, then what it had to do without."""
     sources: dict[int, dict[str, Any]] = {}
     citations: list[dict[str, Any]] = []
+    marked: set[int] = set()
     for event in events:
         if event.name == "sources":
             sources = {source["number"]: source for source in event.data["sources"]}
         elif event.name == "token":
             click.echo(event.data["text"], nl=False)
+            marked.clear()
         elif event.name == "citation":
-            click.echo(f"[{event.data['number']}]", nl=False)
+            if event.data["number"] not in marked:
+                click.echo(f"[{event.data['number']}]", nl=False)
+            marked.add(event.data["number"])
             citations.append(event.data)
         elif event.name == "abstain":
             _abstain(event.data)

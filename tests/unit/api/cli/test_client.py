@@ -39,7 +39,7 @@ def server() -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(told.body)
 
-        do_GET = do_POST = do_DELETE = answer
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_: object) -> None:
             return
