@@ -1,0 +1,406 @@
+"""The ledger, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from core.errors import ConfigurationError, Conflict, NotFound
+from core.metadata import Metadata
+from core.principal import AccessList
+from core.settings import Settings
+from ingestion.catalog.build import open_catalog
+from ingestion.catalog.catalog import Catalog
+from ingestion.catalog.queue import Ticket
+from ingestion.catalog.records import Run, RunState, Source, document_id
+from ingestion.catalog.tables import Base
+from ingestion.connectors.port import Unreadable, Upsert
+
+LEASE = 100.0
+
+
+def upsert(name: str, *, content: str = "1", revision: str = "1", acl: AccessList | None = None) -> Upsert:
+    return Upsert(
+        external_id=name,
+        uri=f"file:///{name}",
+        revision=f"{content}-{revision}",
+        content_revision=content,
+        size=5_000_000_000,
+        acl=acl or AccessList.everyone(),
+        metadata=Metadata(department="HR", modified=datetime(2026, 1, 1, tzinfo=UTC)),
+    )
+
+
+@pytest.fixture
+def source(catalog: Catalog) -> Source:
+    return catalog.sources.create(kind="folder", name="Handbook", config={"path": "/x"}, interval_s=60)
+
+
+def start(catalog: Catalog, source: Source) -> Run:
+    return catalog.runs.begin(source.id, LEASE)[0]
+
+
+def list_all(catalog: Catalog, source: Source, changes: Sequence[Upsert | Unreadable]) -> Run:
+    """A run that has listed these changes."""
+    run = start(catalog, source)
+    assert catalog.runs.claim(run.id, "lister", LEASE)
+    catalog.intake.apply(run.id, source.id, changes)
+    assert catalog.runs.end_listing(run.id, "lister")
+    return run
+
+
+def ingest(catalog: Catalog, source: Source, owner: str = "worker") -> None:
+    """Bring every pending document of the source into the index, with two chunks each."""
+    for ticket in catalog.queue.take_pending(source.id, 1000, LEASE):
+        work = catalog.queue.claim_for_parsing(ticket, owner, LEASE)
+        assert work is not None
+        own = Metadata(title="Own title", document_type="markdown")
+        assert catalog.outcomes.parsed(
+            work, owner, content_hash="h" * 64, chunks=2, media_type="text/markdown", own=own, name="a.md"
+        )
+    while works := catalog.queue.claim_for_embedding(owner, 100, LEASE):
+        catalog.outcomes.indexed(owner, [work.record.id for work in works])
+
+
+def test_schema_of_the_migrations_is_that_of_the_tables(catalog: Catalog) -> None:
+    with catalog.database.read() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    assert differences == []
+
+
+def test_opening_a_catalog_again_keeps_what_is_in_it(
+    catalog: Catalog, source: Source, open_more: Callable[[], Catalog]
+) -> None:
+    assert open_more().sources.get(source.id) == source
+
+
+def test_many_processes_may_open_a_new_catalog_at_once(open_more: Callable[[], Catalog]) -> None:
+    opened: list[Catalog] = []
+    threads = [threading.Thread(target=lambda: opened.append(open_more())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(opened) == 4
+    assert opened[0].sources.list() == []
+
+
+def test_two_sources_of_one_name_clash(catalog: Catalog, source: Source) -> None:
+    with pytest.raises(Conflict, match="'Handbook' exists already"):
+        catalog.sources.create(kind="folder", name="Handbook", config={}, interval_s=60)
+    other = catalog.sources.create(kind="folder", name="Other", config={}, interval_s=60)
+    with pytest.raises(Conflict, match="'Handbook'"):
+        catalog.sources.update(other.id, name="Handbook")
+
+
+def test_a_deleted_source_is_gone_at_once_and_its_name_is_free(catalog: Catalog, source: Source) -> None:
+    catalog.sources.begin_delete(source.id)
+    assert catalog.sources.list() == []
+    with pytest.raises(NotFound, match=source.id):
+        catalog.sources.get(source.id)
+    catalog.sources.create(kind="folder", name="Handbook", config={}, interval_s=60)
+    assert catalog.sources.claim_deleting(LEASE) == [source.id]
+    assert catalog.sources.claim_deleting(LEASE) == []  # leased
+    catalog.sources.remove(source.id)
+
+
+def test_a_source_has_one_run_at_a_time(catalog: Catalog, source: Source) -> None:
+    first, new = catalog.runs.begin(source.id, LEASE)
+    again, also_new = catalog.runs.begin(source.id, LEASE)
+    assert (new, also_new, again.id) == (True, False, first.id)
+    catalog.runs.fail(first.id, "why")
+    ended = catalog.runs.get(first.id)
+    assert (ended.state, ended.error) == (RunState.FAILED, "why")
+    assert catalog.runs.begin(source.id, LEASE)[1]
+
+
+def test_a_run_begun_by_many_threads_is_one_run(catalog: Catalog, source: Source) -> None:
+    ids: list[str] = []
+    threads = [threading.Thread(target=lambda: ids.append(start(catalog, source).id)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(ids) == 6
+    assert len(set(ids)) == 1
+
+
+def test_a_document_on_its_way_into_the_index(catalog: Catalog, source: Source) -> None:
+    run = list_all(catalog, source, [upsert("a.md", acl=AccessList(groups=frozenset({"hr"})))])
+    key = document_id(source.id, "a.md")
+    listed = catalog.documents.get(key)
+    assert (listed.state, listed.title, listed.content_hash, listed.size) == ("pending", "a.md", None, 5_000_000_000)
+    assert catalog.runs.finish_done() == []
+    ingest(catalog, source)
+    done = catalog.documents.get(key)
+    assert (done.state, done.chunks, done.content_hash, done.version) == ("indexed", 2, "h" * 64, 1)
+    assert done.acl == AccessList(groups=frozenset({"hr"}))
+    assert done.metadata == Metadata(
+        title="Own title",
+        document_type="markdown",
+        department="HR",
+        modified=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    [finished] = catalog.runs.finish_done(source.id)
+    assert (finished.id, finished.state, finished.seen, finished.indexed) == (run.id, RunState.FINISHED, 1, 1)
+    assert catalog.documents.totals(source.id) == {"indexed": 1}
+
+
+def test_the_same_listing_again_changes_nothing(catalog: Catalog, source: Source) -> None:
+    names = ["a", "b", "c"]
+    list_all(catalog, source, [upsert(name) for name in names])
+    ingest(catalog, source)
+    catalog.runs.finish_done()
+    run = list_all(catalog, source, [upsert(name) for name in names])
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == []
+    catalog.runs.finish_done()
+    again = catalog.runs.get(run.id)
+    assert (again.state, again.seen, again.unchanged, again.indexed) == (RunState.FINISHED, 3, 3, 0)
+
+
+def test_new_permissions_alone_need_no_parsing(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert("a")])
+    ingest(catalog, source)
+    catalog.runs.finish_done()
+    run = start(catalog, source)
+    changed = upsert("a", revision="2", acl=AccessList(users=frozenset({"ann"})))
+    applied = catalog.intake.apply(run.id, source.id, [changed])
+    assert applied.restricted == []
+    [work] = applied.updating
+    assert (work.record.version, work.record.state) == (2, "updating")
+    assert work.record.acl == AccessList(users=frozenset({"ann"}))
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == []
+    # A sync that died before the index had it does it again.
+    assert [w.record.id for w in catalog.intake.apply(run.id, source.id, [changed]).updating] == [work.record.id]
+    catalog.outcomes.updated([Ticket(work.record.id, 2)])
+    assert catalog.documents.get(work.record.id).state == "indexed"
+    assert catalog.intake.apply(run.id, source.id, [changed]).updating == []
+
+
+def test_changed_bytes_start_over_with_a_new_version(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert("a")])
+    ingest(catalog, source)
+    catalog.runs.finish_done()
+    run = start(catalog, source)
+    applied = catalog.intake.apply(run.id, source.id, [upsert("a", content="2")])
+    [restricted] = applied.restricted
+    assert (restricted.indexed_version, restricted.record.version) == (1, 2)
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == [Ticket(restricted.record.id, 2)]
+
+
+def test_no_more_documents_are_in_flight_than_allowed(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert(str(number)) for number in range(7)])
+    first = catalog.queue.take_pending(source.id, 3, LEASE)
+    assert len(first) == 3
+    assert catalog.queue.take_pending(source.id, 3, LEASE) == []
+    work = catalog.queue.claim_for_parsing(first[0], "w", LEASE)
+    assert work is not None
+    catalog.outcomes.parsed(work, "w", content_hash="h", chunks=1, media_type="text/plain", own=Metadata(), name="n")
+    assert catalog.queue.take_pending(source.id, 3, LEASE) == []  # parsed ones count
+    [embedding] = catalog.queue.claim_for_embedding("w", 10, LEASE)
+    catalog.outcomes.indexed("w", [embedding.record.id])
+    assert len(catalog.queue.take_pending(source.id, 3, LEASE)) == 1
+    catalog.queue.put_back(first[1:])
+    assert catalog.documents.totals()["pending"] == 5
+
+
+def test_a_document_is_claimed_by_one_worker(catalog: Catalog, source: Source, clock: object) -> None:
+    list_all(catalog, source, [upsert("a")])
+    [ticket] = catalog.queue.take_pending(source.id, 10, LEASE)
+    assert catalog.queue.claim_for_parsing(Ticket(ticket.document_id, 9), "w1", LEASE) is None
+    first = catalog.queue.claim_for_parsing(ticket, "w1", LEASE)
+    assert first is not None
+    assert catalog.queue.claim_for_parsing(ticket, "w2", LEASE) is None
+    clock.advance(LEASE + 1)  # type: ignore[attr-defined]
+    second = catalog.queue.claim_for_parsing(ticket, "w2", LEASE)
+    assert second is not None
+    assert second.attempts == 2
+    assert not catalog.outcomes.parsed(
+        first, "w1", content_hash="h", chunks=1, media_type="text/plain", own=Metadata(), name="n"
+    )
+
+
+def test_an_embedding_batch_takes_documents_up_to_its_size(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert(str(number)) for number in range(5)])
+    for ticket in catalog.queue.take_pending(source.id, 10, LEASE):
+        work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+        assert work is not None
+        catalog.outcomes.parsed(
+            work, "w", content_hash="h", chunks=4, media_type="text/plain", own=Metadata(), name="n"
+        )
+    assert (catalog.queue.backlog().chunks, catalog.queue.backlog().parsed) == (20, 5)
+    assert len(catalog.queue.claim_for_embedding("e1", 9, LEASE)) == 2
+    assert len(catalog.queue.claim_for_embedding("e2", 1, LEASE)) == 1  # never none
+    assert len(catalog.queue.claim_for_embedding("e3", 100, LEASE)) == 2
+    assert catalog.queue.claim_for_embedding("e4", 100, LEASE) == []
+
+
+def test_a_change_ends_the_claim_of_whoever_embeds_the_old_version(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert("a"), upsert("b")])
+    for ticket in catalog.queue.take_pending(source.id, 10, LEASE):
+        work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+        assert work is not None
+        catalog.outcomes.parsed(
+            work, "w", content_hash="h", chunks=1, media_type="text/plain", own=Metadata(), name="n"
+        )
+    works = catalog.queue.claim_for_embedding("e", 100, LEASE)
+    run = catalog.runs.active()[0]
+    catalog.intake.apply(run.id, source.id, [upsert("a", content="2")])
+    done = catalog.outcomes.indexed("e", [work.record.id for work in works])
+    assert done == {document_id(source.id, "b")}
+    assert catalog.documents.get(document_id(source.id, "a")).state == "pending"
+
+
+def test_what_dead_workers_held_is_taken_over(catalog: Catalog, source: Source, clock: object) -> None:
+    list_all(catalog, source, [upsert("a"), upsert("b")])
+    first, second = catalog.queue.take_pending(source.id, 10, LEASE)
+    assert catalog.queue.claim_for_parsing(first, "dead", LEASE)
+    assert catalog.queue.take_lost(LEASE, lambda _: False) == ([], [])
+    tickets, interrupted = catalog.queue.take_lost(LEASE, lambda owner: owner == "dead")
+    assert tickets == [first]
+    assert [work.attempts for work in interrupted] == [1]
+    clock.advance(LEASE + 1)  # type: ignore[attr-defined]
+    tickets, interrupted = catalog.queue.take_lost(LEASE, lambda _: False)
+    assert {ticket.document_id for ticket in tickets} == {first.document_id, second.document_id}
+    assert interrupted == []
+
+
+def test_a_retry_waits_for_its_time(catalog: Catalog, source: Source, clock: object) -> None:
+    list_all(catalog, source, [upsert("a")])
+    [ticket] = catalog.queue.take_pending(source.id, 10, LEASE)
+    work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+    assert work is not None
+    catalog.outcomes.retry_parsing(work, "w", 30)
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == []
+    assert catalog.queue.sources_with_pending() == []
+    clock.advance(30)  # type: ignore[attr-defined]
+    assert catalog.queue.sources_with_pending() == [source.id]
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == [ticket]
+
+
+def fail_one(catalog: Catalog, source: Source, *, retryable: bool) -> None:
+    [ticket] = catalog.queue.take_pending(source.id, 10, LEASE)
+    work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+    assert work is not None
+    assert catalog.outcomes.failed(
+        work, "w", stage="parse", error_class="X", message="It is broken.", retryable=retryable
+    )
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_the_next_sync_tries_again_only_what_can_help(catalog: Catalog, source: Source, retryable: bool) -> None:
+    list_all(catalog, source, [upsert("a")])
+    fail_one(catalog, source, retryable=retryable)
+    [finished] = catalog.runs.finish_done()
+    assert (finished.seen, finished.failed) == (1, 1)
+    [failure] = catalog.failures.list(source.id)
+    assert (failure.message, failure.attempts, failure.retryable) == ("It is broken.", 1, retryable)
+    list_all(catalog, source, [upsert("a")])
+    assert len(catalog.queue.take_pending(source.id, 10, LEASE)) == (1 if retryable else 0)
+
+
+def test_a_retried_failure_that_works_is_forgotten(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert("a")])
+    fail_one(catalog, source, retryable=False)
+    catalog.runs.finish_done()
+    run, _ = catalog.runs.begin(source.id, LEASE, listed=True)
+    assert catalog.outcomes.retry_failed(source.id, run.id) == 1
+    ingest(catalog, source)
+    [finished] = catalog.runs.finish_done()
+    assert (finished.seen, finished.indexed) == (1, 1)
+    assert catalog.failures.list() == []
+
+
+def test_an_unreadable_name_is_a_failure_and_is_counted(catalog: Catalog, source: Source) -> None:
+    bad = Unreadable("b.pdf", "file:///b.pdf", "No permission to read it.")
+    list_all(catalog, source, [upsert("a"), bad])
+    ingest(catalog, source)
+    [run] = catalog.runs.finish_done()
+    assert (run.seen, run.indexed, run.failed) == (2, 1, 1)
+    assert catalog.failures.list(source.id)[0].message == "No permission to read it."
+    list_all(catalog, source, [upsert("a"), upsert("b.pdf")])  # readable now
+    ingest(catalog, source)
+    [again] = catalog.runs.finish_done()
+    assert (again.seen, again.indexed, again.unchanged) == (2, 1, 1)
+    assert catalog.failures.count() == 0
+
+
+def test_documents_that_are_gone_are_counted_once(catalog: Catalog, source: Source, clock: object) -> None:
+    list_all(catalog, source, [upsert("a"), upsert("b"), upsert("c")])
+    ingest(catalog, source)
+    catalog.runs.finish_done()
+    clock.advance(1)  # type: ignore[attr-defined]
+    run = start(catalog, source)
+    catalog.intake.apply(run.id, source.id, [upsert("a"), upsert("new")])
+    share = catalog.removal.missing(source.id, run.id)
+    assert (share.missing, share.known) == (2, 3)
+    marked = catalog.removal.mark_unseen(source.id, run.id, 10)
+    assert len(marked) == 2
+    with pytest.raises(NotFound):
+        catalog.documents.get(marked[0])
+    assert catalog.removal.forget(marked, run.id) == 2
+    assert catalog.removal.forget(marked, run.id) == 0
+    current = catalog.runs.get(run.id)
+    assert (current.seen, current.deleted, current.unchanged) == (4, 2, 1)
+
+
+def test_a_lost_run_is_taken_over(catalog: Catalog, source: Source, clock: object) -> None:
+    run = start(catalog, source)
+    assert catalog.runs.claim(run.id, "w1", LEASE)
+    assert catalog.runs.claim(run.id, "w2", LEASE) is None
+    assert catalog.runs.take_lost(LEASE, lambda _: False) == []
+    clock.advance(LEASE + 1)  # type: ignore[attr-defined]
+    assert catalog.runs.take_lost(LEASE, lambda _: False) == [run.id]
+    assert catalog.runs.claim(run.id, "w2", LEASE)
+    assert not catalog.runs.hold(run.id, "w1", LEASE)
+    assert not catalog.runs.end_listing(run.id, "w1")
+    assert catalog.runs.hold(run.id, "w2", LEASE)
+
+
+def test_a_source_is_due_when_its_interval_has_passed(catalog: Catalog, source: Source, clock: object) -> None:
+    assert [s.id for s in catalog.sources.due()] == [source.id]
+    run = start(catalog, source)
+    assert catalog.sources.due() == []
+    catalog.runs.fail(run.id, "x")
+    assert catalog.sources.due() == []
+    clock.advance(60)  # type: ignore[attr-defined]
+    assert [s.id for s in catalog.sources.due()] == [source.id]
+    catalog.sources.update(source.id, enabled=False)
+    assert catalog.sources.due() == []
+
+
+def test_threads_and_processes_write_without_locking_each_other_out(
+    catalog: Catalog, source: Source, open_more: Callable[[], Catalog]
+) -> None:
+    run = start(catalog, source)
+    errors: list[BaseException] = []
+    stores = [catalog, open_more()]
+
+    def write(number: int) -> None:
+        try:
+            for turn in range(10):
+                names = [upsert(f"{number}-{turn}-{item}") for item in range(5)]
+                stores[number % 2].intake.apply(run.id, source.id, names)
+                stores[number % 2].runs.get(run.id)
+        except BaseException as error:  # noqa: BLE001 - reported by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert catalog.runs.get(run.id).seen == 8 * 10 * 5
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql+pymysql://u:hunter2@h/d"])
+def test_a_wrong_url_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"catalog\.url") as caught:
+        open_catalog(Settings.model_validate({"catalog": {"url": url}}))
+    assert "hunter2" not in str(caught.value)
