@@ -20,12 +20,14 @@ class Packer:
     Args:
         least: tokens that a group should have.
         most: tokens that a group has at most, but for a single unit that is longer.
+        limit: tokens that a single unit may have with the headings above it.
     """
 
-    def __init__(self, index: TokenIndex, least: int, most: int) -> None:
+    def __init__(self, index: TokenIndex, least: int, most: int, limit: int) -> None:
         self._index = index
         self._least = min(least, most)
         self._most = most
+        self._limit = limit
 
     def pack(self, units: Iterable[Unit]) -> list[list[Unit]]:
         """The groups; every unit is in exactly one."""
@@ -45,7 +47,8 @@ class Packer:
         return self._index.count(units[0].start, units[-1].end)
 
     def _closes(self, current: Sequence[Unit], following: Unit) -> bool:
-        if self._index.count(current[0].start, following.end) > self._most:
+        most = self._limit if all(unit.heading for unit in current) else self._most
+        if self._index.count(current[0].start, following.end) > most:
             return True
         return following.heading and not current[-1].heading and self._tokens(current) >= self._least
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from core.settings import ChunkingSettings
 from core.telemetry import stage
 from ingestion.chunking.model import ChunkedDocument, Passage, PlacedElement
 from ingestion.chunking.packing import Packer
 from ingestion.chunking.tokens import TokenIndex
-from ingestion.chunking.units import Unit, make_units, sentence_starts, word_start
+from ingestion.chunking.units import BY_LINE, Unit, line_starts, make_units, sentence_starts, word_start
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from retrieval.embedding.port import Tokenizer
 
@@ -34,10 +35,10 @@ def chunk(partition: Partition, tokenizer: Tokenizer, settings: ChunkingSettings
         text, elements = _place(partition.elements)
         index = TokenIndex(text, tokenizer)
         overlap = int(settings.max_tokens * settings.overlap)
-        packer = Packer(index, settings.min_tokens, settings.max_tokens - overlap)
+        packer = Packer(index, settings.min_tokens, settings.max_tokens - overlap, settings.max_tokens)
         groups = packer.pack(make_units(text, elements, index, settings.max_tokens))
         paths = _heading_paths(text, elements)
-        starts = _overlapping_starts(text, groups, index, overlap, settings.max_tokens)
+        starts = _overlapping_starts(text, elements, groups, index, (overlap, settings.max_tokens))
         passages = tuple(
             Passage(
                 ordinal=ordinal,
@@ -79,29 +80,42 @@ def _heading_paths(text: str, elements: Sequence[PlacedElement]) -> list[tuple[s
 
 
 def _overlapping_starts(
-    text: str, groups: Sequence[Sequence[Unit]], index: TokenIndex, overlap: int, max_tokens: int
+    text: str,
+    elements: Sequence[PlacedElement],
+    groups: Sequence[Sequence[Unit]],
+    index: TokenIndex,
+    limits: tuple[int, int],
 ) -> list[int]:
-    """Where each group's passage starts: in the group before it, if there is room and a place."""
+    """Where each group's passage starts: in the group before it, if there is room and a place.
+
+    ``limits``: the overlap's tokens, and a passage's, at most.
+    """
+    overlap, max_tokens = limits
     starts = [group[0].start for group in groups[:1]]
-    for before, group in zip(groups, groups[1:], strict=False):
+    for before, group in pairwise(groups):
         start, end = group[0].start, group[-1].end
         room = min(overlap, max_tokens - index.count(start, end))
-        furthest = index.retreat(start, room, before[0].start) if room > 0 else start
-        starts.append(_overlap_start(text, before, furthest, start))
+        if room <= 0:
+            starts.append(start)
+            continue
+        # At least one behind the start of the group before: repeating all of a short one gains nothing.
+        furthest = max(index.retreat(start, room, before[0].start), before[0].start + 1)
+        rows = elements[before[-1].element].kind in BY_LINE
+        starts.append(_overlap_start(text, before, furthest, start, rows=rows))
     return starts
 
 
-def _overlap_start(text: str, before: Sequence[Unit], furthest: int, start: int) -> int:
-    """The first place from ``furthest`` on where a unit or a sentence begins, else a word, else no overlap."""
-    if furthest <= before[0].start:
-        # All of the group before would fit: it is short, and repeating it whole gains nothing.
-        furthest = before[0].start + 1
+def _overlap_start(text: str, before: Sequence[Unit], furthest: int, start: int, *, rows: bool) -> int:
+    """The first place from ``furthest`` on where a unit or a sentence begins, else a word, else no overlap.
+
+    ``rows``: the overlap is in a table or code, of which a piece of a line is worth nothing.
+    """
     units = (unit.start for unit in before if furthest <= unit.start < start)
-    sentences = (place for place in sentence_starts(text, furthest, start) if place >= furthest)
-    candidates = [place for place in (next(units, None), next(sentences, None)) if place is not None]
+    inner = line_starts(text, furthest, start) if rows else sentence_starts(text, furthest, start)
+    candidates = [place for place in (next(units, None), next(inner, None)) if place is not None]
     if candidates:
         return min(candidates)
-    return word_start(text, furthest, start) or start
+    return start if rows else word_start(text, furthest, start) or start
 
 
 def _page(elements: Sequence[PlacedElement], start: int, number: int) -> int | None:

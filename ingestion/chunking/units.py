@@ -17,7 +17,8 @@ _DEEPEST = 9
 _SENTENCE_END = re.compile(r"\n+|[.!?\u2026][\"'\u201d\u2019)\]]*\s+(?![a-z])|[\u3002\uff01\uff1f]\s*")
 _LINE_END = re.compile(r"\n+")
 _SPACE = re.compile(r"\s+")
-_BY_LINE = (ElementKind.TABLE, ElementKind.CODE)
+BY_LINE = (ElementKind.TABLE, ElementKind.CODE)
+"""Kinds of elements whose lines are their sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _element_units(
     if index.count(element.start, element.end) <= max_tokens:
         yield Unit(element.start, element.end, cut, number, heading)
         return
-    by_line = element.kind in _BY_LINE
+    by_line = element.kind in BY_LINE
     for start, end in _spans(text, element.start, element.end, _LINE_END if by_line else _SENTENCE_END):
         for place, until, strength in _fitting(text, start, end, index, max_tokens):
             first = place == element.start
@@ -107,6 +108,13 @@ def _last_space(text: str, start: int, end: int) -> int | None:
 def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:
     """Where sentences and lines begin inside a span, its own start left out."""
     for found in _SENTENCE_END.finditer(text, start, end):
+        if found.end() < end:
+            yield found.end()
+
+
+def line_starts(text: str, start: int, end: int) -> Iterator[int]:
+    """Where lines begin inside a span, its own start left out."""
+    for found in _LINE_END.finditer(text, start, end):
         if found.end() < end:
             yield found.end()
 

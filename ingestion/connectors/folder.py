@@ -89,8 +89,8 @@ class FolderConnector:
     def changes(self, cursor: Cursor) -> Listing:
         """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.
 
-        An unchanged document comes with the revision that it had. If some folder can't be listed, the listing isn't
-        complete, and nothing counts as deleted.
+        An unchanged document comes with the revision that it had. What was in a folder that can't be listed now is
+        named as unreadable; on a first pass, when nothing is known of it, the listing isn't complete.
 
         Raises:
             SourceUnavailable: from ``changes``, if the folder isn't there.
@@ -106,8 +106,12 @@ class FolderConnector:
         complete = True
         for found in self._scanner.scan():
             if isinstance(found, Unusable):
-                complete = complete and not found.folder
                 yield Unreadable(found.external_id, _uri(found.path), found.reason)
+                if found.folder:
+                    lost = [name for name in known if name.startswith(found.external_id)]
+                    complete = complete and bool(known)
+                    files.update((name, known[name]) for name in lost)
+                    yield from (self._out_of_sight(name, found) for name in lost)
                 continue
             try:
                 entry = self._entry(found, known.get(found.external_id))
@@ -124,6 +128,10 @@ class FolderConnector:
             yield change
         listing.cursor = {"version": _CURSOR_VERSION, "files": files}
         listing.complete = complete
+
+    def _out_of_sight(self, external_id: str, folder: Unusable) -> Unreadable:
+        """A document that was in a folder which can't be listed now: not known to be gone, and so still named."""
+        return Unreadable(external_id, _uri(self._config.path / external_id), f"{folder.external_id}: {folder.reason}")
 
     def _entry(self, found: Found, known: list[Any] | None) -> list[Any]:
         """What the cursor keeps of a file: time stamp (None: too fresh to rely on), size, hash, front matter."""

@@ -28,7 +28,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Something that can't be read; for a folder everything in it is unknown, so that nothing may be deleted for it."""
+    """Something that can't be read. ``folder``: one that can't be listed, so that what is in it is not known."""
 
     external_id: str
     path: Path
@@ -86,7 +86,7 @@ class Scanner:
             if not _is_utf8(entry.name):
                 shown = prefix + _escaped(entry.name)
                 reason = "its name is not UTF-8; rename it"
-                yield Unusable(shown, self.root / shown, reason, entry.is_dir(follow_symlinks=False))
+                yield Unusable(shown, self.root / shown, reason)
             elif entry.is_dir(follow_symlinks=False):
                 yield from self._folder(Path(entry.path), f"{prefix}{entry.name}/")
             elif self.wants(prefix + entry.name):
