@@ -58,4 +58,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         tasks.cancel_scope.cancel()
     await anyio.to_thread.run_sync(flush_keys, services)
+    if services.answerer.built is not None:
+        await services.answerer.built.close()
     await anyio.to_thread.run_sync(services.close)

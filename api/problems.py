@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, Unavailable
+from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
 from core.logs import correlation_id, get_logger
 
 log = get_logger(__name__)
@@ -19,6 +19,7 @@ log = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:footnote:problem:"
 RETRY_AFTER_S = "5"
+_SLUGS = {400: InvalidRequest.slug, 404: NotFound.slug, 405: "method-not-allowed", 413: "too-large"}
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
 
@@ -118,13 +119,11 @@ def _fault(fault: dict[str, Any]) -> FieldFault:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
-    slug = http.HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    slug = _SLUGS.get(error.status_code, "http-error")
     if isinstance(error.__cause__, UnicodeDecodeError):
         detail = "The body is not UTF-8. Send JSON encoded as UTF-8."
-        slug = InvalidRequest.slug
     elif error.status_code == http.HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. GET /openapi.json lists every route."
-        slug = "not-found"
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")
         detail = f"{request.method} doesn't work on {request.url.path}; use {allowed}."

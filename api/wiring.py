@@ -15,12 +15,11 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
-    from ingestion.service import Ingestion
-    from retrieval.retriever import Retriever
-
     from ingestion.catalog.catalog import Catalog
+    from ingestion.service import Ingestion
     from retrieval.embedding.port import Embedder
     from retrieval.index.port import SearchIndex
+    from retrieval.retriever import Retriever
 
 BROKER_TIMEOUT_S = 2.0
 ADMIN_KEY_FILE = "admin.key"
@@ -53,9 +52,11 @@ class Services:
         self.answerer.get()
 
     def close(self) -> None:
-        """Let go of connections and files of the parts that were built."""
+        """Let go of connections and files of the parts that were built; the answerer's are closed by the app."""
         if self.retriever.built is not None:
             self.retriever.built.close()
+        if self.ingestion.built is not None:
+            self.ingestion.built.close()
         if self.catalog.built is not None:
             self.catalog.built.close()
 

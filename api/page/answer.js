@@ -15,6 +15,7 @@ const WITHOUT = {
   llm: "The language model didn’t answer, so this answer is made of sentences taken word for word from the documents.",
   vector: "Search by meaning is not available right now: only the words of your question were searched for.",
   lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
+  uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
   reranker: "The passages could not be put into their best order.",
 };
 
@@ -27,6 +28,7 @@ export class AnswerView {
   #meta = {};
   #announced = 0;
   #frame = 0;
+  #began = performance.now();
 
   constructor(question) {
     for (const id of ["answer", "footnotes", "nearest-list", "notices"]) $(id).replaceChildren();
@@ -141,15 +143,17 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded, timings_ms: timings }) {
+  #done({ degraded }) {
     this.#finish();
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
-      if (why === "off") continue; // a choice of whoever runs this, not a failure
+      if (why === "off" || why === "none set") continue; // a choice of whoever runs this, not a failure
       this.#notice(WITHOUT[part] ?? `This answer had to do without: ${part}.`, why);
     }
-    const seconds = timings?.total ? `, in ${(timings.total / 1000).toFixed(1)} s` : "";
-    if (this.#text) $("colophon").textContent = `Written by ${this.#meta.model}${seconds}. Check what matters in its source.`;
+    const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
+    const author = verbatim ? "Taken word for word from the documents" : `Written by ${this.#meta.model}`;
+    const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
+    if (this.#text) $("colophon").textContent = `${author}, in ${seconds}. Check what matters in its source.`;
     const count = this.#notes.length;
     if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
   }

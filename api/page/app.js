@@ -39,7 +39,7 @@ async function submit(event) {
   event.preventDefault();
   const text = question.value.trim();
   $("question-error").textContent = text ? "" : "Write a question first.";
-  question.toggleAttribute("aria-invalid", !text);
+  question.setAttribute("aria-invalid", String(!text));
   if (!text) {
     question.focus();
     return;

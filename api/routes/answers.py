@@ -17,7 +17,7 @@ from api.sse import MEDIA_TYPE, EventStream, ServerEvent, run_while_connected
 from core.errors import FootnoteError
 from core.filters import parse_filters
 from core.principal import Principal
-from core.telemetry import ANSWERS, ANSWERS_IN_PROGRESS
+from core.telemetry import ANSWERS_IN_PROGRESS
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token
 from generation.models.port import Message
 
@@ -40,11 +40,14 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     question = _question(body, caller.principal, services.settings.api.max_question_chars)
     answerer = await ready(services.answerer)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        return EventStream(_events(answerer, question), services.settings.api.heartbeat_s)
+        events = _events(answerer, question)
+        # The first event comes when the search is done: what fails before it has a status of its own.
+        first = await anext(events)
+        return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
-        async with aclosing(_counted(answerer, question)) as events:
+        async with aclosing(_events(answerer, question)) as events:
             collected.extend([event async for event in events])
 
     if not await run_while_connected(request.receive, collect):
@@ -66,36 +69,26 @@ def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Ques
     )
 
 
-async def _counted(answerer: Answerer, question: Question) -> AsyncGenerator[AnswerEvent]:
-    """The answer's events up to ``Done``, counted by how they ended.
+async def _events(answerer: Answerer, question: Question) -> AsyncGenerator[AnswerEvent]:
+    """The answer's events, ``Done`` the last of them.
 
     Raises:
         FootnoteError: the answer failed, or ended without an end.
     """
-    outcome = "cancelled"
-    ANSWERS_IN_PROGRESS.inc()
-    try:
+    with ANSWERS_IN_PROGRESS.track_inprogress():
         async with aclosing(answerer.answer(question)) as events:
             async for event in events:
-                if isinstance(event, Done):
-                    outcome = "abstained" if event.finish_reason == "abstain" else "answered"
-                    yield event
-                    return
                 yield event
-        outcome = "failed"
-    except Exception:
-        outcome = "failed"
-        raise
-    finally:
-        ANSWERS_IN_PROGRESS.dec()
-        ANSWERS.labels(outcome).inc()
+                if isinstance(event, Done):
+                    return
     raise FootnoteError("The answer ended without saying so.")
 
 
-async def _events(answerer: Answerer, question: Question) -> AsyncGenerator[ServerEvent]:
+async def _stream(first: AnswerEvent, events: AsyncGenerator[AnswerEvent]) -> AsyncGenerator[ServerEvent]:
     """The events on the wire; an error is the last of them, for the response's status has been sent."""
     try:
-        async with aclosing(_counted(answerer, question)) as events:
+        async with aclosing(events):
+            yield ServerEvent.of(*wire(first))
             async for event in events:
                 yield ServerEvent.of(*wire(event))
     except Exception as error:  # noqa: BLE001  the process boundary: every stream ends with a terminal event

@@ -18,6 +18,7 @@ from api.schemas.documents import DocumentBody, ElementBody, PassageBody, TextBo
 from api.schemas.search import MetadataBody
 from api.wiring import Services
 from core.errors import NotFound
+from ingestion.blobs import original_key, parsed_key
 from ingestion.catalog.records import DocumentRecord, DocumentState
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
 _UNSAFE_IN_NAME = re.compile(r'[^A-Za-z0-9._ -]|["\\]')
 ORIGINAL_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -42,6 +44,8 @@ def visible_document(document_id: str, caller: Caller, services: Services) -> Do
         NotFound: there is none of that id, or not for this caller; the two are not told apart.
     """
     missing = NotFound(f"There is no document {document_id[:64]!r} that you may read.")
+    if not _ID.fullmatch(document_id):
+        raise missing
     try:
         record = services.catalog.get().documents.get(document_id)
     except NotFound:
@@ -78,7 +82,7 @@ def metadata(document: DocumentDep) -> DocumentBody:
 @router.get("/{document_id}/original", response_class=Response)
 def original(document: DocumentDep, services: ServicesDep) -> Response:
     """The bytes that the source gave, as a download."""
-    content = services.blobs.get().get(_blob(document, "original"))
+    content = services.blobs.get().get(original_key(document.id, _hash(document)))
     media_type = document.media_type or ""
     if not _MEDIA_TYPE.fullmatch(media_type):
         media_type = "application/octet-stream"
@@ -132,13 +136,13 @@ def title_of(document: DocumentRecord) -> str:
 def _parsed(document: DocumentRecord, services: Services) -> ParsedDocument:
     from ingestion.parsed import ParsedDocument  # noqa: PLC0415  brings the chunking package
 
-    return ParsedDocument.from_bytes(services.blobs.get().get(_blob(document, "parsed.json")))
+    return ParsedDocument.from_bytes(services.blobs.get().get(parsed_key(document.id, _hash(document))))
 
 
-def _blob(document: DocumentRecord, name: str) -> str:
+def _hash(document: DocumentRecord) -> str:
     if document.content_hash is None:
         raise NotFound(f"Document {document.id!r} is known, but has not been read yet (it is {document.state}).")
-    return f"documents/{document.id}/{document.content_hash}/{name}"
+    return document.content_hash
 
 
 def _file_name(external_id: str) -> str:

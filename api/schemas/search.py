@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
-from retrieval.hit import SearchHit, SearchResponse
+
+if TYPE_CHECKING:
+    from retrieval.hit import SearchHit, SearchResponse
 
 from api.schemas.base import RequestBody, ResponseBody
 from core.metadata import Metadata

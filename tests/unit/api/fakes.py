@@ -1,0 +1,288 @@
+"""Fakes at the ports, and the real rest: catalog, blobs and keys live in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from api.auth.keys import KeyStore
+from api.part import Part
+from api.wiring import Services
+from core.chunk import Chunk
+from core.clock import SystemClock
+from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
+from core.metadata import Metadata
+from core.principal import PUBLIC, AccessList
+from core.settings import Settings
+from generation.events import AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent, Token
+from ingestion.blobs import BlobStore, open_blobs, original_key, parsed_key
+from ingestion.catalog.build import open_catalog
+from ingestion.catalog.catalog import Catalog
+from ingestion.catalog.tables import DocumentRow
+from ingestion.chunking.model import Passage, PlacedElement
+from ingestion.parsed import ParsedDocument
+from ingestion.partitioning.port import ElementKind
+from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
+from retrieval.index.port import Generation, IndexCounts
+
+ADMIN_KEY = "an-administrator's-key-for-tests"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class FakeIndex:
+    """Answers pings, until ``down`` is set."""
+
+    def __init__(self) -> None:
+        self.down: FootnoteError | None = None
+
+    def ping(self) -> None:
+        if self.down:
+            raise self.down
+
+    def counts(self) -> IndexCounts:
+        self.ping()
+        return IndexCounts(documents=2, chunks=7, windows=9)
+
+    def generations(self) -> list[Generation]:
+        return [Generation("g1", "fake", 3, True)]
+
+
+class FakeRetriever:
+    """Finds one passage, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+        self.warmed = 0
+        self.loaded: threading.Event | None = None
+
+    def search(self, query: str, principal: Any, **options: Any) -> SearchResponse:
+        self.asked = {"query": query, "principal": principal, **options}
+        if options.get("pipeline") == "magic":
+            raise InvalidRequest("There is no pipeline 'magic'. Pipelines are: lexical, vector, hybrid.")
+        hit = SearchHit(a_chunk(), 0.03, Ranks(1, None, None), Scores(7.5, None, 0.03, None))
+        return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid")
+
+    def warm_up(self) -> None:
+        if self.loaded is not None:
+            self.loaded.wait(10)
+        self.warmed += 1
+
+    def close(self) -> None:
+        pass
+
+
+class FakeAnswerer:
+    """Yields the events it is given; an exception among them is raised, an asyncio event waited for."""
+
+    def __init__(self, script: Sequence[AnswerEvent | Exception | asyncio.Event] = ()) -> None:
+        self.script = script
+        self.question: Any = None
+        self.closed_early = False
+        self.waiting = asyncio.Event()
+
+    async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
+        self.question = question
+        try:
+            for step in self.script:
+                if isinstance(step, Exception):
+                    raise step
+                if isinstance(step, asyncio.Event):
+                    self.waiting.set()
+                    await step.wait()
+                else:
+                    yield step
+        except (asyncio.CancelledError, GeneratorExit):
+            self.closed_early = True
+            raise
+
+    async def close(self) -> None:
+        pass
+
+
+class FakeIngestion:
+    """The catalog's sources, with syncs that are only noted, and a queue that can be down."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.down = False
+        self.deleted: list[str] = []
+
+    def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Any:
+        if kind != "folder":
+            raise InvalidRequest(f"Unknown source kind {kind!r}. Kinds are: folder.")
+        return self.catalog.sources.create(kind=kind, name=name, config=config, interval_s=interval_s or 14400)
+
+    def update_source(self, source_id: str, **changes: Any) -> Any:
+        return self.catalog.sources.update(source_id, **changes)
+
+    def delete_source(self, source_id: str) -> None:
+        self.catalog.sources.get(source_id)
+        self.deleted.append(source_id)
+
+    def sync(self, source_id: str) -> Any:
+        if self.down:
+            raise BrokerUnavailable("The task queue doesn't answer: start it.")
+        return self.catalog.runs.begin(self.catalog.sources.get(source_id).id, 900)[0]
+
+    def retry_failures(self, source_id: str | None = None) -> int:
+        return 3
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Stack:
+    """The parts that a test looks into."""
+
+    settings: Settings
+    index: FakeIndex = field(default_factory=FakeIndex)
+    retriever: FakeRetriever = field(default_factory=FakeRetriever)
+    answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    broker_error: FootnoteError | None = None
+    build_index: Callable[[], Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.catalog = open_catalog(self.settings)
+        self.blobs: BlobStore = open_blobs(self.settings)
+        self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
+        self.ingestion = FakeIngestion(self.catalog)
+
+    def ping_broker(self) -> None:
+        if self.broker_error:
+            raise self.broker_error
+
+    def services(self) -> Services:
+        def part(name: str, value: Any) -> Part[Any]:
+            return Part(name, value if callable(value) else lambda: value, retry_after_s=0)
+
+        index = part("search index", self.build_index or self.index)
+
+        def retriever() -> Any:
+            index.get()
+            return self.retriever
+
+        return Services(
+            settings=self.settings,
+            index=index,
+            embedder=part("embedder", object()),
+            retriever=part("retriever", retriever),
+            answerer=part("answerer", self.answerer),
+            catalog=part("catalog", self.catalog),
+            keys=part("key store", self.keys),
+            blobs=part("document store", self.blobs),
+            ingestion=part("ingestion", self.ingestion),
+            ping_broker=self.ping_broker,
+        )
+
+    def add_document(
+        self,
+        id: str,
+        acl: AccessList,
+        *,
+        text: str = "Heading\n\nFirst words.",
+        original: bytes = b"<p>x</p>",
+        **row: Any,
+    ) -> None:
+        """Put a document into the catalog and the blobs, as ingestion leaves it."""
+        if not self.catalog.sources.list():
+            self.catalog.sources.create(kind="folder", name="Docs", config={"path": "/docs"}, interval_s=3600)
+        values: dict[str, Any] = {
+            "id": id,
+            "source_id": self.catalog.sources.list()[0].id,
+            "external_id": f"policies/{id}.html",
+            "uri": f"file:///docs/policies/{id}.html",
+            "title": f"Title of {id}",
+            "media_type": "text/html",
+            "size": len(original),
+            "state": "indexed",
+            "version": 1,
+            "revision": "r",
+            "content_revision": "c",
+            "content_hash": "h" * 64,
+            "parsed_hash": None,
+            "facts": {},
+            "source_facts": {},
+            "own_facts": {},
+            "acl": list(acl.terms()),
+            "chunks": 1,
+            "parsed_chunks": 1,
+            "attempts": 0,
+            "created_at": NOW,
+            "updated_at": NOW,
+            "indexed_at": NOW,
+            **row,
+        }
+        with self.catalog.database.write() as connection:
+            connection.execute(insert(DocumentRow).values(**values))
+        if values["content_hash"]:
+            self.blobs.put(original_key(id, values["content_hash"]), original)
+            self.blobs.put(parsed_key(id, values["content_hash"]), a_parsed_document(text).to_bytes())
+
+
+def a_parsed_document(text: str) -> ParsedDocument:
+    """A heading, a paragraph, and one passage that is all of it."""
+    split = text.index("\n\n")
+    return ParsedDocument(
+        title="A title",
+        metadata=Metadata(title="A title"),
+        media_type="text/html",
+        text=text,
+        elements=(
+            PlacedElement(kind=ElementKind.TITLE, start=0, end=split, level=1),
+            PlacedElement(kind=ElementKind.TEXT, start=split + 2, end=len(text)),
+        ),
+        passages=(Passage(ordinal=0, start=0, end=len(text), page=None, heading_path=("Heading",), tokens=4),),
+        parser="fake",
+        warnings=(),
+    )
+
+
+def a_chunk() -> Chunk:
+    return Chunk(
+        id="c1",
+        document_id="d1",
+        source_id="s1",
+        uri="file:///docs/leave.md",
+        ordinal=0,
+        text="Everybody has 28 days of leave.",
+        start=0,
+        end=31,
+        page=2,
+        heading_path=("Leave", "Days"),
+        metadata=Metadata(title="Leave policy", department="HR", tags=("leave",), created=NOW),
+        acl=(PUBLIC,),
+    )
+
+
+def an_answer(text: str = "Everybody has 28 days of leave.") -> list[AnswerEvent]:
+    """A short, good answer with one citation."""
+    return [
+        Meta(answer_id="a1", conversation_id="v1", model="fake", index_generation="g1"),
+        StageEvent(name="retrieve", state="finished", ms=3.0),
+        Sources(sources=(SourceRef.of(1, a_chunk()),)),
+        Token(text=text),
+        Citation(
+            number=1,
+            answer_start=0,
+            answer_end=len(text),
+            quote="Everybody has 28 days of leave.",
+            quote_start=0,
+            quote_end=31,
+            document_id="d1",
+            ordinal=0,
+            page=2,
+        ),
+        Done(finish_reason="stop", timings_ms={"total": 5.0}, degraded=("reranker: off",)),
+    ]
+
+
+def make_settings(folder: Path, **api: Any) -> Settings:
+    return Settings.model_validate({"data_dir": folder, "api": api})

@@ -1,0 +1,88 @@
+"""Documents: every route asks the access list, and gives what it should."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from core.principal import AccessList
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+ROUTES = ["", "/original", "/text", "/chunks/0"]
+HR = AccessList(groups=frozenset({"hr"}))
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_what_may_not_be_read_is_not_there(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str], route: str
+) -> None:
+    stack.add_document("open", AccessList.everyone())
+    stack.add_document("closed", HR)
+    stack.add_document("nobody", AccessList())
+    stack.add_document("going", AccessList.everyone(), state="deleting")
+    assert (await client.get(f"/v1/documents/open{route}")).status_code == 200
+    hidden = await client.get(f"/v1/documents/closed{route}")
+    absent = await client.get(f"/v1/documents/absent{route}")
+    assert hidden.status_code == absent.status_code == 404
+    assert hidden.json()["detail"].replace("closed", "absent") == absent.json()["detail"]
+    assert (await client.get(f"/v1/documents/closed{route}", headers=admin)).status_code == 404
+    as_hr = {**admin, "X-Footnote-User": "alice", "X-Footnote-Groups": "hr"}
+    assert (await client.get(f"/v1/documents/closed{route}", headers=as_hr)).status_code == 200
+    for name in ("nobody", "going"):
+        assert (await client.get(f"/v1/documents/{name}{route}", headers=as_hr)).status_code == 404
+
+
+async def test_metadata(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.everyone())
+    body = (await client.get("/v1/documents/d1")).json()
+    assert (body["document_id"], body["title"], body["media_type"]) == ("d1", "Title of d1", "text/html")
+    assert body["indexed_at"] == "2026-03-01T00:00:00Z"
+    assert "acl" not in body
+
+
+async def test_an_original_can_be_saved_but_not_run(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.everyone(), original=b"\xff\x00<script>", external_id='a/Caf\u00e9 "x".html')
+    response = await client.get("/v1/documents/d1/original")
+    assert response.content == b"\xff\x00<script>"
+    assert response.headers["content-type"] == "text/html"
+    assert response.headers["content-disposition"] == (
+        "attachment; filename=\"Caf_ _x_.html\"; filename*=UTF-8''Caf%C3%A9%20%22x%22.html"
+    )
+    assert response.headers["content-security-policy"].startswith("sandbox;")
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("media_type", [None, "text/html\r\nX-Evil: 1", "nonsense"])
+async def test_a_media_type_that_is_none(stack: Stack, client: httpx.AsyncClient, media_type: str | None) -> None:
+    stack.add_document("d1", AccessList.everyone(), media_type=media_type)
+    response = await client.get("/v1/documents/d1/original")
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert "x-evil" not in response.headers
+
+
+async def test_text_and_passages_agree(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.everyone(), text="Leave 🙂\n\n28 days.")
+    text = (await client.get("/v1/documents/d1/text")).json()
+    assert [text["text"][e["start"] : e["end"]] for e in text["elements"]] == ["Leave 🙂", "28 days."]
+    assert text["elements"][0]["kind"] == "title"
+    passage = (await client.get("/v1/documents/d1/chunks/0")).json()
+    assert passage["text"] == text["text"][passage["start"] : passage["end"]]
+    assert passage["heading_path"] == ["Heading"]
+
+
+@pytest.mark.parametrize("ordinal", ["1", "-1", "99999999999999999999"])
+async def test_a_passage_that_is_not_there(stack: Stack, client: httpx.AsyncClient, ordinal: str) -> None:
+    stack.add_document("d1", AccessList.everyone())
+    response = await client.get(f"/v1/documents/d1/chunks/{ordinal}")
+    assert response.status_code == 404
+    assert "passages 0 to 0" in response.json()["detail"]
+
+
+async def test_a_document_that_was_never_read(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.everyone(), content_hash=None, state="failed", indexed_at=None)
+    assert (await client.get("/v1/documents/d1")).json()["state"] == "failed"
+    response = await client.get("/v1/documents/d1/text")
+    assert response.status_code == 404
+    assert "has not been read yet" in response.json()["detail"]

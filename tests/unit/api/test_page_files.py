@@ -1,0 +1,40 @@
+"""The page's files: served, cacheable, and free of anything from elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+FILES = {
+    "/": "text/html",
+    "/page/app.js": "text/javascript",
+    "/page/answer.js": "text/javascript",
+    "/page/reader.js": "text/javascript",
+    "/page/client.js": "text/javascript",
+    "/page/style.css": "text/css",
+    "/page/icon.svg": "image/svg+xml",
+}
+
+
+@pytest.mark.parametrize("path", FILES)
+async def test_files_are_served_and_revalidated(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
+    assert response.headers["content-type"].startswith(FILES[path])
+    again = await client.get(path, headers={"If-None-Match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_no_other_file_is(client: httpx.AsyncClient) -> None:
+    for path in ("/page/../app.py", "/page/%2e%2e%2fapp.py", "/page/nothing.js"):
+        assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", FILES)
+async def test_nothing_is_inline_or_from_elsewhere(client: httpx.AsyncClient, path: str) -> None:
+    text = (await client.get(path)).text
+    assert not re.findall(r"(?:src|href|url|import)\s*[=(]?\s*[\"']?(?:https?:)?//", text)
+    assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son[a-z]+=|innerHTML", text)

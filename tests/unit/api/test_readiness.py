@@ -1,0 +1,146 @@
+"""The service starts whatever is down, says so, and recovers by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from api.part import Part, StillStarting
+from core.errors import BrokerUnavailable, IndexUnavailable, Unavailable
+from tests.unit.api.conftest import serving
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+
+async def ready(client: Any) -> None:
+    """Return once the service is ready."""
+    async with asyncio.timeout(10):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0)
+
+
+async def test_ready_once_warm(stack: Stack) -> None:
+    async with serving(stack) as client:
+        await ready(client)
+        body = (await client.get("/readyz")).json()
+        assert body["status"] == "ready"
+        assert {name: d["state"] for name, d in body["dependencies"].items()} == {
+            "index": "ok",
+            "models": "ok",
+            "catalog": "ok",
+            "broker": "ok",
+            "llm": "off",
+        }
+        assert stack.retriever.warmed == 1
+
+
+async def test_a_broker_that_is_down_stops_no_answer(stack: Stack) -> None:
+    stack.broker_error = BrokerUnavailable("The queue is down: start it.")
+    async with serving(stack) as client:
+        await ready(client)
+        broker = (await client.get("/readyz")).json()["dependencies"]["broker"]
+        assert broker == {"state": "down", "required": False, "detail": "The queue is down: start it."}
+
+
+async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.warmth.FIRST_RETRY_S", 0.01)
+    back = threading.Event()
+
+    def build_index() -> Any:
+        if not back.is_set():
+            raise IndexUnavailable("OpenSearch at http://x doesn't answer.")
+        return stack.index
+
+    stack.build_index = build_index
+    async with serving(stack) as client:
+        response = await client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["dependencies"]["index"]["detail"] == "OpenSearch at http://x doesn't answer."
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.post("/v1/search", json={"query": "x"})).status_code == 503
+        back.set()
+        assert (await client.post("/v1/search", json={"query": "x"})).status_code == 200
+        await ready(client)
+
+
+async def test_an_index_that_goes_down_later_is_seen(stack: Stack) -> None:
+    async with serving(stack) as client:
+        await ready(client)
+        stack.index.down = IndexUnavailable("It is down.")
+        assert (await client.get("/readyz")).status_code == 503
+        stack.index.down = None
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_not_ready_while_models_load(stack: Stack) -> None:
+    loaded = threading.Event()
+    stack.retriever.loaded = loaded
+    async with serving(stack) as client:
+        response = await client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["dependencies"]["models"]["state"] == "starting"
+        loaded.set()
+        await ready(client)
+
+
+def test_a_part_is_built_once_by_many_threads() -> None:
+    built = []
+    part: Part[list[int]] = Part("thing", lambda: built.append(1) or built)  # type: ignore[func-returns-value]
+    threads = [threading.Thread(target=part.get) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert built == [1]
+
+
+def test_a_failed_build_stands_for_a_moment_only() -> None:
+    calls = []
+
+    def build() -> int:
+        calls.append(1)
+        raise IndexUnavailable("down")
+
+    patient: Part[int] = Part("index", build, retry_after_s=1000)
+    for _ in range(3):
+        with pytest.raises(IndexUnavailable):
+            patient.get()
+    assert len(calls) == 1
+    eager: Part[int] = Part("index", build, retry_after_s=0)
+    for _ in range(2):
+        with pytest.raises(IndexUnavailable):
+            eager.get()
+    assert len(calls) == 3
+    assert eager.error is not None
+
+
+def test_a_bug_in_a_build_is_an_unavailable_part() -> None:
+    part: Part[int] = Part("thing", lambda: 1 // 0)
+    with pytest.raises(Unavailable, match="ZeroDivisionError"):
+        part.get()
+
+
+def test_a_slow_build_is_not_waited_for_without_end() -> None:
+    go_on = threading.Event()
+    started = threading.Event()
+
+    def build() -> int:
+        started.set()
+        go_on.wait(10)
+        return 1
+
+    part = Part("thing", build, wait_s=0.01)
+    thread = threading.Thread(target=part.get)
+    thread.start()
+    started.wait(10)
+    with pytest.raises(StillStarting):
+        part.get()
+    go_on.set()
+    thread.join()
+    assert part.get() == 1

@@ -1,0 +1,72 @@
+"""The search route's shape, filters and paging."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from core.filters import All, AnyOf
+from core.principal import ANONYMOUS
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/search", json={"query": " leave "})
+    assert response.json() == {
+        "hits": [
+            {
+                "chunk_id": "c1",
+                "document_id": "d1",
+                "source_id": "s1",
+                "ordinal": 0,
+                "uri": "file:///docs/leave.md",
+                "title": "Leave policy",
+                "text": "Everybody has 28 days of leave.",
+                "page": 2,
+                "heading_path": ["Leave", "Days"],
+                "metadata": {
+                    "title": "Leave policy",
+                    "document_type": None,
+                    "department": "HR",
+                    "owner": None,
+                    "tags": ["leave"],
+                    "created": "2026-03-01T00:00:00Z",
+                    "modified": None,
+                    "language": None,
+                },
+                "score": 0.03,
+                "ranks": {"lexical": 1, "vector": None, "rerank": None},
+                "scores": {"lexical": 7.5, "vector": None, "fused": 0.03, "rerank": None},
+            }
+        ],
+        "total_candidates": 1,
+        "timings_ms": {"total": 1.5},
+        "degraded": ["reranker: off"],
+        "index_generation": "g1",
+        "pipeline": "hybrid",
+    }
+    assert stack.retriever.asked == {
+        "query": "leave",
+        "principal": ANONYMOUS,
+        "filters": None,
+        "limit": 10,
+        "offset": 0,
+        "pipeline": None,
+    }
+
+
+async def test_filters_and_paging_are_passed_on(stack: Stack, client: httpx.AsyncClient) -> None:
+    body = {"query": "x", "filters": {"department": ["HR"]}, "limit": 200, "offset": 20, "pipeline": "lexical"}
+    assert (await client.post("/v1/search", json=body)).status_code == 200
+    assert stack.retriever.asked["filters"] == All((AnyOf("department", frozenset({"HR"})),))
+    assert (stack.retriever.asked["limit"], stack.retriever.asked["offset"]) == (200, 20)
+    assert stack.retriever.asked["pipeline"] == "lexical"
+
+
+@pytest.mark.parametrize("wrong", [{"limit": 0}, {"limit": 201}, {"offset": -1}, {"limit": "many"}, {"query": 5}])
+async def test_values_out_of_range_are_refused(client: httpx.AsyncClient, wrong: dict[str, object]) -> None:
+    response = await client.post("/v1/search", json={"query": "x", **wrong})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == next(iter(wrong))

@@ -1,0 +1,88 @@
+"""Sources, runs, failures and the service's status."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from core.errors import IndexUnavailable
+from core.principal import AccessList
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+FOLDER = {"kind": "folder", "name": "Handbook", "config": {"path": "/docs"}}
+
+
+async def test_a_source_lives(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    client.headers.update(admin)
+    response = await client.post("/v1/sources?sync=true", json={**FOLDER, "interval_s": 3600})
+    assert response.status_code == 201
+    source = response.json()
+    assert source["run"]["state"] == "running"
+    assert source["config"] == {"path": "/docs"}
+    path = f"/v1/sources/{source['id']}"
+    stack.add_document("d1", AccessList.everyone())
+    assert (await client.get(path)).json()["documents"] == {"indexed": 1}
+    assert [s["name"] for s in (await client.get("/v1/sources")).json()["sources"]] == ["Handbook"]
+    changed = await client.patch(path, json={"name": "Manual", "enabled": False})
+    assert (changed.json()["name"], changed.json()["enabled"]) == ("Manual", False)
+    again = await client.post(f"{path}/sync")
+    assert (again.status_code, again.json()["id"]) == (202, source["run"]["id"])
+    assert [run["id"] for run in (await client.get(f"{path}/runs")).json()["runs"]] == [source["run"]["id"]]
+    assert (await client.get(f"{path}/failures")).json() == {"failures": []}
+    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == {"failures": []}
+    assert (await client.post("/v1/failures/retry")).json() == {"retried": 3}
+    assert (await client.delete(path)).status_code == 202
+    assert stack.ingestion.deleted == [source["id"]]
+
+
+async def test_without_sync_there_is_no_run(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    assert (await client.post("/v1/sources", json=FOLDER, headers=admin)).json()["run"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({**FOLDER, "nmae": "x"}, "nmae"),
+        ({**FOLDER, "interval_s": 5}, "interval_s"),
+        ({"kind": "folder", "name": "x"}, "config"),
+        ({**FOLDER, "name": ""}, "name"),
+    ],
+)
+async def test_bad_sources(
+    client: httpx.AsyncClient, admin: dict[str, str], body: dict[str, object], field: str
+) -> None:
+    response = await client.post("/v1/sources", json=body, headers=admin)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == field
+
+
+async def test_errors_of_ingestion(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    client.headers.update(admin)
+    assert "Kinds are" in (await client.post("/v1/sources", json={**FOLDER, "kind": "ftp"})).json()["detail"]
+    source = (await client.post("/v1/sources", json=FOLDER)).json()
+    assert (await client.post("/v1/sources", json=FOLDER)).status_code == 409
+    assert (await client.patch(f"/v1/sources/{source['id']}", json={})).status_code == 422
+    for path in ("/v1/sources/absent", "/v1/sources/absent/runs", "/v1/sources/absent/failures"):
+        assert (await client.get(path)).status_code == 404
+    stack.ingestion.down = True
+    response = await client.post(f"/v1/sources/{source['id']}/sync")
+    assert (response.status_code, response.json()["type"]) == (503, "urn:footnote:problem:broker-unavailable")
+
+
+async def test_status(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    client.headers.update(admin)
+    await client.post("/v1/sources?sync=true", json=FOLDER)
+    stack.add_document("d1", AccessList.everyone())
+    body = (await client.get("/v1/status")).json()
+    assert (body["documents"], body["chunks"], body["index_generation"], body["sources"]) == (
+        {"indexed": 1},
+        7,
+        "g1",
+        1,
+    )
+    assert len(body["runs_in_progress"]) == 1
+    stack.index.down = IndexUnavailable("It is down.")
+    body = (await client.get("/v1/status")).json()
+    assert (body["chunks"], body["degraded"]) == (None, ["index: It is down."])
