@@ -14,6 +14,7 @@ from core.errors import ConfigurationError, FootnoteError, IndexUnavailable, Sto
 OVERLOADED = frozenset({429, 502, 503, 504})
 """Statuses after which the same request can succeed a moment later."""
 
+_PREVIEW = re.compile(r"[.,]? ?Preview of field's value:.*", re.DOTALL)
 _SERVER = 500
 _REFUSED = "refuses the request ({status}: {why})."
 _REFUSALS = {
@@ -49,8 +50,8 @@ def reason(info: Any) -> str:
         causes = error.get("root_cause") or [error]
         caused_by = error.get("caused_by") or {}
         parts = [causes[0].get("type"), causes[0].get("reason"), caused_by.get("reason")]
-        error = ": ".join(str(part) for part in dict.fromkeys(parts) if part)
-    return re.sub(r"[.,]? ?Preview of field's value:.*", "", str(error), flags=re.DOTALL)[:500]
+        return ": ".join(dict.fromkeys(_PREVIEW.sub("", str(part)) for part in parts if part))[:500]
+    return _PREVIEW.sub("", str(error))[:500]
 
 
 def translate(error: exceptions.OpenSearchException, url: str, timeout_s: float) -> FootnoteError:

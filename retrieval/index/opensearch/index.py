@@ -18,7 +18,7 @@ from retrieval.index.opensearch.byquery import ByQuery
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
-from retrieval.index.opensearch.filters import Query, to_query
+from retrieval.index.opensearch.filters import Query, inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
 from retrieval.index.opensearch.queries import ANSWER_FIELDS, candidates, lexical_search, vector_search
 from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
@@ -82,7 +82,8 @@ class OpenSearchIndex:
         """Delete every chunk of these documents; how many went."""
         with stage("index.delete", documents=len(document_ids)):
             return sum(
-                self._by_query.delete({"terms": {"document_id": batch}}) for batch in _batched(sorted(document_ids))
+                self._by_query.delete({"terms": {"document_id": batch}})
+                for batch in _batched(sorted(sendable(document_ids)))
             )
 
     def update_document(
@@ -109,13 +110,15 @@ class OpenSearchIndex:
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
-        return self._only("vector", self._search({"vector": vector_search(embedding, to_query(filter), k)}))
+        return self._only("vector", self._search({"vector": vector_search(embedding, inside_knn(filter), k)}))
 
     def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
         """Both legs in one round trip. Raises only when both fail."""
-        clause = to_query(filter)
         found = self._search(
-            {"lexical": lexical_search(query, clause, k), "vector": vector_search(embedding, clause, k)}
+            {
+                "lexical": lexical_search(query, to_query(filter), k),
+                "vector": vector_search(embedding, inside_knn(filter), k),
+            }
         )
         failed = {leg: outcome for leg, outcome in found.items() if isinstance(outcome, FootnoteError)}
         if len(failed) == len(found):
@@ -130,7 +133,7 @@ class OpenSearchIndex:
         found: dict[str, Chunk] = {}
         clause = to_query(filter)
         with stage("index.fetch", chunks=len(chunk_ids)):
-            for batch in _batched(chunk_ids):
+            for batch in _batched(sendable(chunk_ids)):
                 body = {
                     "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
                     "size": len(batch),

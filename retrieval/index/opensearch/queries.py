@@ -23,9 +23,9 @@ ANSWER_FIELDS = ",".join(
 
 
 def lexical_search(query: str, filter: Query, k: int) -> dict[str, Any]:
-    """BM25 over context and text."""
-    match = {"match": {SEARCH_FIELD: {"query": bounded(query)}}}
-    return _page({"bool": {"must": [match], "filter": [filter]}}, k)
+    """BM25 over context and text. Lone surrogates in the query, which can't be sent, are replaced."""
+    text = query.encode("utf-8", "replace").decode("utf-8")
+    return _page({"bool": {"must": [_match(text)], "filter": [filter]}}, k)
 
 
 def vector_search(embedding: Vector, filter: Query, k: int) -> dict[str, Any]:
@@ -34,22 +34,19 @@ def vector_search(embedding: Vector, filter: Query, k: int) -> dict[str, Any]:
     return _page({"nested": {"path": WINDOWS, "score_mode": "max", "query": {"knn": knn}}}, k)
 
 
-def bounded(query: str) -> str:
-    """The query, cut where it could have more terms than OpenSearch takes: repeated words first, then its tail.
-
-    Lone surrogates, which can't be sent, are replaced.
-    """
-    query = query.encode("utf-8", "replace").decode("utf-8")
-    if len(query) <= MAX_TERMS:
-        return query
-    kept, terms = [], 0
-    for word in dict.fromkeys(query.split()):
-        # In scripts without spaces, or with punctuation inside, every character can become a term.
-        terms += 1 if word.isascii() and word.isalnum() else len(word)
-        if terms > MAX_TERMS:
-            break
-        kept.append(word)
-    return " ".join(kept) or query[:MAX_TERMS]
+def _match(text: str) -> Query:
+    if len(text) <= MAX_TERMS:  # a term has at least one character
+        return {"match": {SEARCH_FIELD: {"query": text}}}
+    # A match of a page of text would be refused. This is the same BM25 sum over its most telling terms that occur.
+    like = {
+        "fields": [SEARCH_FIELD],
+        "like": text,
+        "max_query_terms": MAX_TERMS,
+        "min_term_freq": 1,
+        "min_doc_freq": 1,
+        "minimum_should_match": 1,
+    }
+    return {"more_like_this": like}
 
 
 def candidates(response: Mapping[str, Any], *, cosine: bool) -> list[Candidate]:
