@@ -97,7 +97,7 @@ class Answerer:
         Raises:
             InvalidRequest, InvalidFilter: the question can't be searched for.
             IndexUnavailable: nothing can be found right now.
-            ModelUnavailable: the model broke off after the answer had begun, or the embedder can't be run.
+            ModelUnavailable: the model broke off after the answer had begun.
         """
         tally = Tally()
         outcome = "cancelled"
@@ -222,6 +222,8 @@ class Answerer:
     ) -> AsyncIterator[AnswerEvent]:
         embedder = self._retriever.embedder
         extraction = await anyio.to_thread.run_sync(extract, question.text, chunks, embedder)
+        if extraction.degraded:
+            tally.degraded.append(extraction.degraded)
         for event in render_extracts(extraction.extracts, chunks):
             yield event
         if extraction.extracts:

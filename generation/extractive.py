@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
+from core.errors import ModelUnavailable
 from core.telemetry import stage
 from generation.arrangement import Extract, arrange
 from generation.candidates import Candidate, Wanted, find_candidates
@@ -31,7 +32,7 @@ _NEAR_BEST = 0.82
 """A further sentence must score at least this share of the best one."""
 _ALIKE = 0.88
 """Cosine similarity from which two sentences say the same."""
-_SURE, _ENOUGH, _COVERED = 0.62, 0.40, 0.5
+_SURE, _ENOUGH, _COVERED, _COVERED_ALONE = 0.62, 0.40, 0.5, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +41,73 @@ class Extraction:
 
     extracts: tuple[Extract, ...]
     reason: str = ""
+    degraded: str = ""
+    """Why it had to do without the embedder, if it had."""
 
 
 def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
     """Choose up to five sentences of ``chunks``, best first, that answer the question.
 
-    Raises:
-        ModelUnavailable: the embedder can't be run.
+    With the embedder down, words alone decide, and more of the question's must be there.
     """
     with stage("generate.extract", chunks=len(chunks)):
         wanted = Wanted.of(question, chunks)
         if wanted.missing_names:
             return Extraction((), "The sources don't mention what the question is about.")
         candidates = find_candidates(wanted, chunks)
-        if not candidates:
-            return Extraction((), "The sources hold no sentence that could answer.")
-        scored = _score(wanted, candidates, embedder)
+        try:
+            cosines, alike = _similarities(question, candidates, embedder)
+            degraded = ""
+        except ModelUnavailable as error:
+            cosines, alike = None, None
+            degraded = f"embedder: {error.message}"
+        scored = _score(wanted, candidates, cosines, alike)
         able = [one for one in scored if _answers(one, wanted)]
         if not able:
-            return Extraction((), "No sentence in the sources is close enough to the question.")
-        best = max(able, key=lambda one: one.score)
-        return Extraction(tuple(arrange(_choose(able, best), chunks)))
+            return Extraction((), "No sentence in the sources is close enough to the question.", degraded)
+        return Extraction(tuple(arrange(_choose(able), chunks)), "", degraded)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
     candidate: Candidate
-    cosine: float
     score: float
-    alike: tuple[float, ...]
+    cosine: float | None
+    alike: Sequence[float] | None
     """Cosine similarity to every candidate."""
     number: int
 
+    def says_the_same(self, other: _Scored) -> bool:
+        if self.alike is None:
+            return self.candidate.sentence.text == other.candidate.sentence.text
+        return self.alike[other.number] >= _ALIKE
 
-def _score(wanted: Wanted, candidates: Sequence[Candidate], embedder: Embedder) -> list[_Scored]:
-    query = embedder.embed_query(wanted.question)
+
+def _similarities(
+    question: str, candidates: Sequence[Candidate], embedder: Embedder
+) -> tuple[list[float], list[list[float]]]:
+    """Cosine similarity of each candidate to the question, and to each other candidate."""
+    if not candidates:
+        return [], []
+    query = embedder.embed_query(question)
     vectors = embedder.embed_passages([_fit(one.in_context, embedder) for one in candidates])
-    cosines = (vectors @ query).tolist()
-    alike = (vectors @ vectors.T).tolist()
+    return (vectors @ query).tolist(), (vectors @ vectors.T).tolist()
+
+
+def _score(
+    wanted: Wanted,
+    candidates: Sequence[Candidate],
+    cosines: Sequence[float] | None,
+    alike: Sequence[Sequence[float]] | None,
+) -> list[_Scored]:
     amount = _ASKS_AMOUNT.search(wanted.question) is not None
     scored = []
-    for number, (one, cosine) in enumerate(zip(candidates, cosines, strict=True)):
-        score = _COSINE * cosine + _LEXICAL * one.lexical + _RANK / (1 + one.source)
-        scored.append(_Scored(one, cosine, score * _shape(one, amount), tuple(alike[number]), number))
+    for number, one in enumerate(candidates):
+        cosine = cosines[number] if cosines is not None else None
+        meaning = one.lexical if cosine is None else cosine
+        score = _COSINE * meaning + _LEXICAL * one.lexical + _RANK / (1 + one.source)
+        near = alike[number] if alike is not None else None
+        scored.append(_Scored(one, score * _shape(one, amount), cosine, near, number))
     return scored
 
 
@@ -105,17 +130,22 @@ def _fit(text: str, embedder: Embedder) -> str:
     return text if len(offsets) <= embedder.window_tokens else text[: offsets[embedder.window_tokens - 1][1]]
 
 
-def _answers(best: _Scored, wanted: Wanted) -> bool:
-    if best.cosine >= _SURE:
+def _answers(one: _Scored, wanted: Wanted) -> bool:
+    """Whether a sentence is close enough to the question to be an answer to it."""
+    lexical = one.candidate.lexical
+    if one.cosine is None:
+        return lexical >= _COVERED_ALONE
+    if one.cosine >= _SURE:
         return True
-    return best.cosine >= _ENOUGH and best.candidate.lexical >= _COVERED and wanted.found >= _COVERED
+    return one.cosine >= _ENOUGH and lexical >= _COVERED and wanted.found >= _COVERED
 
 
-def _choose(scored: Sequence[_Scored], best: _Scored) -> list[Candidate]:
+def _choose(able: Sequence[_Scored]) -> list[Candidate]:
     chosen: list[_Scored] = []
-    for one in sorted(scored, key=lambda one: -one.score):
-        if len(chosen) == MAX_SENTENCES or one.score < _NEAR_BEST * best.score:
+    ordered = sorted(able, key=lambda one: -one.score)
+    for one in ordered:
+        if len(chosen) == MAX_SENTENCES or one.score < _NEAR_BEST * ordered[0].score:
             break
-        if all(one.alike[other.number] < _ALIKE for other in chosen):
+        if not any(one.says_the_same(other) for other in chosen):
             chosen.append(one)
     return [one.candidate for one in chosen]
