@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from core.chunk import Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
@@ -86,7 +87,7 @@ class SentenceTransformersEmbedder:
                 raw = self._encode(texts, query=query)
             except FootnoteError:
                 raise
-            except (OSError, ImportError, RuntimeError, ValueError) as error:
+            except (OSError, ImportError, RuntimeError, ValueError, SafetensorError) as error:
                 raise ModelUnavailable(
                     f"The embedding model {self.name} can't be {'run' if self._model else 'loaded'} "
                     f"({type(error).__name__}). Check its folder, {self._files.folder}, and the free memory."

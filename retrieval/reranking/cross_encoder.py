@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from core.errors import ConfigurationError, ModelUnavailable
 from core.logs import get_logger
 from core.settings import RerankerSettings
@@ -57,7 +59,7 @@ class CrossEncoderReranker:
                 model = self._load() if self._model is None else self._model
                 pairs = [(query, passage) for passage in passages]
                 raw = model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False)
-            except (OSError, ImportError, RuntimeError, ValueError) as error:
+            except (OSError, ImportError, RuntimeError, ValueError, SafetensorError) as error:
                 raise ModelUnavailable(
                     f"The reranker {self.name} can't be {'run' if self._model else 'loaded'} "
                     f"({type(error).__name__}). Set reranker.model to a folder that holds it, or unset it."

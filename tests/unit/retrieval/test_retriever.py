@@ -1,0 +1,291 @@
+"""The pipelines over fakes at the ports: what runs, what is left out, and what is said when a part is down."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from core.chunk import Chunk, Vector
+from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
+from core.filters import All, AnyOf, Filter
+from core.principal import ANONYMOUS, Principal
+from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
+from retrieval.generation_watch import LIFETIME_S, GenerationWatch
+from retrieval.index.port import Candidate, Generation, LegResults
+from retrieval.retriever import Retriever
+
+
+def candidates(*ids: str) -> list[Candidate]:
+    return [Candidate(id, f"doc-{id}", 10.0 - place) for place, id in enumerate(ids)]  # noqa: A001
+
+
+class FakeIndex:
+    """Two fixed rankings; notes each call."""
+
+    def __init__(self, lexical: str = "abcd", vector: str = "bcxy") -> None:
+        self.legs = {"lexical": candidates(*lexical), "vector": candidates(*vector)}
+        self.down: dict[str, str] = {}
+        self.gone: set[str] = set()
+        self.calls: list[str] = []
+        self.filters: list[Filter] = []
+        self.depths: list[int] = []
+        self.fetched: list[list[str]] = []
+        self.live = Generation("g1", "fake", 2, True)
+
+    def _leg(self, leg: str, filter: Filter, k: int) -> list[Candidate]:
+        self.filters.append(filter)
+        self.depths.append(k)
+        if leg in self.down:
+            raise IndexUnavailable(self.down[leg])
+        return self.legs[leg][:k]
+
+    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+        self.calls.append("lexical")
+        return self._leg("lexical", filter, k)
+
+    def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
+        self.calls.append("vector")
+        return self._leg("vector", filter, k)
+
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+        self.calls.append("both")
+        self.filters.append(filter)
+        if len(self.down) == 2:
+            raise IndexUnavailable("all down")
+        found = {leg: None if leg in self.down else self.legs[leg][:k] for leg in ("lexical", "vector")}
+        return LegResults(found["lexical"], found["vector"], dict(self.down))
+
+    def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
+        self.fetched.append(list(chunk_ids))
+        self.filters.append(filter)
+        return [
+            Chunk(id=id, document_id=f"doc-{id}", source_id="s", uri="u", ordinal=0, text=f"text {id}", start=0, end=6)
+            for id in chunk_ids  # noqa: A001
+            if id not in self.gone
+        ]
+
+    def generations(self) -> list[Generation]:
+        self.calls.append("generations")
+        if "generations" in self.down:
+            raise IndexUnavailable("no answer")
+        return [Generation("g0", "old", 2, False), self.live]
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class FakeEmbedder:
+    name = "fake"
+    dimensions = 2
+
+    def __init__(self) -> None:
+        self.queries: list[str] = []
+        self.down = False
+
+    def warm_up(self) -> None:
+        self.queries.append("warm")
+
+    def embed_query(self, query: str) -> Vector:
+        if self.down:
+            raise ModelUnavailable("no model")
+        self.queries.append(query)
+        return np.array([1, 0], dtype=np.float32)
+
+
+class FakeReranker:
+    """Likes the end of the alphabet."""
+
+    name = "fake-reranker"
+    down = False
+    warmed = False
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    def warm_up(self) -> None:
+        self.warmed = True
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        if self.down:
+            raise ModelUnavailable("no reranker")
+        self.seen.append(list(passages))
+        return [float(ord(passage[-1])) for passage in passages]
+
+
+class Parts:
+    def __init__(self, *, rerank: bool = False, **retrieval: float) -> None:
+        self.index, self.embedder = FakeIndex(), FakeEmbedder()
+        self.reranker = FakeReranker() if rerank else None
+        settings = Settings(
+            retrieval=RetrievalSettings(**retrieval),
+            reranker=RerankerSettings(depth=3),
+            api=ApiSettings(max_question_chars=100),
+        )
+        self.retriever = Retriever(self.index, self.embedder, self.reranker, settings)  # type: ignore[arg-type]
+
+    def ids(self, **kwargs) -> str:
+        return "".join(hit.chunk.id for hit in self.retriever.search("leave", ANONYMOUS, **kwargs).hits)
+
+
+def test_hybrid_fuses_both_legs_and_says_where_each_hit_was() -> None:
+    parts = Parts()
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert (response.pipeline, response.index_generation, response.total_candidates) == ("hybrid", "g1", 6)
+    assert response.degraded == ("reranker: off",)
+    first = response.hits[0]
+    assert first.chunk.id == "b"
+    assert (first.ranks.lexical, first.ranks.vector, first.ranks.rerank) == (2, 1, None)
+    assert first.score == first.scores.fused == pytest.approx(1 / 62 + 1 / 61)
+    assert (first.scores.lexical, first.scores.vector, first.scores.rerank) == (9.0, 10.0, None)
+    assert set(response.timings_ms) == {"embed", "search", "fuse", "fetch", "total"}
+    assert "both" in parts.index.calls
+
+
+def test_lexical_embeds_nothing_and_keeps_the_legs_order() -> None:
+    parts = Parts(lexical_weight=0)
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline="lexical")
+    assert "".join(hit.chunk.id for hit in response.hits) == "abcd"
+    assert parts.embedder.queries == []
+    assert response.hits[0].score == response.hits[0].scores.lexical == 10.0
+    assert response.hits[0].scores.fused is None
+    assert response.degraded == ()
+
+
+def test_vector_asks_only_the_vector_leg() -> None:
+    parts = Parts()
+    assert parts.ids(pipeline="vector") == "bcxy"
+    assert "lexical" not in parts.index.calls
+    assert "both" not in parts.index.calls
+
+
+def test_weights_count() -> None:
+    assert Parts(lexical_weight=0.0).ids(limit=4) == "bcxy"
+
+
+def test_only_the_page_is_fetched_and_depth_follows_it() -> None:
+    parts = Parts(depth=3)
+    everything = parts.ids(limit=10)
+    assert parts.ids(limit=2, offset=1) == everything[1:3]
+    assert parts.index.fetched[-1] == list(everything[1:3])
+    parts.ids(limit=2, offset=3, pipeline="lexical")
+    assert parts.index.depths[-1] == 5
+    assert parts.ids(limit=5, offset=50) == ""
+
+
+def test_permissions_and_filters_are_in_every_call() -> None:
+    parts = Parts()
+    wanted = AnyOf("department", frozenset({"HR"}))
+    for pipeline in parts.retriever.pipelines:
+        parts.retriever.search("leave", Principal("ann"), filters=wanted, pipeline=pipeline)
+    expected = All((AnyOf("acl", frozenset({"public", "user:ann"})), wanted))
+    assert len(parts.index.filters) == 6
+    assert set(parts.index.filters) == {expected}
+
+
+def test_a_passage_that_went_in_between_is_left_out() -> None:
+    parts = Parts()
+    parts.index.gone = {"b"}
+    assert "b" not in parts.ids()
+
+
+@pytest.mark.parametrize(("leg", "left"), [("vector", "abcd"), ("lexical", "bcxy")])
+def test_a_leg_that_is_down_is_named(leg: str, left: str) -> None:
+    parts = Parts()
+    parts.index.down = {leg: "timed out"}
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert "".join(hit.chunk.id for hit in response.hits) == left
+    assert f"{leg}: timed out" in response.degraded
+
+
+def test_without_the_embedder_the_lexical_leg_answers() -> None:
+    parts = Parts()
+    parts.embedder.down = True
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert "".join(hit.chunk.id for hit in response.hits) == "abcd"
+    assert "vector: no model" in response.degraded
+    with pytest.raises(ModelUnavailable):
+        parts.ids(pipeline="vector")
+
+
+def test_all_legs_down_is_an_error() -> None:
+    parts = Parts()
+    parts.index.down = {"lexical": "x", "vector": "y"}
+    for pipeline in parts.retriever.pipelines:
+        with pytest.raises(IndexUnavailable):
+            parts.ids(pipeline=pipeline)
+
+
+def test_an_index_of_another_embedder_gets_no_vectors() -> None:
+    parts = Parts()
+    parts.index.live = Generation("g2", "another", 2, True)
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert any(why.startswith("vector: The index holds vectors of another") for why in response.degraded)
+    assert parts.embedder.queries == []
+
+
+def test_reranking_reorders_the_top_and_leaves_the_rest() -> None:
+    parts = Parts(rerank=True)
+    assert parts.retriever.pipelines[-1] == "hybrid+rerank"
+    fused = parts.ids(pipeline="hybrid")
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert "".join(hit.chunk.id for hit in response.hits) == "".join(sorted(fused[:3], reverse=True)) + fused[3:]
+    assert response.degraded == ()
+    assert [hit.ranks.rerank for hit in response.hits] == [1, 2, 3, None, None, None]
+    assert response.hits[0].score == response.hits[0].scores.rerank
+    assert "rerank" in response.timings_ms
+    assert len(parts.reranker.seen[0]) == 3
+    assert parts.ids(limit=2, offset=2) == "".join(h.chunk.id for h in response.hits)[2:4]
+    assert parts.ids(limit=2, offset=3) == fused[3:5]
+    assert len(parts.reranker.seen) == 2, "a page below the depth needs no reranking"
+
+
+def test_without_the_reranker_the_fused_order_stands() -> None:
+    parts = Parts(rerank=True)
+    parts.reranker.down = True
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert "".join(hit.chunk.id for hit in response.hits) == parts.ids(pipeline="hybrid")
+    assert response.degraded == ("reranker: no reranker",)
+
+
+@pytest.mark.parametrize("query", ["", "  \n", "\0", "x" * 101, "\ud800"])
+def test_a_query_that_cannot_be_used(query: str) -> None:
+    with pytest.raises(InvalidRequest, match="query"):
+        Parts().retriever.search(query, ANONYMOUS)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "says"),
+    [
+        ({"limit": 0}, "1 to 200"),
+        ({"limit": 201}, "1 to 200"),
+        ({"offset": -1}, "offset"),
+        ({"offset": 1000}, "1000"),
+        ({"pipeline": "magic"}, "lexical, vector, hybrid"),
+        ({"pipeline": "hybrid+rerank"}, "reranker.model"),
+    ],
+)
+def test_a_request_out_of_bounds(kwargs: dict, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        Parts().ids(**kwargs)
+
+
+def test_warm_up_and_close_reach_the_parts() -> None:
+    parts = Parts(rerank=True)
+    parts.retriever.warm_up()
+    parts.retriever.close()
+    assert parts.embedder.queries == ["warm"]
+    assert parts.reranker.warmed
+    assert "close" in parts.index.calls
+
+
+def test_the_generation_is_asked_for_now_and_then_and_kept_over_an_outage() -> None:
+    index, now = FakeIndex(), [0.0]
+    watch = GenerationWatch(index, FakeEmbedder(), monotonic=lambda: now[0])  # type: ignore[arg-type]
+    assert [watch.name(), watch.name()] == ["g1", "g1"]
+    assert index.calls == ["generations"]
+    index.live = Generation("g2", "fake", 2, True)
+    now[0] = LIFETIME_S
+    assert watch.name() == "g2"
+    index.down = {"generations": "x"}
+    now[0] = 2 * LIFETIME_S
+    assert watch.name() == "g2"
