@@ -17,13 +17,17 @@ from retrieval.index.lance.store import Record, Store
 
 _log = get_logger(__name__)
 _ALWAYS_NEWEST = timedelta(0)
-_KEEP_VERSIONS = timedelta(minutes=10)
-"""For how long a reader may go on with the version that it began with."""
+_KEEP_VERSIONS = timedelta(seconds=30)
+"""For how long a reader may go on with the version that it began with: many times a search. Not longer, because each
+tidying copies the table, and the copies of this time are on the disk together."""
 _TEXT_INDEX = f"{SEARCH_TEXT}_idx"
 _UNINDEXED_ROWS = 128
-_UNINDEXED_SHARE = 0.02
+_UNINDEXED_SHARE = 0.05
 """Rows that the text index lacks are read word by word in each lexical search (about 80 us a chunk of 600 words), so
-they are bounded; folding them in rewrites small files, so it is put off until there are enough of them."""
+they are bounded; folding them in copies the table, so it is put off until there are enough of them."""
+_INDEX_CACHE_BYTES = 256 * 2**20
+_METADATA_CACHE_BYTES = 64 * 2**20
+"""LanceDB's own limits are gigabytes, a process."""
 _FRAGMENTS = 100
 """Files of a table: each write adds one, each search opens all."""
 
@@ -83,7 +87,10 @@ class Tables:
 
     def _connect(self) -> Any:
         if self._connection is None:
-            self._connection = lancedb.connect(str(self._store.path), read_consistency_interval=_ALWAYS_NEWEST)
+            caches = lancedb.Session(_INDEX_CACHE_BYTES, _METADATA_CACHE_BYTES)
+            self._connection = lancedb.connect(
+                str(self._store.path), read_consistency_interval=_ALWAYS_NEWEST, session=caches
+            )
         return self._connection
 
     def _is_due(self, table: Any, patience: float) -> bool:

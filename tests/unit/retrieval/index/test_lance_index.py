@@ -53,7 +53,7 @@ def test_new_rows_are_found_before_they_are_indexed(index: LanceIndex) -> None:
 def test_the_text_index_keeps_up_by_itself(index: LanceIndex) -> None:
     for batch in range(8):
         index.upsert([passage(f"b{batch}n{n}", f"words number{n}") for n in range(50)])
-    assert text_index(index).num_unindexed_rows <= 128 + 0.02 * 400
+    assert text_index(index).num_unindexed_rows <= 128 + 0.05 * 400
     assert len(index.lexical("words", PUBLIC, 1000)) == 400
     assert len(index.lexical("number7", PUBLIC, 1000)) == 8
 
@@ -141,7 +141,7 @@ def test_a_generation_that_was_begun_and_cut_off_is_begun_anew(index: LanceIndex
     pointer_file = tmp_path / "index" / "generations.json"
     before = pointer_file.read_text()
     name = index.begin(EMBEDDER, DIMENSIONS).name
-    write(index.for_generation(name), passage("left over"))  # type: ignore[arg-type]
+    write(index.for_generation(name), passage("left over"))
     pointer_file.write_text(before)
     again = LanceIndex(tmp_path / "index")
     assert again.begin(EMBEDDER, DIMENSIONS).name == name
