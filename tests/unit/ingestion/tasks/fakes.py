@@ -1,0 +1,230 @@
+"""Stand-ins at the ports: a source, a reader, a model and an index in memory, and queues that run on request."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
+from core.errors import BrokerUnavailable, NotFound, UnreadableDocument
+from core.metadata import Metadata
+from core.principal import AccessList
+from ingestion.broker import TaskQueue
+from ingestion.connectors.port import Change, Cursor, Listing, Original, Upsert
+from ingestion.partitioning.port import Element, ElementKind, Partition
+from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
+from ingestion.tasks.parts import Parts
+
+
+class SteppedClock:
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class FakeSource:
+    """A source whose documents are a dictionary."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, str] = {}
+        self.acls: dict[str, AccessList] = {}
+        self.extra: list[Change] = []
+        self.complete = True
+        self.error: Exception | None = None
+        self.fetched: list[str] = []
+
+    def changes(self, cursor: Cursor) -> Listing:
+        if self.error:
+            raise self.error
+        return Listing(self._changes(), cursor={"seen": len(self.documents)}, complete=self.complete)
+
+    def _changes(self) -> Iterator[Change]:
+        for name, text in self.documents.items():
+            acl = self.acls.get(name, AccessList.everyone())
+            yield Upsert(
+                external_id=name,
+                uri=f"file:///{name}",
+                revision=f"{text}|{acl.terms()}",
+                content_revision=text,
+                size=len(text),
+                acl=acl,
+            )
+        yield from self.extra
+
+    def fetch(self, external_id: str) -> Original:
+        self.fetched.append(external_id)
+        if external_id not in self.documents:
+            raise NotFound(f"{external_id} is gone.")
+        return Original(self.documents[external_id].encode())
+
+    def list_ids(self) -> Iterator[str]:
+        return iter(self.documents)
+
+    def acl(self, external_id: str) -> AccessList:
+        return self.acls.get(external_id, AccessList.everyone())
+
+
+class FakePartitioner:
+    """Every paragraph is an element; a document that says ``broken`` can't be read."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+        if self.error:
+            raise self.error
+        text = content.decode()
+        if "broken" in text:
+            raise UnreadableDocument(f"{name} is corrupt.")
+        elements = tuple(Element(kind=ElementKind.TEXT, text=part) for part in text.split("\n\n") if part.strip())
+        own = Metadata(document_type="text")
+        return Partition(elements=elements, metadata=own, media_type="text/plain", parser="fake 1")
+
+    def close(self) -> None:
+        pass
+
+
+class WordTokenizer:
+    def count(self, text: str) -> int:
+        return len(self.offsets(text))
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S+", text)]
+
+
+class FakeEmbedder:
+    name = "fake"
+    dimensions = 2
+    window_tokens = 200
+
+    def __init__(self) -> None:
+        self.tokenizer = WordTokenizer()
+        self.batches: list[int] = []
+        self.error: Exception | None = None
+        self.meanwhile: Callable[[], object] | None = None
+
+    def warm_up(self) -> None:
+        pass
+
+    def embed_query(self, query: str) -> Vector:
+        return np.array([1, 0], dtype=np.float32)
+
+    def embed_passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        if self.error:
+            raise self.error
+        if any("poison" in text for text in texts):
+            raise RuntimeError("poison")
+        self.batches.append(len(texts))
+        if self.meanwhile:
+            self.meanwhile, change = None, self.meanwhile
+            change()
+        return np.tile(np.array([1, 0], dtype=np.float32), (len(texts), 1))
+
+
+class FakeIndex:
+    """Chunks by id."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[str, Chunk] = {}
+        self.error: Exception | None = None
+        self.refreshed = 0
+
+    def ensure(self, embedder: str, dimensions: int) -> None:
+        self._check()
+
+    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+        self._check()
+        for embedded in chunks:
+            assert embedded.windows.shape[1] == 2
+            self.chunks[embedded.chunk.id] = embedded.chunk
+
+    def delete_stale(self, document_id: str, version: int) -> int:
+        return self._delete(lambda chunk: chunk.document_id == document_id and chunk.version < version)
+
+    def delete_version(self, document_id: str, version: int) -> int:
+        return self._delete(lambda chunk: chunk.document_id == document_id and chunk.version == version)
+
+    def delete_documents(self, document_ids: Collection[str]) -> int:
+        return self._delete(lambda chunk: chunk.document_id in document_ids)
+
+    def update_document(
+        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
+    ) -> int:
+        self._check()
+        mine = [chunk for chunk in self.chunks.values() if chunk.document_id == document_id]
+        for chunk in mine:
+            self.chunks[chunk.id] = replace(chunk, acl=tuple(acl), metadata=metadata, uri=uri, version=version)
+        return len(mine)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def close(self) -> None:
+        pass
+
+    def texts(self) -> list[str]:
+        return sorted(chunk.text for chunk in self.chunks.values())
+
+    def _delete(self, which: Callable[[Chunk], bool]) -> int:
+        self._check()
+        gone = [key for key, chunk in self.chunks.items() if which(chunk)]
+        for key in gone:
+            del self.chunks[key]
+        return len(gone)
+
+    def _check(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class QueuedTasks(TaskQueue):
+    """Queues in memory; ``run`` works through them as workers would."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[str, dict[str, Any]]] = deque()
+        self.delayed: list[tuple[str, dict[str, Any], float]] = []
+        self.down = False
+
+    def send(self, task: str, arguments: Mapping[str, Any] | None = None, *, delay_s: float = 0) -> None:
+        if self.down:
+            raise BrokerUnavailable("The task queue doesn't answer.")
+        if delay_s:
+            self.delayed.append((task, dict(arguments or {}), delay_s))
+        else:
+            self.waiting.append((task, dict(arguments or {})))
+
+    def run(self, parts: Parts) -> None:
+        while self.waiting:
+            task, arguments = self.waiting.popleft()
+            TASKS[task](parts, **arguments)
+
+    def run_delayed(self, parts: Parts, clock: SteppedClock) -> None:
+        """Let time pass until nothing is delayed any more."""
+        self.run(parts)
+        while self.delayed:
+            task, arguments, delay_s = self.delayed.pop(0)
+            clock.advance(delay_s)
+            self.waiting.append((task, arguments))
+            self.run(parts)
+
+
+TASKS: dict[str, Callable[..., object]] = {
+    "footnote.sync": listing.sync,
+    "footnote.sync_due": recovering.sync_due,
+    "footnote.dispatch": hand_off.dispatch,
+    "footnote.parse": parsing.parse,
+    "footnote.embed": embedding.embed,
+    "footnote.purge": deleting.purge,
+    "footnote.recover": recovering.recover,
+}

@@ -1,0 +1,206 @@
+"""Failures, crashes, and tasks that come late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.errors import BrokerUnavailable, IndexUnavailable, StorageUnavailable
+from core.principal import AccessList
+from core.settings import SyncSettings
+from ingestion.catalog.records import RunState
+from ingestion.tasks import embedding, listing, parsing, recovering
+from ingestion.tasks.failing import backoff_s
+
+
+def test_a_broken_document_is_recorded_and_the_rest_goes_on(pipeline: Any) -> None:
+    pipeline.source.documents = {"good.txt": "good", "bad.txt": "broken"}
+    run = pipeline.sync()
+    assert (run.state, run.seen, run.indexed, run.failed) == (RunState.FINISHED, 2, 1, 1)
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert (failure.external_id, failure.stage, failure.error_class) == ("bad.txt", "parse", "UnreadableDocument")
+    assert (failure.message, failure.retryable, failure.attempts) == ("bad.txt is corrupt.", False, 1)
+    assert pipeline.sync().failed == 1  # still counted, not parsed again
+    assert pipeline.source.fetched.count("bad.txt") == 1
+
+
+def test_a_document_without_text_is_recorded(pipeline: Any) -> None:
+    pipeline.source.documents = {"blank.txt": " "}
+    assert pipeline.sync().failed == 1
+    assert pipeline.parts.catalog.failures.list()[0].error_class == "EmptyDocument"
+
+
+def test_what_may_pass_is_tried_again_then_becomes_a_dead_letter(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "text"}
+    pipeline.partitioner.error = StorageUnavailable("The disk is full: free some space.")
+    run = pipeline.sync()
+    assert (run.state, run.failed) == (RunState.FINISHED, 1)
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert (failure.retryable, failure.attempts, failure.message) == (True, 3, "The disk is full: free some space.")
+    pipeline.partitioner.error = None
+    run = pipeline.sync()  # the next sync picks dead letters up by itself
+    assert (run.indexed, run.failed) == (1, 0)
+    assert pipeline.parts.catalog.failures.list() == []
+
+
+def test_an_index_that_comes_back_loses_nothing(pipeline: Any) -> None:
+    pipeline.source.documents = {f"{number}.txt": f"text {number}" for number in range(3)}
+    pipeline.index.error = IndexUnavailable("OpenSearch doesn't answer.")
+    run = pipeline.begin()
+    pipeline.tasks.run(pipeline.parts)
+    assert pipeline.parts.catalog.documents.totals() == {"parsed": 3}
+    pipeline.index.error = None
+    pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)
+    done = pipeline.parts.catalog.runs.get(run.id)
+    assert (done.state, done.indexed) == (RunState.FINISHED, 3)
+
+
+def test_a_document_that_upsets_the_model_does_not_take_others_along(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "one", "b.txt": "poison", "c.txt": "three"}
+    run = pipeline.sync()
+    assert (run.indexed, run.failed) == (2, 1)
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert (failure.external_id, failure.stage) == ("b.txt", "embed")
+    assert "poison" not in failure.message
+
+
+def test_a_change_during_embedding_is_not_overwritten(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "first"}
+
+    def change() -> None:
+        pipeline.source.documents = {"a.txt": "second"}
+        run = pipeline.parts.catalog.runs.active()[0]
+        pipeline.parts.catalog.runs.fail(run.id, "superseded by the test")
+        listing.sync(pipeline.parts, pipeline.begin().id)
+
+    pipeline.embedder.meanwhile = change
+    pipeline.sync()
+    assert pipeline.index.texts() == ["second"]
+    assert pipeline.document("a.txt").state == "indexed"
+
+
+def test_new_permissions_during_embedding_win(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "text"}
+
+    def change() -> None:
+        pipeline.source.acls = {"a.txt": AccessList(users=frozenset({"ann"}))}
+        run = pipeline.parts.catalog.runs.active()[0]
+        pipeline.parts.catalog.runs.fail(run.id, "superseded by the test")
+        listing.sync(pipeline.parts, pipeline.begin().id)
+        pipeline.tasks.run(pipeline.parts)  # the newer version is indexed before the older one wakes up
+
+    pipeline.embedder.meanwhile = change
+    pipeline.sync()
+    [chunk] = pipeline.index.chunks.values()
+    assert chunk.acl == ("user:ann",)
+    assert pipeline.document("a.txt").state == "indexed"
+
+
+def test_a_deletion_during_embedding_stays_deleted(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "text"}
+
+    def delete() -> None:
+        pipeline.source.documents = {}
+        run = pipeline.parts.catalog.runs.active()[0]
+        pipeline.parts.catalog.runs.fail(run.id, "superseded by the test")
+        listing.sync(pipeline.parts, pipeline.begin().id)
+
+    pipeline.embedder.meanwhile = delete
+    pipeline.sync()
+    assert pipeline.index.chunks == {}
+    assert pipeline.parts.catalog.documents.totals() == {}
+
+
+class _Killed(BaseException):
+    """Ends a task as ``kill -9`` would: no handler runs."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise _Killed
+
+
+@pytest.mark.parametrize("stage", ["parse", "embed"])
+def test_work_of_a_dead_worker_is_taken_over(pipeline: Any, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.source.documents = {"a.txt": "one", "b.txt": "two"}
+    run = pipeline.begin()
+    with monkeypatch.context() as patch:
+        target = pipeline.partitioner if stage == "parse" else pipeline.embedder
+        patch.setattr(target, "partition" if stage == "parse" else "embed_passages", killed)
+        with pytest.raises(_Killed):
+            pipeline.tasks.run(pipeline.parts)
+    pipeline.tasks.waiting.clear()  # with the worker went its messages
+    recovering.recover(pipeline.parts, at_start=True)
+    pipeline.tasks.run(pipeline.parts)
+    done = pipeline.parts.catalog.runs.get(run.id)
+    assert (done.state, done.indexed) == (RunState.FINISHED, 2)
+
+
+def test_a_document_that_kills_its_worker_is_given_up(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.source.documents = {"a.txt": "one"}
+    run = pipeline.begin()
+    monkeypatch.setattr(pipeline.partitioner, "partition", killed)
+    for _ in range(3):
+        with pytest.raises(_Killed):
+            pipeline.tasks.run(pipeline.parts)
+        pipeline.tasks.waiting.clear()
+        recovering.recover(pipeline.parts, at_start=True)
+    pipeline.tasks.run(pipeline.parts)
+    assert pipeline.parts.catalog.runs.get(run.id).failed == 1
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert (failure.error_class, failure.retryable) == ("WorkerLost", True)
+
+
+def test_lost_messages_are_sent_again_after_the_lease(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "one"}
+    run = pipeline.begin()
+    pipeline.tasks.waiting.clear()
+    recovering.recover(pipeline.parts)
+    assert "footnote.sync" not in [name for name, _ in pipeline.tasks.waiting]
+    pipeline.clock.advance(101)
+    recovering.recover(pipeline.parts)
+    assert ("footnote.sync", {"run_id": run.id}) in pipeline.tasks.waiting
+    pipeline.tasks.waiting.clear()
+    listing.sync(pipeline.parts, run.id)
+    pipeline.tasks.waiting.clear()
+    pipeline.clock.advance(101)
+    recovering.recover(pipeline.parts)
+    pipeline.tasks.run(pipeline.parts)
+    assert pipeline.parts.catalog.runs.get(run.id).indexed == 1
+
+
+def test_a_broker_that_is_down_postpones(pipeline: Any) -> None:
+    pipeline.source.documents = {f"{number}.txt": f"text {number}" for number in range(3)}
+    run = pipeline.begin()
+    pipeline.tasks.waiting.clear()
+    pipeline.tasks.down = True
+    listing.sync(pipeline.parts, run.id)
+    assert pipeline.parts.catalog.documents.totals() == {"pending": 3}
+    pipeline.tasks.down = False
+    recovering.recover(pipeline.parts)
+    pipeline.tasks.run(pipeline.parts)
+    assert pipeline.parts.catalog.runs.get(run.id).indexed == 3
+
+
+def test_blobs_that_are_gone_are_made_again(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "one"}
+    run = pipeline.begin()
+    while pipeline.tasks.waiting[0][0] != "footnote.embed":
+        name, arguments = pipeline.tasks.waiting.popleft()
+        (listing.sync if name == "footnote.sync" else parsing.parse)(pipeline.parts, **arguments)
+    pipeline.parts.blobs.delete_prefix("documents")
+    embedding.embed(pipeline.parts)
+    pipeline.tasks.run(pipeline.parts)
+    assert pipeline.parts.catalog.runs.get(run.id).indexed == 1
+
+
+def test_backoff_doubles_up_to_its_limit() -> None:
+    sync = SyncSettings(retry_base_s=4, retry_max_s=10)
+    for attempts, longest in [(1, 4), (2, 8), (3, 10), (50, 10)]:
+        assert longest / 2 <= backoff_s(sync, attempts) <= longest
+
+
+def test_an_unexpected_broker_error_is_not_swallowed_by_the_service(pipeline: Any) -> None:
+    pipeline.tasks.down = True
+    with pytest.raises(BrokerUnavailable):
+        pipeline.tasks.send("footnote.sync")
