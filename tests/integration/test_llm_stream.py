@@ -1,0 +1,363 @@
+"""The OpenAI-compatible client against a real HTTP server: one that is good, broken, slow, or not there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
+from core.settings import LlmSettings
+from generation.models.openai import OpenAiModel
+from generation.models.port import Delta, Message, Usage
+
+DEADLINE_S = 10
+MESSAGES = [Message("system", "Be brief."), Message("user", "Hello?")]
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+Script = Callable[["Call"], Awaitable[None]]
+
+
+@dataclass
+class Call:
+    """One request as the server sees it."""
+
+    headers: dict[str, str]
+    body: dict[str, Any]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.writer.write(piece)
+            await self.writer.drain()
+            await asyncio.sleep(0)
+
+    async def gone(self) -> None:
+        """Return when the client has hung up."""
+        await asyncio.wait_for(self.reader.read(), DEADLINE_S)
+
+
+@dataclass
+class Server:
+    """Answers the n-th request by the n-th script, the last one from then on."""
+
+    scripts: list[Script]
+    calls: list[Call] = field(default_factory=list)
+    url: str = ""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
+        body = json.loads(await reader.readexactly(int(headers["content-length"])))
+        assert head[0].startswith("POST /v1/chat/completions")
+        call = Call(headers, body, reader, writer)
+        self.calls.append(call)
+        try:
+            await self.scripts[min(len(self.calls), len(self.scripts)) - 1](call)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(*scripts: Script) -> AsyncIterator[Server]:
+    state = Server(list(scripts))
+    server = await asyncio.start_server(state.handle, "127.0.0.1", 0)
+    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/"
+    try:
+        yield state
+    finally:
+        server.close()
+
+
+def event(content: str | None = None, finish: str | None = None, **more: Any) -> bytes:
+    delta = {} if content is None else {"content": content}
+    payload = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+    return f"data: {json.dumps(payload, ensure_ascii=False)}\n\n".encode()
+
+
+USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\n'
+END = b"data: [DONE]\n\n"
+
+
+def sends(*pieces: bytes) -> Script:
+    async def script(call: Call) -> None:
+        await call.send(OK, *pieces)
+
+    return script
+
+
+def refuses(status: int, body: bytes = b"{}", headers: str = "") -> Script:
+    async def script(call: Call) -> None:
+        await call.send(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode(), body)
+
+    return script
+
+
+async def stalls(call: Call) -> None:
+    await call.send(OK)
+    await call.gone()
+
+
+GOOD = sends(event("Hel"), event("lo"), event(finish="stop"), USAGE, END)
+
+
+def settings(url: str, **more: Any) -> LlmSettings:
+    return LlmSettings(provider="openai", model="m", url=url, api_key=SecretStr("sk-test"), **more)
+
+
+@asynccontextmanager
+async def model_at(server: Server, **more: Any) -> AsyncIterator[OpenAiModel]:
+    model = OpenAiModel(settings(server.url, **more))
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+def ask(*scripts: Script, **more: Any) -> tuple[list[Delta], FootnoteError | None, Server]:
+    """What came, what was raised, and what the server saw."""
+
+    async def run() -> tuple[list[Delta], FootnoteError | None, Server]:
+        got: list[Delta] = []
+        async with serving(*scripts) as server, model_at(server, **more) as model:
+            try:
+                async for delta in model.stream(MESSAGES):
+                    got.append(delta)
+            except FootnoteError as error:
+                return got, error, server
+            return got, None, server
+
+    return asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+def text(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+def test_streams_text_then_finish_and_usage() -> None:
+    got, error, server = ask(GOOD)
+    assert error is None
+    assert got == [Delta("Hel"), Delta("lo"), Delta(finish_reason="stop", usage=Usage(7, 3))]
+    (call,) = server.calls
+    assert call.headers["authorization"] == "Bearer sk-test"
+    assert call.body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello?"}]
+    assert call.body["stream_options"] == {"include_usage": True}
+
+
+def test_lines_and_characters_may_be_cut_anywhere() -> None:
+    stream = (
+        b": keep-alive\r\n\r\n"
+        + event("Grüße, 日本\u2028 ")
+        + event("€5 😀").replace(b"\n", b"\r\n")
+        + event(finish="stop")
+        + END
+    )
+    got, error, _ = ask(sends(*(stream[n : n + 1] for n in range(len(stream)))))
+    assert error is None
+    assert text(got) == "Grüße, 日本\u2028 €5 😀"
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"), [("length", "length"), ("content_filter", "content_filter"), ("eos", "stop")]
+)
+def test_finish_reasons(told: str, reason: str) -> None:
+    got, _, _ = ask(sends(event("a", finish=told), END))
+    assert got[-1].finish_reason == reason
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_is_a_matter_of_configuration_and_not_tried_again(status: int) -> None:
+    _, error, server = ask(refuses(status))
+    assert isinstance(error, ConfigurationError)
+    assert "llm." in error.message
+    assert "sk-test" not in error.message
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_overloaded_server_is_tried_again(status: int) -> None:
+    got, error, server = ask(refuses(status, headers="Retry-After: 0\r\n"), GOOD)
+    assert error is None
+    assert text(got) == "Hello"
+    assert len(server.calls) == 2
+
+
+def test_it_gives_up_after_two_more_tries() -> None:
+    _, error, server = ask(refuses(503))
+    assert isinstance(error, ModelUnavailable)
+    assert "503" in error.message
+    assert len(server.calls) == 3
+
+
+def test_it_does_not_wait_past_its_deadline() -> None:
+    _, error, server = ask(refuses(429, headers="Retry-After: 60\r\n"), total_timeout_s=2)
+    assert isinstance(error, ModelUnavailable)
+    assert len(server.calls) == 1
+
+
+def test_cut_off_before_the_first_token_is_tried_again() -> None:
+    got, error, server = ask(sends(), GOOD)
+    assert error is None
+    assert text(got) == "Hello"
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("cut", [b"", b'data: {"choi', END], ids=["in silence", "in an event", "without a reason"])
+def test_cut_off_in_the_middle_raises_and_is_not_tried_again(cut: bytes) -> None:
+    got, error, server = ask(sends(event("Hel"), cut))
+    assert text(got) == "Hel"
+    assert isinstance(error, ModelUnavailable)
+    assert len(server.calls) == 1
+
+
+def test_a_connection_that_breaks_in_the_middle_raises() -> None:
+    async def breaks(call: Call) -> None:
+        await call.send(OK.replace(b"Connection: close", b"Content-Length: 9999"), event("Hel"))
+        call.writer.transport.abort()
+
+    _, error, _ = ask(breaks)
+    assert isinstance(error, ModelUnavailable)
+
+
+def test_an_answer_that_is_whole_does_not_need_its_usage() -> None:
+    got, error, _ = ask(sends(event("a"), event(finish="stop")))
+    assert error is None
+    assert got[-1] == Delta(finish_reason="stop")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"data: {oops\n\n",
+        b"data: [1]\n\n",
+        b'data: {"choices": [3]}\n\n',
+        b'data: {"choices": 3}\n\n',
+        b"data: \xff\xfe\n\n",
+        b'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
+        b'data: {"error": {"message": "boom"}}\n\n',
+    ],
+)
+def test_what_is_not_the_protocol_raises(bad: bytes) -> None:
+    got, error, _ = ask(sends(event("a"), bad, event(finish="stop"), END))
+    assert text(got) == "a"
+    assert isinstance(error, ModelUnavailable)
+
+
+def test_no_first_token_in_time() -> None:
+    _, error, server = ask(stalls, first_token_timeout_s=0.2)
+    assert isinstance(error, ModelUnavailable)
+    assert "llm.first_token_timeout_s" in error.message
+    assert len(server.calls) == 1
+
+
+def test_no_next_token_in_time_though_comments_keep_coming() -> None:
+    async def chatters(call: Call) -> None:
+        await call.send(OK, event("Hel"))
+        while not call.reader.at_eof():
+            await call.send(b": still here\n\n")
+            await asyncio.sleep(0.01)
+
+    got, error, _ = ask(chatters, token_timeout_s=0.2)
+    assert text(got) == "Hel"
+    assert isinstance(error, ModelUnavailable)
+    assert "llm.token_timeout_s" in error.message
+
+
+def test_no_end_in_time_though_tokens_keep_coming() -> None:
+    async def babbles(call: Call) -> None:
+        await call.send(OK)
+        while not call.reader.at_eof():
+            await call.send(event("bla "))
+            await asyncio.sleep(0.01)
+
+    _, error, _ = ask(babbles, total_timeout_s=0.4)
+    assert isinstance(error, ModelUnavailable)
+    assert "llm.total_timeout_s" in error.message
+
+
+def test_nobody_listens() -> None:
+    async def run() -> None:
+        async with serving(GOOD) as server:
+            url = server.url
+        model = OpenAiModel(settings(url, total_timeout_s=1))
+        try:
+            with pytest.raises(ModelUnavailable, match="can't be reached"):
+                await anext(model.stream(MESSAGES))
+        finally:
+            await model.close()
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+def test_closing_the_generator_hangs_up() -> None:
+    async def run() -> None:
+        seen = asyncio.Event()
+
+        async def waits(call: Call) -> None:
+            await call.send(OK, event("Hel"))
+            await call.gone()
+            seen.set()
+
+        async with serving(waits) as server, model_at(server) as model:
+            async with aclosing(model.stream(MESSAGES)) as deltas:
+                assert (await anext(deltas)).text == "Hel"
+                assert not seen.is_set()
+            await asyncio.wait_for(seen.wait(), DEADLINE_S)
+
+    asyncio.run(run())
+
+
+def test_cancelling_the_reader_hangs_up() -> None:
+    async def run() -> None:
+        begun, seen = asyncio.Event(), asyncio.Event()
+
+        async def waits(call: Call) -> None:
+            await call.send(OK)
+            begun.set()
+            await call.gone()
+            seen.set()
+
+        async with serving(waits) as server, model_at(server) as model:
+            reading = asyncio.ensure_future(anext(model.stream(MESSAGES)))
+            await asyncio.wait_for(begun.wait(), DEADLINE_S)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            await asyncio.wait_for(seen.wait(), DEADLINE_S)
+
+    asyncio.run(run())
+
+
+def test_a_parameter_that_the_server_refuses_is_done_without() -> None:
+    complaint = b'{"error": {"message": "Unsupported parameter: max_tokens. Use max_completion_tokens."}}'
+    got, error, server = ask(refuses(400, complaint), GOOD)
+    assert error is None
+    assert text(got) == "Hello"
+    assert "max_tokens" not in server.calls[1].body
+    assert server.calls[1].body["max_completion_tokens"] == 1024
+
+
+def test_another_bad_request_is_reported_at_once() -> None:
+    _, error, server = ask(refuses(400, b'{"error": {"message": "context too long"}}'))
+    assert isinstance(error, ModelUnavailable)
+    assert len(server.calls) == 1
+
+
+def test_reasoning_before_the_answer_counts_as_life() -> None:
+    async def thinks(call: Call) -> None:
+        await call.send(OK)
+        for _ in range(6):
+            await call.send(b'data: {"choices": [{"delta": {"reasoning_content": "hm"}}]}\n\n')
+            await asyncio.sleep(0.1)
+        await call.send(event("Yes"), event(finish="stop"), END)
+
+    got, error, _ = ask(thinks, first_token_timeout_s=0.4, token_timeout_s=0.4)
+    assert error is None
+    assert text(got) == "Yes"
