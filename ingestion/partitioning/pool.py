@@ -101,7 +101,7 @@ class ChildProcessPartitioner:
                 self._end(child)
                 raise
             # A child that keeps what it once needed would starve the next document.
-            spent = used + 1 >= _REPLACED_AFTER or child.resident_bytes() > self._settings.memory_mb * 500_000
+            spent = used + 1 >= _REPLACED_AFTER or child.grown_bytes() > self._settings.memory_mb * 500_000
             with self._lock:
                 if not spent and not self._closed:
                     self._busy.discard(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import shutil
@@ -47,7 +48,7 @@ class Child:
     """A process that reads documents, one at a time. Not thread safe.
 
     Args:
-        memory_mb: resident memory above which it is killed.
+        memory_mb: memory above which it is killed, on top of what it holds once it is up.
         max_reply_bytes: length of an answer above which it is killed.
 
     Raises:
@@ -55,8 +56,9 @@ class Child:
     """
 
     def __init__(self, *, memory_mb: int, max_reply_bytes: int) -> None:
-        self._memory = memory_mb * 1_000_000
+        self._memory: float = math.inf
         self._max_reply = max_reply_bytes
+        self._baseline = 0
         self._folder = Path(tempfile.mkdtemp(prefix="footnote-parser-"))
         self._errors = (self._folder / "stderr").open("w+b")
         try:
@@ -71,9 +73,10 @@ class Child:
         except BaseException as error:
             reason = self._last_words()
             self.kill()
-            if isinstance(error, (ChildDied, OverTime, OverMemory)):
+            if isinstance(error, (ChildDied, OverTime)):
                 raise Unavailable(f"A document parser doesn't come up: {reason or error!r}.") from error
             raise
+        self._baseline, self._memory = self._resident_bytes(), memory_mb * 1_000_000
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         # Nothing of this process's environment but what finds the interpreter: it may hold secrets.
@@ -110,8 +113,11 @@ class Child:
         """Its process id, which is also its process group's."""
         return self._process.pid
 
-    def resident_bytes(self) -> int:
-        """How much memory it holds now."""
+    def grown_bytes(self) -> int:
+        """How much more memory it holds now than when it was new."""
+        return self._resident_bytes() - self._baseline
+
+    def _resident_bytes(self) -> int:
         with contextlib.suppress(psutil.Error):
             return int(self._watched.memory_info().rss)
         return 0
@@ -164,7 +170,7 @@ class Child:
             while not selector.select(_WATCH_S):
                 if time.monotonic() > deadline:
                     raise OverTime
-                if self.resident_bytes() > self._memory:
+                if self.grown_bytes() > self._memory:
                     raise OverMemory
 
     def _last_words(self) -> str:
