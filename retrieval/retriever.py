@@ -65,6 +65,11 @@ class Retriever:
         self._generation = GenerationWatch(index, embedder)
 
     @property
+    def embedder(self) -> Embedder:
+        """The embedder of questions, loaded already: what weighs sentences against a question uses it too."""
+        return self._embedder
+
+    @property
     def pipelines(self) -> tuple[str, ...]:
         """The pipelines that :meth:`search` takes, the default one last."""
         return (LEXICAL, VECTOR, HYBRID) if self._reranker is None else (LEXICAL, VECTOR, HYBRID, RERANKED)
