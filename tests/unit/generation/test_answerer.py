@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from core.errors import ConfigurationError, IndexUnavailable, ModelUnavailable
+from core.principal import ANONYMOUS
+from core.settings import LlmSettings, Settings
+from generation.answerer import Answerer, Question
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
+from generation.models.port import Delta, Message, Usage
+
+LEAVE = "Every employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
+STOP = Delta(finish_reason="stop", usage=Usage(11, 5))
+QUESTION = "How many days of paid leave does an employee get?"
+
+
+def question(text: str = QUESTION, **more: Any) -> Question:
+    return Question(text=text, principal=ANONYMOUS, answer_id="a", conversation_id="c", **more)
+
+
+def answer(answerer: Answerer, asked: Question | None = None) -> list[AnswerEvent]:
+    async def run() -> list[AnswerEvent]:
+        return [event async for event in answerer.answer(asked or question())]
+
+    return asyncio.run(run())
+
+
+def only(events: list[AnswerEvent], kind: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def text(events: list[AnswerEvent]) -> str:
+    return "".join(token.text for token in only(events, Token))
+
+
+def outcomes(outcome: str) -> float:
+    return REGISTRY.get_sample_value("footnote_answers_total", {"outcome": outcome}) or 0.0
+
+
+@pytest.fixture
+def found(passages: Any, make_chunk: Any) -> Any:
+    return passages(make_chunk(LEAVE), make_chunk("The canteen opens at noon every day.", document="d2", title=""))
+
+
+@pytest.fixture
+def answerer(found: Any, scripted: Any) -> Callable[..., Answerer]:
+    return lambda *script: Answerer(found, scripted(*script) if script else None, Settings())
+
+
+def test_events_come_in_order(answerer: Any) -> None:
+    events = answer(answerer(Delta("You get 25 days [1]"), Delta(", at noon [2]."), STOP))
+    kinds = [type(event) for event in events]
+    assert kinds[0] is Meta
+    assert kinds[-1] is Done
+    assert kinds.count(Done) == 1
+    stages = [(event.name, event.state) for event in only(events, StageEvent)]
+    assert stages == [
+        ("retrieve", "started"), ("retrieve", "finished"), ("generate", "started"), ("generate", "finished"),
+    ]  # fmt: skip
+    assert kinds.index(Sources) < kinds.index(Token) < kinds.index(Citation) < len(kinds) - 2
+    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-1")
+
+
+def test_sources_are_numbered_and_untitled_ones_go_by_their_file(answerer: Any) -> None:
+    (sources,) = only(answer(answerer()), Sources)
+    assert [(one.number, one.document_id, one.title) for one in sources.sources] == [
+        (1, "d1", "Handbook"),
+        (2, "d2", "d2.md"),
+    ]
+
+
+def test_a_model_s_citations_carry_claim_and_quote(answerer: Any) -> None:
+    events = answer(answerer(Delta("What is not used expires in March [1"), Delta("]. It "), Delta("does [7]."), STOP))
+    assert text(events) == "What is not used expires in March. It does."
+    (citation,) = only(events, Citation)
+    assert text(events)[citation.answer_start : citation.answer_end] == "What is not used expires in March"
+    assert citation.quote == "Leave that is not taken expires in March."
+    assert LEAVE[citation.quote_start - 50 : citation.quote_end - 50] == citation.quote
+    assert (citation.number, citation.document_id, citation.page) == (1, "d1", 3)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.finish_reason, done.usage, done.citations_dropped, done.degraded) == ("stop", Usage(11, 5), 1, ())
+    assert set(done.timings_ms) == {"retrieve", "generate"}
+
+
+def test_without_a_model_the_answer_is_the_sources_own_words(answerer: Any) -> None:
+    before = outcomes("extracted")
+    events = answer(answerer())
+    assert events[0].model == "extractive"
+    assert "25 days" in text(events)
+    citations = only(events, Citation)
+    assert citations
+    for one in citations:
+        assert text(events)[one.answer_start : one.answer_end] == one.quote
+        assert LEAVE[one.quote_start - 50 : one.quote_end - 50] == one.quote
+    assert events[-1].degraded == ()
+    assert outcomes("extracted") == before + 1
+
+
+@pytest.mark.parametrize("error", [ModelUnavailable("It is down."), ConfigurationError("The key is wrong.")])
+def test_a_model_that_fails_before_its_first_token_is_stood_in_for(answerer: Any, error: Exception) -> None:
+    events = answer(answerer(error))
+    assert "25 days" in text(events)
+    assert events[-1].degraded == (f"llm: {error}",)
+
+
+def test_a_model_that_fails_in_the_middle_raises(answerer: Any) -> None:
+    before = outcomes("failed")
+    with pytest.raises(ModelUnavailable):
+        answer(answerer(Delta("You get "), ModelUnavailable("It broke off.")))
+    assert outcomes("failed") == before + 1
+
+
+def test_an_answer_without_citations_says_so(answerer: Any) -> None:
+    events = answer(answerer(Delta("Twenty-five [9]."), STOP))
+    assert text(events) == "Twenty-five."
+    assert events[-1].degraded == ("uncited",)
+    assert events[-1].citations_dropped == 1
+
+
+@pytest.mark.parametrize("script", [["NO ANSWER"], ["NO", " ANS", "WER."], ["**NO ANSWER**\n"], [""]])
+def test_a_model_may_abstain(answerer: Any, script: list[str]) -> None:
+    events = answer(answerer(*(Delta(piece) for piece in script), STOP))
+    assert text(events) == ""
+    (abstain,) = only(events, Abstain)
+    assert [one.document_id for one in abstain.nearest] == ["d1", "d2"]
+    assert events[-1].finish_reason == "abstain"
+
+
+@pytest.mark.parametrize("start", ["NO ANSWER was given by HR [1].", "No", "NO ANS"])
+def test_what_only_begins_like_abstaining_is_an_answer(answerer: Any, start: str) -> None:
+    events = answer(answerer(*(Delta(character) for character in start), STOP))
+    assert text(events) == start.replace(" [1]", "")
+    assert not only(events, Abstain)
+
+
+def test_nothing_found(passages: Any, scripted: Any) -> None:
+    before = outcomes("abstained")
+    events = answer(Answerer(passages(), scripted(Delta("hi"), STOP), Settings()))
+    (abstain,) = only(events, Abstain)
+    assert abstain.nearest == ()
+    assert text(events) == ""
+    assert events[-1].finish_reason == "abstain"
+    assert outcomes("abstained") == before + 1
+
+
+def test_nothing_fits(answerer: Any) -> None:
+    events = answer(answerer(), question("What is the capital of France?"))
+    (abstain,) = only(events, Abstain)
+    assert [one.number for one in abstain.nearest] == [1, 2]
+
+
+def test_what_retrieval_did_without_is_passed_on(answerer: Any, found: Any) -> None:
+    found.degraded = ("reranker: off", "vector: down")
+    assert answer(answerer())[-1].degraded == ("reranker: off", "vector: down")
+
+
+def test_retrieval_that_fails_raises(answerer: Any, found: Any) -> None:
+    found.error = IndexUnavailable("The index is down.")
+    with pytest.raises(IndexUnavailable):
+        answer(answerer())
+
+
+def test_question_filters_and_history_reach_their_places(found: Any, scripted: Any) -> None:
+    model = scripted(Delta("Yes [1]."), STOP)
+    history = (Message("user", "Hello"), Message("assistant", "Hello to you"))
+    answer(Answerer(found, model, Settings()), question("And now?", history=history, pipeline="lexical"))
+    assert found.asked == [("And now?", ANONYMOUS, None, "lexical")]
+    assert [message.content for message in model.messages[1:3]] == ["Hello", "Hello to you"]
+
+
+def test_closing_the_answer_closes_the_model_s_stream(found: Any, scripted: Any) -> None:
+    model = scripted(Delta("You get "), Delta("25 days [1]."), STOP)
+    before = outcomes("cancelled")
+
+    async def run() -> None:
+        async with aclosing(Answerer(found, model, Settings()).answer(question())) as events:
+            async for event in events:
+                if isinstance(event, Token):
+                    return
+
+    asyncio.run(run())
+    assert model.closed_early
+    assert outcomes("cancelled") == before + 1
+
+
+def test_a_model_that_never_ends_meets_the_deadline(found: Any, scripted: Any) -> None:
+    class Silent(scripted):  # type: ignore[misc, valid-type]
+        async def stream(self, messages: Any) -> Any:
+            await asyncio.Event().wait()
+            yield STOP
+
+    settings = Settings(llm=LlmSettings(total_timeout_s=0.1))
+    events = answer(Answerer(found, Silent(), settings))
+    assert "llm.total_timeout_s" in events[-1].degraded[0]
+    assert "25 days" in text(events)
+
+
+def test_closing_closes_the_model(found: Any, scripted: Any) -> None:
+    model = scripted()
+    asyncio.run(Answerer(found, model, Settings()).close())
+    assert model.closed

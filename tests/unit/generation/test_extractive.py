@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from generation.extractive import MAX_SENTENCES, extract
+
+LEAVE = (
+    "Paid leave\n\nEvery employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
+    "\n\nThe canteen opens at noon. It serves soup."
+    "\n\nParental leave is granted for:\n\nBirth of a child\n\nAdoption of a child"
+)
+
+
+def test_answers_with_sentences_of_the_source_to_the_letter(make_chunk: Any, embedder: Any) -> None:
+    chunks = [make_chunk("Nothing of use is here.", document="d0"), make_chunk(LEAVE)]
+    extraction = extract("How many days of paid leave does an employee get?", chunks, embedder)
+    assert [one.text for one in extraction.extracts][:1] == ["Every employee gets 25 days of paid leave a year."]
+    for one in extraction.extracts:
+        chunk = chunks[one.source]
+        assert chunk.text[one.start - chunk.start : one.end - chunk.start] == one.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the capital of France?", "what colour is the moon", "What is the policy on Mars leave?", "???", "the of"],
+)
+def test_abstains_where_nothing_fits(question: str, make_chunk: Any, embedder: Any) -> None:
+    extraction = extract(question, [make_chunk(LEAVE)], embedder)
+    assert extraction.extracts == ()
+    assert extraction.reason.endswith(".")
+
+
+def test_headings_and_questions_are_not_answers(make_chunk: Any, embedder: Any) -> None:
+    text = (
+        "Remote work policy\n\nWhat is the remote work policy?\n\nThe remote policy lets you work from home on Fridays."
+    )
+    extraction = extract("What is the remote policy?", [make_chunk(text)], embedder)
+    assert [one.text for one in extraction.extracts] == ["The remote policy lets you work from home on Fridays."]
+
+
+def test_an_introduction_brings_its_list(make_chunk: Any, embedder: Any) -> None:
+    extraction = extract("When is parental leave granted?", [make_chunk(LEAVE)], embedder)
+    texts = [one.text for one in extraction.extracts]
+    place = texts.index("Parental leave is granted for:")
+    assert texts[place + 1 :] == ["Birth of a child", "Adoption of a child"]
+    assert [one.item for one in extraction.extracts][place:] == [False, True, True]
+
+
+def test_a_sentence_that_leans_on_the_one_before_brings_it(make_chunk: Any, embedder: Any) -> None:
+    text = "Ask the travel desk. It books flights and trains for business trips."
+    extraction = extract("Who books flights and trains?", [make_chunk(text)], embedder)
+    assert [(one.text, one.joins) for one in extraction.extracts] == [
+        ("Ask the travel desk.", False),
+        ("It books flights and trains for business trips.", True),
+    ]
+
+
+def test_the_same_sentence_in_two_documents_is_said_once(make_chunk: Any, embedder: Any) -> None:
+    chunks = [make_chunk("Badges open the main door.", document=f"d{n}") for n in range(4)]
+    assert len(extract("What do badges open?", chunks, embedder).extracts) == 1
+
+
+def test_it_stays_short(make_chunk: Any, embedder: Any) -> None:
+    text = " ".join(f"Badge number {name} opens the door of room {name}." for name in "abcdefghijklmnop")
+    assert 1 <= len(extract("Which badge opens the door?", [make_chunk(text)], embedder).extracts) <= MAX_SENTENCES
+
+
+def test_no_sentence_is_longer_than_the_embedder_reads(make_chunk: Any, embedder: Any) -> None:
+    long = "Badges open " + "very " * 120 + "many doors."
+    extract("What do badges open?", [make_chunk(long + " Badges open doors.")], embedder)
+    assert 0 < embedder.longest <= embedder.window_tokens
+
+
+def test_without_the_embedder_words_decide_and_it_says_so(make_chunk: Any, embedder: Any) -> None:
+    embedder.down = True
+    extraction = extract("How many days of paid leave?", [make_chunk(LEAVE)], embedder)
+    assert extraction.extracts[0].text == "Every employee gets 25 days of paid leave a year."
+    assert extraction.degraded == "embedder: The embedder is down."
+    assert extract("Which snakes may be kept?", [make_chunk(LEAVE)], embedder).extracts == ()
+
+
+def test_no_passages(embedder: Any) -> None:
+    assert extract("Anything?", [], embedder).extracts == ()
