@@ -68,7 +68,7 @@ text_of_words = st.lists(
 
 
 @given(text_of_words, st.sampled_from(["", "Leave", "A title that is far too long to be repeated each time"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize("embedder", [CountingEmbedder(), PACKAGED], ids=["small", "packaged"])
 def test_every_token_is_in_a_window_and_every_window_fits(embedder, text: str, title: str) -> None:
     one = chunk(text if embedder is not PACKAGED else text * 8, title)
