@@ -1,6 +1,6 @@
 """One real OpenSearch node with k-NN, run from Maven's jars without Docker. For laptops and tests.
 
-How it works: all jars on one flat class path, started through ``Launcher.java``; see ``docs/opensearch-node.md``.
+How it works: all jars on one flat class path, started through ``Launcher.java``; see ``docs/opensearch.md``.
 """
 
 from __future__ import annotations
@@ -133,12 +133,17 @@ class Node:
             except psutil.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(_STOP_S)
+        self._reap()
+        self._state_file.unlink(missing_ok=True)
+
+    def _reap(self) -> None:
+        """Take note of our child's end, whoever brought it about."""
         if self._child is not None:
             self._child.wait(_STOP_S)
             self._child = None
-        self._state_file.unlink(missing_ok=True)
 
     def _launch(self) -> None:
+        self._reap()
         port = self._http_port or _free_port()
         if not _is_free(port):
             raise Conflict(
@@ -196,8 +201,8 @@ class Node:
         login = (self._secured.user, self._secured.password) if self._secured else None
         with httpx.Client(base_url=self.url, verify=context, auth=login, timeout=5, trust_env=False) as client:
             while not self._serves(client):
-                process = self._process()
-                if process is None:
+                if not self.running:
+                    self.stop()
                     raise IndexUnavailable(f"OpenSearch ended while it started. {self._last_words()}")
                 if time.monotonic() > deadline:
                     self.stop()
