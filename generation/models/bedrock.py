@@ -9,7 +9,9 @@ from typing import Any
 import anyio.to_thread
 import boto3
 from botocore.config import Config
+from botocore.eventstream import ParserError
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
+from urllib3.exceptions import HTTPError
 
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.settings import LlmSettings
@@ -74,10 +76,11 @@ class BedrockModel:
                 return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
         except TimeoutError as error:
             raise ModelUnavailable(f"{self._where} is too slow (llm.*_timeout_s).") from error
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ParserError, HTTPError, OSError) as error:
+            # boto3 lets the errors of the connection under an open stream through as they are.
             raise self._explained(error) from error
 
-    def _explained(self, error: ClientError | BotoCoreError) -> FootnoteError:
+    def _explained(self, error: Exception) -> FootnoteError:
         if isinstance(error, ClientError):
             code = error.response.get("Error", {}).get("Code", "unknown")
             if code in _REFUSED:
@@ -85,7 +88,7 @@ class BedrockModel:
             return ModelUnavailable(f"{self._where} doesn't answer ({code}).")
         if isinstance(error, NoCredentialsError | PartialCredentialsError | NoRegionError):
             return ConfigurationError(f"{self._where} needs AWS credentials and a region (llm.region): {error}")
-        return ModelUnavailable(f"{self._where} can't be reached ({type(error).__name__}).")
+        return ModelUnavailable(f"{self._where} can't be reached or broke off ({type(error).__name__}).")
 
     def _converse(self, messages: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
         if self._client is None:
