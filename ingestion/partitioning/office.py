@@ -37,7 +37,7 @@ def read_pptx(content: bytes, name: str) -> Reading:
     from unstructured.partition.pptx import partition_pptx  # noqa: PLC0415
 
     _check_size(content, name)
-    found = partition_pptx(file=io.BytesIO(content), languages=_NO_DETECTION, strategy="fast")
+    found = partition_pptx(file=io.BytesIO(content), languages=_NO_DETECTION, strategy="fast", include_slide_notes=True)
     # Only the title placeholder has depth 0; deeper "titles" are short lines that unstructured guessed about.
     reading = convert(found, level=lambda depth: None if depth else 1, pages=True)
     reading.metadata = _properties(content)

@@ -18,6 +18,8 @@ from ingestion.partitioning.wire import load_partition
 
 _log = get_logger(__name__)
 _ERRORS = {error.__name__: error for error in (UnreadableDocument, EmptyDocument, DocumentTooLarge)}
+_CRASHES = 2
+"""Children that a document may end before it is held to be at fault: one can be killed by a machine short of memory."""
 _REPLACED_AFTER = 1000
 """Documents after which a child is replaced, which bounds what the parsers' libraries leak."""
 
@@ -58,9 +60,18 @@ class ChildProcessPartitioner:
             "timeout_s": self._settings.timeout_s,
             "max_text_bytes": self._settings.max_text_mb * 1_000_000,
         }
-        with stage("ingest.partition", size=len(content)), self._child() as child:
-            reply = self._ask(child, head, content)
-        return self._result(reply, name)
+        with stage("ingest.partition", size=len(content)):
+            return self._result(self._read(head, content), name)
+
+    def _read(self, head: dict[str, Any], content: bytes) -> dict[str, Any]:
+        for _ in range(_CRASHES):
+            try:
+                with self._child() as child:
+                    return self._ask(child, head, content)
+            except ChildDied:
+                if self._closed:
+                    raise Unavailable("The document parser was closed while it was reading.") from None
+        raise UnreadableDocument(f"{head['name']} makes the parser crash; it is probably corrupt.")
 
     def _ask(self, child: Child, head: dict[str, Any], content: bytes) -> dict[str, Any]:
         name, settings = head["name"], self._settings
@@ -73,10 +84,6 @@ class ChildProcessPartitioner:
             raise self._memory_error(name) from None
         except OverOutput:
             raise DocumentTooLarge(f"{name} holds more text than parsing.max_text_mb allows.") from None
-        except ChildDied:
-            if self._closed:
-                raise Unavailable("The document parser was closed while it was reading.") from None
-            raise UnreadableDocument(f"{name} makes the parser crash; it is probably corrupt.") from None
         return reply
 
     def _memory_error(self, name: str) -> DocumentTooLarge:
