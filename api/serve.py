@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 
 import uvicorn
@@ -23,17 +25,35 @@ def main() -> int:
         sys.stderr.write(f"{error.message}\n")
         return 2
     configure_logs(settings.telemetry)
-    uvicorn.run(
+    try:
+        bound = _bind(settings.api.host, settings.api.port)
+    except OSError as error:
+        place = f"port {settings.api.port} of {settings.api.host}"
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+        sys.stderr.write(f"Footnote can't serve on {place}: {reason}. Free it, or set api.port or api.host.\n")
+        return 1
+    config = uvicorn.Config(
         create_app(settings),
-        host=settings.api.host,
-        port=settings.api.port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
         proxy_headers=False,
     )
+    uvicorn.Server(config).run(sockets=[bound])
     return 0
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything is loaded: one that is in use is known at once, and said in our own words."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 if __name__ == "__main__":

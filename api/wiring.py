@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from api.auth.keys import KeyStore
 from api.part import Part
 from core.clock import SystemClock
-from core.errors import BrokerUnavailable
+from core.errors import BrokerUnavailable, FootnoteError
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +89,11 @@ def _index(settings: Settings, embedder: Part[Embedder]) -> SearchIndex:
 
     model = embedder.get()
     index = build_index(settings)
-    index.ensure(model.name, model.dimensions)
+    try:
+        index.ensure(model.name, model.dimensions)
+    except FootnoteError:
+        index.close()  # the next try builds its own
+        raise
     return index
 
 

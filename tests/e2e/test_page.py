@@ -1,0 +1,157 @@
+"""The page in a real browser, over the whole stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.commands import RunningStack
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+QUESTION = "How many weeks of parental leave does each parent get at full pay?"
+CONFIDENTIAL = "How much did Brenner Chemie pay to the wrong account?"
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=["light"])
+def page(browser: Browser, running_stack: RunningStack, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page, freshly opened; nothing may go wrong in it, and nothing be loaded from elsewhere."""
+    faults: list[str] = []
+    context = browser.new_context(color_scheme=request.param, viewport={"width": 1100, "height": 860})
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    opened.on("request", lambda sent: None if sent.url.startswith(running_stack.url) else faults.append(sent.url))
+    opened.goto(running_stack.url)
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def ask(page: Page, question: str) -> None:
+    page.get_by_label("What would you like to know?").fill(question)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#progress")).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_an_answer_and_its_passage(page: Page, tmp_path: Path) -> None:
+    ask(page, QUESTION)
+    expect(page.locator("#answer")).to_contain_text("26 weeks")
+    page.get_by_role("button", name="Footnote 1:").first.click()
+    reader = page.get_by_role("dialog")
+    expect(reader.locator("mark").first).to_contain_text("26 weeks")
+    expect(reader.locator("mark").first).to_be_in_viewport()
+    page.screenshot(path=tmp_path / "passage.png")
+    with page.expect_download() as download:
+        reader.get_by_role("link", name="Download the original").click()
+    assert Path(download.value.path()).stat().st_size > 0
+
+
+def test_the_quote_is_the_documents_own(page: Page) -> None:
+    ask(page, QUESTION)
+    quote = page.locator("#footnotes q").first.inner_text()
+    page.locator("#footnotes button").first.click()
+    marked = " ".join(page.get_by_role("dialog").locator("mark").all_inner_texts())
+    assert " ".join(quote.split()).rstrip("…") in " ".join(marked.split())
+
+
+def test_with_the_keyboard_alone(page: Page) -> None:
+    expect(page.get_by_label("What would you like to know?")).to_be_focused()
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_be_hidden(timeout=PATIENCE_MS)
+    reference = page.locator(".ref").first
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if reference.evaluate("element => element === document.activeElement"):
+            break
+    expect(reference).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(reference).to_be_focused()
+
+
+def test_what_screen_readers_hear(page: Page) -> None:
+    ask(page, QUESTION)
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("26 weeks")
+    expect(log).to_contain_text("The answer is complete, with")
+
+
+def test_a_key_opens_what_only_its_owner_may_read(page: Page, running_stack: RunningStack) -> None:
+    ask(page, CONFIDENTIAL)
+    expect(page.locator("#result")).not_to_contain_text("Brenner Chemie paid")
+    made = httpx.post(
+        f"{running_stack.url}/v1/keys",
+        json={"name": "Page test", "user": "tomas", "groups": ["security"]},
+        headers={"Authorization": f"Bearer {running_stack.admin_key}"},
+    ).json()
+    page.get_by_role("button", name="Access key").click()
+    page.get_by_label("Key", exact=True).fill(made["key"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Access key: set")).to_be_visible()
+    ask(page, CONFIDENTIAL)
+    page.locator("#footnotes button").first.click()
+    expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the original").click()
+    assert Path(download.value.path()).stat().st_size > 0
+
+
+def test_a_wrong_key_is_said_to_be(page: Page) -> None:
+    page.get_by_role("button", name="Access key").click()
+    page.get_by_label("Key", exact=True).fill("fn_wrong")
+    page.get_by_role("button", name="Use this key").click()
+    ask(page, QUESTION)
+    expect(page.locator("#notices")).to_contain_text("unknown or revoked")
+    expect(page.get_by_role("button", name="Enter a key")).to_be_visible()
+
+
+def test_a_filter_narrows(page: Page) -> None:
+    page.get_by_text("Narrow it down").click()
+    page.get_by_label("Department").fill("No such department")
+    ask(page, QUESTION)
+    expect(page.locator("#notices")).not_to_be_empty()
+    expect(page.locator("#answer")).to_be_empty()
+    page.get_by_role("button", name="Clear all").click()
+    ask(page, QUESTION)
+    expect(page.locator("#answer")).to_contain_text("26 weeks")
+
+
+def test_an_empty_question(page: Page) -> None:
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Write a question first.")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_at_320_pixels_nothing_is_cut_off(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    ask(page, QUESTION)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.locator("#footnotes button").first.click()
+    expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
+    assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
+    page.screenshot(path=tmp_path / "narrow.png")
