@@ -69,7 +69,7 @@ def test_search_keeps_restricted_documents_to_their_group(
 
 
 def test_every_format_is_found_by_its_type(running_stack: RunningStack) -> None:
-    for kind in ("markdown", "html", "pdf", "docx", "pptx", "xlsx", "csv", "eml"):
+    for kind in ("markdown", "html", "pdf", "docx", "pptx", "xlsx", "csv", "email"):
         found = running_stack.json("search", "Halden", "--type", kind, "--group", "leadership", "--pipeline", "vector")
         assert found["hits"], kind
         assert {hit["metadata"]["document_type"] for hit in found["hits"]} == {kind}
