@@ -12,34 +12,48 @@ from core.settings import IndexSettings, OpenSearchSettings
 from retrieval.index.port import SearchIndex
 
 pytest.register_assert_rewrite("tests.contract.passages")
-from tests.contract.passages import DIMENSIONS, EMBEDDER  # noqa: E402
+from tests.contract.passages import ready  # noqa: E402
 
 OpenIndex = Callable[[], SearchIndex]
+NewIndex = Callable[[], OpenIndex]
 
 
-@pytest.fixture(params=["embedded", "opensearch"])
-def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenIndex]:
-    """Opens a handle on this test's own index, as another process would: nothing is shared but the index."""
+@pytest.fixture(scope="module", params=["embedded", "opensearch"])
+def new_index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewIndex]:
+    """Makes a place for an index, and opens handles on it as other processes would: nothing is shared but the index."""
     handles: list[SearchIndex] = []
-    make = (
-        _embedded(tmp_path) if request.param == "embedded" else _opensearch(request.getfixturevalue("opensearch_url"))
-    )
+    url = request.getfixturevalue("opensearch_url") if request.param == "opensearch" else None
 
-    def open_() -> SearchIndex:
-        handles.append(make())
-        return handles[-1]
+    def new() -> OpenIndex:
+        make = _opensearch(url) if url else _embedded(tmp_path_factory.mktemp("index"))
 
-    yield open_
+        def open_() -> SearchIndex:
+            handles.append(make())
+            return handles[-1]
+
+        return open_
+
+    yield new
     for handle in handles:
         handle.close()
 
 
 @pytest.fixture
+def open_index(new_index: NewIndex) -> OpenIndex:
+    """Opens a handle on this test's own index."""
+    return new_index()
+
+
+@pytest.fixture
 def index(open_index: OpenIndex) -> SearchIndex:
-    """An empty index with a live generation."""
-    opened = open_index()
-    opened.ensure(EMBEDDER, DIMENSIONS)
-    return opened
+    """An empty index of this test's own, with a live generation."""
+    return ready(open_index())
+
+
+@pytest.fixture(scope="module")
+def shared_index(new_index: NewIndex) -> SearchIndex:
+    """One index for a module's tests that only read: making one costs OpenSearch a second."""
+    return ready(new_index()())
 
 
 def _embedded(folder: Path) -> OpenIndex:

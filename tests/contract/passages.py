@@ -59,6 +59,12 @@ def write(index: SearchIndex, *passages: EmbeddedChunk) -> None:
     index.refresh()
 
 
+def ready(index: SearchIndex) -> SearchIndex:
+    """The index, with a live generation."""
+    index.ensure(EMBEDDER, DIMENSIONS)
+    return index
+
+
 def ids(candidates: Sequence[Candidate] | None) -> list[str]:
     """The candidates' chunk ids, best first."""
     return [candidate.chunk_id for candidate in candidates or []]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,14 +11,21 @@ import numpy as np
 import pytest
 
 from core.chunk import EmbeddedChunk
-from core.errors import ConfigurationError, Conflict, FootnoteError, NotFound
+from core.errors import ConfigurationError
 from core.filters import All, AnyOf, for_reader, visible_to
 from core.metadata import Metadata
 from core.principal import Principal
 from retrieval.index.port import IndexCounts, SearchIndex
-from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, found, ids, passage, write
+from tests.contract.passages import DIMENSIONS, PUBLIC, at, found, ids, passage, write
 
 OpenIndex = Callable[[], SearchIndex]
+
+
+@pytest.fixture(scope="module")
+def zoo(shared_index: SearchIndex) -> SearchIndex:
+    """A passage for everybody, and one that few may see."""
+    write(shared_index, passage("a", "penguin"), passage("b", "secret and confidential", acl=("user:x",)))
+    return shared_index
 
 
 def test_it_is_a_search_index(index: SearchIndex) -> None:
@@ -186,10 +192,9 @@ class TestFinding:
         "query",
         ["", "   ", '"', '"walrus', "the", "AND OR NOT", "a AND (b", "\U0001f600", "~^*?:\\/{}[]", "\x00", "\ud800"],
     )
-    def test_odd_queries_find_nothing_and_break_nothing(self, index: SearchIndex, query: str) -> None:
-        write(index, passage("a", "penguin"))
-        assert index.lexical(query, PUBLIC, 5) == []
-        assert index.both(query, at(0), PUBLIC, 5).lexical == []
+    def test_odd_queries_find_nothing_and_break_nothing(self, zoo: SearchIndex, query: str) -> None:
+        assert zoo.lexical(query, PUBLIC, 5) == []
+        assert zoo.both(query, at(0), PUBLIC, 5).lexical == []
 
     @pytest.mark.parametrize(
         "query",
@@ -203,9 +208,8 @@ class TestFinding:
             " ".join(f"word{n}" for n in range(1100)) + " penguin",
         ],
     )
-    def test_a_query_is_words_and_nothing_else(self, index: SearchIndex, query: str) -> None:
-        write(index, passage("a", "penguin"), passage("b", "confidential", acl=("user:x",)))
-        assert ids(index.lexical(query, PUBLIC, 5)) == ["a"]
+    def test_a_query_is_words_and_nothing_else(self, zoo: SearchIndex, query: str) -> None:
+        assert ids(zoo.lexical(query, PUBLIC, 5)) == ["a"]
 
 
 class TestFetching:
@@ -246,87 +250,3 @@ class TestPermissionsAtScale:
         assert found(index, for_reader(Principal(), AnyOf("department", frozenset({"HR"})))) == ["a"]
         assert found(index, for_reader(Principal(), AnyOf("acl", frozenset({"user:bob"})))) == []
         assert found(index, for_reader(Principal(), All(()))) == ["a"]
-
-
-class TestGenerations:
-    def test_ensure_makes_one_and_keeps_it(self, index: SearchIndex, open_index: OpenIndex) -> None:
-        first = index.ensure(EMBEDDER, DIMENSIONS)
-        assert (first.embedder, first.dimensions, first.live) == (EMBEDDER, DIMENSIONS, True)
-        assert open_index().ensure(EMBEDDER, DIMENSIONS) == first
-        assert index.generations() == [first]
-
-    @pytest.mark.parametrize(("embedder", "dimensions"), [("another", DIMENSIONS), (EMBEDDER, DIMENSIONS * 2)])
-    def test_ensure_refuses_another_embedder(self, index: SearchIndex, embedder: str, dimensions: int) -> None:
-        with pytest.raises(ConfigurationError, match=embedder):
-            index.ensure(embedder, dimensions)
-
-    def test_a_new_one_is_built_beside_the_old_and_swapped_in(self, index: SearchIndex, open_index: OpenIndex) -> None:
-        write(index, passage("old"))
-        old = index.ensure(EMBEDDER, DIMENSIONS)
-        new = index.begin("better-embedder", 4)
-        assert not new.live
-        assert old.name < new.name
-        building = index.for_generation(new.name)
-        write(building, EmbeddedChunk(passage("new").chunk, np.eye(4, dtype=np.float32)[:1]))
-        assert found(index, PUBLIC) == ["old"]
-        index.swap(new.name)
-        other = open_index()
-        for handle in (index, other, building):
-            assert ids(handle.lexical("words", PUBLIC, 5)) == ["new"]
-            assert ids(handle.vector(np.eye(4, dtype=np.float32)[0], PUBLIC, 5)) == ["new"]
-        assert found(index.for_generation(old.name), PUBLIC) == ["old"]
-        assert [(g.name, g.live) for g in other.generations()] == [(old.name, False), (new.name, True)]
-        assert other.ensure("better-embedder", 4).name == new.name
-        index.swap(old.name)
-        assert found(other, PUBLIC) == ["old"]
-
-    def test_only_one_that_is_not_live_can_be_dropped(self, index: SearchIndex) -> None:
-        write(index, passage("a"))
-        live = index.ensure(EMBEDDER, DIMENSIONS)
-        with pytest.raises(Conflict):
-            index.drop(live.name)
-        spare = index.begin(EMBEDDER, DIMENSIONS)
-        index.drop(spare.name)
-        assert index.generations() == [live]
-        assert found(index, PUBLIC) == ["a"]
-        assert index.begin(EMBEDDER, DIMENSIONS).name > live.name
-
-    def test_one_that_is_not_there_is_not_found(self, index: SearchIndex) -> None:
-        for act in (index.drop, index.swap):
-            with pytest.raises(NotFound):
-                act("no-such-generation")
-
-
-class TestSharing:
-    def test_a_second_handle_sees_what_the_first_writes(self, index: SearchIndex, open_index: OpenIndex) -> None:
-        other = open_index()
-        assert found(other, PUBLIC) == []
-        write(index, passage("a"), passage("b"))
-        assert found(other, PUBLIC) == ["a", "b"]
-        other.delete_documents(["doc-a"])
-        other.refresh()
-        assert found(index, PUBLIC) == ["b"]
-
-    def test_threads_write_and_read_at_once(self, index: SearchIndex, open_index: OpenIndex) -> None:
-        failures: list[FootnoteError] = []
-
-        def work(handle: SearchIndex, worker: int) -> None:
-            try:
-                for n in range(4):
-                    name = f"w{worker}n{n}"
-                    write(handle, passage(name, document=f"d{worker}"), passage("shared"))
-                    assert ids(handle.vector(at(0), AnyOf("document_id", frozenset({f"d{worker}"})), 10))
-                handle.delete_documents([f"d{worker}"] if worker % 2 else [])
-            except FootnoteError as error:
-                failures.append(error)
-
-        handles = [index, index, open_index(), open_index()]
-        threads = [threading.Thread(target=work, args=(handle, n)) for n, handle in enumerate(handles)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
-        index.refresh()
-        assert failures == []
-        assert found(index, PUBLIC) == sorted([f"w{worker}n{n}" for worker in (0, 2) for n in range(4)] + ["shared"])
-        assert index.counts().chunks == 9
