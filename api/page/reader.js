@@ -13,7 +13,8 @@ let opening = 0;
 export function placeOf(source) {
   const parts = [];
   if (source.page != null) parts.push(`Page ${source.page}`);
-  if (source.heading_path?.length) parts.push(source.heading_path.join(" › "));
+  const headings = (source.heading_path ?? []).filter((heading, depth) => depth || heading !== source.title);
+  if (headings.length) parts.push(headings.join(" › "));
   return parts.join(" · ");
 }
 
