@@ -53,7 +53,7 @@ def _extracts(source: int, chunk: Chunk, sentences: Sequence[Sentence], numbers:
         sentence = sentences[number]
         joins = previous == number - 1 and sentences[previous].block == sentence.block
         start = chunk.start + sentence.start
-        item = not sentence.complete and not sentence.text.endswith(":")
+        item = not sentence.complete and not sentence.introduces
         yield Extract(source, sentence.text, start, chunk.start + sentence.end, joins, item)
         previous = number
 
@@ -61,7 +61,7 @@ def _extracts(source: int, chunk: Chunk, sentences: Sequence[Sentence], numbers:
 def _with_company(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
     yield number
     sentence = sentences[number]
-    if sentence.text.endswith(":"):
+    if sentence.introduces:
         yield from _items(number, sentences)
     elif not sentence.complete:
         yield from _lead_in(number, sentences)
@@ -74,14 +74,19 @@ def _items(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
     following = range(number + 1, min(len(sentences), number + 1 + _MAX_LIST_ITEMS))
     for item in following:
         alike = sentences[item].complete == sentences[number + 1].complete
-        if not alike or sentences[item].block == sentences[item - 1].block or sentences[item].text.endswith((":", "?")):
+        if (
+            not alike
+            or sentences[item].block == sentences[item - 1].block
+            or sentences[item].introduces
+            or sentences[item].text.endswith("?")
+        ):
             return
         yield item
 
 
 def _lead_in(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
     for before in range(number - 1, max(-1, number - 1 - _LEAD_IN_REACH), -1):
-        if sentences[before].text.endswith(":"):
+        if sentences[before].introduces:
             yield before
-        if sentences[before].complete or sentences[before].text.endswith(":"):
+        if sentences[before].complete or sentences[before].introduces:
             return

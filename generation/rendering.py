@@ -41,7 +41,7 @@ def _lead(extract: Extract, before: Extract | None) -> str:
         mark = "" if extract.text.startswith(("-", "•", "*")) else "- "
         if before is None:
             return mark
-        return ("\n" if before.item or before.text.endswith(":") else "\n\n") + mark
+        return ("\n" if before.item or before.text.rstrip("*_ ").endswith(":") else "\n\n") + mark
     if before is None:
         return ""
     return " " if extract.joins else "\n\n"

@@ -41,6 +41,11 @@ class Sentence:
     complete: bool
     heading: bool
 
+    @property
+    def introduces(self) -> bool:
+        """Whether it announces a list."""
+        return self.text.rstrip("*_ ").endswith(":")
+
 
 def split_sentences(text: str) -> list[Sentence]:
     """The sentences of a passage, in order. List items, table rows and headings count as sentences."""
