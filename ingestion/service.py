@@ -13,7 +13,7 @@ from core.settings import Settings
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.records import Run, RunState, Source
+from ingestion.catalog.records import Run, Source
 
 log = get_logger(__name__)
 
@@ -144,11 +144,6 @@ def _check(name: str, interval_s: int) -> None:
         raise InvalidRequest("A source's name can have 200 characters at most.")
     if interval_s < 1:
         raise InvalidRequest("interval_s must be at least 1 second.")
-
-
-def is_running(run: Run) -> bool:
-    """Whether a run is still going on."""
-    return run.state is RunState.RUNNING
 
 
 def build_ingestion(settings: Settings) -> Ingestion:
