@@ -61,7 +61,10 @@ def show(events: Iterable[Event]) -> None:
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
     for number in sorted({citation["number"] for citation in citations}):
+        # A passage may run over several pages; the quote is on one of them.
+        page = next((c["page"] for c in citations if c["number"] == number and c.get("page")), None)
         source = sources.get(number, {})
+        source = {**source, "page": page or source.get("page")}
         click.echo(f"\n[{number}] {source.get('title', '')}{_place(source)}")
         quotes = dict.fromkeys(_short(c["quote"]) for c in citations if c["number"] == number)
         for quote in quotes:
