@@ -47,7 +47,7 @@ constraints: ## Find the newest versions that pyproject.toml allows, and write t
 	@rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip install --quiet --upgrade pip
-	build/constraints/bin/python -m pip install -e '.[dev,s3]'
+	build/constraints/bin/python -m pip install -e '.[dev]'
 	@{ echo '# The exact versions that CI and `make` install. Written by `make constraints`.'; \
 	build/constraints/bin/python -m pip list --format=freeze --exclude footnote --exclude pip --exclude setuptools; } > constraints.txt
 	@rm -rf build/constraints
