@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.auth.keys import KeyStore
+from api.pages import PageLocator
 from api.part import Part
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
@@ -67,15 +68,16 @@ def wire(settings: Settings) -> Services:
     index = Part("search index", lambda: _index(settings, embedder))
     embedder = Part("embedder", lambda: _embedder(settings))
     retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
+    blobs = Part("document store", lambda: _blobs(settings))
     return Services(
         settings=settings,
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever)),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, PageLocator(catalog, blobs))),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
-        blobs=Part("document store", lambda: _blobs(settings)),
+        blobs=blobs,
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
     )
@@ -110,10 +112,10 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), embedder.get(), build_reranker(settings), settings)
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever]) -> Answerer:
+def _answerer(settings: Settings, retriever: Part[Retriever], pages: PageLocator) -> Answerer:
     from generation.build import build_answerer  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get())
+    return build_answerer(settings, retriever.get(), pages)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
@@ -18,7 +18,7 @@ from core.logs import get_logger
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
-from generation.events import Abstain, AnswerEvent, Done, Meta, SourceRef, Sources, StageEvent
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent
 from generation.extractive import extract
 from generation.models.port import ChatModel, Delta, Message
 from generation.prompt import build_messages
@@ -60,6 +60,10 @@ class PassageSearch(Protocol):
         ...
 
 
+PageLookup = Callable[[str, int], int | None]
+"""Document id and a character offset in its text, to the page there; None when it isn't known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A question and who asks it; ``history`` holds the earlier turns, oldest first."""
@@ -76,8 +80,15 @@ class Question:
 class Answerer:
     """Answers questions. One serves any number of them at a time."""
 
-    def __init__(self, retriever: PassageSearch, model: ChatModel | None, settings: Settings) -> None:
+    def __init__(
+        self,
+        retriever: PassageSearch,
+        model: ChatModel | None,
+        settings: Settings,
+        locate_page: PageLookup | None = None,
+    ) -> None:
         self._retriever = retriever
+        self._locate_page = locate_page
         self._model = model
         self._settings = settings
 
@@ -106,12 +117,19 @@ class Answerer:
                 async for event in events:
                     if isinstance(event, Done):
                         outcome = tally.outcome
-                    yield event
+                    yield await self._placed(event) if isinstance(event, Citation) else event
         except FootnoteError:
             outcome = "failed"
             raise
         finally:
             ANSWERS.labels(outcome).inc()
+
+    async def _placed(self, citation: Citation) -> Citation:
+        """With the page that the quote is on, where the passage's own page is only the one that it begins on."""
+        if citation.page is None or self._locate_page is None:
+            return citation
+        page = await anyio.to_thread.run_sync(self._locate_page, citation.document_id, citation.quote_start)
+        return citation if page is None else replace(citation, page=page)
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
         response = await self._retrieve(question, tally)
