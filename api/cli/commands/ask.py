@@ -10,6 +10,7 @@ import click
 from api.cli import context
 from api.cli.client import Event
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+from api.cli.places import place_of
 
 QUOTE_CHARS = 300
 
@@ -56,7 +57,7 @@ def show(events: Iterable[Event]) -> None:
             click.echo()
             _footnotes(citations, sources)
             for part in event.data.get("degraded") or ():
-                click.echo(f"(Answered without a part: {part})", err=True)
+                click.echo(f"({part})", err=True)
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
@@ -65,19 +66,11 @@ def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any
         page = next((c["page"] for c in citations if c["number"] == number and c.get("page")), None)
         source = sources.get(number, {})
         source = {**source, "page": page or source.get("page")}
-        click.echo(f"\n[{number}] {source.get('title', '')}{_place(source)}")
+        click.echo(f"\n[{number}] {source.get('title', '')}{place_of(source)}")
         quotes = dict.fromkeys(_short(c["quote"]) for c in citations if c["number"] == number)
         for quote in quotes:
             click.echo(f'    "{quote}"')
         click.echo(f"    {source.get('uri', '')}")
-
-
-def _place(source: dict[str, Any]) -> str:
-    page, headings = source.get("page"), source.get("heading_path") or ()
-    parts = [f"page {page}"] if page else []
-    if headings:
-        parts.append(" > ".join(headings))
-    return "".join(f", {part}" for part in parts)
 
 
 def _short(quote: str) -> str:
@@ -91,4 +84,4 @@ def _abstain(data: dict[str, Any]) -> None:
     if nearest:
         click.echo("\nNearest documents:", nl=False)
     for source in nearest:
-        click.echo(f"\n  - {source['title']}{_place(source)}  {source['uri']}", nl=False)
+        click.echo(f"\n  - {source['title']}{place_of(source)}  {source['uri']}", nl=False)

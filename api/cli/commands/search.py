@@ -8,6 +8,7 @@ import click
 
 from api.cli import context
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+from api.cli.places import place_of
 
 TEXT_CHARS = 240
 
@@ -30,13 +31,11 @@ def search(*, query: str, limit: int, reader: Reader, scope: Scope, as_json: boo
     if not found["hits"]:
         click.echo("Nothing found that you may read.")
     for part in found.get("degraded") or ():
-        click.echo(f"(Searched without a part: {part})", err=True)
+        click.echo(f"({part})", err=True)
 
 
 def _show(place: int, hit: dict[str, Any]) -> None:
-    where = f", page {hit['page']}" if hit.get("page") else ""
-    headings = " > ".join(hit.get("heading_path") or ())
-    click.echo(f"{place:>3}. {hit['title']}{where}{', ' + headings if headings else ''}")
+    click.echo(f"{place:>3}. {hit['title']}{place_of(hit)}")
     legs = []
     for leg in ("lexical", "vector", "rerank"):
         rank, score = hit["ranks"].get(leg), hit["scores"].get(leg)
