@@ -72,7 +72,9 @@ def test_the_quote_is_the_documents_own(page: Page) -> None:
     ask(page, QUESTION)
     quote = page.locator("#footnotes q").first.inner_text()
     page.locator("#footnotes button").first.click()
-    marked = " ".join(page.get_by_role("dialog").locator("mark").all_inner_texts())
+    marks = page.get_by_role("dialog").locator("mark")
+    expect(marks.first).to_be_visible()  # the document comes after the panel
+    marked = " ".join(marks.all_inner_texts())
     assert " ".join(quote.split()).rstrip("…") in " ".join(marked.split())
 
 
