@@ -23,6 +23,7 @@ QUIET = (
 QUESTION = "How many weeks of parental leave does each parent get at full pay?"
 CONFIDENTIAL = "How much did Brenner Chemie pay to the wrong account?"
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)  # the default of five seconds is short for a busy machine
 
 
 @pytest.fixture(scope="module")
