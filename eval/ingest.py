@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.progress import Progress
 
 from core.chunk import Chunk
 from core.settings import Settings
 from core.settings_source import load_settings
+from eval.client import ApiClient
 from ingestion.blobs import open_blobs, parsed_key
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.records import DocumentRecord, DocumentState
@@ -26,29 +26,25 @@ from ingestion.parsed import ParsedDocument
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.windows import embed_chunks
 
-POLL_S = 1.0
 
-
-def ingest(client: httpx.Client, folder: Path, deadline_s: float) -> tuple[str, dict[str, Any], float]:
+def ingest(client: ApiClient, folder: Path, deadline_s: float) -> tuple[str, dict[str, Any], float]:
     """Ingest a folder as a new source; its id, the finished run and the seconds from request to end.
 
     Raises:
-        TimeoutError: it took longer than ``deadline_s``.
+        ApiError: the API refused, the run failed, or it took longer than ``deadline_s``.
     """
-    body = {"kind": "folder", "name": f"benchmark {time.time():.0f}", "config": {"path": str(folder.resolve())}}
     began = time.monotonic()
-    created = client.post("/v1/sources", params={"sync": "true"}, json=body).raise_for_status().json()
-    source = created["id"]
     with Progress() as progress:
         task = progress.add_task("ingesting", total=None)
-        while time.monotonic() - began < deadline_s:
-            run = client.get(f"/v1/sources/{source}/runs").raise_for_status().json()["runs"][0]
-            done = run["indexed"] + run["failed"] + run["unchanged"]
-            progress.update(task, completed=done, total=run["seen"] or None)
-            if run["finished_at"]:
-                return source, run, time.monotonic() - began
-            time.sleep(POLL_S)
-    raise TimeoutError(f"The run had not finished after {deadline_s:.0f} s.")
+        source, run = client.ingest(
+            f"benchmark {time.time():.0f}",
+            folder,
+            timeout_s=deadline_s,
+            progress=lambda run: progress.update(
+                task, completed=run["indexed"] + run["failed"] + run["unchanged"], total=run["seen"] or None
+            ),
+        )
+    return source, run, time.monotonic() - began
 
 
 def chunks_of(settings: Settings, source: str) -> list[Chunk]:
@@ -101,11 +97,11 @@ def main() -> None:
     settings = load_settings()
     url = arguments.api or f"http://{settings.api.host}:{settings.api.port}"
     key = (settings.data_dir / "admin.key").read_text(encoding="utf-8").strip()
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    with ApiClient(url, key) as client:
         source, run, seconds = ingest(client, arguments.folder, arguments.deadline)
         chunks = chunks_of(settings, source)
         bare = embed_seconds(settings, chunks)
-        client.delete(f"/v1/sources/{source}").raise_for_status()
+        client.remove(source)
     figures = {
         "run": run,
         "index": settings.index.kind,

@@ -116,7 +116,7 @@ class SentenceTransformersEmbedder:
         return np.vstack([self._encode(texts[:half], query=query), self._encode(texts[half:], query=query)])
 
     def _precision(self) -> AbstractContextManager[Any]:
-        """bf16 on a CPU by autocast: weights in bf16 cost accuracy (cosine .998 to fp32 against .99997) for no gain."""
+        """bf16 on a CPU by autocast: weights in bf16 cost accuracy (cosine .998 to fp32 against .99997)."""
         if self._dtype == "bfloat16" and self._device == "cpu":
             import torch  # noqa: PLC0415
 
