@@ -1,12 +1,17 @@
-"""Services that several tests share."""
+"""Services and settings that several tests share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from deploy.opensearch.node import Node
+
+# Hypothesis fails an example that takes over 200 ms by default: on a busy machine that says nothing about the code.
+hypothesis.settings.register_profile("footnote", deadline=None)
+hypothesis.settings.load_profile("footnote")
 
 
 @pytest.fixture(scope="session")
