@@ -124,14 +124,20 @@ def test_a_command_that_cannot_be_started_does_not_end_the_others(layout: Layout
 
 
 def test_what_a_killed_supervisor_left_is_ended() -> None:
-    process = subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True)
-    left = ChildState("worker", process.pid, psutil.Process(process.pid).create_time(), "running")
-    state = StackState(1, "", "", children=[left])
-    waiter = threading.Thread(target=process.wait)
-    waiter.start()
-    assert end_leftovers(state) == ["worker"]
-    waiter.join(DEADLINE_S)
-    assert process.returncode == -signal.SIGTERM
+    # The exit status can't be asked for: ending a leftover waits for it, and the one who waits takes the status.
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('asked to stop', flush=True)))\n"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        left = ChildState("worker", process.pid, psutil.Process(process.pid).create_time(), "running")
+        state = StackState(1, "", "", children=[left])
+        assert end_leftovers(state) == ["worker"]
+        assert process.stdout.read() == b"asked to stop\n"
     assert end_leftovers(state) == []
 
 
