@@ -16,8 +16,9 @@ from ingestion.partitioning.port import ElementKind
 class Record:
     """A document of the catalog."""
 
-    id = "d"
-    content_hash = "h"
+    def __init__(self, document_id: str) -> None:
+        self.id = document_id
+        self.content_hash = "h"
 
 
 class Store:
@@ -26,20 +27,22 @@ class Store:
     def __init__(self, content: bytes | Exception) -> None:
         self._content = content
         self.documents = self
+        self.reads: list[str] = []
 
     def get(self, key: str) -> Any:
-        if key == "d":
-            return Record()
+        if key in ("d", "e"):
+            return Record(key)
         if key == "gone":
             raise NotFound("gone")
+        self.reads.append(key)
         if isinstance(self._content, Exception):
             raise self._content
         return self._content
 
 
-def locator(content: bytes | Exception) -> PageLocator:
-    part: Part[Any] = Part("store", lambda: Store(content))
-    return PageLocator(cast("Any", part), cast("Any", part))
+def locator(content: bytes | Exception, store: Store | None = None, **options: int) -> PageLocator:
+    part: Part[Any] = Part("store", lambda: store or Store(content))
+    return PageLocator(cast("Any", part), cast("Any", part), **options)
 
 
 PARSED = ParsedDocument(
@@ -65,3 +68,29 @@ def test_the_page_is_that_of_the_element_at_the_offset(offset: int, page: int) -
 def test_without_the_text_the_page_is_not_known() -> None:
     assert locator(StorageUnavailable("down"))("d", 0) is None
     assert locator(PARSED)("gone", 0) is None
+
+
+def test_a_document_is_read_once_however_often_it_is_cited() -> None:
+    store = Store(PARSED)
+    pages = locator(PARSED, store)
+    assert [pages("d", offset) for offset in (0, 10, 14, 9)] == [1, 2, 2, 1]
+    assert len(store.reads) == 1
+    assert pages("e", 10) == 2
+    assert len(store.reads) == 2
+
+
+def test_what_is_kept_is_bounded_and_the_latest_stays() -> None:
+    store = Store(PARSED)
+    pages = locator(PARSED, store, cache_bytes=300)  # one document's pages, not two
+    for document in ("d", "e", "e", "d"):
+        assert pages(document, 10) == 2
+    assert len(store.reads) == 3
+    assert locator(PARSED, store, cache_bytes=0)("d", 10) == 2
+
+
+def test_what_could_not_be_read_is_tried_again() -> None:
+    store = Store(StorageUnavailable("down"))
+    pages = locator(PARSED, store)
+    assert pages("d", 0) is None
+    store._content = PARSED
+    assert pages("d", 0) == 1
