@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 
 from core.metadata import Metadata
+from core.place import Box, Line, PageSize, boxes
 from ingestion.catalog.rows import metadata_from_json, metadata_to_json
 from ingestion.chunking.model import Passage, PlacedElement
 from ingestion.partitioning.port import ElementKind
@@ -27,6 +29,7 @@ class ParsedDocument:
         parser: name and version of what read it.
         warnings: what was left out, and why, a sentence each.
         chunking: identifies the settings that the passages were cut with.
+        pages: the size of each page, where pages have one.
     """
 
     title: str
@@ -38,6 +41,19 @@ class ParsedDocument:
     parser: str
     warnings: tuple[str, ...]
     chunking: str = ""
+    pages: tuple[PageSize, ...] = ()
+
+    def page(self, offset: int) -> int | None:
+        """The page that this character of the text is on; None where that isn't known."""
+        number = bisect_right(self.elements, offset, key=lambda element: element.start) - 1
+        while number >= 0 and self.elements[number].page is None:
+            number -= 1
+        return self.elements[number].page_at(offset) if number >= 0 else None
+
+    def boxes(self, start: int, end: int) -> tuple[Box, ...]:
+        """The boxes of ``text[start:end]``, one a line that it touches, in reading order; none where unknown."""
+        touched = (element for element in self.elements if element.start < end and start < element.end)
+        return tuple(box for element in touched for box in boxes(element.lines, start, end))
 
     def to_bytes(self) -> bytes:
         """As JSON, in UTF-8."""
@@ -47,11 +63,12 @@ class ParsedDocument:
             "metadata": metadata_to_json(self.metadata),
             "media_type": self.media_type,
             "text": self.text,
-            "elements": [asdict(element) for element in self.elements],
+            "elements": [_plain(element) for element in self.elements],
             "passages": [asdict(passage) for passage in self.passages],
             "parser": self.parser,
             "warnings": self.warnings,
             "chunking": self.chunking,
+            "pages": [[page.width, page.height] for page in self.pages],
         }
         return orjson.dumps(values)
 
@@ -64,11 +81,24 @@ class ParsedDocument:
         values["elements"] = tuple(_element(element) for element in values["elements"])
         values["passages"] = tuple(_passage(passage) for passage in values["passages"])
         values["warnings"] = tuple(values["warnings"])
+        values["pages"] = tuple(PageSize(*size) for size in values.get("pages", ()))
         return cls(**values)
 
 
+def _plain(element: PlacedElement) -> dict[str, Any]:
+    return {
+        "kind": element.kind,
+        "start": element.start,
+        "end": element.end,
+        "page": element.page,
+        "level": element.level,
+        "lines": [line.packed() for line in element.lines],
+    }
+
+
 def _element(values: dict[str, Any]) -> PlacedElement:
-    return PlacedElement(**{**values, "kind": ElementKind(values["kind"])})
+    lines = tuple(map(Line.unpacked, values.get("lines", ())))
+    return PlacedElement(**{**values, "kind": ElementKind(values["kind"]), "lines": lines})
 
 
 def _passage(values: dict[str, Any]) -> Passage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.place import Line, PageSize
 from ingestion.partitioning.port import ElementKind
 
 
@@ -13,8 +14,9 @@ class PlacedElement:
 
     Attributes:
         start, end: offsets in characters.
-        page: from 1; None where the format has no pages.
+        page: the page it begins on, from 1; None where the format has no pages.
         level: a heading's depth, from 1; None for everything else.
+        lines: where it stands on its pages; their offsets are of the document's text.
     """
 
     kind: ElementKind
@@ -22,6 +24,11 @@ class PlacedElement:
     end: int
     page: int | None = None
     level: int | None = None
+    lines: tuple[Line, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """The page of the character at this offset of the document's text: an element can run on over pages."""
+        return next((line.page for line in reversed(self.lines) if line.start <= offset), self.page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +58,4 @@ class ChunkedDocument:
     text: str
     elements: tuple[PlacedElement, ...]
     passages: tuple[Passage, ...]
+    pages: tuple[PageSize, ...] = ()

@@ -50,14 +50,23 @@ def chunk(partition: Partition, tokenizer: Tokenizer, settings: ChunkingSettings
             )
             for ordinal, (group, start) in enumerate(zip(groups, starts, strict=True))
         )
-        return ChunkedDocument(text, elements, passages)
+        return ChunkedDocument(text, elements, passages, partition.pages)
 
 
 def _place(elements: Sequence[Element]) -> tuple[str, tuple[PlacedElement, ...]]:
     placed, position = [], 0
     for element in elements:
         end = position + len(element.text)
-        placed.append(PlacedElement(kind=element.kind, start=position, end=end, page=element.page, level=element.level))
+        placed.append(
+            PlacedElement(
+                kind=element.kind,
+                start=position,
+                end=end,
+                page=element.page,
+                level=element.level,
+                lines=tuple(line.moved(position) for line in element.lines),
+            )
+        )
         position = end + len(_SEPARATOR)
     return _SEPARATOR.join(element.text for element in elements), tuple(placed)
 
@@ -122,4 +131,4 @@ def _page(elements: Sequence[PlacedElement], start: int, number: int) -> int | N
     """The page of the element that holds ``start``, which the overlap may have moved before element ``number``."""
     while number > 0 and elements[number].start > start:
         number -= 1
-    return elements[number].page
+    return elements[number].page_at(start)

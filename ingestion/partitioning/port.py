@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from core.metadata import Metadata
+from core.place import Line, PageSize
 
 
 class ElementKind(StrEnum):
@@ -30,14 +31,35 @@ class Element:
 
     Attributes:
         text: never empty; for a table, one row a line with its column names.
-        page: from 1; None where the format has no pages.
+        page: the page it begins on, from 1; None where the format has no pages.
         level: a heading's depth, from 1; None for everything else.
+        cells: a table's rows; None for everything else.
+        place: where in a spreadsheet it is, as ``Rates!A3:C5``; None in everything else.
+        lines: where its text stands on its pages, in the order of the text; empty where that isn't known. A table's
+            are its cells: the text of a row repeats the names of its columns, which stand in the header.
     """
 
     kind: ElementKind
     text: str
     page: int | None = None
     level: int | None = None
+    cells: tuple[tuple[str, ...], ...] | None = None
+    place: str | None = None
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file within a document: an attachment of a message, a member of an archive.
+
+    Attributes:
+        name: unique within its document; an archive's member has its path in it.
+        media_type: what the document says that it is, None if it doesn't.
+    """
+
+    name: str
+    content: bytes
+    media_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +72,8 @@ class Partition:
         media_type: what the bytes turned out to be.
         parser: name and version of what read it.
         warnings: what was left out, and why, a sentence each.
+        attachments: files within it, which are documents of their own.
+        pages: the size of each page, where pages have one.
     """
 
     elements: tuple[Element, ...]
@@ -57,6 +81,8 @@ class Partition:
     media_type: str = "application/octet-stream"
     parser: str = ""
     warnings: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    pages: tuple[PageSize, ...] = ()
 
 
 @runtime_checkable

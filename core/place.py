@@ -1,0 +1,94 @@
+"""Where text stands on the pages of its document.
+
+Everywhere in Footnote a place on a page is in points (1/72 inch), from the top left corner of the page as a viewer shows
+it: turned by its own rotation, and cut to its crop box. To draw a box on an image of the page, multiply by
+``image width / page width``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """A page's size as shown, in points."""
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on a page, in points from the top left corner; ``page`` counts from 1."""
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piece of text that stands in one line of a page.
+
+    Attributes:
+        start, end: its span, in characters of the text that it is a line of.
+        page: from 1.
+        left, top, right, bottom: its box, in points.
+        words: three numbers for each word: where it begins, in characters from ``start``, its left and its right edge.
+            Empty where words don't follow one another from side to side, as in text that is turned on its page.
+    """
+
+    start: int
+    end: int
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    words: tuple[float, ...] = ()
+
+    def moved(self, offset: int) -> Line:
+        """The same line of a text in which it begins ``offset`` characters later."""
+        box = (self.left, self.top, self.right, self.bottom)
+        return Line(self.start + offset, self.end + offset, self.page, *box, self.words)
+
+    def box(self, start: int, end: int) -> Box | None:
+        """Around the words between two offsets; None if the line holds none of that text."""
+        start, end = max(start, self.start), min(end, self.end)
+        if start >= end:
+            return None
+        left, right = self._edges(start - self.start, end - self.start)
+        return Box(page=self.page, left=left, top=self.top, right=right, bottom=self.bottom)
+
+    def _edges(self, start: int, end: int) -> tuple[float, float]:
+        begins = [int(place) for place in self.words[::3]]
+        ends = [*begins[1:], self.end - self.start]
+        words = zip(begins, ends, self.words[1::3], self.words[2::3], strict=True)
+        edges = [(left, right) for begin, stop, left, right in words if begin < end and start < stop]
+        if not edges:
+            return self.left, self.right
+        return min(left for left, _ in edges), max(right for _, right in edges)
+
+    def packed(self) -> list[Any]:
+        """As a list for JSON, the inverse of :meth:`unpacked`."""
+        box = (self.left, self.top, self.right, self.bottom)
+        return [self.start, self.end, self.page, *box, list(self.words)]
+
+    @classmethod
+    def unpacked(cls, values: list[Any]) -> Line:
+        """The inverse of :meth:`packed`."""
+        *place, words = values
+        return cls(*place, tuple(words))
+
+
+def boxes(lines: Iterable[Line], start: int, end: int) -> Iterator[Box]:
+    """The boxes of the text between two offsets, one for each line that it touches, in the order of the lines."""
+    for line in lines:
+        box = line.box(start, end)
+        if box is not None:
+            yield box
