@@ -1,36 +1,85 @@
-"""Which page of its document a quote is on."""
+"""Which page of its document a quote is on, and where on it."""
 
 from __future__ import annotations
 
 import threading
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from api.part import Part
 from core.errors import FootnoteError
 from core.logs import get_logger
+from core.place import Line, Place
 
 if TYPE_CHECKING:
     from ingestion.blobs import BlobStore
     from ingestion.catalog.catalog import Catalog
+    from ingestion.chunking.model import PlacedElement
 
-CACHE_BYTES = 4 * 1024 * 1024
-"""Twelve bytes an element: room for some 350,000 elements, a few hundred long documents."""
+CACHE_BYTES = 16 * 1024 * 1024
+"""A page of prose takes some seven kilobytes: room for the places of two thousand pages."""
 _OVERHEAD = 256
 
 log = get_logger(__name__)
 
-PageMap = tuple["array[int]", "array[int]"]
-"""Where elements with a known page begin, ascending, and the page of each."""
+
+class PageMap:
+    """Where a document's text stands, in a few bytes a word: the places of its elements, and the lines in them."""
+
+    def __init__(self) -> None:
+        self._starts, self._pages = array("q"), array("i")
+        self._lines = array("q")
+        self._spans, self._edges = array("q"), array("f")
+        self._words, self._word_ends = array("f"), array("q")
+
+    @classmethod
+    def of(cls, elements: Iterable[PlacedElement]) -> PageMap:
+        """The map of elements in the order of their text."""
+        found = cls()
+        for element in elements:
+            if element.page is not None:
+                found._starts.append(element.start)
+                found._pages.append(element.page)
+            for line in element.lines:
+                found._lines.append(line.start)
+                found._spans.extend((line.end, line.page))
+                found._edges.extend((line.left, line.top, line.right, line.bottom))
+                found._words.extend(line.words)
+                found._word_ends.append(len(found._words))
+        return found
+
+    @property
+    def bytes(self) -> int:
+        """What it takes."""
+        parts = (self._starts, self._pages, self._lines, self._spans, self._edges, self._words, self._word_ends)
+        return _OVERHEAD + sum(len(part) * part.itemsize for part in parts)
+
+    def place(self, start: int, end: int) -> Place | None:
+        """Where a span stands: its boxes where lines are known, else the page of the element that it begins in."""
+        first = max(bisect_right(self._lines, start) - 1, 0)
+        within = range(first, bisect_left(self._lines, end, first))
+        boxes = tuple(box for box in (self._line(number).box(start, end) for number in within) if box is not None)
+        if boxes:
+            return Place(boxes[0].page, boxes)
+        number = bisect_right(self._starts, start) - 1
+        return Place(self._pages[number]) if number >= 0 else None
+
+    def _line(self, number: int) -> Line:
+        end, page = self._spans[2 * number : 2 * number + 2]
+        left, top, right, bottom = (round(edge, 1) for edge in self._edges[4 * number : 4 * number + 4])
+        words = self._words[self._word_ends[number - 1] if number else 0 : self._word_ends[number]]
+        edges = tuple(round(value, 1) for value in words)
+        return Line(self._lines[number], end, page, left, top, right, bottom, edges)
 
 
 class PageLocator:
     """Finds pages in the extracted text that is kept beside each original. Safe to use from several threads.
 
     An answer cites one document several times, and its extracted text can be megabytes: what is kept of it is where
-    its pages begin, for the documents that were cited last, by document and content.
+    its lines stand, for the documents that were cited last, by document and content.
     """
 
     def __init__(self, catalog: Part[Catalog], blobs: Part[BlobStore], *, cache_bytes: int = CACHE_BYTES) -> None:
@@ -41,8 +90,8 @@ class PageLocator:
         self._held = 0
         self._lock = threading.Lock()
 
-    def __call__(self, document_id: str, offset: int) -> int | None:
-        """The page that holds this character of the document's text; None when that can't be told.
+    def __call__(self, document_id: str, start: int, end: int) -> Place | None:
+        """Where this span of the document's text stands; None when its page can't be told.
 
         A page is worth less than the answer it stands in: when the text can't be read, the citation goes without.
         """
@@ -50,12 +99,11 @@ class PageLocator:
             document = self._catalog.get().documents.get(document_id)
             if document.content_hash is None:
                 return None
-            starts, pages = self._pages(document.id, document.content_hash)
+            pages = self._pages(document.id, document.content_hash)
         except FootnoteError as error:
             log.warning("page.unknown", document_id=document_id, error=type(error).__name__)
             return None
-        place = bisect_right(starts, offset)
-        return pages[place - 1] if place else None
+        return pages.place(start, end)
 
     def _pages(self, document_id: str, content_hash: str) -> PageMap:
         key = (document_id, content_hash)
@@ -68,10 +116,10 @@ class PageLocator:
         with self._lock:
             if key not in self._cached:
                 self._cached[key] = read
-                self._held += _size(read)
+                self._held += read.bytes
             while self._held > self._cache_bytes:
                 _, dropped = self._cached.popitem(last=False)
-                self._held -= _size(dropped)
+                self._held -= dropped.bytes
         return read
 
     def _read(self, document_id: str, content_hash: str) -> PageMap:
@@ -79,9 +127,4 @@ class PageLocator:
         from ingestion.parsed import ParsedDocument  # noqa: PLC0415  brings the chunking package
 
         parsed = ParsedDocument.from_bytes(self._blobs.get().get(parsed_key(document_id, content_hash)))
-        placed = sorted(((e.start, e.page) for e in parsed.elements if e.page is not None), key=lambda one: one[0])
-        return array("q", [start for start, _ in placed]), array("i", [page for _, page in placed])
-
-
-def _size(pages: PageMap) -> int:
-    return _OVERHEAD + sum(len(part) * part.itemsize for part in pages)
+        return PageMap.of(parsed.elements)

@@ -1,7 +1,7 @@
 """Where text stands on the pages of its document.
 
-Everywhere in Footnote a place on a page is in points (1/72 inch), from the top left corner of the page as a viewer shows
-it: turned by its own rotation, and cut to its crop box. To draw a box on an image of the page, multiply by
+Everywhere in Footnote a place on a page is in points (1/72 inch), from the top left corner of the page as a viewer
+shows it: turned by its own rotation, and cut to its crop box. To draw a box on an image of the page, multiply by
 ``image width / page width``.
 """
 
@@ -29,6 +29,19 @@ class Box:
     top: float
     right: float
     bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a span of a document's text stands.
+
+    Attributes:
+        page: the page that it begins on.
+        boxes: around it, one for each line that it touches, in reading order; empty where that isn't known.
+    """
+
+    page: int
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

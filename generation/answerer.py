@@ -15,6 +15,7 @@ from core.chunk import Chunk
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
 from core.logs import get_logger
+from core.place import Place
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
@@ -60,8 +61,8 @@ class PassageSearch(Protocol):
         ...
 
 
-PageLookup = Callable[[str, int], int | None]
-"""Document id and a character offset in its text, to the page there; None when it isn't known."""
+PageLookup = Callable[[str, int, int], Place | None]
+"""Document id and a span of its text, in characters, to its page and boxes; None when the page isn't known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +126,12 @@ class Answerer:
             ANSWERS.labels(outcome).inc()
 
     async def _placed(self, citation: Citation) -> Citation:
-        """With the page that the quote is on, where the passage's own page is only the one that it begins on."""
+        """With the page and boxes of the quote: the passage's own page is only the one that it begins on."""
         if citation.page is None or self._locate_page is None:
             return citation
-        page = await anyio.to_thread.run_sync(self._locate_page, citation.document_id, citation.quote_start)
-        return citation if page is None else replace(citation, page=page)
+        span = (citation.quote_start, citation.quote_end)
+        place = await anyio.to_thread.run_sync(self._locate_page, citation.document_id, *span)
+        return citation if place is None else replace(citation, page=place.page, boxes=place.boxes)
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
         response = await self._retrieve(question, tally)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.chunk import Chunk
+from core.place import Box
 from generation.models.port import FinishReason, Usage
 
 
@@ -83,7 +84,8 @@ class Citation:
         number: the source's, as in :class:`Sources`.
         answer_start, answer_end: the span of the answer, in characters of all the tokens joined.
         quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter.
-        page: the page that the passage begins on, from 1; None where the format has no pages.
+        page: the page that the quote begins on, from 1; None where the format has no pages.
+        boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Citation:
     document_id: str
     ordinal: int
     page: int | None
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

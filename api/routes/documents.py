@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.auth.principal import Caller
 from api.dependencies import CallerDep, ServicesDep
-from api.schemas.documents import DocumentBody, ElementBody, PassageBody, TextBody
+from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
 from api.schemas.search import MetadataBody
 from api.wiring import Services
 from core.errors import NotFound
@@ -107,6 +107,7 @@ def text(document: DocumentDep, services: ServicesDep) -> TextBody:
         text=parsed.text,
         elements=[ElementBody.model_validate(element) for element in parsed.elements],
         warnings=list(parsed.warnings),
+        pages=[PageBody.model_validate(page) for page in parsed.pages],
     )
 
 

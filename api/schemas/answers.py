@@ -44,8 +44,22 @@ class SourceBody(ResponseBody):
     heading_path: tuple[str, ...]
 
 
+class BoxBody(ResponseBody):
+    """A rectangle on a page, in points (1/72 inch) from the top left corner of the page as shown."""
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class CitationBody(ResponseBody):
-    """A source supports a span of the answer; offsets count Unicode characters."""
+    """A source supports a span of the answer; offsets count Unicode characters.
+
+    ``boxes`` are around the quote, one for each line that it touches; empty where they aren't known. The sizes of the
+    pages that they are on come with the document's text.
+    """
 
     number: int
     answer_start: int
@@ -56,6 +70,7 @@ class CitationBody(ResponseBody):
     document_id: str
     ordinal: int
     page: int | None
+    boxes: tuple[BoxBody, ...] = ()
 
 
 class AbstainBody(ResponseBody):

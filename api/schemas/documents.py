@@ -37,8 +37,15 @@ class ElementBody(ResponseBody):
     level: int | None
 
 
+class PageBody(ResponseBody):
+    """A page's size as shown, in points (1/72 inch)."""
+
+    width: float
+    height: float
+
+
 class TextBody(ResponseBody):
-    """The document's extracted text."""
+    """The document's extracted text; ``pages`` is empty where pages have no size."""
 
     document_id: str
     title: str
@@ -47,6 +54,7 @@ class TextBody(ResponseBody):
     text: str
     elements: list[ElementBody]
     warnings: list[str]
+    pages: list[PageBody]
 
 
 class PassageBody(ResponseBody):

@@ -8,6 +8,7 @@ from api.pages import PageLocator
 from api.part import Part
 from core.errors import NotFound, StorageUnavailable
 from core.metadata import Metadata
+from core.place import Box, Line, Place
 from ingestion.chunking.model import PlacedElement
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
@@ -62,20 +63,20 @@ PARSED = ParsedDocument(
 
 @pytest.mark.parametrize(("offset", "page"), [(0, 1), (9, 1), (10, 2), (14, 2)])
 def test_the_page_is_that_of_the_element_at_the_offset(offset: int, page: int) -> None:
-    assert locator(PARSED)("d", offset) == page
+    assert locator(PARSED)("d", offset, offset + 1) == Place(page)
 
 
 def test_without_the_text_the_page_is_not_known() -> None:
-    assert locator(StorageUnavailable("down"))("d", 0) is None
-    assert locator(PARSED)("gone", 0) is None
+    assert locator(StorageUnavailable("down"))("d", 0, 1) is None
+    assert locator(PARSED)("gone", 0, 1) is None
 
 
 def test_a_document_is_read_once_however_often_it_is_cited() -> None:
     store = Store(PARSED)
     pages = locator(PARSED, store)
-    assert [pages("d", offset) for offset in (0, 10, 14, 9)] == [1, 2, 2, 1]
+    assert [pages("d", offset, 15) for offset in (0, 10, 14, 9)] == [Place(1), Place(2), Place(2), Place(1)]
     assert len(store.reads) == 1
-    assert pages("e", 10) == 2
+    assert pages("e", 10, 11) == Place(2)
     assert len(store.reads) == 2
 
 
@@ -83,14 +84,46 @@ def test_what_is_kept_is_bounded_and_the_latest_stays() -> None:
     store = Store(PARSED)
     pages = locator(PARSED, store, cache_bytes=300)  # one document's pages, not two
     for document in ("d", "e", "e", "d"):
-        assert pages(document, 10) == 2
+        assert pages(document, 10, 11) == Place(2)
     assert len(store.reads) == 3
-    assert locator(PARSED, store, cache_bytes=0)("d", 10) == 2
+    assert locator(PARSED, store, cache_bytes=0)("d", 10, 11) == Place(2)
 
 
 def test_what_could_not_be_read_is_tried_again() -> None:
     store = Store(StorageUnavailable("down"))
     pages = locator(PARSED, store)
-    assert pages("d", 0) is None
+    assert pages("d", 0, 1) is None
     store._content = PARSED
-    assert pages("d", 0) == 1
+    assert pages("d", 0, 1) == Place(1)
+
+
+LINES = (
+    Line(0, 9, 1, 70.0, 100.0, 150.0, 112.0, (0, 70.0, 90.0, 5, 95.0, 150.0)),
+    Line(10, 14, 2, 70.0, 60.0, 90.0, 72.0, (0, 70.0, 90.0)),
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "boxes"),
+    [
+        (0, 4, [(1, 70.0, 100.0, 90.0, 112.0)]),
+        (2, 7, [(1, 70.0, 100.0, 150.0, 112.0)]),
+        (5, 14, [(1, 95.0, 100.0, 150.0, 112.0), (2, 70.0, 60.0, 90.0, 72.0)]),
+        (11, 12, [(2, 70.0, 60.0, 90.0, 72.0)]),
+    ],
+)
+def test_a_span_has_a_box_for_each_line_that_it_touches(start: int, end: int, boxes: list[tuple[Any, ...]]) -> None:
+    parsed = ParsedDocument(
+        title="t",
+        metadata=Metadata(),
+        media_type="application/pdf",
+        text="four five and more",
+        elements=(PlacedElement(kind=ElementKind.TEXT, start=0, end=14, page=1, lines=LINES),),
+        passages=(),
+        parser="p",
+        warnings=(),
+    )
+    wanted = tuple(Box(page=p, left=left, top=top, right=r, bottom=b) for p, left, top, r, b in boxes)
+    assert locator(parsed.to_bytes())("d", start, end) == Place(wanted[0].page, wanted)
+    assert parsed.boxes(start, end) == wanted
+    assert parsed.page(start) == wanted[0].page
