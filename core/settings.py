@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from core.pipeline import PipelineConfig
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -135,6 +137,12 @@ class ParsingSettings(Section):
     memory_mb: Positive = 2048
     max_file_mb: Positive = 200
     max_text_mb: Positive = 50
+    max_attachments: Positive = 1000
+    """Attachments of a message, or members of an archive."""
+    max_unpacked_mb: Positive = 500
+    """What they may come to together."""
+    max_depth: Positive = 3
+    """How deep documents may lie within documents: 1 is an attachment of a message."""
 
 
 class SyncSettings(Section):
@@ -147,9 +155,13 @@ class SyncSettings(Section):
     """How many chunks one embedding task takes, across documents."""
     lease_s: Positive = 900
     """How long a claimed document or a running sync may be silent before another worker takes it over."""
+    recover_s: Positive = 30
+    """How often the schedule looks for work that got lost with a worker or a broker."""
     max_attempts: Positive = 4
     retry_base_s: Seconds = 5
     retry_max_s: Seconds = 600
+    max_pause_s: Seconds = 24 * 3600
+    """How long documents wait for an index, a disk or a model that is down before they become failures."""
     max_deleted_share: Fraction = 0.5
     """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
     workers: Positive = 2
@@ -164,6 +176,10 @@ class RetrievalSettings(Section):
     rrf_k: Positive = 60
     lexical_weight: Annotated[float, Field(ge=0)] = 1.0
     vector_weight: Annotated[float, Field(ge=0)] = 1.0
+    pipeline: str | None = None
+    """The pipeline of a search that names none; None: hybrid+rerank where a reranker is set, else hybrid."""
+    pipelines: tuple[PipelineConfig, ...] = ()
+    """Pipelines beside the built-in ones."""
     context_chunks: Annotated[int, Field(ge=1, le=50)] = 8
     """At most so many passages are given to the answer."""
     context_tokens: Positive = 6000
@@ -217,6 +233,9 @@ class TelemetrySettings(Section):
     """Put questions and passages into logs and traces. Leave it off where documents are confidential."""
     otlp_endpoint: str | None = None
     """OTLP/HTTP endpoint for traces; needs the ``otlp`` extra."""
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where a worker process serves its Prometheus metrics; None: nowhere. The API serves its own at /metrics."""
+    worker_metrics_host: str = "127.0.0.1"
 
 
 class Settings(Section):

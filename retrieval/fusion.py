@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Normalisation = Literal["min-max", "z-score", "theoretical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +53,58 @@ def reciprocal_rank_fusion(legs: Mapping[str, Ranking], *, k: int = 60) -> list[
         for id, places in ranks.items()  # noqa: A001
     ]
     return sorted(fused, key=lambda item: (-item.score, item.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One leg's ids with their scores, best first, and how much it counts.
+
+    Attributes:
+        floor: the lowest score that the leg can give at all: 0 for BM25, -1 for a cosine.
+    """
+
+    scores: Mapping[str, float]
+    weight: float = 1.0
+    floor: float = 0.0
+
+
+def convex_fusion(legs: Mapping[str, Scored], *, normalisation: Normalisation = "min-max") -> list[Fused]:
+    """Fuse rankings by their scores, best first.
+
+    ``score(d) = sum over legs of weight * normalised score(d) / sum of weights``. A candidate that a leg lacks gets
+    that leg's lowest normalised score: it would have come after the last. A leg without candidates counts for nothing.
+    Ties are broken by id.
+
+    Bruch, Gai and Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023 (``theoretical`` is their
+    theoretical min-max).
+
+    Raises:
+        ValueError: a weight is negative.
+    """
+    if any(leg.weight < 0 for leg in legs.values()):
+        raise ValueError("weights must not be negative")
+    filled = {name: leg for name, leg in legs.items() if leg.scores}
+    total = sum(leg.weight for leg in filled.values()) or 1.0
+    scaled = {name: _normalised(leg, normalisation) for name, leg in filled.items()}
+    lowest = {name: min(scores.values()) for name, scores in scaled.items()}
+    ranks: dict[str, dict[str, int]] = {}
+    for name, leg in filled.items():
+        for rank, id in enumerate(leg.scores, start=1):  # noqa: A001
+            ranks.setdefault(id, {})[name] = rank
+    fused = [
+        Fused(id, sum(leg.weight * scaled[name].get(id, lowest[name]) for name, leg in filled.items()) / total, places)
+        for id, places in ranks.items()  # noqa: A001
+    ]
+    return sorted(fused, key=lambda item: (-item.score, item.id))
+
+
+def _normalised(leg: Scored, normalisation: Normalisation) -> dict[str, float]:
+    values: NDArray[np.float64] = np.fromiter(leg.scores.values(), np.float64, len(leg.scores))
+    if normalisation == "z-score":
+        base, scale = float(values.mean()), float(values.std())
+    else:
+        base = float(values.min()) if normalisation == "min-max" else leg.floor
+        scale = float(values.max()) - base
+    if scale <= 0:  # all alike: each is as good as the best
+        return dict.fromkeys(leg.scores, 0.0 if normalisation == "z-score" else 1.0)
+    return dict(zip(leg.scores, ((values - base) / scale).tolist(), strict=True))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.chunk import Chunk
-from retrieval.fusion import Fused
+from core.pipeline import FusionConfig, PipelineConfig
+from retrieval.fusion import Fused, Ranking, Scored, convex_fusion, reciprocal_rank_fusion
 from retrieval.hit import Ranks, Scores, SearchHit
+from retrieval.index.port import Candidate, LegResults
+
+_FLOORS = {"lexical": 0.0, "vector": -1.0}
+"""The lowest that a leg scores: BM25 and a cosine."""
 
 
 @dataclass(slots=True)
@@ -49,3 +54,50 @@ class Ranked:
             ranks=Ranks(self.ranks.get("lexical"), self.ranks.get("vector"), self.rerank_rank),
             scores=Scores(self.lexical, self.vector, self.fused, self.rerank),
         )
+
+
+def rank(pipeline: PipelineConfig, legs: LegResults) -> list[Ranked]:
+    """What the legs found as one ranking, best first. One leg alone keeps its own order, ties included."""
+    scores = {"lexical": _scores(legs.lexical), "vector": _scores(legs.vector)}
+    if pipeline.single:
+        (leg,) = pipeline.legs
+        fused = [Fused(found, score, {leg: at}) for at, (found, score) in enumerate(scores[leg].items(), start=1)]
+    else:
+        fused = _fuse(pipeline.fusion, scores)
+    return [Ranked.of(item, scores["lexical"], scores["vector"], single=pipeline.single) for item in fused]
+
+
+def reorder(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
+    """Put the head of a ranking into the reranker's order, or by its score mixed with the one that it had.
+
+    Both are brought to [0, 1] over the head, and the reranker's counts ``weight``. Ties keep their order.
+    """
+    first = _unit([item.hit().score for item in head])
+    second = _unit(scores)
+    mixed = [(1 - weight) * one + weight * other for one, other in zip(first, second, strict=True)]
+    for item, score in zip(head, scores, strict=True):
+        item.rerank = score
+    order = sorted(range(len(head)), key=lambda at: -mixed[at])
+    head[:] = [head[at] for at in order]
+    for place, item in enumerate(head, start=1):
+        item.rerank_rank = place
+
+
+def _unit(scores: Sequence[float]) -> list[float]:
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    return [(score - low) / (high - low) if high > low else 0.0 for score in scores]
+
+
+def _fuse(config: FusionConfig, scores: Mapping[str, dict[str, float]]) -> list[Fused]:
+    weights = config.weights.model_dump()
+    if config.method == "rrf":
+        return reciprocal_rank_fusion(
+            {leg: Ranking(list(found), weights[leg]) for leg, found in scores.items()}, k=config.k
+        )
+    scored = {leg: Scored(found, weights[leg], _FLOORS[leg]) for leg, found in scores.items()}
+    return convex_fusion(scored, normalisation=config.normalisation)
+
+
+def _scores(leg: list[Candidate] | None) -> dict[str, float]:
+    """Scores by chunk id, in the leg's order; empty for a leg that is down."""
+    return {candidate.chunk_id: candidate.score for candidate in leg or ()}

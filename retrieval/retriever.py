@@ -15,16 +15,26 @@ from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import DEGRADED, stage
 from retrieval.embedding.port import Embedder
-from retrieval.fusion import Ranking, reciprocal_rank_fusion
 from retrieval.generation_watch import GenerationWatch
 from retrieval.hit import SearchResponse
-from retrieval.index.port import Candidate, LegResults, SearchIndex
-from retrieval.ranked import Ranked
+from retrieval.index.port import LegResults, SearchIndex
+from retrieval.pipeline import (
+    HYBRID,
+    LEXICAL,
+    RERANKED,
+    VECTOR,
+    PipelineConfig,
+    RerankConfig,
+    default_pipeline,
+    named_pipelines,
+)
+from retrieval.ranked import Ranked, rank, reorder
 from retrieval.reranking.port import Reranker
 
 log = get_logger(__name__)
 
-LEXICAL, VECTOR, HYBRID, RERANKED = "lexical", "vector", "hybrid", "hybrid+rerank"
+__all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
+
 MAX_LIMIT = 200
 MAX_DEPTH = 1000
 """How far down a ranking pages may go."""
@@ -59,8 +69,8 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._reranker = reranker
-        self._settings = settings.retrieval
-        self._rerank_depth = settings.reranker.depth
+        self._pipelines = named_pipelines(settings, reranker=reranker is not None)
+        self._default = default_pipeline(settings, self._pipelines)
         self._max_chars = settings.api.max_question_chars
         self._generation = GenerationWatch(index, embedder)
 
@@ -72,7 +82,7 @@ class Retriever:
     @property
     def pipelines(self) -> tuple[str, ...]:
         """The pipelines that :meth:`search` takes, the default one last."""
-        return (LEXICAL, VECTOR, HYBRID) if self._reranker is None else (LEXICAL, VECTOR, HYBRID, RERANKED)
+        return (*(name for name in self._pipelines if name != self._default), self._default)
 
     def warm_up(self) -> None:
         """Load the models. Raises ModelUnavailable."""
@@ -92,31 +102,31 @@ class Retriever:
         filters: Filter | None = None,
         limit: int = 10,
         offset: int = 0,
-        pipeline: str | None = None,
+        pipeline: str | PipelineConfig | None = None,
     ) -> SearchResponse:
         """Find the passages that answer the query best, among those that the principal may read.
 
-        ``pipeline`` is one of :attr:`pipelines`. ``hybrid`` does without a leg that is down, ``hybrid+rerank`` also
-        without the reranker; the response says so. ``lexical`` and ``vector`` are one leg: they raise.
+        ``pipeline`` is one of :attr:`pipelines`, or a configuration of its own. A pipeline of two legs does without
+        one that is down, and any does without the reranker; the response says so. One of a single leg raises.
 
         Raises:
             InvalidRequest: an empty or overlong query, an unknown pipeline, or a page out of bounds.
             IndexUnavailable: the index, or every leg that was asked for, doesn't answer.
-            ModelUnavailable: pipeline ``vector``, and the embedder is down.
+            ModelUnavailable: a pipeline of the vector leg alone, and the embedder is down.
         """
-        name = pipeline or self.pipelines[-1]
-        query = self._checked(query, name, limit, offset)
+        config = self._pipeline(pipeline)
+        query = self._checked(query, limit, offset)
         notes, began = _Notes(), time.perf_counter()
         visible = for_reader(principal, filters)
-        legs = self._legs(name, query, visible, max(self._settings.depth, offset + limit), notes)
+        legs = self._legs(config, query, visible, max(config.depth, offset + limit), notes)
         with notes.timed("fuse"):
-            ranked = self._fuse(name, legs)
+            ranked = rank(config, legs)
         wanted = slice(offset, offset + limit)
-        if name == RERANKED:
-            page = self._reranked(query, ranked, visible, wanted, notes)
+        if config.reranker is not None:
+            page = self._reranked(query, ranked, config.reranker, wanted, visible=visible, notes=notes)
         else:
             page = self._with_chunks(ranked[wanted], visible, notes)
-        if self._reranker is None and name == HYBRID:
+        if self._reranker is None and not config.single:
             notes.degraded.append("reranker: off")
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
         return SearchResponse(
@@ -125,13 +135,21 @@ class Retriever:
             timings_ms={key: round(value, 3) for key, value in notes.timings_ms.items()},
             degraded=tuple(notes.degraded),
             index_generation=self._generation.name(),
-            pipeline=name,
+            pipeline=config.name,
         )
 
-    def _checked(self, query: str, pipeline: str, limit: int, offset: int) -> str:
-        if pipeline not in self.pipelines:
-            hint = " Set reranker.model first." if pipeline == RERANKED else ""
-            raise InvalidRequest(f"Unknown pipeline {pipeline!r}: use one of {', '.join(self.pipelines)}.{hint}")
+    def _pipeline(self, wanted: str | PipelineConfig | None) -> PipelineConfig:
+        if isinstance(wanted, PipelineConfig):
+            if wanted.reranker is not None and self._reranker is None:
+                raise InvalidRequest(f"Pipeline {wanted.name!r} has a reranker. Set reranker.model first.")
+            return wanted
+        name = wanted or self.pipelines[-1]
+        if name not in self._pipelines:
+            hint = " Set reranker.model first." if name == RERANKED else ""
+            raise InvalidRequest(f"Unknown pipeline {name!r}: use one of {', '.join(self.pipelines)}.{hint}")
+        return self._pipelines[name]
+
+    def _checked(self, query: str, limit: int, offset: int) -> str:
         if not 1 <= limit <= MAX_LIMIT:
             raise InvalidRequest(f"limit is {limit}: it goes from 1 to {MAX_LIMIT}.")
         if offset < 0 or offset + limit > MAX_DEPTH:
@@ -147,18 +165,18 @@ class Retriever:
             raise InvalidRequest("The query is empty: send a question or some words.")
         return query
 
-    def _legs(self, pipeline: str, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
-        if pipeline == LEXICAL:
+    def _legs(self, pipeline: PipelineConfig, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
+        if pipeline.legs == (LEXICAL,):
             return self._lexical(query, visible, k, notes)
         try:
             embedding = self._embed(query, notes)
         except ModelUnavailable as error:
-            if pipeline == VECTOR:
+            if pipeline.legs == (VECTOR,):
                 raise
             notes.without("vector", error.message)
             return self._lexical(query, visible, k, notes)
         with notes.timed("search"):
-            if pipeline == VECTOR:
+            if pipeline.legs == (VECTOR,):
                 return LegResults(lexical=None, vector=self._index.vector(embedding, visible, k))
             legs = self._index.both(query, embedding, visible, k)
         for leg, why in legs.errors.items():
@@ -174,20 +192,6 @@ class Retriever:
         with notes.timed("search"):
             return LegResults(lexical=self._index.lexical(query, visible, k), vector=None)
 
-    def _fuse(self, pipeline: str, legs: LegResults) -> list[Ranked]:
-        lexical, vector = _scores(legs.lexical), _scores(legs.vector)
-        single = pipeline in (LEXICAL, VECTOR)
-        fused = reciprocal_rank_fusion(
-            {
-                LEXICAL: Ranking(list(lexical), 1.0 if single else self._settings.lexical_weight),
-                VECTOR: Ranking(list(vector), 1.0 if single else self._settings.vector_weight),
-            },
-            k=self._settings.rrf_k,
-        )
-        if single:  # a leg's own order, ties included
-            fused.sort(key=lambda item: item.ranks[pipeline])
-        return [Ranked.of(item, lexical, vector, single=single) for item in fused]
-
     def _with_chunks(self, ranked: list[Ranked], visible: Filter, notes: _Notes) -> list[Ranked]:
         """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
         if not ranked:
@@ -199,30 +203,29 @@ class Retriever:
             item.chunk = chunks[item.id]
         return found
 
-    def _reranked(self, query: str, ranked: list[Ranked], visible: Filter, page: slice, notes: _Notes) -> list[Ranked]:
-        depth = self._rerank_depth
-        if page.start >= depth:  # the reranker only permutes what is above
+    def _reranked(
+        self,
+        query: str,
+        ranked: list[Ranked],
+        config: RerankConfig,
+        page: slice,
+        *,
+        visible: Filter,
+        notes: _Notes,
+    ) -> list[Ranked]:
+        if page.start >= config.depth:  # the reranker only permutes what is above
             return self._with_chunks(ranked[page], visible, notes)
-        head = self._with_chunks(ranked[:depth], visible, notes)
+        head = self._with_chunks(ranked[: config.depth], visible, notes)
         try:
             with notes.timed("rerank"):
                 scores = self._score(query, head)
         except ModelUnavailable as error:
             notes.without("reranker", error.message)
         else:
-            for item, score in zip(head, scores, strict=True):
-                item.rerank = score
-            head.sort(key=lambda item: item.rerank or 0.0, reverse=True)  # stable: ties keep the fused order
-            for rank, item in enumerate(head, start=1):
-                item.rerank_rank = rank
-        rest = self._with_chunks(ranked[depth : page.stop], visible, notes) if page.stop > depth else []
+            reorder(head, scores, config.weight)
+        rest = self._with_chunks(ranked[config.depth : page.stop], visible, notes) if page.stop > config.depth else []
         return (head + rest)[page]
 
     def _score(self, query: str, items: list[Ranked]) -> list[float]:
         assert self._reranker is not None  # the pipeline isn't offered without one
         return self._reranker.score(query, [item.passage.search_text for item in items])
-
-
-def _scores(leg: list[Candidate] | None) -> dict[str, float]:
-    """Scores by chunk id, in the leg's order; empty for a leg that is down."""
-    return {candidate.chunk_id: candidate.score for candidate in leg or ()}

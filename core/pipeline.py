@@ -1,0 +1,71 @@
+"""How a search goes from a question to a ranking, as data: what settings and evaluations name and pass on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Leg = Literal["lexical", "vector"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Config(BaseModel):
+    """Immutable; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LegWeights(_Config):
+    """How much each leg counts."""
+
+    lexical: Weight = 1.0
+    vector: Weight = 1.0
+
+
+class FusionConfig(_Config):
+    """How the legs' rankings become one.
+
+    ``rrf`` counts places and knows no scores; ``convex`` adds the legs' scores after bringing them to one scale.
+    """
+
+    method: Literal["rrf", "convex"] = "rrf"
+    weights: LegWeights = LegWeights()
+    k: Annotated[int, Field(ge=0)] = 60
+    """The constant of reciprocal rank fusion; ``convex`` has no use for it."""
+    normalisation: Literal["min-max", "z-score", "theoretical"] = "min-max"
+    """The scale of ``convex``: a leg's lowest and highest candidate are 0 and 1; or mean 0 and deviation 1; or as
+    min-max, from the lowest score that the leg could give (0 for BM25, -1 for a cosine)."""
+
+
+class RerankConfig(_Config):
+    """The reranker's part in a pipeline."""
+
+    depth: Annotated[int, Field(gt=0)] = 50
+    """How many of the best candidates it reads."""
+    weight: Share = 1.0
+    """How much its score counts against the fused one, both brought to [0, 1] over what it reads; 1: it alone."""
+
+
+class PipelineConfig(_Config):
+    """One way to search, by name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+_.-]{0,63}$")]
+    legs: tuple[Leg, ...] = ("lexical", "vector")
+    depth: Annotated[int, Field(gt=0, le=10_000)] = 100
+    """Candidates of each leg."""
+    fusion: FusionConfig = FusionConfig()
+    reranker: RerankConfig | None = None
+    """None: the fused order stands."""
+
+    @model_validator(mode="after")
+    def _has_legs(self) -> Self:
+        if not self.legs or len(set(self.legs)) != len(self.legs):
+            raise ValueError("legs names lexical, vector or both, each once")
+        return self
+
+    @property
+    def single(self) -> bool:
+        """Whether it has one leg, and so fuses nothing."""
+        return len(self.legs) == 1
