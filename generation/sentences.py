@@ -1,7 +1,10 @@
 """Cuts a passage into sentences with exact offsets: what is quoted must be found again to the letter.
 
-A light rule of our own rather than pysbd: that one takes about a millisecond a sentence, this one a microsecond or
-two, and hundreds of sentences are looked at for one question.
+Line structure (paragraphs, list items, rows) comes first, and a rule of our own inside of it. Wikimedia's sentencex
+1.0.32 was tried in that rule's place, with its exact offsets, on 250 documents of a company handbook (12,748 blocks):
+both set 4,013 boundaries alike; 54 only ours did (46 read: 43 right), 171 only sentencex did (43 read: 11 right; it
+splits after "2." and "Q.", and inside of file and method names). That is a precision of .999 against .970 at the same
+recall, .99: ours stays.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from dataclasses import dataclass
 
 _END = re.compile(r"[.!?…]+[\"'”’)\]*_»]*(?=\s)|[。！？]+[”’」』）]*")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:e\.g|i\.e|etc|mr|mrs|ms|dr|prof|vs|no|nos|approx|inc|ltd|corp|co|st|cf|fig|sec|al|jr|sr|dept|est"
+    r"(?:^|[\s(])(?:e\.?g|i\.e|ex|mr|mrs|ms|dr|prof|vs|approx|inc|ltd|corp|co|st|cf|fig|sec|al|jr|sr|dept|est"
     r"|[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z])$",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"^\s*\(?\w{1,3}$")
+_NUMBER_FOLLOWS = re.compile(r"(?:^|[\s(])nos?$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\s*\(?(?:\d{1,3}|[ivx]{1,4})$", re.IGNORECASE)
 _BREAK = re.compile(r"\n\s*\n|\n")
 _WRAPPED = 45
 """A line at least this long that ends in mid-sentence was wrapped, not ended."""
@@ -104,7 +108,11 @@ def _ends_here(text: str, begin: int, match: re.Match[str], end: int) -> bool:
     if following.islower():
         return False
     before = text[max(begin, match.start() - 16) : match.start()]
-    return mark[0] != "." or not (_ABBREVIATION.search(before) or _NUMBERED.match(text[begin : match.start()][:8]))
+    if mark[0] != ".":
+        return True
+    if _NUMBER_FOLLOWS.search(before) and following.isdigit():  # "No. 5", but "No. Only you can."
+        return False
+    return not (_ABBREVIATION.search(before) or _NUMBERED.match(text[begin : match.start()][:8]))
 
 
 def _trimmed(text: str, begin: int, stop: int) -> Iterator[tuple[int, int]]:

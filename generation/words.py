@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from functools import lru_cache
+
+import Stemmer
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _STOP = frozenset(
@@ -14,10 +17,12 @@ _STOP = frozenset(
     on once one only or other our ours out over own per please same shall she should so some such tell than that the
     their theirs them then there these they this those through to too under until up upon us use used using very was way
     we were what what's when where which while who whom whose why will with within without would you your yours
-    there's i'm i've we've many much need needs want work works happen happens company company's kind make find
-    long often someone something know explain describe give show anyone""".split()  # noqa: SIM905
+    there's i'm i've we've i'll many much need needs want wants work works happen happens company company's kind make
+    find long often someone something know explain describe give show anyone can't won't who's how's""".split()  # noqa: SIM905
 )
-_MIN_STEM = 3
+_ENGLISH = Stemmer.Stemmer("english", 0)
+_STEMMING = threading.Lock()
+"""Snowball's stemmer works in a buffer of its own: one thread at a time."""
 
 
 def words(text: str) -> list[str]:
@@ -33,16 +38,9 @@ def terms(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """The word without its inflection, roughly: plural, -ing, -ed, -ly, -er, -ment, -ation. English; others pass."""
-    word = word.removesuffix("'s")
-    for suffix, instead in (("ies", "y"), ("sses", "ss"), ("s", "")):
-        if word.endswith(suffix) and len(word) - len(suffix) >= _MIN_STEM and not word.endswith(("ss", "us", "is")):
-            word = word.removesuffix(suffix) + instead
-            break
-    for suffix in ("ations", "ation", "ments", "ment", "ingly", "edly", "ing", "ed", "ly", "er", "al", "able"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= _MIN_STEM:
-            word = word.removesuffix(suffix)
-            break
-    if len(word) > _MIN_STEM and word[-1] == word[-2] and word[-1] not in "aeiou":
-        word = word[:-1]
-    return word.removesuffix("e") if len(word) > _MIN_STEM else word
+    """The word without its inflection, by Snowball's English stemmer (Porter 2); words of other languages mostly pass.
+
+    https://snowballstem.org/algorithms/english/stemmer.html
+    """
+    with _STEMMING:
+        return str(_ENGLISH.stemWord(word))

@@ -15,6 +15,8 @@ from generation.sentences import split_sentences
         ("One here. Two there! Three? Four", ["One here.", "Two there!", "Three?", "Four"]),
         ("Ask Dr. Smith, e.g. Monday. Then go.", ["Ask Dr. Smith, e.g. Monday.", "Then go."]),
         ("It costs 3.50 per U.S. Dollar. Pay it.", ["It costs 3.50 per U.S. Dollar.", "Pay it."]),
+        ("No. Only you can. See no. 5 of it.", ["No.", "Only you can.", "See no. 5 of it."]),
+        ("Yes. Bring it, etc. Then go.", ["Yes.", "Bring it, etc.", "Then go."]),
         ('He said "yes." Then he left.', ['He said "yes."', "Then he left."]),
         ("Visit docs.example.com. It helps.", ["Visit docs.example.com.", "It helps."]),
         ("Steps\n\n1. Open it. Then\n\n2. Close it.", ["Steps", "1. Open it.", "Then", "2. Close it."]),
