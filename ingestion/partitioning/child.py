@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.errors import DocumentError
+from ingestion.partitioning.spool import spool
 from ingestion.partitioning.wire import dump_partition, pack, read_frame
 
 _GRACE = 2
@@ -29,8 +30,9 @@ def main() -> None:
 
     prepare()
     # Imported after the setup, which changes what unstructured imports.
-    from ingestion.partitioning import reader  # noqa: F401, PLC0415
+    from ingestion.partitioning import language, reader  # noqa: F401, PLC0415
 
+    language.warm_up()
     replies.write(pack({"ready": True}))
     while (frame := read_frame(requests)) is not None:
         head, content = frame
@@ -80,13 +82,12 @@ OUT_OF_MEMORY = pack({"error": "DocumentTooLarge", "why": "memory"})
 
 
 def _answer(head: dict[str, Any], content: bytes) -> bytes:
-    from ingestion.partitioning.reader import read_document  # noqa: PLC0415
+    from ingestion.partitioning.reader import Limits, read_document  # noqa: PLC0415
 
     try:
-        partition = read_document(
-            content, name=head["name"], media_type=head["media_type"], max_text_bytes=head["max_text_bytes"]
-        )
-        return pack({"partition": dump_partition(partition)})
+        limits = Limits(**head["limits"])
+        partition = read_document(content, name=head["name"], media_type=head["media_type"], limits=limits)
+        return pack({"partition": dump_partition(partition), "attachments": spool(partition.attachments)})
     except DocumentError as error:
         return pack({"error": type(error).__name__, "message": error.message})
     except MemoryError:

@@ -12,7 +12,7 @@ from core.errors import InvalidRequest
 from core.metadata import Metadata
 from core.principal import AccessList
 
-KEYS = ("title", "department", "owner", "tags", "created", "modified", "language", "document_type", "acl")
+KEYS = ("title", "department", "author", "owner", "tags", "created", "modified", "language", "document_type", "acl")
 
 
 class BadFacts(ValueError):
@@ -29,21 +29,7 @@ class Facts:
     def over(self, below: Facts) -> Facts:
         """These facts, with what they don't say filled in from those below."""
         acl = below.acl if self.acl is None else self.acl
-        return Facts(fill(self.metadata, below.metadata), acl)
-
-
-def fill(first: Metadata, second: Metadata) -> Metadata:
-    """The first, with what it doesn't know taken from the second."""
-    return Metadata(
-        title=first.title or second.title,
-        document_type=first.document_type or second.document_type,
-        department=first.department or second.department,
-        owner=first.owner or second.owner,
-        tags=first.tags or second.tags,
-        created=first.created or second.created,
-        modified=first.modified or second.modified,
-        language=first.language or second.language,
-    )
+        return Facts(self.metadata.over(below.metadata), acl)
 
 
 def read_facts(written: Mapping[Any, Any], *, strict: bool) -> Facts:

@@ -11,6 +11,7 @@ from ingestion.partitioning.facts import BadFacts, Facts, read_facts
 
 _BLOCK = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _MENTIONS_ACL = re.compile(r"^\s*[\"']?acl", re.IGNORECASE | re.MULTILINE)
+_KEY = re.compile(r"^[A-Za-z_][\w-]*:(\s|$)", re.MULTILINE)
 LONGEST = 64 * 1024
 """Characters in which the block must end: what the connector reads of a file to find it."""
 
@@ -39,6 +40,21 @@ def split_front_matter(text: str) -> tuple[Facts, str, bool]:
     if not isinstance(written, dict):
         return Facts(), text, False
     return read_facts(written, strict=False), text[found.end() :], True
+
+
+def front_matter_fault(text: str) -> str | None:
+    """Why a block at the top that looks like front matter isn't; None if it is, or if there is none.
+
+    A block without a line of ``key: value`` is a rule drawn with dashes, and no front matter that went wrong.
+    """
+    found = _BLOCK.match(text[:LONGEST])
+    if found is None or not _KEY.search(found[1]):
+        return None
+    try:
+        written: Any = yaml.safe_load(found[1])
+    except (yaml.YAMLError, ValueError) as error:
+        return one_line(error)
+    return None if written is None or isinstance(written, dict) else "it is not a list of 'key: value' lines"
 
 
 def one_line(error: Exception) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime
 
 from core.errors import UnreadableDocument
 from core.metadata import Metadata
-from ingestion.partitioning.facts import BadFacts
-from ingestion.partitioning.front_matter import split_front_matter
+from ingestion.partitioning.facts import BadFacts, clean_tags
+from ingestion.partitioning.front_matter import front_matter_fault, split_front_matter
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading, clean, convert
 from ingestion.partitioning.tables import table_text
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"<html[^>]*\slang=[\"']?([a-zA-Z]{2})\b", re.IGNORECASE)
+_META = re.compile(r"<meta\s[^>]{1,2000}>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([a-zA-Z:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _NAVIGATION = re.compile(r"<nav[\s>]", re.IGNORECASE)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 _NO_DETECTION = [""]
@@ -30,10 +33,13 @@ def read_markdown(text: str, name: str) -> Reading:
         facts, body, _ = split_front_matter(text)
     except BadFacts as error:
         raise UnreadableDocument(f"{name}: the front matter can't be used: {error}") from None
+    fault = front_matter_fault(text)
     extensions = ["tables", "fenced_code", "sane_lists", "md_in_html"]
     found = partition_md(text=body, languages=_NO_DETECTION, extensions=extensions) if body.strip() else []
     reading = convert(found)
     reading.metadata = facts.metadata
+    if fault is not None:
+        reading.warnings.append(f"The front matter is not YAML and was read as text: {fault}.")
     return reading
 
 
@@ -45,13 +51,35 @@ def read_html(text: str) -> Reading:
 
     reading = convert(partition_html(text=text, languages=_NO_DETECTION))
     title, language = _TITLE.search(text[:100_000]), _LANGUAGE.search(text[:10_000])
+    told = _meta(text[:100_000])
     reading.metadata = Metadata(
         title=" ".join(unescape(title[1]).split()) if title else "",
+        author=" ".join(unescape(told.get("author", "")).split()) or None,
+        tags=clean_tags(unescape(told.get("keywords", "")).split(",")),
+        created=_moment(told.get("article:published_time", "")),
+        modified=_moment(told.get("article:modified_time", "")),
         language=language[1].lower() if language else None,
     )
     if _NAVIGATION.search(text):
         reading.warnings.append("Navigation (<nav>) was left out.")
     return reading
+
+
+def _meta(head: str) -> dict[str, str]:
+    """What the <meta> elements with a name (or a property) say."""
+    found = {}
+    for element in _META.findall(head):
+        values = {key.lower(): first or second for key, first, second in _ATTRIBUTE.findall(element)}
+        found[values.get("name", values.get("property", "")).lower()] = values.get("content", "")
+    return found
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_xml(text: str) -> Reading:
@@ -81,7 +109,7 @@ def read_delimited(text: str, name: str, delimiter: str | None = None) -> Readin
     except csv.Error as error:
         raise UnreadableDocument(f"{name} can't be read as a table: {error}.") from None
     table = clean(table_text(rows))
-    return Reading([Element(kind=ElementKind.TABLE, text=table)] if table else [])
+    return Reading([Element(kind=ElementKind.TABLE, text=table, cells=tuple(map(tuple, rows)))] if table else [])
 
 
 def _delimiter(text: str) -> str:

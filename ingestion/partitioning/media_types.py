@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from dataclasses import dataclass
 from email import message_from_bytes
-from pathlib import PurePosixPath
 
 from core.errors import EmptyDocument, UnreadableDocument
+from ingestion.partitioning.containers import compound_kind, zip_kind
 from ingestion.partitioning.decoding import decode
+from ingestion.partitioning.kinds import IMAGES, MEDIA_TYPES, told_kind
 
-MEDIA_TYPES = {
-    "markdown": "text/markdown",
-    "html": "text/html",
-    "text": "text/plain",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "json": "application/json",
-    "xml": "application/xml",
-    "email": "message/rfc822",
-    "pdf": "application/pdf",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-"""Every kind of document that is read, and its media type."""
-
-_SUFFIXES = {
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".mdx": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".json": "json",
-    ".xml": "xml",
-    ".eml": "email",
-    ".pdf": "pdf",
-    ".docx": "docx",
-    ".docm": "docx",
-    ".pptx": "pptx",
-    ".pptm": "pptx",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".txt": "text",
-    ".text": "text",
-}
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OFFICE_PARTS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
 _HTML = re.compile(r"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(\s[^<>]*)?/?>")
 _HEADER = re.compile(
@@ -68,6 +27,7 @@ class Detected:
     kind: str
     text: str | None = None
     warnings: tuple[str, ...] = ()
+    media_type: str = ""
 
 
 def detect(content: bytes, name: str, media_type: str | None = None) -> Detected:
@@ -83,20 +43,16 @@ def detect(content: bytes, name: str, media_type: str | None = None) -> Detected
     """
     if not content.strip(b" \t\r\n\x00"):
         raise EmptyDocument(f"{name} is empty.")
-    told = _told(name, media_type)
-    kind = _binary_kind(content, name)
-    if kind is not None:
-        return Detected(kind, None, _misnamed(name, told, kind))
+    told = told_kind(name, media_type)
+    found = _binary_kind(content, name)
+    if found is not None:
+        kind, image = found
+        return Detected(kind, None, _misnamed(name, told, kind), image or MEDIA_TYPES[kind])
     text, warnings = decode(content, name)
     if not text.strip("\ufeff \t\r\n\f\v\u00a0"):
         raise EmptyDocument(f"{name} is empty.")
     kind = _text_kind(content, text, told)
-    return Detected(kind, text, (*warnings, *_misnamed(name, told, kind)))
-
-
-def _told(name: str, media_type: str | None) -> str | None:
-    by_type = {told: kind for kind, told in MEDIA_TYPES.items()}
-    return _SUFFIXES.get(PurePosixPath(name).suffix.lower()) or by_type.get(media_type or "")
+    return Detected(kind, text, (*warnings, *_misnamed(name, told, kind)), MEDIA_TYPES[kind])
 
 
 def _misnamed(name: str, told: str | None, kind: str) -> tuple[str, ...]:
@@ -106,53 +62,36 @@ def _misnamed(name: str, told: str | None, kind: str) -> tuple[str, ...]:
     return (f"{name} is named like {told} but is {kind}; it was read as {kind}.",)
 
 
-def _binary_kind(content: bytes, name: str) -> str | None:
+def _binary_kind(content: bytes, name: str) -> tuple[str, str | None] | None:
+    """The kind of what isn't text, and the format of an image; None: it may be text."""
     if b"%PDF-" in content[:1024]:
-        return "pdf"
-    if content.startswith(b"PK\x03\x04"):
-        return _zip_kind(content, name)
+        return "pdf", None
+    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return zip_kind(content, name), None
     if content.startswith(_OLE):
-        if "EncryptedPackage".encode("utf-16-le") in content:
-            raise UnreadableDocument(f"{name} is encrypted. Save a copy without a password and sync again.")
-        raise UnreadableDocument(
-            f"{name} is in an old Office format (.doc, .xls, .ppt or .msg), which is not read. "
-            "Save it as .docx, .xlsx, .pptx or .eml."
-        )
+        return compound_kind(content, name), None
     if content.startswith(b"{\\rtf"):
-        raise UnreadableDocument(f"{name} is RTF, which is not read. Save it as .docx.")
-    _refuse_other_binaries(content, name)
-    return None
+        return "rtf", None
+    return _image_kind(content, name)
 
 
-def _zip_kind(content: bytes, name: str) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise UnreadableDocument(f"{name} is corrupt: its zip container can't be opened ({error}).") from None
-    if "[Content_Types].xml" in parts:
-        for prefix, kind in _OFFICE_PARTS.items():
-            if any(part.startswith(prefix) for part in parts):
-                return kind
-    raise UnreadableDocument(f"{name} is a zip file, but not .docx, .pptx or .xlsx. Unpack it into the source.")
-
-
-def _refuse_other_binaries(content: bytes, name: str) -> None:
+def _image_kind(content: bytes, name: str) -> tuple[str, str | None] | None:
     import filetype  # type: ignore[import-untyped]  # noqa: PLC0415
 
     guess = filetype.guess(content[:8192])
     if guess is None or guess.mime.startswith("text/"):
-        return
-    if guess.mime.startswith("image/"):
-        raise UnreadableDocument(f"{name} is an image ({guess.mime}); reading text from images (OCR) is not set up.")
+        return None
+    if guess.mime in IMAGES:
+        return "image", guess.mime
     raise UnreadableDocument(f"{name} is {guess.mime}, which is not read.")
 
 
 def _text_kind(content: bytes, text: str, told: str | None) -> str:
     start = text[:4096].lstrip("\ufeff \t\r\n")
-    if told in ("markdown", "csv", "tsv"):
+    if told in ("markdown", "csv", "tsv", "rst", "org"):
         return told
-    if told in ("email", "text", None) and _looks_like_email(content):
+    # Mail programs write bytes that are not one text; only what a byte order mark turned around is looked at as text.
+    if told in ("email", "text", None) and _looks_like_email(text.encode() if b"\x00" in content else content):
         return "email"
     if told == "html":
         return "html" if _TAG.search(text) else "text"

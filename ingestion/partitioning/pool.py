@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from core.errors import DocumentTooLarge, EmptyDocument, Unavailable, UnreadableDocument
@@ -14,6 +15,7 @@ from core.settings import ParsingSettings
 from core.telemetry import stage
 from ingestion.partitioning.port import Partition
 from ingestion.partitioning.process import Child, ChildDied, OverMemory, OverOutput, OverTime
+from ingestion.partitioning.spool import collect
 from ingestion.partitioning.wire import load_partition
 
 _log = get_logger(__name__)
@@ -58,7 +60,11 @@ class ChildProcessPartitioner:
             "media_type": media_type,
             "memory_mb": self._settings.memory_mb,
             "timeout_s": self._settings.timeout_s,
-            "max_text_bytes": self._settings.max_text_mb * 1_000_000,
+            "limits": {
+                "text_bytes": self._settings.max_text_mb * 1_000_000,
+                "attachments": self._settings.max_attachments,
+                "unpacked_bytes": self._settings.max_unpacked_mb * 1_000_000,
+            },
         }
         with stage("ingest.partition", size=len(content)):
             return self._result(self._read(head, content), name)
@@ -77,6 +83,8 @@ class ChildProcessPartitioner:
         name, settings = head["name"], self._settings
         try:
             reply: dict[str, Any] = json.loads(child.ask(head, content, settings.timeout_s))
+            # Taken while the child is this caller's: the next document overwrites them.
+            reply["attachments"] = collect(child.folder, reply.get("attachments", ()))
         except OverTime:
             limit = f"parsing.timeout_s = {settings.timeout_s:g}"
             raise DocumentTooLarge(f"{name} takes longer to read than {limit} allows. Split it, or raise it.") from None
@@ -92,7 +100,7 @@ class ChildProcessPartitioner:
 
     def _result(self, reply: dict[str, Any], name: str) -> Partition:
         if "partition" in reply:
-            return load_partition(reply["partition"])
+            return replace(load_partition(reply["partition"]), attachments=tuple(reply["attachments"]))
         if reply.get("why") == "memory":
             raise self._memory_error(name)
         raise _ERRORS[reply["error"]](reply["message"])

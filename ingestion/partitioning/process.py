@@ -113,6 +113,11 @@ class Child:
         """Its process id, which is also its process group's."""
         return self._process.pid
 
+    @property
+    def folder(self) -> Path:
+        """Its own folder, the only one that it has a reason to write to; it goes when the child does."""
+        return self._folder
+
     def grown_bytes(self) -> int:
         """How much more memory it holds now than when it was new."""
         return self._resident_bytes() - self._baseline

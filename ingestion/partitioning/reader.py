@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import PurePosixPath
 
-from core.errors import DocumentError, DocumentTooLarge, EmptyDocument, UnreadableDocument
+from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from core.metadata import Metadata
-from ingestion.partitioning import markup, office, pdf
-from ingestion.partitioning.facts import fill
-from ingestion.partitioning.media_types import MEDIA_TYPES, detect
-from ingestion.partitioning.message import read_email
-from ingestion.partitioning.port import Element, ElementKind, Partition
+from ingestion.partitioning import markup, office, pdf, spreadsheets
+from ingestion.partitioning.archives import read_zip
+from ingestion.partitioning.documents import read_old_office, read_with_pandoc
+from ingestion.partitioning.images import read_image
+from ingestion.partitioning.language import detect_language
+from ingestion.partitioning.media_types import Detected, detect
+from ingestion.partitioning.message import read_email, read_msg
+from ingestion.partitioning.port import Attachment, Element, ElementKind, Partition
 from ingestion.partitioning.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one document may give.
+
+    Attributes:
+        text_bytes: of its text, in UTF-8.
+        attachments: how many files it may hold.
+        unpacked_bytes: of all of them together.
+    """
+
+    text_bytes: int
+    attachments: int
+    unpacked_bytes: int
+
 
 _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "markdown": markup.read_markdown,
@@ -26,61 +45,97 @@ _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "xml": lambda text, _: markup.read_xml(text),
     "csv": markup.read_delimited,
     "tsv": partial(markup.read_delimited, delimiter="\t"),
+    "rst": lambda text, name: read_with_pandoc(text.encode(), name, "rst"),
+    "org": lambda text, name: read_with_pandoc(text.encode(), name, "org"),
 }
 _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
     "pdf": pdf.read_pdf,
     "docx": office.read_docx,
     "pptx": office.read_pptx,
-    "xlsx": office.read_xlsx,
+    "xlsx": spreadsheets.read_xlsx,
+    "xls": spreadsheets.read_xls,
     "email": read_email,
+    "msg": read_msg,
+    "image": read_image,
+    "doc": partial(read_old_office, kind="doc"),
+    "ppt": partial(read_old_office, kind="ppt"),
+    "odt": partial(read_with_pandoc, kind="odt"),
+    "rtf": partial(read_with_pandoc, kind="rtf"),
+    "epub": partial(read_with_pandoc, kind="epub"),
 }
 _PARSERS = {
     "pdf": "pdfminer.six",
     "xlsx": "openpyxl",
+    "xls": "xlrd",
     "csv": "footnote",
     "tsv": "footnote",
     "text": "footnote",
     "json": "footnote",
+    "zip": "footnote",
+    "image": "footnote",
 }
 """What reads a kind, where it isn't unstructured."""
+_FACTS_FROM = {"markdown": "front matter", "email": "headers", "msg": "headers"}
+"""Where a reader finds a document's facts, where it isn't its properties."""
+_NAMELESS_HEADINGS = ("xlsx", "xls")
+"""Kinds whose headings name parts of the document: a workbook's are its sheets' names."""
 _LONGEST_TITLE = 300
 
 
-def read_document(content: bytes, *, name: str, media_type: str | None, max_text_bytes: int) -> Partition:
-    """Read one document.
+def read_document(content: bytes, *, name: str, media_type: str | None, limits: Limits) -> Partition:
+    """Read one document. One without a word in it gives its title as its only element, and says so in a warning.
 
     Raises:
         UnreadableDocument, EmptyDocument, DocumentTooLarge: as the port says.
     """
     detected = detect(content, name, media_type)
-    reading = _read(detected.kind, content, detected.text, name)
-    if not reading.elements:
-        raise EmptyDocument(" ".join((f"{name} holds no text.", *reading.warnings)))
-    if sum(len(element.text.encode()) for element in reading.elements) > max_text_bytes:
-        limit = f"parsing.max_text_mb = {max_text_bytes / 1_000_000:g}"
+    reading = _read(detected, content, name, limits)
+    if sum(len(element.text.encode()) for element in reading.elements) > limits.text_bytes:
+        limit = f"parsing.max_text_mb = {limits.text_bytes / 1_000_000:g}"
         raise DocumentTooLarge(f"{name} holds more text than {limit} allows. Split it, or raise the limit.")
-    facts = Metadata(title=_title(reading, detected.kind, name), document_type=detected.kind)
+    metadata = _metadata(reading, detected.kind, name)
+    if not reading.elements:
+        reading.elements.append(Element(kind=ElementKind.OTHER, text=_facts(metadata)))
+        reading.warnings.append("No text was found in it: it is indexed by its title and metadata alone.")
     return Partition(
         elements=tuple(reading.elements),
-        metadata=fill(replace(reading.metadata, title=reading.metadata.title[:_LONGEST_TITLE]), facts),
-        media_type=MEDIA_TYPES[detected.kind],
+        metadata=metadata,
+        media_type=detected.media_type,
         parser=_parser(detected.kind),
         warnings=(*detected.warnings, *reading.warnings),
+        attachments=_bounded(reading.attachments, name, limits),
     )
+
+
+def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[Attachment, ...]:
+    if len(attachments) > limits.attachments:
+        limit = f"parsing.max_attachments = {limits.attachments}"
+        raise DocumentTooLarge(f"{name} has {len(attachments)} attachments; {limit}. Split it, or raise the limit.")
+    if sum(len(one.content) for one in attachments) > limits.unpacked_bytes:
+        limit = f"parsing.max_unpacked_mb = {limits.unpacked_bytes // 1_000_000}"
+        raise DocumentTooLarge(f"{name} has attachments larger than {limit} allows. Split it, or raise the limit.")
+    return tuple(attachments)
 
 
 def _parser(kind: str) -> str:
     package = _PARSERS.get(kind, "unstructured")
-    return f"{package} {version(package)}" if package != "footnote" else package
+    return f"{package} {version(package)}"
 
 
-def _read(kind: str, content: bytes, text: str | None, name: str) -> Reading:
+def _read(detected: Detected, content: bytes, name: str, limits: Limits) -> Reading:
+    kind = detected.kind
     try:
+        if kind == "zip":
+            return read_zip(content, name, max_members=limits.attachments, max_bytes=limits.unpacked_bytes)
+        if kind == "email" and b"\x00" in content and detected.text is not None:
+            return read_email(detected.text.encode(), name)
         if kind in _FROM_BYTES:
             return _FROM_BYTES[kind](content, name)
-        return _FROM_TEXT[kind](text or "", name)
+        return _FROM_TEXT[kind](detected.text or "", name)
     except (DocumentError, MemoryError):
         raise
+    except RecursionError:
+        raise UnreadableDocument(f"{name} can't be read as {kind}: it is nested too deeply.") from None
     except Exception as error:  # the parsers raise anything at all on broken files
         raise _explained(error, kind, name) from error
 
@@ -93,14 +148,25 @@ def _explained(error: Exception, kind: str, name: str) -> UnreadableDocument:
     return UnreadableDocument(f"{name} can't be read as {kind}; it is probably corrupt ({reason}).")
 
 
-def _title(reading: Reading, kind: str, name: str) -> str:
-    """The first heading; else the file's name. Short of both nobody would know what a citation points at."""
-    # A workbook's headings are its sheets' names, which name parts of it.
-    headings = (_heading(element) for element in reading.elements if kind != "xlsx")
-    first = next((heading for heading in headings if heading), None)
+def _metadata(reading: Reading, kind: str, name: str) -> Metadata:
+    """The document's own facts, then what can be told from its text and its name."""
+    own = replace(reading.metadata, title=reading.metadata.title[:_LONGEST_TITLE])
+    known = own.coming_from(_FACTS_FROM.get(kind, "properties"))
+    heading = None if kind in _NAMELESS_HEADINGS else next(filter(None, map(_heading, reading.elements)), None)
+    found = Metadata(title=(heading or "")[:_LONGEST_TITLE]).coming_from("first heading")
+    told = Metadata(document_type=kind).coming_from("contents")
+    if known.language is None and (language := detect_language(element.text for element in reading.elements)):
+        told = told.over(Metadata(language=language).coming_from("detected"))
     stem = " ".join(re.split(r"[\s_-]+", PurePosixPath(name).stem)).strip()
-    return (first or stem or name)[:_LONGEST_TITLE]
+    named = Metadata(title=(stem or name)[:_LONGEST_TITLE]).coming_from("file name")
+    return known.over(found).over(told).over(named)
 
 
 def _heading(element: Element) -> str | None:
     return " ".join(element.text.split()) if element.kind is ElementKind.TITLE else None
+
+
+def _facts(metadata: Metadata) -> str:
+    """What is known of a document that says nothing itself."""
+    labelled = {"Author": metadata.author, "Tags": ", ".join(metadata.tags)}
+    return "\n".join([metadata.title, *(f"{label}: {value}" for label, value in labelled.items() if value)])

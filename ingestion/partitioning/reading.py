@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.metadata import Metadata
-from ingestion.partitioning.port import Element, ElementKind
+from ingestion.partitioning.port import Attachment, Element, ElementKind
 from ingestion.partitioning.tables import html_rows, table_text
 
 _KINDS = {
@@ -32,6 +32,7 @@ class Reading:
     elements: list[Element]
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
 
 
 Level = Callable[[int | None], int | None]
@@ -76,14 +77,17 @@ def leave_out_furniture(elements: Iterable[Element]) -> Reading:
 def _element(raw: Any, level: Level, *, pages: bool) -> Element | None:
     kind = _KINDS.get(type(raw).__name__, ElementKind.TEXT)
     text = clean(raw.text or "")
+    cells = None
     if kind is ElementKind.TABLE and raw.metadata.text_as_html:
-        text = table_text(html_rows(raw.metadata.text_as_html)) or text
+        rows = html_rows(raw.metadata.text_as_html)
+        cells = tuple(map(tuple, rows))
+        text = clean(table_text(rows)) or text
     if not text:
         return None
     depth = level(raw.metadata.category_depth) if kind is ElementKind.TITLE else None
     if kind is ElementKind.TITLE and depth is None:
         kind = ElementKind.TEXT
-    return Element(kind=kind, text=text, page=raw.metadata.page_number if pages else None, level=depth)
+    return Element(kind=kind, text=text, page=raw.metadata.page_number if pages else None, level=depth, cells=cells)
 
 
 def clean(text: str) -> str:

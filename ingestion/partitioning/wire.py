@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, BinaryIO
 
 from core.metadata import Metadata
+from core.place import Line, PageSize
 from ingestion.partitioning.port import Element, ElementKind, Partition
 
 LENGTHS = struct.Struct(">II")
@@ -35,17 +35,40 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
 
 def dump_partition(partition: Partition) -> dict[str, Any]:
     """As JSON."""
-    metadata = {key: value for key, value in asdict(partition.metadata).items() if value}
+    metadata = {**partition.metadata.known(), "origins": dict(partition.metadata.origins)}
     for key in ("created", "modified"):
         if key in metadata:
             metadata[key] = metadata[key].isoformat()
     return {
-        "elements": [[element.kind, element.text, element.page, element.level] for element in partition.elements],
+        "elements": [_dump_element(element) for element in partition.elements],
+        "pages": [[page.width, page.height] for page in partition.pages],
         "metadata": metadata,
         "media_type": partition.media_type,
         "parser": partition.parser,
         "warnings": partition.warnings,
     }
+
+
+def _dump_element(element: Element) -> list[Any]:
+    lines = [line.packed() for line in element.lines]
+    return [element.kind, element.text, element.page, element.level, element.cells, element.place, lines]
+
+
+def _load_element(values: list[Any]) -> Element:
+    kind, text, page, level, cells, place, lines = values
+    return Element(
+        kind=ElementKind(kind),
+        text=text,
+        page=page,
+        level=level,
+        cells=_cells(cells),
+        place=place,
+        lines=tuple(map(Line.unpacked, lines)),
+    )
+
+
+def _cells(rows: list[list[str]] | None) -> tuple[tuple[str, ...], ...] | None:
+    return None if rows is None else tuple(map(tuple, rows))
 
 
 def load_partition(head: Mapping[str, Any]) -> Partition:
@@ -56,10 +79,8 @@ def load_partition(head: Mapping[str, Any]) -> Partition:
         if key in metadata:
             metadata[key] = datetime.fromisoformat(metadata[key])
     return Partition(
-        elements=tuple(
-            Element(kind=ElementKind(kind), text=text, page=page, level=level)
-            for kind, text, page, level in head["elements"]
-        ),
+        elements=tuple(map(_load_element, head["elements"])),
+        pages=tuple(PageSize(*size) for size in head["pages"]),
         metadata=Metadata(**metadata),
         media_type=head["media_type"],
         parser=head["parser"],

@@ -1,0 +1,99 @@
+"""Readers of the kinds that Pandoc or LibreOffice turn into others: RTF, ODT, EPUB, reStructuredText, Org, DOC, PPT."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from typing import Any
+
+from core.errors import UnreadableDocument
+from core.metadata import Metadata
+from ingestion.partitioning.facts import clean_tags
+from ingestion.partitioning.markup import read_html
+from ingestion.partitioning.office import TEMPLATE_TITLES, read_docx, read_pptx
+from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, run, scratch
+from ingestion.partitioning.reading import Reading, clean
+
+_MODERN = {"doc": "docx", "ppt": "pptx"}
+_PANDOC_NAMES = {"rst": "rst", "org": "org", "rtf": "rtf", "odt": "odt", "epub": "epub"}
+_SPLIT = "<!--footnote-body-->"
+_TEMPLATE = f"$meta-json$\n{_SPLIT}\n$body$\n"
+_LANGUAGE_LETTERS = 2
+
+
+def read_with_pandoc(content: bytes, name: str, kind: str) -> Reading:
+    """A document that Pandoc turns into HTML; title, author, date and language become metadata.
+
+    Pandoc is called directly, and not through unstructured, for its sandbox (a document can't make it read other
+    files of this machine, as ``.. include::`` does) and because it tells the properties in the same run.
+    """
+    template = scratch("pandoc-template.html")
+    template.write_text(_TEMPLATE)
+    options = ["--from", _PANDOC_NAMES[kind], "--to", "html5", "--sandbox", "--wrap=none", "--template", str(template)]
+    printed = run(PANDOC, options, name, content).decode("utf-8", "replace")
+    properties, _, body = printed.partition(f"\n{_SPLIT}\n")
+    reading = read_html(f"<html><body>{body}</body></html>")
+    reading.metadata = _metadata(properties)
+    return reading
+
+
+def _metadata(properties: str) -> Metadata:
+    try:
+        known = json.loads(properties)
+    except ValueError:
+        return Metadata()
+    language = _words(known.get("lang") or known.get("language"))[:_LANGUAGE_LETTERS].lower()
+    title = _words(known.get("title"))
+    return Metadata(
+        title="" if title.casefold() in TEMPLATE_TITLES else title,
+        author=_words(known.get("author") or known.get("creator")) or None,
+        tags=clean_tags(_words(known.get("keywords") or known.get("subject")).split(",")),
+        created=_moment(_words(known.get("date"))),
+        language=language if language.isalpha() else None,
+    )
+
+
+def _words(value: Any) -> str:
+    """A property's text: Pandoc gives text, HTML, or a list of either."""
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_words, value)))
+    if isinstance(value, dict):
+        return _words(value.get("text") or value.get("name"))
+    if not isinstance(value, str):
+        return ""
+    from lxml import html  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    plain = html.fromstring(f"<p>{value}</p>").text_content() if "<" in value or "&" in value else value
+    return " ".join(clean(str(plain)).split())
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_old_office(content: bytes, name: str, kind: str) -> Reading:
+    """DOC and PPT, after LibreOffice has turned them into DOCX and PPTX.
+
+    Its profile is this child's own: two LibreOffices can't share one, and a user's settings have no say here.
+    """
+    source, out = scratch(f"old.{kind}"), scratch("converted")
+    shutil.rmtree(out, ignore_errors=True)
+    source.write_bytes(content)
+    modern = _MODERN[kind]
+    profile = scratch("libreoffice").as_uri()
+    options = [f"-env:UserInstallation={profile}", "--headless", "--norestore", "--nolockcheck", "--nodefault"]
+    try:
+        run(LIBREOFFICE, [*options, "--convert-to", modern, "--outdir", str(out), str(source)], name)
+        made = out / f"old.{modern}"
+        if not made.is_file():
+            raise UnreadableDocument(f"{name} can't be opened by LibreOffice; it is probably corrupt or encrypted.")
+        converted = made.read_bytes()
+    finally:
+        source.unlink(missing_ok=True)
+        shutil.rmtree(out, ignore_errors=True)
+    return read_docx(converted, name) if kind == "doc" else read_pptx(converted, name)

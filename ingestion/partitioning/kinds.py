@@ -1,0 +1,81 @@
+"""Every kind of document that is read: its media types, and the endings of its names."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+MEDIA_TYPES = {
+    "markdown": "text/markdown",
+    "html": "text/html",
+    "text": "text/plain",
+    "rst": "text/x-rst",
+    "org": "text/org",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "json": "application/json",
+    "xml": "application/xml",
+    "email": "message/rfc822",
+    "msg": "application/vnd.ms-outlook",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "doc": "application/msword",
+    "ppt": "application/vnd.ms-powerpoint",
+    "xls": "application/vnd.ms-excel",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "rtf": "application/rtf",
+    "epub": "application/epub+zip",
+    "zip": "application/zip",
+    "image": "image/png",
+}
+"""Each kind's media type; images have one for each of their formats."""
+
+IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
+"""Formats of images that Tesseract reads."""
+
+_ALIASES = {
+    "text/x-markdown": "markdown",
+    "application/xhtml+xml": "html",
+    "text/rst": "rst",
+    "text/x-org": "org",
+    "application/csv": "csv",
+    "text/json": "json",
+    "text/xml": "xml",
+    "text/rtf": "rtf",
+    "application/x-zip-compressed": "zip",
+    **dict.fromkeys(IMAGES, "image"),
+}
+_SUFFIXES = {
+    "markdown": (".md", ".markdown", ".mdx"),
+    "html": (".html", ".htm", ".xhtml"),
+    "text": (".txt", ".text", ".log"),
+    "rst": (".rst", ".rest"),
+    "org": (".org",),
+    "csv": (".csv",),
+    "tsv": (".tsv", ".tab"),
+    "json": (".json",),
+    "xml": (".xml",),
+    "email": (".eml",),
+    "msg": (".msg",),
+    "pdf": (".pdf",),
+    "docx": (".docx", ".docm", ".dotx"),
+    "pptx": (".pptx", ".pptm", ".ppsx"),
+    "xlsx": (".xlsx", ".xlsm"),
+    "doc": (".doc", ".dot"),
+    "ppt": (".ppt", ".pps"),
+    "xls": (".xls",),
+    "odt": (".odt",),
+    "rtf": (".rtf",),
+    "epub": (".epub",),
+    "zip": (".zip",),
+    "image": (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
+}
+_BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_BY_TYPE = {**{media_type: kind for kind, media_type in MEDIA_TYPES.items()}, **_ALIASES}
+
+
+def told_kind(name: str, media_type: str | None) -> str | None:
+    """What a file is said to be: by its name's ending, else by the source's media type. None: nobody says."""
+    plain = (media_type or "").partition(";")[0].strip().lower()
+    return _BY_SUFFIX.get(PurePosixPath(name).suffix.lower()) or _BY_TYPE.get(plain)
