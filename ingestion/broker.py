@@ -55,6 +55,7 @@ def create_celery(load: Callable[[], Settings]) -> Celery:
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
+    every_s = settings.sync.recover_s
     return {
         "broker_url": broker_url(settings),
         "broker_connection_timeout": 5,
@@ -82,10 +83,13 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3},
         "beat_schedule": {
             "sync-due": {"task": "footnote.sync_due", "schedule": 60.0, "options": {"expires": 60}},
-            "recover": {"task": "footnote.recover", "schedule": 30.0, "options": {"expires": 30}},
+            "recover": {"task": "footnote.recover", "schedule": float(every_s), "options": {"expires": every_s}},
         },
         "timezone": "UTC",
     }
+
+
+_MARK = "footnote:mark"
 
 
 class TaskQueue:
@@ -106,3 +110,14 @@ class TaskQueue:
             raise BrokerUnavailable(
                 "The task queue doesn't answer, so nothing was started: check that the broker (Valkey or Redis) runs."
             ) from error
+
+    def has_lost_everything(self) -> bool:
+        """Whether the broker has forgotten what it was told: it is new, or was restarted without its data.
+
+        Says so once each time; False while the broker doesn't answer.
+        """
+        try:
+            with self._app.pool.acquire(block=True) as connection:
+                return bool(connection.default_channel.client.set(_MARK, "1", nx=True))
+        except (OperationalError, redis.RedisError, OSError):
+            return False

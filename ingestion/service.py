@@ -82,11 +82,7 @@ class Ingestion:
         self.catalog.sources.begin_delete(source_id)
         for run in self.catalog.runs.list(source_id, limit=1):
             self.catalog.runs.fail(run.id, "The source was deleted.")
-        try:
-            self._tasks.send("footnote.purge", {"source_id": source_id})
-        except BrokerUnavailable as error:
-            # The workers look for sources to purge by themselves; the deletion stands.
-            log.warning("purge.postponed", source_id=source_id, reason=error.message)
+        self._send_or_leave("footnote.purge", {"source_id": source_id})
 
     def sync(self, source_id: str) -> Run:
         """Start a sync of a source; if one is running, that one is returned.
@@ -109,15 +105,13 @@ class Ingestion:
         if source_id is not None:
             self.catalog.sources.get(source_id)
         count = 0
-        for failing in self.catalog.outcomes.failed_sources(source_id):
-            run, new = self.catalog.runs.begin(failing, self._settings.sync.lease_s, listed=True)
-            count += self.catalog.outcomes.retry_failed(failing, run.id)
-            try:
-                self._tasks.send("footnote.dispatch", {"source_id": failing})
-            except BrokerUnavailable as error:
-                if new:
-                    self.catalog.runs.fail(run.id, error.message)
-                raise
+        for failing in self.catalog.retries.sources(source_id):
+            retry = self.catalog.retries.begin(failing, self._settings.sync.lease_s)
+            count += retry.documents
+            if retry.listing:
+                self._send(retry.run, "footnote.sync", {"run_id": retry.run.id})
+            else:
+                self._send_or_leave("footnote.dispatch", {"source_id": failing})
         return count
 
     def find_source(self, kind: str, config: Mapping[str, Any]) -> Source | None:
@@ -128,6 +122,13 @@ class Ingestion:
     def close(self) -> None:
         """Close connections."""
         self.catalog.close()
+
+    def _send_or_leave(self, task: str, arguments: Mapping[str, Any]) -> None:
+        """Send a task whose work the catalog knows: if the queue is down, ``recover`` sends it once it is up."""
+        try:
+            self._tasks.send(task, arguments)
+        except BrokerUnavailable as error:
+            log.warning("task.postponed", task=task, reason=error.message)
 
     def _send(self, run: Run, task: str, arguments: Mapping[str, Any]) -> None:
         try:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from prometheus_client import start_http_server
 
 from core.errors import BrokerUnavailable
 from core.logs import configure_logs, get_logger
@@ -59,6 +60,20 @@ def _recover_at_start(**_: Any) -> None:
         log.warning("recover.postponed", reason=error.message)
 
 
+def _serve_metrics(**_: Any) -> None:
+    telemetry = _settings().telemetry
+    port, host = telemetry.worker_metrics_port, telemetry.worker_metrics_host
+    if port is None:
+        return
+    try:
+        start_http_server(port, host)
+    except OSError as error:
+        # The documents are worth more than their metrics.
+        log.warning("metrics.not_served", setting="telemetry.worker_metrics_port", port=port, reason=error.strerror)
+    else:
+        log.info("metrics.served", port=port, host=host)
+
+
 def _close(**_: Any) -> None:
     if _build_parts.cache_info().currsize:
         _parts().close()
@@ -66,5 +81,6 @@ def _close(**_: Any) -> None:
 
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_check_settings, weak=False)
+worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_shutdown.connect(_close, weak=False)

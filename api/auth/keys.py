@@ -128,7 +128,7 @@ class KeyStore:
         """
         with self._write() as connection:
             if connection.execute(select(ApiKeyRow.id).where(ApiKeyRow.id == id)).first() is None:
-                raise NotFound(f"There is no key {id!r}. GET /v1/keys lists them.")
+                raise NotFound(f"There is no key {id!r}: `footnote keys list` shows them.")
             connection.execute(
                 update(ApiKeyRow)
                 .where(ApiKeyRow.id == id, ApiKeyRow.revoked_at.is_(None))

@@ -26,11 +26,13 @@ def status(services: ServicesDep) -> StatusBody:
         generation = next((one.name for one in index.generations() if one.live), None)
     except Unavailable as error:
         degraded.append(f"index: {error.message}")
+    in_progress = [RunBody.model_validate(run) for run in runs if run.finished_at is None]
+    degraded += [f"ingestion waits: {why}" for why in dict.fromkeys(run.waiting for run in in_progress if run.waiting)]
     return StatusBody(
         documents=dict(catalog.documents.totals(None)),
         chunks=chunks,
         index_generation=generation,
         sources=len(sources),
-        runs_in_progress=[RunBody.model_validate(run) for run in runs if run.finished_at is None],
+        runs_in_progress=in_progress,
         degraded=degraded,
     )

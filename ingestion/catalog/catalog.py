@@ -10,8 +10,10 @@ from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
+from ingestion.catalog.pauses import PauseStore
 from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.removal import Removal
+from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.sources import SourceStore
 
@@ -20,22 +22,27 @@ class Catalog:
     """Everything that is known of sources, documents, runs and failures. Safe to use from several threads.
 
     Attributes:
-        sources, documents, runs, failures: what there is.
+        clock: what its times are told by.
+        sources, documents, runs, failures, pauses: what there is.
         intake: writes what listings found.
         queue: hands documents to tasks.
         outcomes: writes what became of them.
+        retries: sends failures through again.
         removal: takes documents out.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
+        self.clock = clock
         self.sources = SourceStore(database, clock)
         self.documents = DocumentStore(database)
         self.runs = RunStore(database, clock)
         self.failures = FailureStore(database)
+        self.pauses = PauseStore(database, clock)
         self.intake = Intake(database, clock)
         self.queue = DocumentQueue(database, clock)
         self.outcomes = Outcomes(database, clock)
+        self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
 
     @property

@@ -17,8 +17,6 @@ from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert
 
-_IN_FLIGHT = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED)
-
 
 class Intake:
     """Compares what a source says with what is known, and decides what is to be done."""
@@ -87,7 +85,10 @@ class _Batch:
         self._new.append({**self._blank(key, change.external_id), **_facts(change, {})})
 
     def unreadable(self, key: str, change: Unreadable, row: Row[Any] | None) -> None:
-        """Something that can't be read. What the index holds of it stays, with the permissions it has."""
+        """Something that can't be read, its permissions included: nobody is shown what the index holds of it.
+
+        It stays in the index, so that nothing but its permissions have to be put right once they are known again.
+        """
         if row is None:
             failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri}
             facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
@@ -95,7 +96,9 @@ class _Batch:
                 {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
             )
         else:
-            self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="")
+            self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="", acl=[])
+            if row.chunks:
+                self.restricted.append(row.id)
         self._failures.append({"document_id": key, "external_id": change.external_id, "message": change.reason})
 
     def compare(self, row: Row[Any], change: Upsert) -> None:
@@ -120,7 +123,8 @@ class _Batch:
             self.updating.append(row.id)
             self._seen.setdefault(None, []).append(row.id)
         elif row.run_id == self._run_id:
-            return
+            if row.chunks and state is not DocumentState.INDEXED:
+                self.restricted.append(row.id)  # the listing begins again: it may not have come to that
         elif state is DocumentState.FAILED and row.retryable:
             self._change(row, DocumentState.PENDING)
         else:

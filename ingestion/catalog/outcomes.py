@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from core.clock import Clock
 from core.metadata import Metadata
@@ -106,6 +106,16 @@ class Outcomes:
         """Let parsed documents be embedded again, in ``delay_s`` seconds at the earliest."""
         self._release(document_ids, owner, {"not_before": self._after(delay_s)})
 
+    def postpone_parsing(self, work: Work, owner: str, until: datetime) -> None:
+        """Let a document wait for something that is down. It isn't the document's fault: the attempt doesn't count."""
+        values = {"state": DocumentState.PENDING, "not_before": until, "attempts": DocumentRow.attempts - 1}
+        self._release([work.record.id], owner, values)
+
+    def postpone_embedding(self, document_ids: Collection[str], owner: str, until: datetime) -> None:
+        """Let parsed documents wait for something that is down, behind the others; the attempt doesn't count."""
+        values = {"not_before": until, "attempts": DocumentRow.attempts - 1, "updated_at": self._clock.now()}
+        self._release(document_ids, owner, values)
+
     def _release(self, document_ids: Collection[str], owner: str, values: dict[str, Any]) -> None:
         claimed = and_(DocumentRow.id.in_(document_ids), DocumentRow.claimed_by == owner)
         with self._database.write() as connection:
@@ -144,29 +154,30 @@ class Outcomes:
             )
         return True
 
-    def failed_sources(self, source_id: str | None = None) -> list[str]:
-        """Sources that have failures."""
-        statement = select(FailureRow.source_id).distinct()
-        if source_id is not None:
-            statement = statement.where(FailureRow.source_id == source_id)
-        with self._database.read() as connection:
-            return list(connection.execute(statement).scalars())
-
-    def retry_failed(self, source_id: str, run_id: str, *, retryable_only: bool = False) -> int:
-        """Send the failed documents of a source through again, within a run; how many."""
+    def retry_failed(self, source_id: str, run_id: str) -> int:
+        """Send the failed documents of a source that a retry can help through again, within a run; how many."""
         failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
-        if retryable_only:
-            retryable = select(FailureRow.document_id).where(FailureRow.source_id == source_id, FailureRow.retryable)
-            failed = and_(failed, DocumentRow.id.in_(retryable))
-        return self._start_over(failed, run_id=run_id, outcome=None)
+        retryable = select(FailureRow.document_id).where(FailureRow.source_id == source_id, FailureRow.retryable)
+        now = self._clock.now()
+        with self._database.write() as connection:
+            which = and_(failed, DocumentRow.id.in_(retryable))
+            return send_again(connection, which, now, run_id=run_id, outcome=None)
 
     def start_over(self, document_id: str) -> None:
         """Send an indexed document through again: a late task may have disturbed its chunks."""
         steady = DocumentRow.state.in_((DocumentState.INDEXED, DocumentState.UPDATING))
-        self._start_over(and_(DocumentRow.id == document_id, steady))
-
-    def _start_over(self, which: Any, **values: Any) -> int:
-        reset = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0, "not_before": None}
-        statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, updated_at=self._clock.now())
         with self._database.write() as connection:
-            return connection.execute(statement).rowcount
+            send_again(connection, and_(DocumentRow.id == document_id, steady), self._clock.now())
+
+
+def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, **values: Any) -> int:
+    """Let documents start over under a new version; how many."""
+    reset = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0, "not_before": None}
+    statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, updated_at=now)
+    return connection.execute(statement).rowcount
+
+
+def failed_in_listing(source_id: str) -> ColumnElement[bool]:
+    """Documents that failed before they could be read: only a listing can say what has become of them."""
+    listed = select(FailureRow.document_id).where(FailureRow.source_id == source_id, FailureRow.stage == "list")
+    return DocumentRow.id.in_(listed)

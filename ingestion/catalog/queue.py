@@ -22,6 +22,15 @@ from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow
 _SCAN = 1000
 
 
+Holds = Callable[[str | None], bool]
+"""Says something of an owner; None: of what nobody has claimed."""
+
+
+def nobody(_: str | None) -> bool:
+    """Of no owner."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for embedding, and whether more is about to come.
@@ -154,11 +163,14 @@ class DocumentQueue:
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
-    def take_lost(self, lease_s: float, is_lost: Callable[[str | None], bool]) -> tuple[list[Ticket], list[Work]]:
+    def take_lost(self, lease_s: float, is_lost: Holds, is_excused: Holds = nobody) -> tuple[list[Ticket], list[Work]]:
         """Take over the documents whose lease ran out, or whose owner ``is_lost``.
 
+        The attempt of an owner that ``is_excused`` doesn't count: it ended early because something was down.
+
         Returns:
-            Queued documents, to be sent to a worker again; and documents that are parsed, given back already.
+            Queued documents, to be sent to a worker again; and those whose worker died while it had them, given back
+            already.
         """
         now = self._clock.now()
         claimed = or_(DocumentRow.claimed_by.isnot(None), DocumentRow.state == DocumentState.QUEUED)
@@ -173,8 +185,11 @@ class DocumentQueue:
             until = now + timedelta(seconds=lease_s)
             freed = update(DOCUMENTS).where(DocumentRow.id.in_([row.id for row in lost]))
             connection.execute(freed.values(claimed_by=None, claimed_until=until))
+            excused = {row.id for row in lost if row.claimed_by is not None and is_excused(row.claimed_by)}
+            uncounted = update(DOCUMENTS).where(DocumentRow.id.in_(excused))
+            connection.execute(uncounted.values(attempts=DocumentRow.attempts - 1))
         queued = [Ticket(row.id, row.version) for row in lost if row.state == DocumentState.QUEUED]
-        return queued, [work_of(row) for row in lost if row.claimed_by is not None]
+        return queued, [work_of(row) for row in lost if row.claimed_by is not None and row.id not in excused]
 
     def _waiting(self) -> ColumnElement[bool]:
         due = or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= self._clock.now())
@@ -186,5 +201,5 @@ class DocumentQueue:
         return {"claimed_by": owner, "claimed_until": until, "attempts": DocumentRow.attempts + 1}
 
 
-def _lost(row: Row[Any], now: datetime, is_lost: Callable[[str | None], bool]) -> bool:
+def _lost(row: Row[Any], now: datetime, is_lost: Holds) -> bool:
     return row.claimed_until is None or row.claimed_until < now or is_lost(row.claimed_by)

@@ -122,6 +122,9 @@ class Run:
 
     Once finished, ``seen == unchanged + indexed + failed + deleted``: every document that the listing named, and
     every one that it found gone, is in exactly one of them.
+
+    Attributes:
+        waiting: while it runs: why documents wait, when something that they need is down. They go on by themselves.
     """
 
     id: str
@@ -135,6 +138,7 @@ class Run:
     failed: int = 0
     deleted: int = 0
     error: str | None = None
+    waiting: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,23 @@ class Failure:
     attempts: int
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A stage (``list``, ``parse`` or ``embed``) that waits for something it needs.
+
+    Attributes:
+        since: when it first failed.
+        until: when it tries again.
+        tries: how often it has failed since.
+    """
+
+    stage: str
+    reason: str
+    since: datetime
+    until: datetime
+    tries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

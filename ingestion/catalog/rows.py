@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +10,14 @@ from sqlalchemy import Row
 
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Run, RunState, Source, Work
+from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Pause, Run, RunState, Source, Work
 
 _DATES = ("created", "modified")
 
 
 def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
     """Metadata as JSON, without what is not known."""
-    facts = {key: value for key, value in asdict(metadata).items() if value not in (None, "", ())}
+    facts = {**metadata.known(), **({"origins": dict(metadata.origins)} if metadata.origins else {})}
     for key in _DATES:
         if key in facts:
             facts[key] = facts[key].isoformat()
@@ -37,9 +36,8 @@ def metadata_from_json(facts: Mapping[str, Any]) -> Metadata:
 
 def merge_metadata(source: Metadata, own: Metadata, name: str = "") -> Metadata:
     """The source's facts, the document's own where the source has none; ``name`` is the last resort for a title."""
-    known = {key: value for key, value in asdict(source).items() if value not in (None, "", ())}
-    merged = replace(own, **known)
-    return merged if merged.title else replace(merged, title=name)
+    last_resort = Metadata(title=name).coming_from("file name")
+    return source.over(own).over(last_resort)
 
 
 def source_of(row: Row[Any]) -> Source:
@@ -107,6 +105,11 @@ def run_of(row: Row[Any]) -> Run:
         deleted=row.deleted,
         error=row.error,
     )
+
+
+def pause_of(row: Row[Any]) -> Pause:
+    """A row of ``pauses`` as a record."""
+    return Pause(stage=row.stage, reason=row.reason, since=row.since, until=row.until, tries=row.tries)
 
 
 def failure_of(row: Row[Any]) -> Failure:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import NotFound
 from ingestion.catalog.database import Database
+from ingestion.catalog.queue import Holds, nobody
 from ingestion.catalog.records import OPEN_STATES, Run, RunState
 from ingestion.catalog.rows import run_of
-from ingestion.catalog.tables import RUNS, SOURCES, DocumentRow, RunRow, SourceRow
+from ingestion.catalog.tables import RUNS, SOURCES, DocumentRow, PauseRow, RunRow, SourceRow
 
 _COUNTERS = {"unchanged": 0, "indexed": 0, "failed": 0}
 
@@ -60,25 +60,13 @@ class RunStore:
         Args:
             listed: there is nothing to list; the run is for documents that are known already.
         """
-        now = self._clock.now()
-        run = Run(id=uuid.uuid4().hex, source_id=source_id, state=RunState.RUNNING, started_at=now)
-        values = {field: getattr(run, field) for field in Run.__slots__}
-        values |= {"listed": listed, "refused": False, "attempts": 0, "claimed_by": None}
-        values["claimed_until"] = now + timedelta(seconds=lease_s)
-        running = select(RUNS).where(RunRow.source_id == source_id, RunRow.finished_at.is_(None))
         try:
             with self._database.write() as connection:
-                row = connection.execute(running).first()
-                if row is not None:
-                    return _with_counts(connection, row), False
-                connection.execute(insert(RUNS).values(**values))
-                if not listed:
-                    connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(last_run_at=now))
-                return run, True
+                return open_run(connection, source_id, self._clock.now(), lease_s, listed=listed)
         except IntegrityError:
             # Another process began one between our look and our insert.
             with self._database.read() as connection:
-                row = connection.execute(running).first()
+                row = connection.execute(_running(source_id)).first()
                 if row is None:
                     raise NotFound(f"There is no source {source_id!r}.") from None
                 return _with_counts(connection, row), False
@@ -107,12 +95,17 @@ class RunStore:
         with self._database.read() as connection:
             return connection.execute(select(RunRow.attempts).where(RunRow.id == run_id)).scalar() or 0
 
-    def release(self, run_id: str, owner: str, lease_s: float) -> None:
-        """Give listing back, for a message that was sent to take it up again."""
+    def release(self, run_id: str, owner: str, lease_s: float, *, counted: bool = True) -> None:
+        """Give listing back, for a message that was sent to take it up again.
+
+        Args:
+            counted: whether it counts as an attempt.
+        """
         until = self._clock.now() + timedelta(seconds=lease_s)
         statement = update(RUNS).where(RunRow.id == run_id, RunRow.claimed_by == owner)
+        attempts = RunRow.attempts - (0 if counted else 1)
         with self._database.write() as connection:
-            connection.execute(statement.values(claimed_by=None, claimed_until=until))
+            connection.execute(statement.values(claimed_by=None, claimed_until=until, attempts=attempts))
 
     def end_listing(self, run_id: str, owner: str, refused: str | None = None) -> bool:
         """Note that the listing is through, and why its deletions were refused if they were."""
@@ -124,15 +117,18 @@ class RunStore:
     def finish_done(self, source_id: str | None = None) -> builtins.list[Run]:
         """Finish the listed runs that wait for no document any more; those that this call finished."""
         still_open = exists().where(and_(DocumentRow.run_id == RunRow.id, DocumentRow.state.in_(OPEN_STATES)))
-        done = select(RUNS).where(RunRow.finished_at.is_(None), RunRow.listed, ~still_open)
+        listed = select(RUNS).where(RunRow.finished_at.is_(None), RunRow.listed)
         if source_id is not None:
-            done = done.where(RunRow.source_id == source_id)
+            listed = listed.where(RunRow.source_id == source_id)
         with self._database.read() as connection:
-            if not connection.execute(done.limit(1)).first():
+            if not connection.execute(listed.where(~still_open).limit(1)).first():
                 return []
         with self._database.write() as connection:
-            rows = connection.execute(done.with_for_update(skip_locked=True)).all()
-            return [_finish(connection, row, self._clock) for row in rows]
+            rows = connection.execute(listed.with_for_update(skip_locked=True)).all()
+            # Asked again with the run's row locked: a retry may have added documents to it since.
+            done = select(RunRow.id).where(RunRow.id.in_([row.id for row in rows]), ~still_open)
+            ids = set(connection.execute(done).scalars())
+            return [_finish(connection, row, self._clock) for row in rows if row.id in ids]
 
     def fail(self, run_id: str, error: str) -> None:
         """End a run that can't go on. Documents that it brought on their way go on."""
@@ -142,8 +138,11 @@ class RunStore:
             if row is not None:
                 _finish(connection, row, self._clock, error)
 
-    def take_lost(self, lease_s: float, is_lost: Callable[[str | None], bool]) -> builtins.list[str]:
-        """Runs to be listed whose lease ran out, or whose owner ``is_lost``; each with a new message's lease."""
+    def take_lost(self, lease_s: float, is_lost: Holds, is_excused: Holds = nobody) -> builtins.list[str]:
+        """Runs to be listed whose lease ran out, or whose owner ``is_lost``; each with a new message's lease.
+
+        The attempt of an owner that ``is_excused`` doesn't count.
+        """
         now = self._clock.now()
         unlisted = select(RUNS).where(RunRow.finished_at.is_(None), ~RunRow.listed)
         with self._database.read() as connection:
@@ -153,8 +152,36 @@ class RunStore:
             rows = connection.execute(unlisted.with_for_update(skip_locked=True)).all()
             lost = [row.id for row in rows if row.claimed_until < now or is_lost(row.claimed_by)]
             values = {"claimed_by": None, "claimed_until": now + timedelta(seconds=lease_s)}
+            excused = [row.id for row in rows if row.id in lost and is_excused(row.claimed_by)]
             connection.execute(update(RUNS).where(RunRow.id.in_(lost)).values(**values))
+            uncounted = update(RUNS).where(RunRow.id.in_(excused))
+            connection.execute(uncounted.values(attempts=RunRow.attempts - 1))
         return lost
+
+
+def open_run(
+    connection: Connection, source_id: str, now: datetime, lease_s: float, *, listed: bool
+) -> tuple[Run, bool]:
+    """The source's running run, locked until the transaction ends, or a new one, and whether it is new.
+
+    Raises:
+        IntegrityError: another transaction began one at the same time, or there is no such source.
+    """
+    row = connection.execute(_running(source_id).with_for_update()).first()
+    if row is not None:
+        return _with_counts(connection, row), False
+    run = Run(id=uuid.uuid4().hex, source_id=source_id, state=RunState.RUNNING, started_at=now)
+    values = {field: getattr(run, field) for field in Run.__slots__ if field != "waiting"}
+    values |= {"listed": listed, "refused": False, "attempts": 0, "claimed_by": None}
+    values["claimed_until"] = now + timedelta(seconds=lease_s)
+    connection.execute(insert(RUNS).values(**values))
+    if not listed:
+        connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(last_run_at=now))
+    return run, True
+
+
+def _running(source_id: str) -> Select[Any]:
+    return select(RUNS).where(RunRow.source_id == source_id, RunRow.finished_at.is_(None))
 
 
 def _finish(connection: Connection, row: Row[Any], clock: Clock, error: str | None = None) -> Run:
@@ -170,7 +197,8 @@ def _with_counts(connection: Connection, row: Row[Any]) -> Run:
     if run.finished_at is not None:
         return run
     values = {field: getattr(run, field) for field in Run.__slots__}
-    return Run(**{**values, **_counts(connection, row)})
+    reasons = dict.fromkeys(connection.execute(select(PauseRow.reason).order_by(PauseRow.since)).scalars())
+    return Run(**{**values, **_counts(connection, row), "waiting": "; ".join(reasons) or None})
 
 
 def _counts(connection: Connection, row: Row[Any]) -> dict[str, int]:

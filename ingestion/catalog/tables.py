@@ -154,6 +154,18 @@ class FailureRow(Base):
     last_seen: Mapped[datetime]
 
 
+class PauseRow(Base):
+    """A stage that waits for something it needs. ``since``: when it first failed; ``until``: when it tries again."""
+
+    __tablename__ = "pauses"
+
+    stage: Mapped[str] = mapped_column(String(32), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    tries: Mapped[int]
+
+
 class ApiKeyRow(Base):
     """An API key; of the key itself only a digest is kept."""
 
@@ -175,4 +187,5 @@ SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
+PAUSES = cast(Table, PauseRow.__table__)
 API_KEYS = cast(Table, ApiKeyRow.__table__)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from core.chunk import Chunk
-from core.errors import FootnoteError, NotFound, Unavailable
+from core.errors import FootnoteError, NotFound, StorageUnavailable, Unavailable
 from core.logs import get_logger
 from core.telemetry import CHUNKS, DOCUMENTS, stage
 from ingestion.blobs import parsed_key
@@ -16,9 +16,12 @@ from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
+from ingestion.tasks.pausing import pause_for, resume
 from retrieval.embedding.windows import embed_chunks
 
 log = get_logger(__name__)
+
+STAGE = "embed"
 
 
 def embed(parts: Parts) -> None:
@@ -26,7 +29,11 @@ def embed(parts: Parts) -> None:
     sync = parts.settings.sync
     queue = parts.catalog.queue
     with parts.owners.new() as owner:
-        works = queue.claim_for_embedding(owner, sync.embed_chunks, sync.lease_s)
+        if parts.catalog.pauses.active(STAGE):
+            return
+        # What was down is tried with one document first.
+        chunks = 1 if parts.catalog.pauses.get(STAGE) else sync.embed_chunks
+        works = queue.claim_for_embedding(owner, chunks, sync.lease_s)
         if not works:
             return
         ids = [work.record.id for work in works]
@@ -54,6 +61,14 @@ def _embed(parts: Parts, works: Sequence[Work], owner: str) -> None:
 
 
 def _failed(parts: Parts, works: Sequence[Work], owner: str, error: Exception) -> None:
+    pause = pause_for(parts, STAGE, error, "footnote.embed")
+    if pause is not None:
+        parts.catalog.outcomes.postpone_embedding([work.record.id for work in works], owner, pause.until)
+    else:
+        _retry_or_give_up(parts, works, owner, error)
+
+
+def _retry_or_give_up(parts: Parts, works: Sequence[Work], owner: str, error: Exception) -> None:
     sync = parts.settings.sync
     again = [work for work in works if may_retry(error) and work.attempts < sync.max_attempts]
     if again:
@@ -63,12 +78,13 @@ def _failed(parts: Parts, works: Sequence[Work], owner: str, error: Exception) -
         send_or_leave(parts, "footnote.embed", delay_s=delay_s)
     for work in works:
         if work not in again:
-            give_up(parts, work, owner, "embed", error)
+            give_up(parts, work, owner, STAGE, error)
 
 
 def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
     chunks: list[Chunk] = []
     whole: list[Work] = []
+    unread: list[tuple[Work, StorageUnavailable]] = []
     for work in works:
         try:
             chunks.extend(chunks_of(work, _load(parts, work)))
@@ -76,6 +92,10 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
         except NotFound:
             # Its text is gone from the blob store: it has to be parsed again.
             parts.catalog.outcomes.retry_parsing(work, owner, 0)
+        except StorageUnavailable as error:
+            unread.append((work, error))
+    if unread and not whole:
+        raise unread[0][1]
     for some in _slices(chunks, parts.settings.sync.embed_chunks):
         with stage("ingest.embed", chunks=len(some)):
             embedded = embed_chunks(parts.embedder, some)
@@ -86,12 +106,16 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
         if work.record.version > 1:
             parts.index.delete_stale(work.record.id, work.record.version)
     done = parts.catalog.outcomes.indexed(owner, [work.record.id for work in whole])
+    resume(parts, STAGE)
     DOCUMENTS.labels("indexed").inc(len(done))
     for work in whole:
         if work.record.id in done:
             _drop_old_blobs(parts, work)
         else:
             _take_back(parts, work)
+    for work, fault in unread:
+        # Others could be read, so the store is there: this one has to answer for itself.
+        _retry_or_give_up(parts, [work], owner, fault)
 
 
 def _load(parts: Parts, work: Work) -> ParsedDocument:

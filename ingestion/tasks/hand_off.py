@@ -19,6 +19,8 @@ def dispatch(parts: Parts, source_id: str) -> int:
     go back to pending, and ``recover`` sends them once it is up.
     """
     sync = parts.settings.sync
+    if parts.catalog.pauses.active("parse"):
+        return 0
     tickets = parts.catalog.queue.take_pending(source_id, sync.in_flight, sync.lease_s)
     for sent, ticket in enumerate(tickets):
         try:

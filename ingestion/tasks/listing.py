@@ -15,10 +15,12 @@ from ingestion.tasks.failing import backoff_s, explain, may_retry, push_permissi
 from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
+from ingestion.tasks.pausing import pause_for, resume
 
 log = get_logger(__name__)
 
 BATCH = 200
+STAGE = "list"
 
 
 class _LeaseLostError(Exception):
@@ -38,6 +40,7 @@ def sync(parts: Parts, run_id: str) -> None:
         except Exception as error:  # noqa: BLE001 - the boundary of the task: whatever it is, the run must not hang
             _failed(parts, run, owner, error)
         else:
+            resume(parts, STAGE)
             dispatch(parts, run.source_id)
             settle(parts, [run.source_id])
 
@@ -60,6 +63,11 @@ def _sync(parts: Parts, run: Run, owner: str) -> None:
 
 def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
     sync_settings = parts.settings.sync
+    pause = pause_for(parts, STAGE, error, "footnote.sync", {"run_id": run.id})
+    if pause is not None:
+        wait_s = (pause.until - parts.catalog.clock.now()).total_seconds()
+        parts.catalog.runs.release(run.id, owner, wait_s, counted=False)
+        return
     attempts = parts.catalog.runs.attempts(run.id)
     if not isinstance(error, FootnoteError):
         log.exception("sync.unexpected", run_id=run.id, exc_info=error)
@@ -92,7 +100,7 @@ def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]
             return refused  # the cursor stays: the next listing sees the same
     else:
         # An incremental listing doesn't name what failed last time, so it is brought up here.
-        parts.catalog.outcomes.retry_failed(run.source_id, run.id, retryable_only=True)
+        parts.catalog.outcomes.retry_failed(run.source_id, run.id)
     parts.catalog.sources.save_cursor(run.source_id, listing.cursor)
     return None
 

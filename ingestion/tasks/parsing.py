@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError
+from core.errors import EmptyDocument, FootnoteError, Unavailable
 from core.logs import get_logger
 from core.settings import ChunkingSettings
 from core.telemetry import stage
@@ -20,8 +20,11 @@ from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
+from ingestion.tasks.pausing import pause_for, resume
 
 log = get_logger(__name__)
+
+STAGE = "parse"
 
 
 def parse(parts: Parts, document_id: str, version: int) -> None:
@@ -32,12 +35,16 @@ def parse(parts: Parts, document_id: str, version: int) -> None:
         work = queue.claim_for_parsing(Ticket(document_id, version), owner, lease_s)
         if work is None:
             return
+        if pause := parts.catalog.pauses.active(STAGE):
+            parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
+            return
         try:
             with kept_alive(lambda: queue.extend(owner, [document_id], lease_s), lease_s):
                 chunks = _parse(parts, work, owner)
         except Exception as error:  # noqa: BLE001 - the boundary of the task: every failure is recorded
             _failed(parts, work, owner, error)
             return
+    resume(parts, STAGE)
     request_embedding(parts, chunks)
 
 
@@ -46,17 +53,32 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
     source_id = work.record.source_id
+    if _postponed(parts, work, owner, error):
+        return
     if may_retry(error) and work.attempts < sync.max_attempts:
         delay_s = backoff_s(sync, work.attempts)
         parts.catalog.outcomes.retry_parsing(work, owner, delay_s)
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
     else:
-        give_up(parts, work, owner, "parse", error)
+        try:
+            give_up(parts, work, owner, STAGE, error)
+        except Unavailable as down:  # the index has to hear of it, and can't
+            if not _postponed(parts, work, owner, down):
+                raise
+            return
     dispatch(parts, source_id)
     # It may have been the last one that a batch was waiting for.
     request_embedding(parts, 0)
     settle(parts, [source_id])
+
+
+def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
+    """Let the document wait, if the error says that something is down."""
+    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": work.record.source_id})
+    if pause is not None:
+        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
+    return pause is not None
 
 
 def _parse(parts: Parts, work: Work, owner: str) -> int:
@@ -98,6 +120,7 @@ def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDoc
         parser=partition.parser,
         warnings=partition.warnings,
         chunking=fingerprint(chunking),
+        pages=document.pages,
     )
 
 

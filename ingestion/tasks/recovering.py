@@ -25,10 +25,14 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
             that is no more held, and every message that was sent before, need not be waited for.
     """
     alone = at_start and parts.settings.broker.url is None
+    forgotten = parts.tasks.has_lost_everything()
+    if forgotten:
+        log.warning("broker.empty", consequence="everything that waits is sent again")
 
     def lost(owner: str | None) -> bool:
         gone = alone and (owner is None or is_dead(owner))
-        return gone or parts.owners.has_ended(owner)
+        unsent = forgotten and owner is None
+        return gone or unsent or parts.owners.has_ended(owner)
 
     _recover_runs(parts, lost)
     _recover_documents(parts, lost)
@@ -42,21 +46,24 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
 
 
 def _recover_runs(parts: Parts, lost: IsLost) -> None:
-    for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost):
+    for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost, parts.owners.has_ended):
         log.warning("run.taken_over", run_id=run_id)
         send_or_leave(parts, "footnote.sync", {"run_id": run_id})
 
 
 def _recover_documents(parts: Parts, lost: IsLost) -> None:
     sync = parts.settings.sync
-    tickets, interrupted = parts.catalog.queue.take_lost(sync.lease_s, lost)
+    tickets, interrupted = parts.catalog.queue.take_lost(sync.lease_s, lost, parts.owners.has_ended)
     given_up = set()
     for work in interrupted:
         if work.attempts < sync.max_attempts:
             continue
         stage = "parse" if work.record.state is DocumentState.QUEUED else "embed"
         error = WorkerLost(f"The worker died {work.attempts} times while it had this document.")
-        give_up(parts, work, None, stage, error)
+        try:
+            give_up(parts, work, None, stage, error)
+        except Unavailable as down:  # its next turn comes when the lease that it was given ends
+            log.warning("document.verdict_postponed", document_id=work.record.id, reason=down.message)
         given_up.add(work.record.id)
     if tickets or interrupted:
         log.warning("documents.taken_over", queued=len(tickets), interrupted=len(interrupted))

@@ -119,11 +119,15 @@ def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, q
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
+        said: str | None = None
         bar = progress.add_task(Path(name).name or name, total=None)
         while run["finished_at"] is None:
             time.sleep(POLL_S)
             runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
             run = next((other for other in runs if other["id"] == run["id"]), run)
+            if run.get("waiting") != said:
+                said = run.get("waiting")
+                progress.console.print(f"Waiting: {said}" if said else "It goes on.", markup=False, highlight=False)
             progress.update(bar, total=run["seen"] or None, completed=sum(run[count] for count in COUNTS[1:]))
     return run
 

@@ -18,7 +18,7 @@ from core.chunk import Chunk, EmbeddedChunk, Vector
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
 from core.metadata import Metadata
-from core.telemetry import CHUNKS, stage
+from core.telemetry import stage
 from retrieval.index.lance.rows import CHUNK_COLUMNS, SEARCH_TEXT, WINDOWS, chunk_columns, to_chunk, to_table
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
@@ -110,7 +110,6 @@ class LanceIndex:
         unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
         with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
             _merge(table, to_table(unique, record.dimensions))
-        CHUNKS.inc(len(unique))
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""

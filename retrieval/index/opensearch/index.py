@@ -12,7 +12,7 @@ from core.errors import FootnoteError
 from core.filters import Filter
 from core.metadata import Metadata
 from core.settings import IndexSettings
-from core.telemetry import CHUNKS, stage
+from core.telemetry import stage
 from retrieval.index.opensearch import bulk
 from retrieval.index.opensearch.byquery import ByQuery
 from retrieval.index.opensearch.client import Client, dumps
@@ -66,7 +66,6 @@ class OpenSearchIndex:
             return
         with stage("index.upsert", chunks=len(chunks)):
             bulk.write(self._client, self._write, chunks, self._settings.opensearch)
-        CHUNKS.inc(len(chunks))
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""

@@ -308,8 +308,8 @@ def test_a_retried_failure_that_works_is_forgotten(catalog: Catalog, source: Sou
     list_all(catalog, source, [upsert("a")])
     fail_one(catalog, source, retryable=False)
     catalog.runs.finish_done()
-    run, _ = catalog.runs.begin(source.id, LEASE, listed=True)
-    assert catalog.outcomes.retry_failed(source.id, run.id) == 1
+    retry = catalog.retries.begin(source.id, LEASE)
+    assert (retry.documents, retry.new, retry.listing) == (1, True, False)
     ingest(catalog, source)
     [finished] = catalog.runs.finish_done()
     assert (finished.seen, finished.indexed) == (1, 1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import BrokerUnavailable, NotFound, UnreadableDocument
+from core.filters import Filter
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.broker import TaskQueue
@@ -138,6 +139,8 @@ class FakeIndex:
     def __init__(self) -> None:
         self.chunks: dict[str, Chunk] = {}
         self.error: Exception | None = None
+        self.down = True
+        """Whether an error means that it answers nothing at all, or only refuses writes."""
         self.refreshed = 0
 
     def ensure(self, embedder: str, dimensions: int) -> None:
@@ -167,7 +170,13 @@ class FakeIndex:
             self.chunks[chunk.id] = replace(chunk, acl=tuple(acl), metadata=metadata, uri=uri, version=version)
         return len(mine)
 
+    def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
+        if self.down:
+            self._check()
+        return [self.chunks[key] for key in chunk_ids if key in self.chunks]
+
     def refresh(self) -> None:
+        self._check()
         self.refreshed += 1
 
     def close(self) -> None:
@@ -195,6 +204,7 @@ class QueuedTasks(TaskQueue):
         self.waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self.delayed: list[tuple[str, dict[str, Any], float]] = []
         self.down = False
+        self.forgotten = False
 
     def send(self, task: str, arguments: Mapping[str, Any] | None = None, *, delay_s: float = 0) -> None:
         if self.down:
@@ -203,6 +213,9 @@ class QueuedTasks(TaskQueue):
             self.delayed.append((task, dict(arguments or {}), delay_s))
         else:
             self.waiting.append((task, dict(arguments or {})))
+
+    def has_lost_everything(self) -> bool:
+        return self.forgotten
 
     def run(self, parts: Parts) -> None:
         while self.waiting:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from core.errors import BrokerUnavailable, IndexUnavailable, StorageUnavailable
+from core.errors import BrokerUnavailable, IndexUnavailable, SourceUnavailable
 from core.principal import AccessList
 from core.settings import SyncSettings
 from ingestion.catalog.records import RunState
 from ingestion.tasks import embedding, listing, parsing, recovering
 from ingestion.tasks.failing import backoff_s
+from ingestion.tasks.ownership import Owners
 
 
 def test_a_broken_document_is_recorded_and_the_rest_goes_on(pipeline: Any) -> None:
@@ -33,11 +34,11 @@ def test_a_document_without_text_is_recorded(pipeline: Any) -> None:
 
 def test_what_may_pass_is_tried_again_then_becomes_a_dead_letter(pipeline: Any) -> None:
     pipeline.source.documents = {"a.txt": "text"}
-    pipeline.partitioner.error = StorageUnavailable("The disk is full: free some space.")
+    pipeline.partitioner.error = SourceUnavailable("The share is offline: mount it.")
     run = pipeline.sync()
     assert (run.state, run.failed) == (RunState.FINISHED, 1)
     [failure] = pipeline.parts.catalog.failures.list()
-    assert (failure.retryable, failure.attempts, failure.message) == (True, 3, "The disk is full: free some space.")
+    assert (failure.retryable, failure.attempts, failure.message) == (True, 3, "The share is offline: mount it.")
     pipeline.partitioner.error = None
     run = pipeline.sync()  # the next sync picks dead letters up by itself
     assert (run.indexed, run.failed) == (1, 0)
@@ -144,6 +145,8 @@ def test_a_document_that_kills_its_worker_is_given_up(pipeline: Any, monkeypatch
         with pytest.raises(_Killed):
             pipeline.tasks.run(pipeline.parts)
         pipeline.tasks.waiting.clear()
+        pipeline.parts.owners = Owners()  # a new process
+        pipeline.clock.advance(101)
         recovering.recover(pipeline.parts, at_start=True)
     pipeline.tasks.run(pipeline.parts)
     assert pipeline.parts.catalog.runs.get(run.id).failed == 1

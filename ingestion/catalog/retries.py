@@ -1,0 +1,78 @@
+"""Sending failed documents through again, in a run that counts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.exc import IntegrityError
+
+from core.clock import Clock
+from core.errors import Conflict
+from ingestion.catalog.database import Database
+from ingestion.catalog.outcomes import failed_in_listing, send_again
+from ingestion.catalog.records import DocumentState, Run
+from ingestion.catalog.runs import open_run
+from ingestion.catalog.tables import DocumentRow, FailureRow
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What a retry set going.
+
+    Attributes:
+        new: whether the run was begun for it; otherwise it joined the one that was running.
+        documents: how many failed documents are tried again.
+        listing: whether the source has to be listed: some failed there, before they could be read at all.
+    """
+
+    run: Run
+    new: bool
+    documents: int
+    listing: bool
+
+
+class Retries:
+    """Begins retries of failures."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def sources(self, source_id: str | None = None) -> list[str]:
+        """Sources that have failures."""
+        statement = select(FailureRow.source_id).distinct()
+        if source_id is not None:
+            statement = statement.where(FailureRow.source_id == source_id)
+        with self._database.read() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def begin(self, source_id: str, lease_s: float) -> Retry:
+        """Send the failed documents of a source through again, in one transaction with the run that counts them.
+
+        Were the run begun first, whoever finishes runs could find it without documents, and finish it.
+
+        Raises:
+            NotFound: there is no source of that id.
+            Conflict: other processes began runs of the source over and over meanwhile.
+        """
+        for _ in range(_TRIES):
+            try:
+                return self._begin(source_id, lease_s)
+            except IntegrityError:  # another process began a run between our look and our insert: join that one
+                continue
+        raise Conflict("Other syncs of the source begin all the time; retry its failures once they are through.")
+
+    def _begin(self, source_id: str, lease_s: float) -> Retry:
+        now = self._clock.now()
+        unlisted = select(func.count()).where(FailureRow.source_id == source_id, FailureRow.stage == "list")
+        with self._database.write() as connection:
+            listed = connection.execute(unlisted).scalar_one()
+            run, new = open_run(connection, source_id, now, lease_s, listed=not listed)
+            failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
+            again = send_again(
+                connection, and_(failed, ~failed_in_listing(source_id)), now, run_id=run.id, outcome=None
+            )
+        return Retry(run, new, again + (listed if new else 0), listing=bool(listed) and new)
