@@ -72,6 +72,7 @@ def metadata(document: DocumentDep) -> DocumentBody:
         state=document.state,
         version=document.version,
         chunks=document.chunks,
+        parent_id=document.parent_id,
         metadata=MetadataBody.of(document.metadata),
         created_at=document.created_at,
         updated_at=document.updated_at,

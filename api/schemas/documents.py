@@ -21,6 +21,7 @@ class DocumentBody(ResponseBody):
     state: str
     version: int
     chunks: int
+    parent_id: str | None
     metadata: MetadataBody
     created_at: datetime
     updated_at: datetime

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import write_failure
+from ingestion.catalog.family import with_inner
 from ingestion.catalog.records import Applied, DocumentState, document_id
 from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
@@ -25,17 +26,24 @@ class Intake:
         self._database = database
         self._clock = clock
 
-    def apply(self, run_id: str, source_id: str, changes: Sequence[Upsert | Unreadable]) -> Applied:
+    def apply(
+        self, run_id: str, source_id: str, changes: Sequence[Upsert | Unreadable], parent_id: str | None = None
+    ) -> Applied:
         """Enter a batch of changes. Applying one again in the same run changes nothing.
+
+        Args:
+            parent_id: the document that all of these lie in; None: they are the source's own.
 
         Returns:
             What must go to the index right away. It is committed here first, under a new version: a task that is
             embedding such a document with its old permissions finds that version, and takes back what it wrote.
         """
-        by_id = {document_id(source_id, change.external_id): change for change in changes}
-        batch = _Batch(run_id, source_id, self._clock.now())
+        batch = _Batch(run_id, source_id, self._clock.now(), parent_id)
         with self._database.write() as connection:
+            expanded, unknown = with_inner(connection, source_id, changes)
+            by_id = {document_id(source_id, change.external_id): change for change in expanded}
             known = _known(connection, list(by_id))
+            batch.leave(unknown)
             for key, change in by_id.items():
                 row = known.get(key)
                 if isinstance(change, Unreadable):
@@ -69,8 +77,9 @@ def _applied(connection: Connection, batch: _Batch) -> Applied:
 class _Batch:
     """Collects the rows to write, so that a batch costs a handful of statements."""
 
-    def __init__(self, run_id: str, source_id: str, now: datetime) -> None:
+    def __init__(self, run_id: str, source_id: str, now: datetime, parent_id: str | None) -> None:
         self._run_id = run_id
+        self._parent_id = parent_id
         self._source_id = source_id
         self._now = now
         self._new: list[dict[str, Any]] = []
@@ -83,6 +92,11 @@ class _Batch:
     def add(self, key: str, change: Upsert) -> None:
         """A document that is new."""
         self._new.append({**self._blank(key, change.external_id), **_facts(change, {})})
+
+    def leave(self, rows: Sequence[Row[Any]]) -> None:
+        """Documents that were seen, and that nothing new is known of."""
+        for row in rows:
+            self._seen.setdefault("failed" if row.state == DocumentState.FAILED else None, []).append(row.id)
 
     def unreadable(self, key: str, change: Unreadable, row: Row[Any] | None) -> None:
         """Something that can't be read, its permissions included: nobody is shown what the index holds of it.
@@ -143,8 +157,18 @@ class _Batch:
         zero = {"size": 0, "chunks": 0, "parsed_chunks": 0, "attempts": 0, "version": 1, "revision": ""}
         lists = {"content_revision": "", "facts": {}, "source_facts": {}, "own_facts": {}, "acl": [], "uri": ""}
         names = {"id": key, "source_id": self._source_id, "external_id": external_id, "title": ""}
+        outer = {"parent_id": self._parent_id}
         times = {"created_at": self._now, "updated_at": self._now}
-        return {**empty, **zero, **lists, **names, **times, "state": DocumentState.PENDING, "run_id": self._run_id}
+        return {
+            **empty,
+            **zero,
+            **lists,
+            **names,
+            **outer,
+            **times,
+            "state": DocumentState.PENDING,
+            "run_id": self._run_id,
+        }
 
     def write(self, connection: Connection) -> None:
         """Write everything collected."""

@@ -73,6 +73,7 @@ class DocumentRecord:
         metadata: the source's facts, with the document's own where the source has none.
         acl: who may read it, as the source said last.
         chunks: how many the index holds.
+        parent_id: the document that it lies in, as an attachment or a member of an archive; None for all others.
     """
 
     id: str
@@ -91,6 +92,7 @@ class DocumentRecord:
     created_at: datetime
     updated_at: datetime
     indexed_at: datetime | None
+    parent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Work:
         parsed_chunks: how many chunks they gave.
         indexed_version: the version that the document's chunks in the index carry; None when it has none.
         attempts: how often this stage of this version was begun, this time included.
+        content_revision: changes with the bytes; for a document that lies in another one, their SHA-256 in hex.
     """
 
     record: DocumentRecord
@@ -114,6 +117,7 @@ class Work:
     indexed_version: int | None
     attempts: int
     run_id: str | None
+    content_revision: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

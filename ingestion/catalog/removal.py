@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures
+from ingestion.catalog.family import inner_rows, with_all_inner
 from ingestion.catalog.records import DocumentState, document_id
 from ingestion.catalog.tables import DOCUMENTS, RUNS, DocumentRow, RunRow
 
@@ -43,9 +44,22 @@ class Removal:
         return self._mark(and_(DocumentRow.source_id == source_id, _not_of(run_id)), limit)
 
     def mark_named(self, source_id: str, external_ids: Sequence[str]) -> list[str]:
-        """Mark documents that the source says are gone as being deleted; the ids of those that were there."""
+        """Mark documents that the source says are gone as being deleted, with all that lies in them; the ids."""
         ids = [document_id(source_id, external_id) for external_id in external_ids]
+        with self._database.read() as connection:
+            ids = with_all_inner(connection, ids)
         return self._mark(DocumentRow.id.in_(ids), len(ids))
+
+    def mark_inner(self, parent_id: str, kept: Collection[str]) -> list[str]:
+        """Mark what lay in a document and no longer does as being deleted, with all that lies in it; the ids.
+
+        Args:
+            kept: external ids of what still lies in it.
+        """
+        with self._database.read() as connection:
+            gone = [row.id for row in inner_rows(connection, [parent_id]) if row.external_id not in set(kept)]
+            ids = with_all_inner(connection, gone)
+        return self._mark(DocumentRow.id.in_(ids), len(ids)) if ids else []
 
     def mark_all(self, source_id: str, limit: int) -> list[str]:
         """Mark up to ``limit`` documents of a source as being deleted; their ids."""

@@ -73,6 +73,7 @@ def document_of(row: Row[Any]) -> DocumentRecord:
         created_at=row.created_at,
         updated_at=row.updated_at,
         indexed_at=row.indexed_at,
+        parent_id=row.parent_id,
     )
 
 
@@ -87,6 +88,7 @@ def work_of(row: Row[Any]) -> Work:
         indexed_version=row.indexed_version,
         attempts=row.attempts,
         run_id=row.run_id,
+        content_revision=row.content_revision,
     )
 
 

@@ -60,13 +60,15 @@ class DocumentRow(Base):
 
     ``run_id`` is the last run that saw it and ``outcome`` what came of it there: a run's counts are a GROUP BY,
     right however often a task ran. ``not_before`` delays a retry. ``claimed_by`` names the process at work on it;
-    ``claimed_until`` is when its claim, or its message in the queue, counts as lost.
+    ``claimed_until`` is when its claim, or its message in the queue, counts as lost. ``parent_id`` is the document
+    that it lies in.
     """
 
     __tablename__ = "documents"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
+    parent_id: Mapped[str | None] = mapped_column(String(32))
     external_id: Mapped[str] = mapped_column(Text)
     uri: Mapped[str] = mapped_column(Text)
     title: Mapped[str] = mapped_column(Text)
@@ -98,6 +100,7 @@ class DocumentRow(Base):
     __table_args__ = (
         Index(None, "source_id", "state"),
         Index(None, "state", "not_before"),
+        Index(None, "parent_id"),
         Index(None, "run_id", "outcome", "state"),
     )
 

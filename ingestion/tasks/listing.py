@@ -109,12 +109,12 @@ def _enter(parts: Parts, run: Run, changes: Sequence[Change]) -> None:
     found = [_storable(change) for change in changes if not isinstance(change, Delete)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
     if found:
-        _push(parts, parts.catalog.intake.apply(run.id, run.source_id, found))
+        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found))
     if gone:
         remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
 
 
-def _push(parts: Parts, applied: Applied) -> None:
+def push(parts: Parts, applied: Applied) -> None:
     """Permissions take effect now, before anything is parsed."""
     for work in applied.restricted:
         if work.indexed_version is not None:

@@ -18,6 +18,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
+from ingestion.tasks.inner import enter_inner, original_of
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -85,7 +86,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
     with stage("ingest.fetch"):
-        original = parts.connector(parts.catalog.sources.get(record.source_id)).fetch(record.external_id)
+        original = original_of(parts, work)
         content_hash = hashlib.sha256(original.content).hexdigest()
         parts.blobs.put(original_key(record.id, content_hash), original.content)
     with stage("ingest.partition"):
@@ -93,6 +94,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
     with stage("ingest.chunk"):
         parsed = _cut(parts, work, partition, name)
     parts.blobs.put(parsed_key(record.id, content_hash), parsed.to_bytes())
+    enter_inner(parts, work, partition)
     stored = parts.catalog.outcomes.parsed(
         work,
         owner,

@@ -1,0 +1,105 @@
+"""Documents within documents (attachments, members of archives), and what a change of the outer one means for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from core.metadata import Metadata
+from core.principal import AccessList
+from ingestion.catalog.records import DocumentState, document_id
+from ingestion.catalog.rows import metadata_to_json
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow
+from ingestion.connectors.port import Unreadable, Upsert
+
+MARK = "!/"
+"""Between a document's name and the name of what lies in it: ``mail.eml!/offer.pdf``."""
+_INHERITED = ("department", "owner", "tags")
+
+
+def depth(external_id: str) -> int:
+    """How many documents a document lies in."""
+    return external_id.count(MARK)
+
+
+def inner_name(outer: str, name: str) -> str:
+    """The external id, or the address, of something that lies in another document."""
+    return f"{outer}{MARK}{name}"
+
+
+def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: AccessList, outer: Metadata) -> Upsert:
+    """A document that lies in another one, with the outer one's permissions.
+
+    Args:
+        content_hash: SHA-256 of its bytes, in hex.
+        outer: what the source says of the outer document, of which department, owner and tags hold for the inner one.
+    """
+    inherited = {key: value for key, value in outer.known().items() if key in _INHERITED}
+    metadata = Metadata(**inherited).coming_from("outer document")
+    described = json.dumps([content_hash, list(acl.terms()), metadata_to_json(metadata)], sort_keys=True)
+    return Upsert(
+        external_id=external_id,
+        uri=uri,
+        revision=hashlib.sha256(described.encode()).hexdigest(),
+        content_revision=content_hash,
+        size=size,
+        acl=acl,
+        metadata=metadata,
+    )
+
+
+def with_inner(
+    connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
+) -> tuple[list[Upsert | Unreadable], list[Row[Any]]]:
+    """The changes, and what they mean for the documents that are known to lie in the ones that changed.
+
+    A listing names only the outer ones. What lies in them is as it was, until the outer one is parsed again, but for
+    its permissions, which are the outer one's from now on.
+
+    Returns:
+        The changes, those of inner documents behind those of outer ones; and the rows of inner documents whose bytes
+        are not known, which only the next parse of the outer one can change.
+    """
+    unknown: list[Row[Any]] = []
+    expanded = list(changes)
+    outer = {document_id(source_id, change.external_id): change for change in changes}
+    named = set(outer)
+    while outer:
+        found = {row.id: row for row in inner_rows(connection, outer) if row.id not in named}
+        unknown += [row for row in found.values() if not row.content_revision]
+        inner = {key: _follow(outer[row.parent_id], row) for key, row in found.items() if row.content_revision}
+        expanded += inner.values()
+        named |= set(found)
+        outer = inner
+    return expanded, unknown
+
+
+def _follow(outer: Upsert | Unreadable, row: Row[Any]) -> Upsert | Unreadable:
+    uri = inner_name(outer.uri, row.external_id.rpartition(MARK)[2])
+    if isinstance(outer, Unreadable):
+        return replace(outer, external_id=row.external_id, uri=uri)
+    return within(
+        row.external_id, uri, content_hash=row.content_revision, size=row.size, acl=outer.acl, outer=outer.metadata
+    )
+
+
+def inner_rows(connection: Connection, outer_ids: Iterable[str]) -> list[Row[Any]]:
+    """The rows of the documents that lie directly in these and are not on their way out."""
+    inside = DocumentRow.parent_id.in_(list(outer_ids))
+    alive = DocumentRow.state != DocumentState.DELETING
+    return list(connection.execute(select(DOCUMENTS).where(inside, alive)))
+
+
+def with_all_inner(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """These documents and everything that lies in them."""
+    found = list(ids)
+    outer = found
+    while outer:
+        outer = [row.id for row in inner_rows(connection, outer)]
+        found = found + outer
+    return found

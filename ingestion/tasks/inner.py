@@ -1,0 +1,60 @@
+"""Documents within documents: each attachment and each member of an archive is entered as a document of its own."""
+
+from __future__ import annotations
+
+import hashlib
+
+from core.telemetry import stage
+from ingestion.blobs import original_key
+from ingestion.catalog.family import depth, inner_name, within
+from ingestion.catalog.records import Work, document_id
+from ingestion.connectors.port import Original, Unreadable, Upsert
+from ingestion.partitioning.port import Attachment, Partition
+from ingestion.tasks.deleting import remove
+from ingestion.tasks.hand_off import dispatch
+from ingestion.tasks.listing import push
+from ingestion.tasks.parts import Parts
+
+
+def original_of(parts: Parts, work: Work) -> Original:
+    """A document's bytes: from its source, or, for one that lies in another, from where that one's parse left them."""
+    record = work.record
+    if record.parent_id is not None:
+        return Original(parts.blobs.get(original_key(record.id, work.content_revision)))
+    return parts.connector(parts.catalog.sources.get(record.source_id)).fetch(record.external_id)
+
+
+def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
+    """Enter what lies in a document into the catalog, and take out what no longer does.
+
+    Called before the document itself counts as parsed, so that its run waits for them. Doing it again changes nothing.
+    """
+    record = work.record
+    with stage("ingest.inner", documents=len(partition.attachments)):
+        found = [_change(parts, work, attachment) for attachment in partition.attachments]
+        if found:
+            applied = parts.catalog.intake.apply(work.run_id or "", record.source_id, found, parent_id=record.id)
+            push(parts, applied)
+        names = [change.external_id for change in found]
+        remove(parts, parts.catalog.removal.mark_inner(record.id, names), work.run_id)
+    if found:
+        dispatch(parts, record.source_id)
+
+
+def _change(parts: Parts, work: Work, attachment: Attachment) -> Upsert | Unreadable:
+    record = work.record
+    external_id, uri = inner_name(record.external_id, attachment.name), inner_name(record.uri, attachment.name)
+    deepest = parts.settings.parsing.max_depth
+    if depth(external_id) > deepest:
+        reason = f"It lies in more than parsing.max_depth = {deepest} documents. Unpack it, or raise the limit."
+        return Unreadable(external_id, uri, reason)
+    content_hash = hashlib.sha256(attachment.content).hexdigest()
+    parts.blobs.put(original_key(document_id(record.source_id, external_id), content_hash), attachment.content)
+    return within(
+        external_id,
+        uri,
+        content_hash=content_hash,
+        size=len(attachment.content),
+        acl=record.acl,
+        outer=work.source_metadata,
+    )
