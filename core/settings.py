@@ -101,7 +101,8 @@ class EmbedderSettings(Section):
     """``packaged`` (all-MiniLM-L6-v2, installed with Footnote), a folder, or a name on a model hub."""
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_size: Positive = 32
+    batch_size: Annotated[int, Field(ge=0)] = 0
+    """Full windows that go through the model together; 0: as suits the device, 8 on a CPU and 128 on a GPU."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads for the model; 0: as many as there are cores."""
 
@@ -137,6 +138,12 @@ class ParsingSettings(Section):
     memory_mb: Positive = 2048
     max_file_mb: Positive = 200
     max_text_mb: Positive = 50
+    max_pages: Positive = 5000
+    """Of a PDF."""
+    ocr_languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("eng",)
+    """What scanned pages may be written in, by Tesseract's names; each needs its package, as tesseract-ocr-deu."""
+    pdf_passwords: tuple[SecretStr, ...] = ()
+    """Tried on encrypted PDFs, one after another."""
     max_attachments: Positive = 1000
     """Attachments of a message, or members of an archive."""
     max_unpacked_mb: Positive = 500

@@ -1,4 +1,4 @@
-"""Where and in which number format a model runs."""
+"""Where, in which number format and in what batches a model runs."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def choose_dtype(wanted: Literal["auto"] | Dtype, device: str) -> Dtype:
     if device.startswith("cuda"):
         return "float16"
     return "bfloat16" if device == "cpu" and _has_fast_bf16() else "float32"
+
+
+def choose_batch_size(wanted: int, device: str) -> int:
+    """0: eight full windows on a CPU, which keep its cores as busy as 32 do and need less memory; 128 on a GPU."""
+    if wanted:
+        return wanted
+    return 8 if device == "cpu" else 128
 
 
 def _has_fast_bf16() -> bool:

@@ -17,7 +17,7 @@ from core.settings import EmbedderSettings
 from retrieval.embedding.batches import by_length
 from retrieval.embedding.model_files import describe
 from retrieval.embedding.port import Tokenizer
-from retrieval.embedding.precision import Dtype, choose_device, choose_dtype
+from retrieval.embedding.precision import Dtype, choose_batch_size, choose_device, choose_dtype
 from retrieval.embedding.tokenizer import FileTokenizer
 
 log = get_logger(__name__)
@@ -73,7 +73,11 @@ class SentenceTransformersEmbedder:
         lengths = self._counter.counts(list(texts))
         if texts and max(lengths) > self.window_tokens:
             raise ValueError(f"a text of {max(lengths)} tokens doesn't fit in a window of {self.window_tokens}")
-        for batch in by_length(lengths, window=self.window_tokens, batch_size=self._settings.batch_size):
+        if not texts:
+            return vectors
+        self.warm_up()  # the device, and with it the size of a batch, is known once the model is loaded
+        size = choose_batch_size(self._settings.batch_size, self._device)
+        for batch in by_length(lengths, window=self.window_tokens, batch_size=size):
             vectors[batch] = self._run([texts[position] for position in batch], query=False)
             if progress is not None:
                 progress(len(batch))
