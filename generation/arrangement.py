@@ -9,7 +9,8 @@ from core.chunk import Chunk
 from generation.candidates import Candidate
 from generation.sentences import Sentence, split_sentences
 
-_MAX_LIST_ITEMS = 6
+_MAX_LIST_ITEMS = 9
+_MAX_SECTION_CHARS = 480
 _LEAD_IN_REACH = 8
 """How many list items back an introduction (``... the following:``) is looked for."""
 _DEPENDENT = ("it ", "they ", "this ", "these ", "those ", "that ", "he ", "she ", "however", "also", "then ", "such ")
@@ -33,8 +34,11 @@ class Extract:
     item: bool
 
 
-def arrange(chosen: Sequence[Candidate], chunks: Sequence[Chunk]) -> list[Extract]:
-    """The sentences by source, the best sentence's source first, in the order in which each source has them."""
+def arrange(chosen: Sequence[Candidate], chunks: Sequence[Chunk], *, section: Candidate | None = None) -> list[Extract]:
+    """The sentences by source, the best sentence's source first, in the order in which each source has them.
+
+    ``section`` is a sentence whose heading asks the question: those that follow it under that heading come too.
+    """
     extracts: list[Extract] = []
     for source in dict.fromkeys(one.source for one in chosen):
         chunk = chunks[source]
@@ -43,6 +47,8 @@ def arrange(chosen: Sequence[Candidate], chunks: Sequence[Chunk]) -> list[Extrac
         for one in chosen:
             if one.source == source:
                 wanted.update(_with_company(one.number, sentences))
+            if one is section:
+                wanted.update(_section(one.number, sentences))
         extracts.extend(_extracts(source, chunk, sentences, sorted(wanted)))
     return extracts
 
@@ -67,6 +73,17 @@ def _with_company(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
         yield from _lead_in(number, sentences)
     if sentence.text.casefold().startswith(_DEPENDENT) and number and sentences[number - 1].block == sentence.block:
         yield number - 1
+
+
+def _section(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
+    """What stands under the same heading, from this sentence on, as far as an answer may be long."""
+    length = 0
+    for following in range(number, len(sentences)):
+        sentence = sentences[following]
+        length += len(sentence.text)
+        if following > number and (sentence.heading or length > _MAX_SECTION_CHARS):
+            return
+        yield following
 
 
 def _items(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:

@@ -12,13 +12,16 @@ from core.chunk import Chunk
 from generation.sentences import Sentence, split_sentences
 from generation.words import stem, terms, words
 
-MAX_CANDIDATES = 60
+MAX_CANDIDATES = 40
 """Each is embedded: this bounds the time of an answer."""
-_FIRST_PASSAGE, _SECOND_PASSAGE = 15, 8
-"""How many of the candidates the two best passages get whatever words they hold: an answer can use other words."""
-_HEADING_SHARE = 0.6
+_QUOTAS = (10, 6, 3)
+"""How many of the candidates the best passages get whatever words they hold: an answer can use other words."""
+_HEADING_SHARE, _NEAR_SHARE = 0.6, 0.3
+"""What a word of the question counts for that is in the heading or title, or in a sentence beside, only."""
+_RANK_PRIOR = 0.15
 _MAX_SENTENCE = 800
 _NAME = re.compile(r"(?<=[^.!?:\"'“(\s] )(?:[A-Z][\w&-]*\w|\w*\d[\w-]*)")
+_YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Wanted:
     Attributes:
         weights: its terms; one that few of the passages' sentences hold weighs more. They add up to 1.
         found: the weight of the terms that the passages hold somewhere.
-        missing_names: its names and numbers that no passage holds.
+        missing_names: its names and years that no passage holds, if they are most of its names.
     """
 
     question: str
@@ -52,7 +55,7 @@ class Wanted:
             question=question,
             weights=weights,
             found=sum(weight for term, weight in weights.items() if _in(term, everywhere)),
-            missing_names=frozenset(name for name in names if not _in(name, everywhere)),
+            missing_names=_mostly(frozenset(name for name in names if not _in(name, everywhere)), names),
         )
 
     def share(self, held: frozenset[str]) -> float:
@@ -68,7 +71,10 @@ class Candidate:
         source: which passage it is from, from 0, best ranked first.
         number: its place among the passage's sentences.
         heading: the heading that it stands under, empty where there is none.
-        lexical: the share of the question's terms that it and, at a discount, its heading hold, 0 to 1.
+        depth: how many sentences stand between it and that heading.
+        lead_in: for an item, the sentence that announces its list; else empty.
+        lexical: the share of the question's terms that it and, at a discount, its heading and neighbours hold, 0 to 1.
+        heading_lexical: the share of the question's terms that the heading alone holds.
         is_heading: it is one of its document's headings.
     """
 
@@ -76,24 +82,33 @@ class Candidate:
     number: int
     sentence: Sentence
     heading: str
+    depth: int
+    lead_in: str
     lexical: float
+    heading_lexical: float
     is_heading: bool
 
     @property
     def in_context(self) -> str:
-        """The sentence as the embedder reads it: under its heading."""
-        return f"{self.heading}: {self.sentence.text}" if self.heading else self.sentence.text
+        """The sentence as the embedder reads it: under its heading, an item after what announces its list."""
+        return " ".join(
+            part for part in (f"{self.heading}:" * bool(self.heading), self.lead_in, self.sentence.text) if part
+        )
+
+    @property
+    def promise(self) -> float:
+        """What can be told without embedding it, to choose what is embedded."""
+        return self.lexical + _RANK_PRIOR / (1 + self.source)
 
 
 def find_candidates(wanted: Wanted, chunks: Sequence[Chunk]) -> list[Candidate]:
-    """The sentences that share most with the question, and those of the best passages that share nothing."""
+    """The sentences that share most with the question, and the first ones of the best passages besides."""
     every = [one for source, chunk in enumerate(chunks) for one in _of_passage(wanted, source, chunk)]
     every = [one for one in every if not one.is_heading and len(one.sentence.text) <= _MAX_SENTENCE]
-    every.sort(key=lambda one: (-one.lexical, one.source, one.number))
-    quotas = {0: _FIRST_PASSAGE, 1: _SECOND_PASSAGE}
-    kept = [one for one in every if one.lexical > 0][: MAX_CANDIDATES - sum(quotas.values())]
+    every.sort(key=lambda one: (-one.promise, one.source, one.number))
+    kept = [one for one in every if one.lexical > 0][: MAX_CANDIDATES - sum(_QUOTAS)]
     chosen = {(one.source, one.number) for one in kept}
-    for source, quota in quotas.items():
+    for source, quota in enumerate(_QUOTAS):
         rest = [one for one in every if one.source == source and (source, one.number) not in chosen]
         kept.extend(rest[:quota])
     return kept
@@ -103,15 +118,26 @@ def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
     headings = {heading.casefold() for heading in (*chunk.heading_path, chunk.metadata.title)}
     heading = chunk.heading_path[-1] if chunk.heading_path else chunk.metadata.title
     title = terms(" ".join((chunk.metadata.title, *chunk.heading_path[:-1])))
-    found = []
-    for number, sentence in enumerate(split_sentences(chunk.text)):
+    sentences = split_sentences(chunk.text)
+    own = [terms(sentence.text) for sentence in sentences]
+    found, lead_in, depth = [], "", 0
+    for number, sentence in enumerate(sentences):
         is_heading = sentence.heading or sentence.text.casefold() in headings
-        if is_heading:
-            heading = sentence.text
-        own = terms(sentence.text)
-        above = (terms(heading) | title) - own
-        lexical = wanted.share(own) + _HEADING_SHARE * wanted.share(above)
-        found.append(Candidate(source, number, sentence, heading, lexical, is_heading))
+        heading, depth = (sentence.text, 0) if is_heading else (heading, depth + 1)
+        if sentence.complete or sentence.introduces or is_heading:
+            lead_in = ""
+        above = terms(f"{heading} {lead_in}") | title
+        beside = own[number - 1] if number else frozenset()
+        beside |= own[number + 1] if number + 1 < len(own) else frozenset()
+        lexical = (
+            wanted.share(own[number])
+            + _HEADING_SHARE * wanted.share(above - own[number])
+            + _NEAR_SHARE * wanted.share(beside - above - own[number])
+        )
+        in_heading = wanted.share(terms(heading))
+        found.append(Candidate(source, number, sentence, heading, depth, lead_in, lexical, in_heading, is_heading))
+        if sentence.introduces and not is_heading:
+            lead_in = sentence.text
     return found
 
 
@@ -120,7 +146,13 @@ def _names(question: str) -> frozenset[str]:
     found = _NAME.findall(question)
     if len(found) > len(question.split()) / 2:
         return frozenset()
-    return frozenset(stem(word) for name in found for word in words(name))
+    said = (word for name in found for word in words(name))
+    return frozenset(stem(word) for word in said if not word.isdigit() or _YEAR.match(word))
+
+
+def _mostly(missing: frozenset[str], names: frozenset[str]) -> frozenset[str]:
+    """What is missing, or nothing where most of the names are there: one can be spelt another way."""
+    return missing if len(missing) > len(names) / 2 else frozenset()
 
 
 def _in(term: str, held: frozenset[str]) -> bool:

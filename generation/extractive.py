@@ -1,13 +1,11 @@
 """Answers without a model: the sentences of the found passages that answer the question, word for word, or none.
 
-How a sentence scores: cosine similarity of question and sentence (read under its heading), the share of the
-question's words that sentence and heading hold, rare words weighing more, and how high its passage was ranked.
-The weights and thresholds were set on a company handbook with questions that it answers and questions it doesn't.
+How sentences are scored stands in :mod:`generation.scoring`. The weights and thresholds were set on one half of
+``eval/questions/sourcegraph.jsonl``; docs/answers.md has what they are worth on the other half.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,23 +14,20 @@ from core.chunk import Chunk
 from core.errors import ModelUnavailable
 from core.telemetry import stage
 from generation.arrangement import Extract, arrange
+from generation.asking import Asking
 from generation.candidates import Candidate, Wanted, find_candidates
+from generation.scoring import Scored, score_all, score_by_words
 
 if TYPE_CHECKING:
     from retrieval.embedding.port import Embedder
 
-MAX_SENTENCES = 5
-_COSINE, _LEXICAL, _RANK = 0.6, 0.3, 0.1
-_INCOMPLETE, _QUESTION, _SHORT, _AMOUNT = 0.92, 0.5, 0.9, 1.12
-_SHORT_WORDS = 5
-_ASKS_AMOUNT = re.compile(
-    r"\b(how (many|much|long|often|soon|far|old|late|early)|when|what (time|day|date|amount))\b", re.I
-)
-_NEAR_BEST = 0.82
+MAX_SENTENCES = 4
+_MAX_NARROW = 2
+_NEAR_BEST, _NEAR_BEST_NARROW = 0.86, 0.9
 """A further sentence must score at least this share of the best one."""
-_ALIKE = 0.88
-"""Cosine similarity from which two sentences say the same."""
-_SURE, _ENOUGH, _COVERED, _COVERED_ALONE = 0.62, 0.40, 0.5, 0.7
+_SURE, _HEADED, _ENOUGH, _COVERED, _COVERED_ALONE = 0.62, 0.72, 0.38, 0.5, 0.7
+_SECTION_HEADING = 0.6
+"""Cosine similarity from which a heading asks the question, and what stands under it belongs together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class Extraction:
 
 
 def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
-    """Choose up to five sentences of ``chunks``, best first, that answer the question.
+    """Choose a few sentences of ``chunks`` that answer the question, the best one's passage first.
 
     With the embedder down, words alone decide, and more of the question's must be there.
     """
@@ -55,97 +50,40 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         if wanted.missing_names:
             return Extraction((), "The sources don't mention what the question is about.")
         candidates = find_candidates(wanted, chunks)
+        degraded = ""
         try:
-            cosines, alike = _similarities(question, candidates, embedder)
-            degraded = ""
+            scored = score_all(question, candidates, embedder)
         except ModelUnavailable as error:
-            cosines, alike = None, None
+            scored = score_by_words(question, candidates)
             degraded = f"embedder: {error.message}"
-        scored = _score(wanted, candidates, cosines, alike)
         able = [one for one in scored if _answers(one, wanted)]
         if not able:
             return Extraction((), "No sentence in the sources is close enough to the question.", degraded)
-        return Extraction(tuple(arrange(_choose(able), chunks)), "", degraded)
+        chosen = _choose(able, narrow=Asking.of(question).narrow)
+        return Extraction(tuple(arrange(chosen, chunks, section=_section(able[0]))), "", degraded)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    candidate: Candidate
-    score: float
-    cosine: float | None
-    alike: Sequence[float] | None
-    """Cosine similarity to every candidate."""
-    number: int
-
-    def says_the_same(self, other: _Scored) -> bool:
-        if self.alike is None:
-            return self.candidate.sentence.text == other.candidate.sentence.text
-        return self.alike[other.number] >= _ALIKE
-
-
-def _similarities(
-    question: str, candidates: Sequence[Candidate], embedder: Embedder
-) -> tuple[list[float], list[list[float]]]:
-    """Cosine similarity of each candidate to the question, and to each other candidate."""
-    if not candidates:
-        return [], []
-    query = embedder.embed_query(question)
-    vectors = embedder.embed_passages([_fit(one.in_context, embedder) for one in candidates])
-    return (vectors @ query).tolist(), (vectors @ vectors.T).tolist()
-
-
-def _score(
-    wanted: Wanted,
-    candidates: Sequence[Candidate],
-    cosines: Sequence[float] | None,
-    alike: Sequence[Sequence[float]] | None,
-) -> list[_Scored]:
-    amount = _ASKS_AMOUNT.search(wanted.question) is not None
-    scored = []
-    for number, one in enumerate(candidates):
-        cosine = cosines[number] if cosines is not None else None
-        meaning = one.lexical if cosine is None else cosine
-        score = _COSINE * meaning + _LEXICAL * one.lexical + _RANK / (1 + one.source)
-        near = alike[number] if alike is not None else None
-        scored.append(_Scored(one, score * _shape(one, amount), cosine, near, number))
-    return scored
-
-
-def _shape(one: Candidate, amount: bool) -> float:
-    """How much a sentence's form makes it less of an answer, or more: amounts and dates where they are asked for."""
-    sentence = one.sentence
-    if sentence.text.rstrip("*_\"'”)").endswith("?"):
-        return _QUESTION
-    factor = 1.0 if sentence.complete else _INCOMPLETE
-    if amount and any(character.isdigit() for character in sentence.text):
-        factor *= _AMOUNT
-    return factor * (_SHORT if len(sentence.text.split()) < _SHORT_WORDS else 1.0)
-
-
-def _fit(text: str, embedder: Embedder) -> str:
-    """As much of the text as the embedder reads: enough to judge a sentence that is longer than its window."""
-    if len(text) <= embedder.window_tokens:
-        return text
-    offsets = embedder.tokenizer.offsets(text)
-    return text if len(offsets) <= embedder.window_tokens else text[: offsets[embedder.window_tokens - 1][1]]
-
-
-def _answers(one: _Scored, wanted: Wanted) -> bool:
+def _answers(one: Scored, wanted: Wanted) -> bool:
     """Whether a sentence is close enough to the question to be an answer to it."""
     lexical = one.candidate.lexical
     if one.cosine is None:
         return lexical >= _COVERED_ALONE
-    if one.cosine >= _SURE:
+    if one.cosine >= _SURE or one.heading_cosine >= _HEADED:
         return True
     return one.cosine >= _ENOUGH and lexical >= _COVERED and wanted.found >= _COVERED
 
 
-def _choose(able: Sequence[_Scored]) -> list[Candidate]:
-    chosen: list[_Scored] = []
-    ordered = sorted(able, key=lambda one: -one.score)
-    for one in ordered:
-        if len(chosen) == MAX_SENTENCES or one.score < _NEAR_BEST * ordered[0].score:
+def _choose(able: Sequence[Scored], *, narrow: bool) -> list[Candidate]:
+    chosen: list[Scored] = []
+    most, near = (_MAX_NARROW, _NEAR_BEST_NARROW) if narrow else (MAX_SENTENCES, _NEAR_BEST)
+    for one in able:
+        if len(chosen) == most or one.score < near * able[0].score:
             break
         if not any(one.says_the_same(other) for other in chosen):
             chosen.append(one)
     return [one.candidate for one in chosen]
+
+
+def _section(best: Scored) -> Candidate | None:
+    """The best sentence, where its heading asks the question: what follows it belongs to the answer."""
+    return best.candidate if best.heading_cosine >= _SECTION_HEADING else None

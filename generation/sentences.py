@@ -10,8 +10,8 @@ recall, .99: ours stays.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 _END = re.compile(r"[.!?…]+[\"'”’)\]*_»]*(?=\s)|[。！？]+[”’」』）]*")
 _ABBREVIATION = re.compile(
@@ -26,6 +26,7 @@ _WRAPPED = 45
 """A line at least this long that ends in mid-sentence was wrapped, not ended."""
 _HEADING_WORDS = 10
 _QUESTION_WORDS = 20
+_LIST_RUN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,35 @@ def split_sentences(text: str) -> list[Sentence]:
             complete = _END.search(piece + " ") is not None and piece.rstrip("\"'”’)]*_»")[-1:] in ".!?…。！？"
             heading = len(spans) == 1 and _looks_like_heading(piece, complete)
             sentences.append(Sentence(piece, begin, stop, number, complete, heading))
+    return _listed(sentences)
+
+
+def _listed(sentences: list[Sentence]) -> list[Sentence]:
+    """Three and more short lines in a row are a list: its first is a heading, unless a line announces the list.
+
+    So is its last if text follows: the next section's heading looks like one more item.
+    """
+    for begin, stop in _runs(sentences):
+        if stop - begin >= _LIST_RUN:
+            announced = begin > 0 and sentences[begin - 1].introduces
+            last = stop if stop == len(sentences) else stop - 1
+            for at in range(begin if announced else begin + 1, last):
+                sentences[at] = replace(sentences[at], heading=False)
     return sentences
+
+
+def _runs(sentences: Sequence[Sentence]) -> Iterator[tuple[int, int]]:
+    """Where lines that look like headings, and aren't questions, follow each other."""
+    begin = None
+    for at, one in enumerate(sentences):
+        line = one.heading and not one.complete
+        if line and begin is None:
+            begin = at
+        elif not line and begin is not None:
+            yield begin, at
+            begin = None
+    if begin is not None:
+        yield begin, len(sentences)
 
 
 def _looks_like_heading(piece: str, complete: bool) -> bool:
