@@ -15,6 +15,9 @@ import fsspec
 from core.errors import ConfigurationError, NotFound, StorageUnavailable
 from core.settings import Settings
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""A full disk, a quota, a limit on the size of files."""
+
 
 @runtime_checkable
 class BlobStore(Protocol):
@@ -89,7 +92,7 @@ class FsspecBlobStore:
         try:
             yield
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if error.errno in _FULL:
                 raise StorageUnavailable(
                     f"The disk of the blob store ({self._root}) is full: free some space. {failed} until then."
                 ) from error

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from deploy.opensearch.node import Node
+from tests.postgresql import serve
 
 # Hypothesis fails an example that takes over 200 ms by default: on a busy machine that says nothing about the code.
 hypothesis.settings.register_profile("footnote", deadline=None)
@@ -27,3 +28,10 @@ def opensearch_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def opensearch_url(opensearch_node: Node) -> str:
     """Where the shared node answers."""
     return opensearch_node.url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL server. Shared: make a database of your own, or leave ``postgres`` empty again."""
+    with serve() as url:
+        yield url

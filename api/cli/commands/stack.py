@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ from api.supervisor import control
 from api.supervisor.layout import Layout, StackState, is_up
 from core.errors import FootnoteError, Unavailable
 
+PATIENCE_S = 10.0
+"""How long `footnote up` waits for something that is down before it says so."""
+
 
 @click.command(epilog="Example:  footnote up && footnote ingest ~/handbook")
 @click.option("--foreground", is_flag=True, help="Stay attached; Ctrl-C stops everything.")
@@ -22,7 +26,8 @@ from core.errors import FootnoteError, Unavailable
 def up(foreground: bool, as_json: bool) -> None:
     """Start Footnote on this machine: the queue, the worker and the service with its page.
 
-    It keeps running after the command ends, and restarts a process that dies. Stop it with `footnote down`.
+    It keeps running after the command ends, and restarts a process that dies. Stop it with `footnote down`. When
+    something that it needs is down, such as OpenSearch, it stays up and waits for that; the exit status is 1 then.
     """
     settings = context.settings()
     layout = Layout.of(settings)
@@ -32,6 +37,10 @@ def up(foreground: bool, as_json: bool) -> None:
     supervisor = control.launch(layout, control.choose_port(settings))
     try:
         _wait(layout, supervisor, quiet=as_json)
+    except _UpButNotReady as error:
+        if not foreground:
+            raise
+        click.echo(f"{error.message}", err=True)
     except (FootnoteError, KeyboardInterrupt):
         _end(supervisor)
         raise
@@ -40,20 +49,42 @@ def up(foreground: bool, as_json: bool) -> None:
         _attend(supervisor)
 
 
+class _UpButNotReady(Unavailable):
+    """Every process runs, and something that isn't ours to start is down."""
+
+
+class _Patience:
+    """Asks a service what it waits for, and stops waiting for what is down and not merely starting."""
+
+    def __init__(self) -> None:
+        self._down_since: float | None = None
+
+    def __call__(self, url: str) -> str | None:
+        state = Client(url, None).readiness()
+        if state is None:
+            return "the service"
+        if state["ready"]:
+            return None
+        required = [one for one in state["dependencies"].values() if one["required"]]
+        if not any(one["state"] == "down" for one in required):
+            self._down_since = None
+        elif self._down_since is None:
+            self._down_since = time.monotonic()
+        elif time.monotonic() > self._down_since + PATIENCE_S:
+            raise _UpButNotReady(
+                f"Footnote is up at {url}, but can't answer yet: {_unready(state)} It goes on by itself once that is "
+                "put right; `footnote status` shows how it stands, `footnote down` stops it."
+            )
+        return f"the service ({_unready(state)})"
+
+
 def _wait(layout: Layout, supervisor: subprocess.Popen[bytes], *, quiet: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     with Console(stderr=True, quiet=quiet).status("Starting Footnote") as display:
         control.wait_until_ready(
-            layout, supervisor, _not_ready_because, lambda what: display.update(f"Starting Footnote: {what}")
+            layout, supervisor, _Patience(), lambda what: display.update(f"Starting Footnote: {what}")
         )
-
-
-def _not_ready_because(url: str) -> str | None:
-    state = Client(url, None).readiness()
-    if state is None:
-        return "the service"
-    return None if state["ready"] else f"the service ({_unready(state)})"
 
 
 def _unready(state: dict[str, Any]) -> str:

@@ -24,6 +24,8 @@ _REFUSALS = {
     "and ingest again.",
     413: "refuses a request of that size. Lower index.opensearch.bulk_bytes.",
 }
+_FORBIDDEN = 403
+_BAD_SIGNATURE = ("signature", "security token", "authentication token", "credential")
 _DISK_FULL = ("flood-stage", "read-only-allow-delete", "create-index blocked", "disk usage exceeded")
 
 
@@ -46,6 +48,8 @@ def disk_is_full(text: str) -> bool:
 def reason(info: Any) -> str:
     """OpenSearch's own words for an error, without the piece of a document that some of them quote."""
     error = info.get("error", info) if isinstance(info, dict) else info
+    if isinstance(error, dict) and isinstance(said := error.get("message") or error.get("Message"), str):
+        return said[:500]  # AWS's own front door
     if isinstance(error, dict):
         causes = error.get("root_cause") or [error]
         caused_by = error.get("caused_by") or {}
@@ -72,6 +76,11 @@ def from_status(status: int, why: str, url: str) -> FootnoteError:
         return StorageUnavailable(
             f"OpenSearch at {url} has stopped writes because its disk is nearly full ({why}). Free space or add nodes; "
             "it lifts the block by itself."
+        )
+    if status == _FORBIDDEN and any(mark in why.casefold() for mark in _BAD_SIGNATURE):
+        return ConfigurationError(
+            f"OpenSearch at {url} refuses the signature ({why}). Check index.opensearch.aws (region and service), this "
+            "machine's AWS credentials, and its clock."
         )
     if status in OVERLOADED:
         return IndexUnavailable(f"OpenSearch at {url} is overloaded or starting ({status}: {why}). Try again soon.")

@@ -1,0 +1,34 @@
+"""Stacks for the tests of this folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.stacks import Stack
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="fn-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def stack(home: Path) -> Iterator[Stack]:
+    stack = Stack(home)
+    try:
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture
+def running(stack: Stack) -> Stack:
+    stack.start_broker()
+    stack.start_worker()
+    return stack

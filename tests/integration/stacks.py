@@ -1,0 +1,151 @@
+"""A stack of one's own: a folder, a real Valkey, a real Celery worker, an index, the model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from api.supervisor.children import valkey_binary
+from core.filters import AnyOf
+from core.settings import Settings
+from ingestion.broker import valkey_socket
+from ingestion.catalog.records import Run, Source
+from ingestion.service import Ingestion, build_ingestion
+from retrieval.index.build import build_index
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 180
+
+
+def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Poll a condition until it holds."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
+        time.sleep(0.05)
+
+
+class Stack:
+    """A broker and a worker of their own on a data directory.
+
+    Args:
+        home: an empty folder with a short path.
+        data_dir: where the data goes; None: below ``home``.
+        settings: nested, over those that make it quick.
+    """
+
+    def __init__(self, home: Path, *, data_dir: Path | None = None, **settings: Mapping[str, Any]) -> None:
+        self.folder = home / "documents"
+        self.folder.mkdir()
+        quick = {"retry_base_s": 0.2, "recover_s": 1}
+        values = {"data_dir": data_dir or home / "d", **settings, "sync": {**quick, **settings.get("sync", {})}}
+        self.settings = Settings.model_validate(values)
+        self._environment = dict(_variables(values))
+        self.log = home / "worker.log"
+        self.ingestion: Ingestion = build_ingestion(self.settings)
+        self.index = build_index(self.settings)
+        self.valkey: subprocess.Popen[bytes] | None = None
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def write_rules(self, numbers: range) -> None:
+        """One document for each number, with a word of its own."""
+        for number in numbers:
+            self.write(f"{number}.md", f"# Rule {number}\n\nRule number {number} is about topic{number}.")
+
+    def start_broker(self) -> None:
+        socket = valkey_socket(self.settings)
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(valkey_binary()), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", "/tmp"]
+        self.valkey = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(socket.exists, "Valkey's socket")
+
+    def start_worker(self) -> None:
+        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"}
+        schedule = str(self.log.parent / "beat")
+        command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads", "-c", "2"]
+        command += ["-Q", "sync,parse,embed", "-B", "-s", schedule]
+        with self.log.open("ab") as log:
+            self.worker = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill_worker(self) -> None:
+        assert self.worker is not None
+        os.killpg(self.worker.pid, signal.SIGKILL)
+        self.worker.wait(30)
+        self.worker = None
+
+    def stop_broker(self, number: signal.Signals = signal.SIGTERM) -> None:
+        assert self.valkey is not None
+        self.valkey.send_signal(number)
+        self.valkey.wait(30)
+        self.valkey = None
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.send_signal(signal.SIGTERM)
+            try:
+                self.worker.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill_worker()
+        if self.valkey is not None:
+            self.stop_broker()
+        self.ingestion.close()
+        self.index.close()
+
+    def add_source(self) -> Source:
+        return self.ingestion.create_source("folder", "documents", {"path": str(self.folder)})
+
+    def sync(self, source: Source) -> Run:
+        return self.finish(self.ingestion.sync(source.id))
+
+    def state(self, run: Run) -> Run:
+        """How a run stands now."""
+        return self.ingestion.catalog.runs.get(run.id)
+
+    def wait(self, run: Run, condition: Callable[[Run], bool], what: str) -> Run:
+        """Wait until a run is as asked; its log says why it isn't."""
+        try:
+            until(lambda: condition(self.state(run)), what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.state(run)}\n{self.log.read_text()[-5000:]}") from None
+        return self.state(run)
+
+    def finish(self, run: Run) -> Run:
+        done = self.wait(run, lambda now: now.finished_at is not None, "the run's end")
+        assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted
+        return done
+
+    def found(self, query: str, *terms: str) -> list[str]:
+        """Names of the documents that hold the words, as a reader with these terms finds them."""
+        candidates = self.index.lexical(query, AnyOf("acl", frozenset(terms or ("public",))), 10)
+        ids = dict.fromkeys(candidate.document_id for candidate in candidates)
+        return [self.ingestion.catalog.documents.get(key).external_id for key in ids]
+
+    def assert_indexed_once(self, count: int) -> None:
+        """Every document is indexed, with one chunk, and nothing waits or failed."""
+        assert self.ingestion.catalog.documents.totals() == {"indexed": count}
+        assert self.ingestion.catalog.failures.list() == []
+        self.index.refresh()
+        counts = self.index.counts()
+        assert (counts.documents, counts.chunks) == (count, count)
+
+
+def _variables(values: Mapping[str, Any], prefix: str = "FOOTNOTE_") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        name = f"{prefix}{key.upper()}"
+        if isinstance(value, Mapping):
+            yield from _variables(value, f"{name}__")
+        else:
+            yield name, str(value)

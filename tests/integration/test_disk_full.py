@@ -1,0 +1,101 @@
+"""A disk that is really full: catalog, blobs and embedded index on a small file system."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import StorageUnavailable
+from ingestion.catalog.records import Run, RunState, Source
+from tests.integration.stacks import Stack, until
+
+
+@dataclass
+class Disk:
+    """How to fill a disk and make room on it again; the stack is what uses it."""
+
+    path: Path
+    fill: Callable[[Stack], None]
+    make_room: Callable[[Stack], None]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A file system of 24 MB, or, where none may be mounted, a limit on what the worker may write."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(path)], capture_output=True, check=False, timeout=30
+    )
+    if mounted.returncode != 0:
+        yield Disk(path, lambda stack: _limit(stack, 4096), lambda stack: _limit(stack, resource.RLIM_INFINITY))
+        return
+    filler = path / "filler"
+
+    def fill(_: Stack) -> None:
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(os.statvfs(path).f_bsize))
+            except OSError:
+                return
+
+    try:
+        yield Disk(path, fill, lambda _: filler.unlink())
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True, timeout=30)
+
+
+def _limit(stack: Stack, size: int) -> None:
+    """Let the worker's processes write no file beyond a size: the kernel refuses them as a quota would."""
+    assert stack.worker is not None
+    worker = psutil.Process(stack.worker.pid)
+    for process in (worker, *worker.children(recursive=True)):
+        process.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@pytest.fixture
+def on_disk(home: Path, disk: Disk) -> Iterator[Stack]:
+    stack = Stack(home, data_dir=disk.path / "d")
+    stack.start_broker()
+    stack.start_worker()
+    try:
+        yield stack
+    finally:
+        stack.close()
+
+
+def test_a_full_disk_is_named_nothing_is_lost_and_it_goes_on_once_there_is_room(on_disk: Stack, disk: Disk) -> None:
+    on_disk.write_rules(range(5))
+    source = on_disk.add_source()
+    assert on_disk.sync(source).indexed == 5
+    on_disk.write_rules(range(5, 45))
+    disk.fill(on_disk)
+    _is_refused_or_waits(on_disk, source)
+    assert on_disk.found("topic3") == ["3.md"]  # questions are answered meanwhile
+    assert on_disk.ingestion.catalog.failures.list() == []
+    disk.make_room(on_disk)
+    done = on_disk.sync(source)
+    assert (done.state, done.seen, done.failed) == (RunState.FINISHED, 45, 0)
+    on_disk.assert_indexed_once(45)
+
+
+def _is_refused_or_waits(stack: Stack, source: Source) -> None:
+    """With room for the run's row it begins and waits, without it is refused; both say that the disk is full."""
+    try:
+        run: Run = stack.ingestion.sync(source.id)
+    except StorageUnavailable as error:
+        told = error.message
+    else:
+        until(lambda: stack.state(run).waiting is not None or "gave_up" in stack.log.read_text(), "a word on the disk")
+        assert stack.state(run).state is RunState.RUNNING
+        told = stack.state(run).waiting or "full: free some space"
+    assert "full" in told
+    assert "free some space" in told
