@@ -102,5 +102,5 @@ class Tables:
 
 
 def _english() -> FTS:
-    """As OpenSearch's English analyser: lower case, no stop words, Porter stems; BM25 with k1 1.2 and b 0.75."""
+    """As OpenSearch's analyzer: lower case, Snowball's stop words and stems; BM25 with k1 1.2 and b 0.75."""
     return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True, with_position=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.settings import OpenSearchSettings
+from retrieval.index.opensearch.analysis import ANALYZER, analysis
 
 SEARCH_FIELD = "search"
 WINDOWS = "windows"
@@ -32,6 +33,7 @@ def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, 
             # Keeps vectors out of the stored source, yet lets updates by query find them again; with
             # _source.excludes an update of the permissions would silently drop the vectors.
             "index.knn.derived_source.enabled": True,
+            "index.analysis": analysis(),
             "index.similarity.default": {"type": "BM25", "k1": 1.2, "b": 0.75},
             **(
                 {"index.number_of_replicas": 0, "index.refresh_interval": "-1"} if backfill else live_settings(settings)
@@ -75,8 +77,7 @@ def _properties(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]
         # Context and text are stored once each and searched together, as Chunk.search_text: a copy is not stored.
         "context": _SEARCHED,
         "text": _SEARCHED,
-        # "english" is Lucene's EnglishAnalyzer: standard tokens, lower case, English stop words, Porter's stemmer.
-        SEARCH_FIELD: {"type": "text", "analyzer": "english"},
+        SEARCH_FIELD: {"type": "text", "analyzer": ANALYZER},
         "window_count": _INTEGER,
         WINDOWS: {"type": "nested", "properties": {"vector": _vector(settings, dimensions)}},
     }

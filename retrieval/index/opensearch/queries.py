@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ MAX_RESULTS = 10_000
 """OpenSearch's own limit on one page of results (index.max_result_window), and on a k-NN query's k."""
 MAX_TERMS = 1_000
 """Lucene refuses a query of more than 1024 clauses."""
+_WORD = re.compile(r"[^\W_]+")
 
 ANSWER_FIELDS = ",".join(
     f"responses.{part}" for part in ("status", "error", "hits.hits._id", "hits.hits._score", "hits.hits.fields")
@@ -35,9 +37,10 @@ def vector_search(embedding: Vector, filter: Query, k: int) -> dict[str, Any]:
 
 
 def _match(text: str) -> Query:
-    if len(text) <= MAX_TERMS:  # a term has at least one character
+    if _most_terms(text) <= MAX_TERMS:
         return {"match": {SEARCH_FIELD: {"query": text}}}
-    # A match of a page of text would be refused. This is the same BM25 sum over its most telling terms that occur.
+    # A match of pages of text would be refused. This is the BM25 sum over its most telling terms that occur, each
+    # counted once. A match counts a word as often as it is asked, which is worth .07 of nDCG@10 on long questions.
     like = {
         "fields": [SEARCH_FIELD],
         "like": text,
@@ -47,6 +50,14 @@ def _match(text: str) -> Query:
         "minimum_should_match": 1,
     }
     return {"more_like_this": like}
+
+
+def _most_terms(text: str) -> int:
+    """An upper bound on the terms that the analyzer makes of the text.
+
+    A character of a script without spaces can be a term of its own, and begin another one behind it.
+    """
+    return len(_WORD.findall(text)) + 2 * sum(not character.isascii() for character in text)
 
 
 def candidates(response: Mapping[str, Any], *, cosine: bool) -> list[Candidate]:

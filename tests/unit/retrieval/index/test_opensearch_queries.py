@@ -31,10 +31,15 @@ def test_the_filter_is_inside_both_legs() -> None:
 
 
 def test_a_short_question_is_a_match_and_a_long_one_the_sum_of_its_most_telling_terms() -> None:
-    short = lexical_search("x" * MAX_TERMS, {}, 5)["query"]["bool"]["must"]
+    short = lexical_search("xy_zzy " * (MAX_TERMS // 2), {}, 5)["query"]["bool"]["must"]
     assert list(short[0]) == ["match"]
-    long = lexical_search("x " * MAX_TERMS, {}, 5)["query"]["bool"]["must"]
+    long = lexical_search("x " * (MAX_TERMS + 1), {}, 5)["query"]["bool"]["must"]
     assert long[0]["more_like_this"]["max_query_terms"] == MAX_TERMS
+
+
+def test_a_script_without_spaces_has_a_term_to_a_character() -> None:
+    for text in ("\u6587" * MAX_TERMS, "a\u6587" * (MAX_TERMS // 2 + 1)):
+        assert "more_like_this" in lexical_search(text, {}, 5)["query"]["bool"]["must"][0]
 
 
 def test_a_lone_surrogate_in_a_question_is_replaced() -> None:
