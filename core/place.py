@@ -8,7 +8,7 @@ shows it: turned by its own rotation, and cut to its crop box. To draw a box on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -67,8 +67,7 @@ class Line:
 
     def moved(self, offset: int) -> Line:
         """The same line of a text in which it begins ``offset`` characters later."""
-        box = (self.left, self.top, self.right, self.bottom)
-        return Line(self.start + offset, self.end + offset, self.page, *box, self.words)
+        return replace(self, start=self.start + offset, end=self.end + offset)
 
     def box(self, start: int, end: int) -> Box | None:
         """Around the words between two offsets; None if the line holds none of that text."""
@@ -79,6 +78,8 @@ class Line:
         return Box(page=self.page, left=left, top=self.top, right=right, bottom=self.bottom)
 
     def _edges(self, start: int, end: int) -> tuple[float, float]:
+        if not self.words:
+            return self.left, self.right
         begins = [int(place) for place in self.words[::3]]
         ends = [*begins[1:], self.end - self.start]
         words = zip(begins, ends, self.words[1::3], self.words[2::3], strict=True)
@@ -96,7 +97,8 @@ class Line:
     def unpacked(cls, values: list[Any]) -> Line:
         """The inverse of :meth:`packed`."""
         *place, words = values
-        return cls(*place, tuple(words))
+        start, end, page, left, top, right, bottom = place
+        return cls(start, end, page, left, top, right, bottom, tuple(words))
 
 
 def boxes(lines: Iterable[Line], start: int, end: int) -> Iterator[Box]:

@@ -1,91 +1,190 @@
-"""Reader of PDF: its text layer, with pages.
+"""Reader of PDF: its text layer where it has one, and what Tesseract reads where it hasn't, page by page.
 
-pdfminer is called directly: unstructured's own way to it imports its layout models (and with them torch) even for the
-strategy that uses none, and it takes any short line for a heading, where the type's size says what is one.
+Every element knows the lines that it stands in, so that a quote of it can be marked on the page.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from core.errors import EmptyDocument, UnreadableDocument
-from core.metadata import Metadata
-from ingestion.partitioning.pdf_layout import Block, read_blocks, to_elements
-from ingestion.partitioning.reading import Reading, clean, leave_out_furniture
+from core.place import PageSize
+from ingestion.partitioning.ocr import OcrFailed, OcrUnavailable, PageImages, is_sure, recognise
+from ingestion.partitioning.pdf_blocks import Block, make_blocks
+from ingestion.partitioning.pdf_columns import arrange
+from ingestion.partitioning.pdf_document import BROKEN, OpenPdf
+from ingestion.partitioning.pdf_elements import ElementMaker, body_size
+from ingestion.partitioning.pdf_furniture import drop_furniture
+from ingestion.partitioning.pdf_glyphs import Glyph, PageContent, PageReader, Rule
+from ingestion.partitioning.pdf_lines import TextLine, make_lines
+from ingestion.partitioning.pdf_tables import Table, ruled_tables
+from ingestion.partitioning.reading import Reading
 
-_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:Z|([+-])(\d{2})'?(\d{2})?)?")
-_PROGRAM_TITLES = re.compile(
-    r"microsoft (word|powerpoint|excel) - |\(?(untitled|anonymous|unspecified)\)?$", re.IGNORECASE
-)
 _MOST_LISTED = 20
+_MOST_GARBAGE = 0.3
+"""Share of a page's letters that may stand for no known character before the page is read by OCR."""
+_FEW_LETTERS = 40
+_MOSTLY_IMAGE = 0.5
+_PRIVATE = (0xE000, 0xF8FF)
+_CONTROLS = 0x20
+_REPLACEMENT = "\ufffd"
 
 
-def read_pdf(content: bytes, name: str) -> Reading:
-    """The text that the PDF itself holds. Pages without any, as scanned ones are, are named in a warning.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfOptions:
+    """How PDFs are read.
+
+    Attributes:
+        passwords: tried on files that ask for one.
+        ocr_languages: Tesseract's names of the languages that scanned pages may be in.
+        ocr_seconds: after so long no further page is begun.
+        max_pages: pages above which a file is refused.
+    """
+
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+    ocr_languages: tuple[str, ...] = ("eng",)
+    ocr_seconds: float = 100.0
+    max_pages: int = 5000
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page as far as it is read; ``wants_ocr``: why its text layer won't do."""
+
+    number: int
+    size: PageSize
+    lines: list[TextLine] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    wants_ocr: bool = False
+    outside: int = 0
+
+
+def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Reading:
+    """The text of a PDF. Pages without a text layer, or with one of unknown letters, are read by OCR.
+
+    What is left out is named in a warning: pages that need OCR where that isn't to be had, running headers and
+    footers, page numbers, and text outside of the visible page.
 
     Raises:
-        UnreadableDocument: encrypted with a password, or broken.
-        EmptyDocument: not a letter in it, as in a scan.
+        UnreadableDocument: encrypted with an unknown password, broken, or all of it needs OCR, which isn't installed.
+        EmptyDocument: blank.
+        DocumentTooLarge: more pages or objects than may be.
     """
-    metadata = _inspect(content, name)
-    blocks: list[Block] = []
-    empty: list[int] = []
-    for page, found in enumerate(read_blocks(content), start=1):
-        blocks += found
-        if not found:
-            empty.append(page)
-    if not blocks:
-        raise EmptyDocument(f"{name} has no text on its {len(empty)} pages: probably a scan, and OCR is not set up.")
-    reading = leave_out_furniture(to_elements(blocks))
-    reading.metadata = metadata
-    if empty:
-        listed = ", ".join(map(str, empty[:_MOST_LISTED])) + (" and more" if len(empty) > _MOST_LISTED else "")
-        reading.warnings.append(f"No text on page {listed}: empty or scanned, and OCR is not set up.")
+    options = options or PdfOptions()
+    began = time.monotonic()
+    document = OpenPdf(content, name, options.passwords, options.max_pages)
+    reader = PageReader()
+    pages = [_read(reader, page, number) for number, page in enumerate(document.pages, start=1)]
+    warnings = _recognise_all(document, pages, options, began + options.ocr_seconds)
+    for page in pages:
+        page.tables, page.lines = ruled_tables(page.lines, page.rules, page.number)
+    sizes = [page.size for page in pages]
+    body = body_size([line for page in pages for line in page.lines])
+    dropped = drop_furniture([page.lines for page in pages], sizes, body)
+    blocks: list[Block | Table] = [block for page in pages for block in _blocks(page)]
+    reading = Reading(list(ElementMaker(blocks, sizes).make()))
+    reading.pages, reading.metadata = tuple(sizes), document.metadata()
+    reading.warnings = [*warnings, *dropped.warnings(), *_outside(pages)]
+    if document.repaired:
+        reading.warnings.append("The file is damaged; it was read after a repair.")
+    if not reading.elements:
+        raise _nothing(name, pages, warnings)
     return reading
 
 
-def _inspect(content: bytes, name: str) -> Metadata:
-    """Its properties, after finding out whether it can be opened without a password."""
-    from pypdf import PasswordType, PdfReader  # noqa: PLC0415
-    from pypdf.errors import PyPdfError  # noqa: PLC0415
+def _nothing(name: str, pages: Sequence[_Page], warnings: Sequence[str]) -> Exception:
+    if any(page.wants_ocr for page in pages):
+        return UnreadableDocument(" ".join((f"{name} has no text layer.", *warnings)))
+    return EmptyDocument(f"{name} has no text on its {len(pages)} pages.")
 
+
+def _read(reader: PageReader, page: object, number: int) -> _Page:
     try:
-        reader = PdfReader(io.BytesIO(content))
-        if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-            raise UnreadableDocument(f"{name} is encrypted. Save a copy without a password and sync again.")
-        return _metadata(dict(reader.metadata or {}))
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        # pypdf is stricter than pdfminer, which reads some files that this can't open.
-        if b"/Encrypt" in content[-4096:]:
-            raise UnreadableDocument(f"{name} is encrypted in a way that is not read ({error}).") from None
-        return Metadata()
+        found = reader.read(page, number)  # type: ignore[arg-type]
+    except BROKEN:
+        return _Page(number, PageSize(0, 0), wants_ocr=True)
+    made = _Page(number, found.size, rules=found.rules, outside=found.outside)
+    made.wants_ocr = _wants_ocr(found)
+    for direction, glyphs in found.glyphs.items():
+        made.lines += make_lines(glyphs, number, direction, found.size)
+    return made
 
 
-def _metadata(information: dict[str, Any]) -> Metadata:
-    title = clean(str(information.get("/Title") or "")).strip()
-    return Metadata(
-        title="" if _PROGRAM_TITLES.match(title) else title,
-        created=_moment(information.get("/CreationDate")),
-        modified=_moment(information.get("/ModDate")),
-    )
+def _wants_ocr(page: PageContent) -> bool:
+    """Whether a page's text layer is missing, or can't be what the page shows."""
+    letters = [glyph for glyphs in page.glyphs.values() for glyph in glyphs if not glyph.text.isspace()]
+    if not letters:
+        return page.image_share > 0 or page.drawn
+    if sum(map(_is_garbage, letters)) > _MOST_GARBAGE * len(letters):
+        return True
+    return len(letters) < _FEW_LETTERS and page.image_share > _MOSTLY_IMAGE
 
 
-def _moment(value: Any) -> datetime | None:
-    """A PDF date (ISO 32000-1, 7.9.4), such as D:20250331120000+02'00'."""
-    found = _DATE.match(str(value or ""))
-    if found is None:
-        return None
-    year, month, day, hour, minute, second = (int(part) if part else None for part in found.groups()[:6])
-    zone = timezone(timedelta(0))
-    if found[7]:
-        offset = timedelta(hours=int(found[8]), minutes=int(found[9] or 0))
-        zone = timezone(offset if found[7] == "+" else -offset) if offset < timedelta(hours=24) else zone
+def _is_garbage(glyph: Glyph) -> bool:
+    text = glyph.text
+    if text.startswith("(cid:"):
+        return True
+    return any(_PRIVATE[0] <= ord(c) <= _PRIVATE[1] or ord(c) < _CONTROLS or c == _REPLACEMENT for c in text)
+
+
+def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOptions, deadline: float) -> list[str]:
+    """Read the pages that need it by OCR; what could not be read, and why, a sentence each."""
+    wanting = [page for page in pages if page.wants_ocr]
+    if not wanting:
+        return []
+    failed: dict[str, list[int]] = {}
+    unsure: list[int] = []
     try:
-        return datetime(year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=zone).astimezone(
-            UTC
-        )
-    except (ValueError, OverflowError):
-        return None
+        with PageImages(document.content, document.password) as images:
+            for page in wanting:
+                if page.size.width <= 0:
+                    page.size = images.size(page.number)
+                try:
+                    if not is_sure(_recognise(page, images, options.ocr_languages, deadline)):
+                        unsure.append(page.number)
+                except (OcrFailed, OcrUnavailable) as error:
+                    failed.setdefault(str(error), []).append(page.number)
+    except OcrFailed as error:
+        failed[str(error)] = [page.number for page in wanting]
+    warnings = [f"OCR is needed, but failed, on page {listed(on)}: {reason}." for reason, on in failed.items()]
+    if unsure:
+        warnings.append(f"OCR is not sure of what it read on page {listed(unsure)}.")
+    return warnings
+
+
+def _recognise(page: _Page, images: PageImages, languages: tuple[str, ...], deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise OcrFailed("no time is left (raise parsing.timeout_s)")
+    image, dpi = images.render(page.number)
+    lines, sure = recognise(image, dpi, languages, left)
+    for line in lines:
+        line.page = page.number
+    page.wants_ocr = False
+    if sum(len(line.text) for line in lines) >= sum(len(line.text) for line in page.lines if _is_legible(line)):
+        page.lines = lines
+    return sure
+
+
+def _is_legible(line: TextLine) -> bool:
+    return sum(letter.isalnum() for letter in line.text) * 2 > len(line.text)
+
+
+def _blocks(page: _Page) -> Iterable[Block | Table]:
+    """The page's blocks in reading order: what reads across the page, then what is turned."""
+    for direction in sorted({line.direction for line in page.lines} | {0}):
+        lines = [line for line in page.lines if line.direction == direction]
+        yield from make_blocks(arrange([*lines, *(page.tables if direction == 0 else [])]))
+
+
+def _outside(pages: Sequence[_Page]) -> list[str]:
+    count = sum(page.outside for page in pages)
+    return [f"dropped: {count} letters outside of the visible page."] if count else []
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Page numbers as a reader wants them, not more than some."""
+    return ", ".join(map(str, numbers[:_MOST_LISTED])) + (" and more" if len(numbers) > _MOST_LISTED else "")

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pdfminer.pdfcolor import PDFColorSpace
@@ -28,7 +29,7 @@ _DEFAULT_DESCENT = -0.22
 _DEEPEST_DESCENT = -0.5
 _THIN = 3.0
 _MOST_RULES = 20_000
-_BOLD = ("bold", "black", "heavy", "semibold", "-bd")
+_BOLD = ("bold", "black", "heavy", "-bd", "-medi", "cmbx", "sfbx")
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class _Device(PDFTextDevice):
         size = PageSize(round(crop[2] - crop[0], 2), round(crop[3] - crop[1], 2))
         self.content = PageContent(self.number, size)
 
-    def end_page(self, page: PDFPage) -> None:
+    def end_page(self, page: PDFPage) -> None:  # noqa: ARG002 - pdfminer's signature, as those below
         page_area = self.content.size.width * self.content.size.height
         self.content.image_share = min(1.0, self.content.image_share / page_area) if page_area else 0.0
 
@@ -122,11 +123,11 @@ class _Device(PDFTextDevice):
     def end_figure(self, name: str) -> None:
         """See :meth:`begin_figure`."""
 
-    def render_image(self, name: str, stream: Any) -> None:
+    def render_image(self, name: str, stream: Any) -> None:  # noqa: ARG002
         left, bottom, right, top = apply_matrix_rect(self.ctm or (1, 0, 0, 1, 0, 0), (0, 0, 1, 1))
         self.content.image_share += (right - left) * (top - bottom)
 
-    def render_char(
+    def render_char(  # noqa: PLR0917
         self,
         matrix: Matrix,
         font: PDFFont,
@@ -134,8 +135,8 @@ class _Device(PDFTextDevice):
         scaling: float,
         rise: float,
         cid: int,
-        ncs: PDFColorSpace,
-        graphicstate: PDFGraphicState,
+        ncs: PDFColorSpace,  # noqa: ARG002
+        graphicstate: PDFGraphicState,  # noqa: ARG002
     ) -> float:
         try:
             text = font.to_unichr(cid)
@@ -161,7 +162,7 @@ class _Device(PDFTextDevice):
     def _is_bold(self, font: PDFFont) -> bool:
         name = str(font.fontname)
         if name not in self._bold:
-            self._bold[name] = any(mark in name.lower() for mark in _BOLD)
+            self._bold[name] = any(mark in name.lower() for mark in _BOLD) and "medium" not in name.lower()
         return self._bold[name]
 
     def _place(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -169,7 +170,12 @@ class _Device(PDFTextDevice):
         return left - self._left, self._top - top, right - self._left, self._top - bottom
 
     def paint_path(
-        self, graphicstate: PDFGraphicState, stroke: bool, fill: bool, evenodd: bool, path: Sequence[Any]
+        self,
+        graphicstate: PDFGraphicState,  # noqa: ARG002
+        stroke: bool,
+        fill: bool,
+        evenodd: bool,  # noqa: ARG002
+        path: Sequence[Any],
     ) -> None:
         if not (stroke or fill) or not path:
             return
@@ -207,7 +213,7 @@ class _Device(PDFTextDevice):
                 for edge in ((left, top, left, bottom), (right, top, right, bottom)):
                     self._rule(*edge)
         elif stroke:
-            for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+            for (x0, y0), (x1, y1) in pairwise(points):
                 edge = self._place((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
                 if min(edge[2] - edge[0], edge[3] - edge[1]) < _THIN:
                     self._rule(*edge)

@@ -5,14 +5,16 @@ A line here is what stands on one baseline without a wide gap in it: a row of a 
 
 from __future__ import annotations
 
+import re
 import statistics
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from core.place import PageSize
-from ingestion.partitioning.pdf_glyphs import Glyph
+from ingestion.partitioning.pdf_glyphs import DIAGONAL, Glyph
 
 _SPACE = 0.17
 """Gap, in heights of type, above which letters belong to different words."""
@@ -27,11 +29,13 @@ _BUCKET = 6.0
 _SPREAD_LETTERS = 4
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _REPLACED = {**_LIGATURES, 0x00: None, 0xA0: " ", 0xFFFE: None, 0xFFFF: None}
-_MARKERS = frozenset("•●▪◦‣·\uf0b7\uf0a7\uf076\uf0d8\uf0fc*-–—■□➢➔✓")
+BULLETS = "•●▪◦‣·■□➢➔✓\uf0b7\uf0a7\uf076\uf0d8\uf0fc*-–—"
+"""Marks of a list's items."""
+_CID = re.compile(r"\(cid:\d+\)")
 _LONGEST_MARKER = 5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Word:
     """A word and its box."""
 
@@ -42,7 +46,7 @@ class Word:
     bottom: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TextLine:
     """Words on one baseline, left to right.
 
@@ -80,7 +84,7 @@ class TextLine:
         return overlap > 0.6 * min(self.bottom - self.top, other.bottom - other.top)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
     """Letters that were drawn one after another; ``spaced[i]``: a space is drawn before letter ``i``."""
 
@@ -95,10 +99,24 @@ class _Run:
 
 def make_lines(glyphs: Sequence[Glyph], page: int, direction: int, size: PageSize) -> list[TextLine]:
     """The lines of the letters of one direction, in no order."""
+    if direction == DIAGONAL:
+        return _diagonal_lines(glyphs, page)
     turned = _turned(glyphs, direction, size)
     runs = _merged(_runs(_without_shadows(turned)))
     lines = [line for run in runs for line in _line(run, page, direction)]
     return _with_markers(lines)
+
+
+def _diagonal_lines(glyphs: Sequence[Glyph], page: int) -> list[TextLine]:
+    """Text that runs neither along nor across, as a watermark does: as it was drawn, a line for each size of type."""
+    lines = []
+    for size, group in groupby(glyphs, key=lambda glyph: round(glyph.size * 2) / 2):
+        words: list[Word] = []
+        for is_space, letters in groupby(group, key=lambda glyph: glyph.text.isspace()):
+            words += [] if is_space else _words(list(letters))
+        if words:
+            lines.append(TextLine(words, size, False, page, DIAGONAL))
+    return lines
 
 
 def _turned(glyphs: Sequence[Glyph], direction: int, size: PageSize) -> list[Glyph]:
@@ -243,6 +261,9 @@ def _words(letters: Sequence[Glyph]) -> list[Word]:
 
 def clean_word(text: str) -> str:
     """Ligatures as letters, letters with their marks, and nothing that no index or screen can hold."""
+    if "(cid:" in text:
+        # A glyph that stands for no known letter; alone it is most often a bullet.
+        text = _CID.sub("", text) or "•"
     if text.isascii():
         return text.replace("\x00", "")
     text = text.translate(_REPLACED).encode("utf-8", "replace").decode("utf-8")
@@ -275,7 +296,7 @@ def _with_markers(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _is_marker(text: str) -> bool:
-    if text in _MARKERS or text.startswith("(cid:"):
+    if text in BULLETS:
         return True
     core = text.strip("().")
     return text != core and len(text) <= _LONGEST_MARKER and (core.isdigit() or (len(core) == 1 and core.isalpha()))

@@ -22,6 +22,8 @@ _log = get_logger(__name__)
 _ERRORS = {error.__name__: error for error in (UnreadableDocument, EmptyDocument, DocumentTooLarge)}
 _CRASHES = 2
 """Children that a document may end before it is held to be at fault: one can be killed by a machine short of memory."""
+_OCR_SHARE = 0.8
+"""Share of a document's time after which no further page is read by OCR, so that the rest of it is kept."""
 _REPLACED_AFTER = 1000
 """Documents after which a child is replaced, which bounds what the parsers' libraries leak."""
 
@@ -65,9 +67,21 @@ class ChildProcessPartitioner:
                 "attachments": self._settings.max_attachments,
                 "unpacked_bytes": self._settings.max_unpacked_mb * 1_000_000,
             },
+            "pdf": self._pdf_options(content),
         }
         with stage("ingest.partition", size=len(content)):
             return self._result(self._read(head, content), name)
+
+    def _pdf_options(self, content: bytes) -> dict[str, Any]:
+        settings = self._settings
+        secrets = settings.pdf_passwords if b"%PDF-" in content[:1024] else ()
+        return {
+            # Only a PDF's reader is told them: they are somebody's secrets.
+            "passwords": [secret.get_secret_value() for secret in secrets],
+            "ocr_languages": list(settings.ocr_languages),
+            "ocr_seconds": settings.timeout_s * _OCR_SHARE,
+            "max_pages": settings.max_pages,
+        }
 
     def _read(self, head: dict[str, Any], content: bytes) -> dict[str, Any]:
         for _ in range(_CRASHES):

@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from core.metadata import Metadata
-from ingestion.partitioning import markup, office, pdf, spreadsheets
+from ingestion.partitioning import markup, office, spreadsheets
 from ingestion.partitioning.archives import read_zip
 from ingestion.partitioning.documents import read_old_office, read_with_pandoc
 from ingestion.partitioning.images import read_image
 from ingestion.partitioning.language import detect_language
 from ingestion.partitioning.media_types import Detected, detect
 from ingestion.partitioning.message import read_email, read_msg
+from ingestion.partitioning.pdf import PdfOptions, read_pdf
 from ingestion.partitioning.port import Attachment, Element, ElementKind, Partition
 from ingestion.partitioning.reading import Reading
 
@@ -49,7 +50,6 @@ _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "org": lambda text, name: read_with_pandoc(text.encode(), name, "org"),
 }
 _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
-    "pdf": pdf.read_pdf,
     "docx": office.read_docx,
     "pptx": office.read_pptx,
     "xlsx": spreadsheets.read_xlsx,
@@ -82,14 +82,16 @@ _NAMELESS_HEADINGS = ("xlsx", "xls")
 _LONGEST_TITLE = 300
 
 
-def read_document(content: bytes, *, name: str, media_type: str | None, limits: Limits) -> Partition:
+def read_document(
+    content: bytes, *, name: str, media_type: str | None, limits: Limits, pdf_options: PdfOptions | None = None
+) -> Partition:
     """Read one document. One without a word in it gives its title as its only element, and says so in a warning.
 
     Raises:
         UnreadableDocument, EmptyDocument, DocumentTooLarge: as the port says.
     """
     detected = detect(content, name, media_type)
-    reading = _read(detected, content, name, limits)
+    reading = _read(detected, content, name, limits, pdf_options)
     if sum(len(element.text.encode()) for element in reading.elements) > limits.text_bytes:
         limit = f"parsing.max_text_mb = {limits.text_bytes / 1_000_000:g}"
         raise DocumentTooLarge(f"{name} holds more text than {limit} allows. Split it, or raise the limit.")
@@ -104,6 +106,7 @@ def read_document(content: bytes, *, name: str, media_type: str | None, limits: 
         parser=_parser(detected.kind),
         warnings=(*detected.warnings, *reading.warnings),
         attachments=_bounded(reading.attachments, name, limits),
+        pages=reading.pages,
     )
 
 
@@ -122,13 +125,15 @@ def _parser(kind: str) -> str:
     return f"{package} {version(package)}"
 
 
-def _read(detected: Detected, content: bytes, name: str, limits: Limits) -> Reading:
+def _read(detected: Detected, content: bytes, name: str, limits: Limits, pdf_options: PdfOptions | None) -> Reading:
     kind = detected.kind
     try:
         if kind == "zip":
             return read_zip(content, name, max_members=limits.attachments, max_bytes=limits.unpacked_bytes)
         if kind == "email" and b"\x00" in content and detected.text is not None:
             return read_email(detected.text.encode(), name)
+        if kind == "pdf":
+            return read_pdf(content, name, pdf_options)
         if kind in _FROM_BYTES:
             return _FROM_BYTES[kind](content, name)
         return _FROM_TEXT[kind](detected.text or "", name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.metadata import Metadata
+from core.place import PageSize
 from ingestion.partitioning.port import Attachment, Element, ElementKind
 from ingestion.partitioning.tables import html_rows, table_text
 
@@ -33,6 +34,7 @@ class Reading:
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
+    pages: tuple[PageSize, ...] = ()
 
 
 Level = Callable[[int | None], int | None]
