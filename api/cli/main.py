@@ -20,6 +20,7 @@ COMMANDS = {
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
+    "eval": ("eval.cli.main", "Measure retrieval, compare runs, gate changes."),  # only named: api imports no eval
 }
 
 

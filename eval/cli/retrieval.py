@@ -1,0 +1,156 @@
+"""``footnote eval retrieval``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.errors import InvalidRequest
+from eval.cli.shared import bars, extra, json_option, print_json, runs_folder, settings
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from eval.datasets import Collection
+    from eval.retrieval.pipelines import Entry
+    from eval.retrieval.record import Run
+    from eval.retrieval.running import Plan
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options of the command."""
+
+    data: tuple[Path, ...]
+    split: str
+    live: bool
+    questions: Path | None
+    qrels: Path | None
+    pipelines: Path
+    baseline: str | None
+    out: Path
+    cache: Path | None
+    runs: Path | None
+    document_score: str
+    user: str | None
+    groups: tuple[str, ...]
+    allow_missing: bool
+    stale_index: bool
+    note: str
+
+
+@click.command(
+    epilog="Example:  footnote eval retrieval --data scifact --pipelines pipelines.yaml --baseline hybrid --out out"
+)
+@click.option("--data", type=FOLDER, multiple=True, help="A collection in the BEIR layout. Repeatable.")
+@click.option("--split", default="test", show_default=True, help="Which judgments: qrels/SPLIT.tsv.")
+@click.option("--live", is_flag=True, help="Measure the knowledge base in use, with --questions.")
+@click.option("--questions", type=FILE, help="Judged questions about it, as JSONL.")
+@click.option("--qrels", type=FILE, help="More judgments of these questions, as judge-pool --read writes them.")
+@click.option("--pipelines", type=FILE, required=True, help="The pipelines to compare, as YAML.")
+@click.option("--baseline", help="The pipeline to compare with; without it, the first.")
+@click.option("--out", type=FOLDER, required=True, help="Where run.json, report.html and the rankings go.")
+@click.option("--cache", type=FOLDER, help="Where indexes are kept; without it, in the data directory.")
+@click.option("--runs", type=FOLDER, help="Where runs are kept; without it, in the data directory.")
+@click.option(
+    "--document-score", default="max", show_default=True, help="How passages rank documents: max, or sum:N of N best."
+)
+@click.option("--as", "user", metavar="USER", help="With --live: search as this user.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="With --live: who is in this group.")
+@click.option("--allow-missing", is_flag=True, help="Let judgments of documents that aren't there count as not found.")
+@click.option("--stale-index", is_flag=True, help="Reuse an index although the code that builds it has changed.")
+@click.option("--note", default="", help="What this run tries, for the history.")
+@json_option
+def retrieval(*, as_json: bool, **options: Any) -> None:
+    """Run pipelines over judged questions: quality with intervals, paired tests, phases and latency."""
+    asked = Asked(**options)
+    with extra():
+        from eval.retrieval import keeping, report, running, tables  # noqa: PLC0415 - numpy, scipy, trec_eval
+        from eval.retrieval.pipelines import read_pipelines  # noqa: PLC0415
+        from eval.retrieval.scoring import DocumentScore  # noqa: PLC0415
+    current = settings()
+    entries = read_pipelines(asked.pipelines)
+    sets = _live(asked, current) if asked.live else _collections(asked)
+    with bars() as progress:
+        plan = running.Plan(
+            settings=current,
+            entries=entries,
+            baseline=_baseline(asked, entries),
+            cache=asked.cache or current.data_dir / "eval",
+            progress=progress,
+            rule=DocumentScore(asked.document_score),
+            principal=_principal(asked),
+            stale=asked.stale_index,
+        )
+        run = _run(plan, sets, asked)
+    kept = keeping.keep(run, runs_folder(asked.runs, current))
+    page = report.write_report(run, asked.out / "report.html")
+    if as_json:
+        print_json(tables.summary(run))
+        return
+    tables.show(run)
+    click.echo(f"Report: {page}\nRun:    {asked.out / 'run.json'} (kept as {kept})")
+
+
+def _run(plan: Plan, sets: Sequence[tuple[Collection, int | None]], asked: Asked) -> Run:
+    from eval.retrieval import keeping, running  # noqa: PLC0415
+    from eval.retrieval.record import RUN_FILE  # noqa: PLC0415
+
+    models, rows = running.Models(), []
+    for collection, documents in sets:
+        outcome = running.run_set(plan, collection, models, documents=documents)
+        keeping.write_rankings(outcome, asked.out / "rankings")
+        rows.append(outcome.row)
+    run = keeping.make_run(plan, rows, note=asked.note)
+    run.save(asked.out / RUN_FILE)
+    return run
+
+
+def _baseline(asked: Asked, entries: Sequence[Entry]) -> str:
+    names = [entry.config.name for entry in entries]
+    if asked.baseline is not None and asked.baseline not in names:
+        raise InvalidRequest(
+            f"--baseline is {asked.baseline!r}, and {asked.pipelines} has no pipeline of that name; it has: "
+            f"{', '.join(names)}."
+        )
+    return asked.baseline or names[0]
+
+
+def _collections(asked: Asked) -> list[tuple[Collection, int | None]]:
+    from eval.datasets import read_collection  # noqa: PLC0415
+
+    if not asked.data:
+        raise InvalidRequest("Nothing to measure: name a collection with --data, or the knowledge base with --live.")
+    if asked.questions or asked.qrels or asked.user or asked.groups:
+        raise InvalidRequest("--questions, --qrels, --as and --group go with --live.")
+    names = [folder.resolve().name for folder in asked.data]
+    if len(set(names)) < len(names):
+        raise InvalidRequest(f"--data names two folders of one name ({', '.join(names)}): rename one.")
+    return [(read_collection(f, split=asked.split, allow_missing=asked.allow_missing), None) for f in asked.data]
+
+
+def _live(asked: Asked, current: Settings) -> list[tuple[Collection, int | None]]:
+    from eval.retrieval.live import names_of, read_judged  # noqa: PLC0415
+    from ingestion.catalog.build import open_catalog  # noqa: PLC0415
+
+    if asked.questions is None or asked.data:
+        raise InvalidRequest("--live takes --questions FILE.jsonl, and no --data.")
+    catalog = open_catalog(current)
+    try:
+        names = names_of(catalog)
+    finally:
+        catalog.close()
+    judged = read_judged(asked.questions, names, qrels=asked.qrels, allow_missing=asked.allow_missing)
+    return [(judged, len(names))]
+
+
+def _principal(asked: Asked) -> Any:
+    from core.principal import Principal  # noqa: PLC0415
+
+    return Principal(asked.user, frozenset(asked.groups))

@@ -1,0 +1,162 @@
+"""From what a pipeline found to the figures of its row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from eval.datasets import Collection
+from eval.metrics import mean_with_interval
+from eval.retrieval.asking import FUSED, LEXICAL, PHASES, RERANKED, VECTOR, Asked
+from eval.retrieval.comparing import p_value, split_by_sign
+from eval.retrieval.record import (
+    ComparisonRow,
+    Figure,
+    Latency,
+    MoveRow,
+    PassageRow,
+    PhaseRow,
+    PipelineRow,
+    QueryRow,
+    Status,
+)
+from eval.retrieval.scoring import METRICS, NDCG, measure
+
+_FIRST = 10
+_MOVES = 10
+"""Queries that the report shows on either side."""
+_MOVE_PASSAGES = 3
+_ORDER = ("embed", "search", "fuse", "fetch", "rerank")
+"""Stages of a search in the order in which they run; ``fetch`` comes before ``rerank``, which reads the passages."""
+_ENDS = {LEXICAL: "search", VECTOR: "search", FUSED: "fuse", RERANKED: "rerank"}
+"""The stage with which a phase is done. The legs are one round trip."""
+
+
+def figures(values: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
+    """The mean of every metric, with its interval, over queries."""
+    return {metric: Figure(**asdict(mean_with_interval([row[metric] for row in values]))) for metric in METRICS}
+
+
+def latency(ms: Sequence[float]) -> Latency:
+    """The median and the 95th percentile; zero where there is nothing to measure."""
+    if not ms:
+        return Latency(p50_ms=0.0, p95_ms=0.0)
+    p50, p95 = np.percentile(ms, [50, 95])
+    return Latency(p50_ms=round(float(p50), 3), p95_ms=round(float(p95), 3))
+
+
+def query_rows(collection: Collection, asked: Mapping[str, Asked]) -> tuple[QueryRow, ...]:
+    """A row a judged query, in the collection's order."""
+    scores = measure({query: found.ranking for query, found in asked.items()}, collection.qrels)
+    rows = []
+    for query in collection.queries:
+        found, grades = asked[query], collection.qrels[query]
+        status: Status = "failed" if found.error else "ok" if found.ranking else "empty"
+        rows.append(
+            QueryRow(
+                id=query,
+                metrics={metric: round(score, 6) for metric, score in scores[query].items()},
+                ms=round(found.ms, 3),
+                status=status,
+                note=found.error or "",
+                degraded=found.degraded,
+                unjudged_10=sum(document not in grades for document in found.ranking[:_FIRST]),
+                top=found.ranking[:_FIRST],
+            )
+        )
+    return tuple(rows)
+
+
+def phase_rows(collection: Collection, asked: Mapping[str, Asked]) -> tuple[PhaseRow, ...]:
+    """A row a phase that took part in any query; a query without it scores 0 there."""
+    rows = []
+    for phase in PHASES:
+        rankings = {query: found.phases[phase] for query, found in asked.items() if phase in found.phases}
+        if not rankings:
+            continue
+        scores = measure(rankings, collection.qrels)
+        timings = [asked[query].timings_ms for query in rankings]
+        last = _ENDS[phase]
+        rows.append(
+            PhaseRow(
+                name=phase,
+                metrics=figures(list(scores.values())),
+                queries=len(rankings),
+                stage=latency([row.get(last, 0.0) for row in timings]),
+                by_then=latency([sum(row.get(s, 0.0) for s in _until(phase)) for row in timings]),
+            )
+        )
+    return tuple(rows)
+
+
+def _until(phase: str) -> tuple[str, ...]:
+    stages = _ORDER[: _ORDER.index(_ENDS[phase]) + 1]
+    return tuple(stage for stage in stages if not (phase == LEXICAL and stage == "embed"))
+
+
+def stage_latencies(asked: Mapping[str, Asked]) -> dict[str, Latency]:
+    """Each stage's time, over the queries that had it."""
+    names = dict.fromkeys(name for found in asked.values() for name in found.timings_ms)
+    return {name: latency([f.timings_ms[name] for f in asked.values() if name in f.timings_ms]) for name in names}
+
+
+def compare(
+    collection: Collection, before: PipelineRow, after: PipelineRow, asked: Mapping[str, Mapping[str, Asked]]
+) -> ComparisonRow:
+    """A pipeline against the baseline.
+
+    Args:
+        asked: what each pipeline found, by pipeline and query.
+    """
+    pairs = list(zip(before.queries, after.queries, strict=True))
+    differences = [{m: b.metrics[m] - a.metrics[m] for m in METRICS} for a, b in pairs]
+    old, new = [a.metrics[NDCG] for a, _ in pairs], [b.metrics[NDCG] for _, b in pairs]
+    better, worse, equal = split_by_sign(old, new)
+    moves = sorted(pairs, key=lambda pair: pair[1].metrics[NDCG] - pair[0].metrics[NDCG])
+    sides = asked[before.name], asked[after.name]
+    return ComparisonRow(
+        baseline=before.name,
+        deltas=figures(differences),
+        p_value=p_value(old, new),
+        better=better,
+        worse=worse,
+        equal=equal,
+        gained=tuple(_move(collection, pair, sides) for pair in moves[: -min(_MOVES, better) - 1 : -1]),
+        lost=tuple(_move(collection, pair, sides) for pair in moves[: min(_MOVES, worse)]),
+    )
+
+
+def _move(
+    collection: Collection, pair: tuple[QueryRow, QueryRow], sides: tuple[Mapping[str, Asked], Mapping[str, Asked]]
+) -> MoveRow:
+    before, after = pair
+    return MoveRow(
+        query=before.id,
+        text=collection.queries[before.id],
+        before=before.metrics[NDCG],
+        after=after.metrics[NDCG],
+        passages_before=_shown(collection, before.id, sides[0][before.id]),
+        passages_after=_shown(collection, after.id, sides[1][after.id]),
+    )
+
+
+def _shown(collection: Collection, query: str, found: Asked) -> tuple[PassageRow, ...]:
+    """The first few documents, and every relevant one of the first ten: why the query moved is among them."""
+    grades = collection.qrels[query]
+    first = found.ranking[:_FIRST]
+    rows = []
+    for place, document in enumerate(first):
+        if document in found.passages and (place < _MOVE_PASSAGES or grades.get(document, 0) > 0):
+            passage = found.passages[document]
+            rows.append(
+                PassageRow(
+                    document=document,
+                    place=place + 1,
+                    title=passage.title,
+                    text=passage.text,
+                    grade=grades.get(document),
+                )
+            )
+    return tuple(rows)

@@ -1,0 +1,153 @@
+"""An index of the evaluation's own: built once for a corpus, an embedder and a chunking, and used again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import core.chunk
+import ingestion.chunking
+import retrieval.embedding
+import retrieval.index
+from core.chunk import Chunk
+from core.errors import ConfigurationError
+from core.settings import Settings
+from eval.datasets import Collection
+from eval.retrieval.corpus import chunks_of, corpus_fingerprint
+from eval.retrieval.record import IndexRow
+from retrieval.embedding.port import Embedder
+from retrieval.embedding.windows import embed_chunks
+from retrieval.index.build import build_index
+from retrieval.index.port import SearchIndex
+
+_BATCH = 256
+_MARKER = "built.json"
+_LOCK_TIMEOUT_S = 4 * 3600
+"""Another run may be building the same index."""
+
+Progress = Callable[[int, int], None]
+"""Told how many chunks are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnIndex:
+    """An index that holds a collection, live, and what is to be recorded of it."""
+
+    index: SearchIndex
+    row: IndexRow
+
+
+def open_index(
+    collection: Collection,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    cache: Path,
+    progress: Progress,
+    stale: bool = False,
+) -> OwnIndex:
+    """Build the index of a collection, or open the one that is there for this corpus, embedder and chunking.
+
+    It lives apart from the one that is served: embedded, in a folder under ``cache``; in OpenSearch, under a name of
+    its own. One that was built by other code (cutting, embedding, indexing) is built again, unless ``stale`` allows it.
+
+    Raises:
+        ConfigurationError: no document holds any text.
+        IndexUnavailable: the index can't be written.
+        ModelUnavailable: the embedder can't be run.
+    """
+    from filelock import FileLock  # noqa: PLC0415
+
+    key = _key(collection, settings, embedder)
+    folder = cache / "indexes" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    own = settings.model_copy(
+        update={"data_dir": folder, "index": settings.index.model_copy(update={"name": f"footnote-eval-{key}"})}
+    )
+    with FileLock(folder / "build.lock", timeout=_LOCK_TIMEOUT_S):
+        index = build_index(own)
+        found = _reusable(folder / _MARKER, index, stale=stale)
+        if found is None:
+            chunks = list(chunks_of(collection.documents, embedder.tokenizer, settings.chunking))
+            if not chunks:
+                raise ConfigurationError(
+                    f"No document of {collection.name} holds any text: there is nothing to search."
+                )
+            found = _build(chunks, index, embedder, progress).model_copy(update={"key": key, "kind": own.index.kind})
+            (folder / _MARKER).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return OwnIndex(index, found)
+
+
+def _key(collection: Collection, settings: Settings, embedder: Embedder) -> str:
+    opensearch = settings.index.opensearch
+    shape = opensearch.model_dump(mode="json", exclude={"url", "user", "password", "ca_file", "aws", "timeout_s"})
+    parts = [
+        corpus_fingerprint(collection.documents),
+        embedder.name,
+        embedder.dimensions,
+        settings.embedder.dtype,
+        settings.chunking.model_dump(mode="json"),
+        settings.index.kind,
+        shape if settings.index.kind == "opensearch" else None,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def code_fingerprint() -> str:
+    """Identifies the code that turns a document into what is in the index."""
+    digest = hashlib.sha256()
+    folders = [Path(package.__path__[0]) for package in (ingestion.chunking, retrieval.embedding, retrieval.index)]
+    files = [Path(str(core.chunk.__file__)), *(file for folder in folders for file in sorted(folder.rglob("*.py")))]
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _reusable(marker: Path, index: SearchIndex, *, stale: bool) -> IndexRow | None:
+    if not marker.exists():
+        return None
+    try:
+        row = IndexRow.model_validate_json(marker.read_bytes())
+    except ValueError:  # cut off while it was written
+        return None
+    live = next((generation for generation in index.generations() if generation.live), None)
+    if live is None or live.name != row.generation or index.counts().chunks != row.chunks:
+        return None
+    if row.code != code_fingerprint() and not stale:
+        return None
+    return row.model_copy(update={"reused": True})
+
+
+def _build(chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, progress: Progress) -> IndexRow:
+    """Write a generation beside the one that is there, make it live, and drop the old ones."""
+    began = time.monotonic()
+    old = index.generations()
+    generation = index.begin(embedder.name, embedder.dimensions)
+    _fill(index.for_generation(generation.name), embedder, chunks, progress)
+    index.swap(generation.name)
+    for other in old:
+        index.drop(other.name)
+    counts = index.counts()
+    return IndexRow(
+        generation=generation.name,
+        embedder=embedder.name,
+        dimensions=embedder.dimensions,
+        documents=counts.documents,
+        chunks=counts.chunks,
+        windows=counts.windows,
+        code=code_fingerprint(),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _fill(index: SearchIndex, embedder: Embedder, chunks: Sequence[Chunk], progress: Progress) -> None:
+    progress(0, len(chunks))
+    for first in range(0, len(chunks), _BATCH):
+        some = chunks[first : first + _BATCH]
+        index.upsert(embed_chunks(embedder, some))
+        progress(first + len(some), len(chunks))
+    index.refresh()
