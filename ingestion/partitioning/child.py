@@ -10,11 +10,14 @@ import resource
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import psutil
 
 from core.errors import DocumentError
+from ingestion.partitioning import sandbox
+from ingestion.partitioning.programs import PROGRAMS
 from ingestion.partitioning.spool import spool
 from ingestion.partitioning.wire import dump_partition, pack, read_frame
 
@@ -33,7 +36,9 @@ def main() -> None:
     from ingestion.partitioning import language, reader  # noqa: F401, PLC0415
 
     language.warm_up()
-    replies.write(pack({"ready": True}))
+    sandbox.limit()
+    enclosure = sandbox.enclose(Path.cwd(), readable())
+    replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
     while (frame := read_frame(requests)) is not None:
         head, content = frame
         _limit_memory(head["memory_mb"])
@@ -43,6 +48,18 @@ def main() -> None:
         replies.write(reply)
         if reply is OUT_OF_MEMORY:
             return
+
+
+def readable() -> list[Path]:
+    """What a parser reads besides the system: Python, its packages, and these modules; no settings, no data."""
+    root = Path(__file__).resolve().parents[2]
+    modules = [root / "core", root / "ingestion"]
+    python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.exec_prefix)]
+    packages = [Path(entry) for entry in sys.path if entry and Path(entry).resolve() not in (root, Path.cwd())]
+    programs = [Path(path).resolve().parents[1] for program in PROGRAMS if (path := program.path())]
+    found = [*modules, *python, *packages, *programs]
+    # Never everything, or all of the checkout, in which settings and data may be.
+    return [path for path in found if path.resolve() not in (root, *root.parents)]
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -81,12 +98,20 @@ OUT_OF_MEMORY = pack({"error": "DocumentTooLarge", "why": "memory"})
 """Made before it is needed: there may be no memory left to make it."""
 
 
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _answer(head: dict[str, Any], content: bytes) -> bytes:
+    from ingestion.partitioning.pdf import PdfOptions  # noqa: PLC0415
     from ingestion.partitioning.reader import Limits, read_document  # noqa: PLC0415
 
     try:
         limits = Limits(**head["limits"])
-        partition = read_document(content, name=head["name"], media_type=head["media_type"], limits=limits)
+        pdf_options = PdfOptions(**{key: _frozen(value) for key, value in head["pdf"].items()})
+        partition = read_document(
+            content, name=head["name"], media_type=head["media_type"], limits=limits, pdf_options=pdf_options
+        )
         return pack({"partition": dump_partition(partition), "attachments": spool(partition.attachments)})
     except DocumentError as error:
         return pack({"error": type(error).__name__, "message": error.message})
@@ -95,6 +120,5 @@ def _answer(head: dict[str, Any], content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(5_000)
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import selectors
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 
 from core.errors import Unavailable
+from ingestion.partitioning.sandbox import Enclosure
 from ingestion.partitioning.unstructured_setup import ENVIRONMENT, link_sentence_model
 from ingestion.partitioning.wire import LENGTHS, pack
 
@@ -69,13 +71,14 @@ class Child:
             self._clear()
             raise Unavailable(f"A document parser can't be started: {error}.") from error
         try:
-            self._receive(time.monotonic() + _START_S)
+            said = json.loads(self._receive(time.monotonic() + _START_S))
         except BaseException as error:
             reason = self._last_words()
             self.kill()
             if isinstance(error, (ChildDied, OverTime)):
                 raise Unavailable(f"A document parser doesn't come up: {reason or error!r}.") from error
             raise
+        self.enclosure = Enclosure(network=said["network_forbidden"], files=said["files_forbidden"])
         self._baseline, self._memory = self._resident_bytes(), memory_mb * 1_000_000
 
     def _spawn(self) -> subprocess.Popen[bytes]:
