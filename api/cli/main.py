@@ -19,6 +19,7 @@ COMMANDS = {
     "sources": ("api.cli.commands.sources", "List, sync and remove sources."),
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
+    "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
     "eval": ("eval.cli.main", "Measure retrieval, compare runs, gate changes."),  # only named: api imports no eval
 }
