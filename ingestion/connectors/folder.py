@@ -14,14 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.clock import Clock, SystemClock
 from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable, UnreadableDocument
+from core.logs import get_logger
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
 from ingestion.connectors.folder_scan import Found, Scanner, Unusable
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
+from ingestion.connectors.rules import Rule, Rules
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
 from ingestion.partitioning.front_matter import LONGEST
 
+_log = get_logger(__name__)
 _CURSOR_VERSION = 1
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
@@ -37,6 +40,8 @@ class FolderConfig(BaseModel):
         include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
         default_acl: who may read what nothing else is said of; terms as in :mod:`core.principal`.
         department, tags: facts about what nothing else is said of.
+        rules: facts by path; each of them counts where no sidecar and no front matter says otherwise, a later rule
+            before an earlier one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +52,7 @@ class FolderConfig(BaseModel):
     default_acl: list[str] = ["public"]
     department: str | None = None
     tags: list[str] = []
+    rules: list[Rule] = []
 
     @field_validator("path")
     @classmethod
@@ -81,8 +87,9 @@ class FolderConnector:
         self._max_bytes = max_file_bytes
         self._clock = clock or SystemClock()
         self._scanner = Scanner(config.path, config.include, config.exclude)
+        self._rules = Rules(config.rules)
         self._defaults = Facts(
-            Metadata(department=config.department, tags=clean_tags(config.tags)),
+            Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
             AccessList.from_terms(config.default_acl),
         )
 
@@ -103,6 +110,7 @@ class FolderConnector:
         known = cursor.get("files", {}) if cursor.get("version") == _CURSOR_VERSION else {}
         files: dict[str, Any] = {}
         sidecars = Sidecars(self._config.path, self._scanner.contains)
+        self._rules = Rules(self._config.rules)
         complete = True
         for found in self._scanner.scan():
             if isinstance(found, Unusable):
@@ -126,8 +134,17 @@ class FolderConnector:
                 continue
             files[found.external_id] = entry
             yield change
-        listing.cursor = {"version": _CURSOR_VERSION, "files": files}
+        warned = self._warn_of_unused(cursor.get("unused_rules", []))
+        listing.cursor = {"version": _CURSOR_VERSION, "files": files, "unused_rules": warned}
         listing.complete = complete
+
+    def _warn_of_unused(self, before: list[str]) -> list[str]:
+        """Say once of each rule that it matches nothing; those that do so now."""
+        unused = self._rules.unused()
+        for match in unused:
+            if match not in before:
+                _log.warning("folder.rule_matches_nothing", folder=str(self._config.path), rule=match)
+        return unused
 
     def _out_of_sight(self, external_id: str, folder: Unusable) -> Unreadable:
         """A document that was in a folder which can't be listed now: not known to be gone, and so still named."""
@@ -163,7 +180,8 @@ class FolderConnector:
 
     def _facts(self, external_id: str, written: Facts, sidecars: Sidecars) -> Facts:
         own = sidecars.own(external_id)
-        return own.over(written).over(sidecars.above(external_id)).over(self._defaults)
+        ruled = Facts(self._rules.of(external_id))
+        return own.over(written).over(sidecars.above(external_id)).over(ruled).over(self._defaults)
 
     def fetch(self, external_id: str) -> Original:
         """The bytes of one document; see :meth:`ingestion.connectors.port.Connector.fetch`.

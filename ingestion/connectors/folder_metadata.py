@@ -1,8 +1,8 @@
 """What is written down beside the documents of a folder: sidecars, and front matter.
 
 For each fact the nearest place wins: the document's own sidecar (``<name>.meta.yaml``), then its front matter (for
-Markdown), then the ``_folder.meta.yaml`` of its folder, of the folder above, and so on up to the root, then the
-source's configuration. Permissions are such a fact.
+Markdown), then the ``_folder.meta.yaml`` of its folder, of the folder above, and so on up to the root, then the rules
+of the source's configuration, then its defaults. Permissions are such a fact.
 
 What can't be read is never passed over: the document would be served with the permissions of the next place, which
 may be wider. It is reported as unreadable instead, with the reason.
@@ -32,6 +32,14 @@ _MOST_BYTES = 1_000_000
 def is_sidecar(name: str) -> bool:
     """Whether a file of this name describes others and is no document itself."""
     return name.casefold().endswith((SUFFIX, ".meta.yml"))
+
+
+def described_by(name: str) -> str | None:
+    """The file that a sidecar of this name describes; None for a folder's sidecar."""
+    plain = name.casefold()
+    if plain in (FOLDER_SIDECAR, "_folder.meta.yml"):
+        return None
+    return name[: plain.rindex(".meta.")]
 
 
 def has_front_matter(name: str) -> bool:
@@ -113,7 +121,7 @@ def _parse(content: str, relative: PurePosixPath) -> Facts:
     if not isinstance(written, dict):
         raise BadFacts(f"the sidecar {relative} must be a list of 'key: value' lines")
     try:
-        return read_facts(written, strict=True)
+        return read_facts(written, strict=True).coming_from(f"sidecar {relative}")
     except BadFacts as error:
         raise BadFacts(f"the sidecar {relative}: {error}") from None
 
@@ -133,7 +141,7 @@ def front_matter(head: bytes, name: str) -> Facts:
     except UnicodeDecodeError:
         text, _ = decode(head, name)
     try:
-        return split_front_matter(text.replace("\r\n", "\n"))[0]
+        return split_front_matter(text.replace("\r\n", "\n"))[0].coming_from("front matter")
     except BadFacts as error:
         raise BadFacts(f"its front matter can't be used: {error}") from None
 

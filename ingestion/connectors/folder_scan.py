@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import SourceUnavailable
 from core.logs import get_logger
-from ingestion.connectors.folder_metadata import is_sidecar
+from ingestion.connectors.folder_metadata import described_by, is_sidecar
 from ingestion.connectors.globs import compile_globs
 
 _log = get_logger(__name__)
@@ -80,8 +80,13 @@ class Scanner:
             return sorted(entries, key=lambda entry: entry.name)
 
     def _entries(self, entries: list[os.DirEntry[str]], prefix: str) -> Iterator[Found | Unusable]:
+        names = {entry.name for entry in entries}
         for entry in entries:
             if entry.name.startswith("."):
+                continue
+            if is_sidecar(entry.name) and (lost := described_by(entry.name)) not in (None, *names):
+                reason = f"it describes {lost}, which is not in this folder; remove it, or give it the file's name"
+                yield Unusable(prefix + entry.name, Path(entry.path), reason)
                 continue
             if not _is_utf8(entry.name):
                 shown = prefix + _escaped(entry.name)

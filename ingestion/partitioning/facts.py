@@ -31,6 +31,10 @@ class Facts:
         acl = below.acl if self.acl is None else self.acl
         return Facts(self.metadata.over(below.metadata), acl)
 
+    def coming_from(self, origin: str) -> Facts:
+        """The same facts, all of them with this origin."""
+        return Facts(self.metadata.coming_from(origin), self.acl)
+
 
 def read_facts(written: Mapping[Any, Any], *, strict: bool) -> Facts:
     """Turn parsed YAML into facts.

@@ -1,0 +1,60 @@
+"""Facts by path: what a source's configuration says of all documents below a folder, or of one kind of name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.metadata import Metadata
+from ingestion.connectors.globs import compile_globs
+from ingestion.partitioning.facts import clean_tags
+
+
+class Rule(BaseModel):
+    """Facts about the documents that a glob matches.
+
+    Attributes:
+        match: a glob over paths relative to the root, with ``**`` for any folders.
+        department, owner, tags, language: facts about what nothing nearer says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    match: Annotated[str, Field(min_length=1)]
+    department: str | None = None
+    owner: str | None = None
+    tags: list[str] = []
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
+
+
+class Rules:
+    """The rules of one source. Where two say the same of a document, the later one counts, fact by fact."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = [(rule, compile_globs([rule.match]), _facts(rule)) for rule in rules]
+        self._used: set[str] = set()
+
+    def of(self, external_id: str) -> Metadata:
+        """What they say of a document; each fact's origin names its rule."""
+        facts = Metadata()
+        for rule, pattern, said in self._rules:
+            if _matches(pattern, external_id):
+                self._used.add(rule.match)
+                facts = said.over(facts)
+        return facts
+
+    def unused(self) -> list[str]:
+        """The globs that have matched nothing so far."""
+        return [rule.match for rule, _, _ in self._rules if rule.match not in self._used]
+
+
+def _matches(pattern: re.Pattern[str], external_id: str) -> bool:
+    return pattern.match(external_id) is not None
+
+
+def _facts(rule: Rule) -> Metadata:
+    facts = Metadata(department=rule.department, owner=rule.owner, tags=clean_tags(rule.tags), language=rule.language)
+    return facts.coming_from(f"rule {rule.match}")
