@@ -12,6 +12,7 @@ from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
 from retrieval.generation_watch import LIFETIME_S, GenerationWatch
 from retrieval.index.port import Candidate, Generation, LegResults
+from retrieval.pipeline import FusionConfig, PipelineConfig, RerankConfig
 from retrieval.retriever import Retriever
 
 
@@ -289,3 +290,25 @@ def test_the_generation_is_asked_for_now_and_then_and_kept_over_an_outage() -> N
     index.down = {"generations": "x"}
     now[0] = 2 * LIFETIME_S
     assert watch.name() == "g2"
+
+
+def test_a_configuration_can_come_with_the_search() -> None:
+    parts = Parts()
+    by_score = PipelineConfig(name="by-score", fusion=FusionConfig(method="convex"), depth=2)
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline=by_score, limit=2)
+    assert response.pipeline == "by-score"
+    assert "".join(hit.chunk.id for hit in response.hits) == "ab"
+    assert response.hits[0].score == response.hits[0].scores.fused == pytest.approx(0.5)
+    with pytest.raises(InvalidRequest, match=r"reranker\.model"):
+        parts.ids(pipeline=PipelineConfig(name="x", reranker=RerankConfig()))
+
+
+def test_the_rerankers_score_can_be_mixed_with_the_fused_one() -> None:
+    parts = Parts(rerank=True)
+    fused = parts.ids(pipeline="hybrid")
+    ids = {
+        w: parts.ids(pipeline=PipelineConfig(name="x", reranker=RerankConfig(depth=4, weight=w))) for w in (0, 0.5, 1)
+    }
+    assert ids[0] == fused
+    assert ids[1] == "".join(sorted(fused[:4], reverse=True)) + fused[4:]
+    assert ids[0.5] != ids[0]
