@@ -23,7 +23,8 @@ from rich.table import Table
 from eval.client import ApiClient, ApiError
 from eval.corpus_folder import names_to_ids, ranking, write_corpus
 from eval.datasets import Collection, DatasetError, read_collection
-from eval.metrics import Estimate, mean_with_interval, ndcg, recall, reciprocal_rank
+from eval.metrics import Estimate, mean_with_interval
+from eval.retrieval.scoring import NDCG, measure
 
 PIPELINES = ("lexical", "vector", "hybrid")
 LIMIT = 100
@@ -73,16 +74,9 @@ def evaluate(
         rankings[query] = ranking((hit["uri"] for hit in response["hits"]), names)
         degraded += any(why != "reranker: off" for why in response["degraded"])
         progress.advance(task)
-    judged = [(rankings[query], grades) for query, grades in collection.qrels.items()]
-    return Result(
-        collection.name,
-        pipeline,
-        len(judged),
-        mean_with_interval([ndcg(found, grades) for found, grades in judged]),
-        mean_with_interval([recall(found, grades) for found, grades in judged]),
-        mean_with_interval([reciprocal_rank(found, grades) for found, grades in judged]),
-        degraded,
-    )
+    scores = measure(rankings, collection.qrels).values()
+    figures = (mean_with_interval([row[metric] for row in scores]) for metric in (NDCG, "recall@100", "mrr@10"))
+    return Result(collection.name, pipeline, len(scores), *figures, degraded)
 
 
 def table(results: Sequence[Result]) -> Table:
