@@ -13,6 +13,7 @@ from api.part import StillStarting
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
+from ingestion.disk import check_room
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ async def check(services: Services, *, warm: bool, timeout_s: float = CHECK_TIME
         warm: whether the models have been loaded.
         timeout_s: one that takes longer counts as down (the index as starting, if it never was up).
     """
-    found: list[Dependency | None] = [None, None, None]
+    found: list[Dependency | None] = [None, None, None, None]
 
     async def ask(place: int, name: str, ping: Callable[[], None], required: bool) -> None:
         found[place] = await _ask(name, ping, required, timeout_s)
@@ -53,6 +54,7 @@ async def check(services: Services, *, warm: bool, timeout_s: float = CHECK_TIME
         tasks.start_soon(ask, 0, "index", lambda: services.index.get().ping(), True)
         tasks.start_soon(ask, 1, "catalog", lambda: ping_catalog(services), True)
         tasks.start_soon(ask, 2, "broker", services.ping_broker, False)
+        tasks.start_soon(ask, 3, "disk", lambda: check_room(services.settings.data_dir), False)
     answered = [dependency for dependency in found if dependency is not None]
     return [*answered, _models(services, warm), _llm(services)]
 

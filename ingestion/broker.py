@@ -89,6 +89,12 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _explain(error: Exception) -> str:
+    if "MISCONF" in str(error):  # it runs, and refuses to take what it can't keep
+        return "The task queue can't write to its disk, so nothing was started: free some space there."
+    return "The task queue doesn't answer, so nothing was started: check that the broker (Valkey or Redis) runs."
+
+
 _MARK = "footnote:mark"
 
 
@@ -107,9 +113,7 @@ class TaskQueue:
         try:
             self._app.send_task(task, kwargs=dict(arguments or {}), queue=QUEUES[task], countdown=delay_s or None)
         except (OperationalError, redis.RedisError, OSError) as error:
-            raise BrokerUnavailable(
-                "The task queue doesn't answer, so nothing was started: check that the broker (Valkey or Redis) runs."
-            ) from error
+            raise BrokerUnavailable(_explain(error)) from error
 
     def has_lost_everything(self) -> bool:
         """Whether the broker has forgotten what it was told: it is new, or was restarted without its data.

@@ -96,6 +96,6 @@ def _is_refused_or_waits(stack: Stack, source: Source) -> None:
     else:
         until(lambda: stack.state(run).waiting is not None or "gave_up" in stack.log.read_text(), "a word on the disk")
         assert stack.state(run).state is RunState.RUNNING
-        told = stack.state(run).waiting or "full: free some space"
+        told = stack.state(run).waiting or stack.log.read_text()
     assert "full" in told
     assert "free some space" in told

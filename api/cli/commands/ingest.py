@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from api.cli.client import Client
 
 POLL_S = 0.25
+STILL_S = 5.0
+"""After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
 COUNTS = ("seen", "indexed", "unchanged", "failed", "deleted")
 
@@ -120,16 +122,41 @@ def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, q
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
         said: str | None = None
+        delays = _Delays(client)
         bar = progress.add_task(Path(name).name or name, total=None)
         while run["finished_at"] is None:
             time.sleep(POLL_S)
             runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
             run = next((other for other in runs if other["id"] == run["id"]), run)
-            if run.get("waiting") != said:
-                said = run.get("waiting")
+            why = delays.why(run)
+            if why != said:
+                said = why
                 progress.console.print(f"Waiting: {said}" if said else "It goes on.", markup=False, highlight=False)
             progress.update(bar, total=run["seen"] or None, completed=sum(run[count] for count in COUNTS[1:]))
     return run
+
+
+class _Delays:
+    """Finds out why a run doesn't move: the run says, or else the service's dependencies do."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._counts: list[int] = []
+        self._moved = time.monotonic()
+        self._asked = 0.0
+        self._faults: str | None = None
+
+    def why(self, run: dict[str, Any]) -> str | None:
+        """What the run waits for; None while it moves, or when nothing is known to be wrong."""
+        now, counts = time.monotonic(), [run[count] for count in COUNTS]
+        if counts != self._counts:
+            self._counts, self._moved, self._faults = counts, now, None
+        elif min(now - self._moved, now - self._asked) > STILL_S:
+            self._asked = now
+            state = self._client.readiness() or {"dependencies": {}}
+            down = [f"{name}: {one['detail']}" for name, one in state["dependencies"].items() if one["state"] == "down"]
+            self._faults = "; ".join(down) or None
+        return run.get("waiting") or self._faults
 
 
 def _in_vain(run: dict[str, Any]) -> bool:

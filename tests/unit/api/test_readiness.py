@@ -33,6 +33,7 @@ async def test_ready_once_warm(stack: Stack) -> None:
             "models": "ok",
             "catalog": "ok",
             "broker": "ok",
+            "disk": "ok",
             "llm": "off",
         }
         assert stack.retriever.warmed == 1
@@ -44,6 +45,15 @@ async def test_a_broker_that_is_down_stops_no_answer(stack: Stack) -> None:
         await ready(client)
         broker = (await client.get("/readyz")).json()["dependencies"]["broker"]
         assert broker == {"state": "down", "required": False, "detail": "The queue is down: start it."}
+
+
+async def test_a_full_disk_is_named_and_stops_no_answer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.disk.LOW_BYTES", 10**18)
+    async with serving(stack) as client:
+        await ready(client)
+        disk = (await client.get("/readyz")).json()["dependencies"]["disk"]
+        assert (disk["state"], disk["required"]) == ("down", False)
+        assert "free some space" in disk["detail"]
 
 
 async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
