@@ -55,3 +55,8 @@ def test_nothing_listens_where_nothing_was_started() -> None:
 @pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.1", "10.0.0.1")])
 def test_a_service_on_every_address_is_reached_on_the_loopback_one(host: str, address: str) -> None:
     assert reachable(host) == address
+
+
+def test_lance_keeps_its_warnings_to_itself(settings: Settings) -> None:
+    children = {child.name: child for child in children_of(settings, Layout.of(settings), 8321)}
+    assert {children[name].environment["LANCE_LOG"] for name in ("worker", "api")} == {"error"}

@@ -404,3 +404,49 @@ def test_a_wrong_url_is_named_without_its_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"catalog\.url") as caught:
         open_catalog(Settings.model_validate({"catalog": {"url": url}}))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_retry_and_its_run_are_one_step(catalog: Catalog, open_more: Callable[[], Catalog], source: Source) -> None:
+    """Someone who finishes runs all the time never finishes a retry's run before its documents are in it."""
+    list_all(catalog, source, [upsert("a")])
+    fail_one(catalog, source, retryable=True)
+    catalog.runs.finish_done()
+    other, stop = open_more(), threading.Event()
+    early: list[Run] = []
+
+    def finish() -> None:
+        while not stop.is_set():
+            early.extend(run for run in other.runs.finish_done() if run.seen != 1)
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    try:
+        for _ in range(15):
+            retry = catalog.retries.begin(source.id, LEASE)
+            assert (retry.documents, retry.new) == (1, True)
+            fail_one(catalog, source, retryable=True)
+            while catalog.runs.get(retry.run.id).finished_at is None:
+                stop.wait(0.001)
+            assert catalog.runs.get(retry.run.id).failed == 1
+    finally:
+        stop.set()
+        thread.join(30)
+    assert early == []
+
+
+def test_a_pause_is_begun_by_one_and_seen_by_all(
+    catalog: Catalog, open_more: Callable[[], Catalog], source: Source, clock: object
+) -> None:
+    run = start(catalog, source)
+    other = open_more()
+    pause, begun = catalog.pauses.begin("embed", "It is down.", lambda tries: 10 * tries)
+    assert (pause.tries, begun, (pause.until - pause.since).total_seconds()) == (1, True, 10)
+    assert other.pauses.begin("embed", "It is down, still.", lambda tries: 10 * tries) == (pause, False)
+    assert other.runs.get(run.id).waiting == "It is down."
+    clock.advance(10)  # type: ignore[attr-defined]
+    assert other.pauses.active("embed") is None
+    again, begun = other.pauses.begin("embed", "It is down.", lambda tries: 10 * tries)
+    assert (again.tries, begun, again.since) == (2, True, pause.since)
+    catalog.pauses.end("embed")
+    assert other.pauses.list() == []
+    assert other.runs.get(run.id).waiting is None

@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import FootnoteError, IndexUnavailable, ModelUnavailable, StorageUnavailable
 from core.principal import AccessList
+from core.telemetry import CHUNKS
 from ingestion.catalog.records import RunState
 from ingestion.connectors.port import Unreadable
 from ingestion.tasks import recovering
@@ -244,3 +245,10 @@ def test_a_document_whose_permissions_cannot_be_known_is_hidden_until_they_can(p
     assert pipeline.sync().indexed == 1
     assert {chunk.acl for chunk in pipeline.index.chunks.values()} == {("public",)}
     assert pipeline.parts.catalog.failures.list() == []
+
+
+def test_chunks_are_counted_once(pipeline: Any) -> None:
+    before = CHUNKS._value.get()
+    fill(pipeline, 5)
+    pipeline.sync()
+    assert CHUNKS._value.get() - before == len(pipeline.index.chunks) == 5

@@ -1,0 +1,58 @@
+"""The worker process's own wiring."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import prometheus_client
+import pytest
+
+from core.settings import Settings
+from core.telemetry import CHUNKS
+from ingestion import worker
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What was started to serve metrics; stopped at the end."""
+    started: list[Any] = []
+
+    def start(port: int, host: str) -> None:
+        started.append(prometheus_client.start_http_server(port, host))
+
+    monkeypatch.setattr(worker, "start_http_server", start)
+    yield started
+    for server, thread in started:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def set_telemetry(monkeypatch: pytest.MonkeyPatch, **telemetry: Any) -> None:
+    settings = Settings.model_validate({"telemetry": telemetry})
+    monkeypatch.setattr(worker, "_settings", lambda: settings)
+
+
+def test_metrics_are_served_where_a_port_is_set(monkeypatch: pytest.MonkeyPatch, served: list[Any]) -> None:
+    set_telemetry(monkeypatch, worker_metrics_port=0)
+    worker._serve_metrics()
+    [(server, _)] = served
+    CHUNKS.inc(0)
+    said = httpx.get(f"http://127.0.0.1:{server.server_port}/metrics", trust_env=False, timeout=10).text
+    assert "footnote_chunks_total" in said
+
+
+def test_metrics_are_served_nowhere_by_default(monkeypatch: pytest.MonkeyPatch, served: list[Any]) -> None:
+    set_telemetry(monkeypatch)
+    worker._serve_metrics()
+    assert served == []
+
+
+def test_a_port_in_use_does_not_stop_the_worker(monkeypatch: pytest.MonkeyPatch, served: list[Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        set_telemetry(monkeypatch, worker_metrics_port=taken.getsockname()[1])
+        worker._serve_metrics()
+    assert served == []
