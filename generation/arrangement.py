@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ from generation.sentences import Sentence, split_sentences
 
 _MAX_LIST_ITEMS = 9
 _MAX_SECTION_CHARS = 480
+_MAX_PARAGRAPH_CHARS = 320
 _LEAD_IN_REACH = 8
 """How many list items back an introduction (``... the following:``) is looked for."""
+_VERDICT = re.compile(r"(?:A: ?)?(?:Yes|Yep|No|Not)\b\W*(?:\w+\W*){0,3}$")
 _DEPENDENT = ("it ", "they ", "this ", "these ", "those ", "that ", "he ", "she ", "however", "also", "then ", "such ")
 
 
@@ -65,7 +68,7 @@ def _extracts(source: int, chunk: Chunk, sentences: Sequence[Sentence], numbers:
 
 
 def _with_company(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
-    yield number
+    yield from _paragraph(number, sentences)
     sentence = sentences[number]
     if sentence.introduces:
         yield from _items(number, sentences)
@@ -73,6 +76,15 @@ def _with_company(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
         yield from _lead_in(number, sentences)
     if sentence.text.casefold().startswith(_DEPENDENT) and number and sentences[number - 1].block == sentence.block:
         yield number - 1
+
+
+def _paragraph(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:
+    """The sentence, and where its paragraph is short, all of it: what follows is often what makes it an answer."""
+    block = [at for at, one in enumerate(sentences) if one.block == sentences[number].block]
+    short = sentences[block[-1]].end - sentences[block[0]].start <= _MAX_PARAGRAPH_CHARS
+    yield from block if short else (number,)
+    if _VERDICT.match(sentences[block[0]].text):
+        yield block[0]
 
 
 def _section(number: int, sentences: Sequence[Sentence]) -> Iterator[int]:

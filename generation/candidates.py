@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.chunk import Chunk
+from generation.asking import Asking
 from generation.sentences import Sentence, split_sentences
 from generation.words import stem, terms, words
 
@@ -21,6 +22,8 @@ _HEADING_SHARE, _NEAR_SHARE = 0.6, 0.3
 _RANK_PRIOR = 0.15
 _MAX_SENTENCE = 800
 _NAME = re.compile(r"(?<=[^.!?:\"'“(\s] )(?:[A-Z][\w&-]*\w|\w*\d[\w-]*)")
+_MAIL_LINE = re.compile(r"(?:From|To|Cc|Bcc|Date|Sent|Subject|Reply-To): ")
+_MAIL_LINES = 8
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
@@ -95,17 +98,17 @@ class Candidate:
             part for part in (f"{self.heading}:" * bool(self.heading), self.lead_in, self.sentence.text) if part
         )
 
-    @property
-    def promise(self) -> float:
+    def promise(self, asking: Asking) -> float:
         """What can be told without embedding it, to choose what is embedded."""
-        return self.lexical + _RANK_PRIOR / (1 + self.source)
+        return (self.lexical + _RANK_PRIOR / (1 + self.source)) * asking.fit(self.sentence.text)
 
 
 def find_candidates(wanted: Wanted, chunks: Sequence[Chunk]) -> list[Candidate]:
     """The sentences that share most with the question, and the first ones of the best passages besides."""
     every = [one for source, chunk in enumerate(chunks) for one in _of_passage(wanted, source, chunk)]
     every = [one for one in every if not one.is_heading and len(one.sentence.text) <= _MAX_SENTENCE]
-    every.sort(key=lambda one: (-one.promise, one.source, one.number))
+    asking = Asking.of(wanted.question)
+    every.sort(key=lambda one: (-one.promise(asking), one.source, one.number))
     kept = [one for one in every if one.lexical > 0][: MAX_CANDIDATES - sum(_QUOTAS)]
     chosen = {(one.source, one.number) for one in kept}
     for source, quota in enumerate(_QUOTAS):
@@ -122,7 +125,7 @@ def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
     own = [terms(sentence.text) for sentence in sentences]
     found, lead_in, depth = [], "", 0
     for number, sentence in enumerate(sentences):
-        is_heading = sentence.heading or sentence.text.casefold() in headings
+        is_heading = sentence.heading or sentence.text.casefold() in headings or _of_mail(number, sentence)
         heading, depth = (sentence.text, 0) if is_heading else (heading, depth + 1)
         if sentence.complete or sentence.introduces or is_heading:
             lead_in = ""
@@ -139,6 +142,11 @@ def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
         if sentence.introduces and not is_heading:
             lead_in = sentence.text
     return found
+
+
+def _of_mail(number: int, sentence: Sentence) -> bool:
+    """Whether it is a line of a mail's head: a subject says what the mail is about, as a heading does."""
+    return number < _MAIL_LINES and _MAIL_LINE.match(sentence.text) is not None
 
 
 def _names(question: str) -> frozenset[str]:

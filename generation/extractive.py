@@ -25,7 +25,9 @@ MAX_SENTENCES = 4
 _MAX_NARROW = 2
 _NEAR_BEST, _NEAR_BEST_NARROW = 0.86, 0.9
 """A further sentence must score at least this share of the best one."""
-_SURE, _HEADED, _ENOUGH, _COVERED, _COVERED_ALONE = 0.62, 0.72, 0.38, 0.5, 0.7
+_ANSWERS = 0.55
+"""The score from which a sentence answers: set between the questions that have an answer and those that have none."""
+_COVERED_ALONE = 0.7
 _SECTION_HEADING = 0.6
 """Cosine similarity from which a heading asks the question, and what stands under it belongs together."""
 
@@ -56,21 +58,20 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         except ModelUnavailable as error:
             scored = score_by_words(question, candidates)
             degraded = f"embedder: {error.message}"
-        able = [one for one in scored if _answers(one, wanted)]
+        able = [one for one in scored if _answers(one)]
         if not able:
             return Extraction((), "No sentence in the sources is close enough to the question.", degraded)
-        chosen = _choose(able, narrow=Asking.of(question).narrow)
-        return Extraction(tuple(arrange(chosen, chunks, section=_section(able[0]))), "", degraded)
+        asking = Asking.of(question)
+        chosen = _choose(able, narrow=asking.narrow)
+        section = able[0] if able[0].heading_cosine >= _SECTION_HEADING and not asking.one_fact else None
+        return Extraction(tuple(arrange(chosen, chunks, section=section.candidate if section else None)), "", degraded)
 
 
-def _answers(one: Scored, wanted: Wanted) -> bool:
+def _answers(one: Scored) -> bool:
     """Whether a sentence is close enough to the question to be an answer to it."""
-    lexical = one.candidate.lexical
     if one.cosine is None:
-        return lexical >= _COVERED_ALONE
-    if one.cosine >= _SURE or one.heading_cosine >= _HEADED:
-        return True
-    return one.cosine >= _ENOUGH and lexical >= _COVERED and wanted.found >= _COVERED
+        return one.candidate.lexical >= _COVERED_ALONE
+    return one.score >= _ANSWERS
 
 
 def _choose(able: Sequence[Scored], *, narrow: bool) -> list[Candidate]:
@@ -82,8 +83,3 @@ def _choose(able: Sequence[Scored], *, narrow: bool) -> list[Candidate]:
         if not any(one.says_the_same(other) for other in chosen):
             chosen.append(one)
     return [one.candidate for one in chosen]
-
-
-def _section(best: Scored) -> Candidate | None:
-    """The best sentence, where its heading asks the question: what follows it belongs to the answer."""
-    return best.candidate if best.heading_cosine >= _SECTION_HEADING else None

@@ -13,7 +13,9 @@ def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Ite
     """Each extract as a token and the citation of exactly its words; between them only breaks and list marks."""
     position = 0
     for number, extract in enumerate(extracts):
-        lead = _lead(extract, extracts[number - 1] if number else None)
+        before, after = extracts[number - 1] if number else None, extracts[number + 1 : number + 2]
+        listed = (before is not None and (before.item or _announces(before))) or any(one.item for one in after)
+        lead = _lead(extract, before, listed=listed)
         yield Token(text=lead + extract.text)
         start = position + len(lead)
         position = start + len(extract.text)
@@ -36,12 +38,17 @@ def cite(source: int, chunks: Sequence[Chunk], span: tuple[int, int], quote: str
     )
 
 
-def _lead(extract: Extract, before: Extract | None) -> str:
+def _lead(extract: Extract, before: Extract | None, *, listed: bool) -> str:
+    """What stands before an extract; ``listed``: it is one of several items, or follows what announces them."""
     if extract.item:
-        mark = "" if extract.text.startswith(("-", "•", "*")) else "- "
+        mark = "- " if listed and not extract.text.startswith(("-", "•", "*")) else ""
         if before is None:
             return mark
-        return ("\n" if before.item or before.text.rstrip("*_ ").endswith(":") else "\n\n") + mark
+        return ("\n" if before.item or _announces(before) else "\n\n") + mark
     if before is None:
         return ""
     return " " if extract.joins else "\n\n"
+
+
+def _announces(extract: Extract) -> bool:
+    return extract.text.rstrip("*_ ").endswith(":")

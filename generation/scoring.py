@@ -21,10 +21,10 @@ from generation.candidates import Candidate
 if TYPE_CHECKING:
     from retrieval.embedding.port import Embedder
 
-_COSINE, _HEADING, _LEXICAL, _RANK = 0.5, 0.15, 0.3, 0.08
+_COSINE, _HEADING, _LEXICAL, _RANK = 0.5, 0.22, 0.3, 0.08
 _INCOMPLETE, _QUESTION, _SHORT = 0.95, 0.5, 0.93
 _SHORT_WORDS = 4
-_FADE = 6.0
+_FADE = 4.0
 """How many sentences below its heading half of the heading's weight is gone."""
 _ALIKE = 0.88
 """Cosine similarity from which two sentences say the same."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 _END = re.compile(r"[.!?…]+[\"'”’)\]*_»]*(?=\s)|[。！？]+[”’」』）]*")
 _ABBREVIATION = re.compile(
@@ -27,6 +28,8 @@ _WRAPPED = 45
 _HEADING_WORDS = 10
 _QUESTION_WORDS = 20
 _LIST_RUN = 3
+_ANNOUNCES = re.compile(r"\b(?:following|these|below)\b", re.IGNORECASE)
+_TITLE_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,16 @@ def split_sentences(text: str) -> list[Sentence]:
             complete = _END.search(piece + " ") is not None and piece.rstrip("\"'”’)]*_»")[-1:] in ".!?…。！？"
             heading = len(spans) == 1 and _looks_like_heading(piece, complete)
             sentences.append(Sentence(piece, begin, stop, number, complete, heading))
-    return _listed(sentences)
+    return _listed(_titled(sentences))
+
+
+def _titled(sentences: list[Sentence]) -> list[Sentence]:
+    """A few words and a colon before a whole sentence are a heading; before an item they announce a list."""
+    for at, (one, following) in enumerate(pairwise(sentences)):
+        if one.introduces and following.complete and one.block != following.block and not one.heading:
+            few = len(one.text.split()) <= _TITLE_WORDS
+            sentences[at] = replace(one, heading=few)
+    return sentences
 
 
 def _listed(sentences: list[Sentence]) -> list[Sentence]:
@@ -72,7 +84,9 @@ def _listed(sentences: list[Sentence]) -> list[Sentence]:
     """
     for begin, stop in _runs(sentences):
         if stop - begin >= _LIST_RUN:
-            announced = begin > 0 and sentences[begin - 1].introduces
+            announced = any(
+                one.introduces or _ANNOUNCES.search(one.text) for one in sentences[max(0, begin - 2) : begin]
+            )
             last = stop if stop == len(sentences) else stop - 1
             for at in range(begin if announced else begin + 1, last):
                 sentences[at] = replace(sentences[at], heading=False)
