@@ -30,8 +30,12 @@ def decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return _strict(content, encoding, name), ()
-    if b"\x00" in content:
+    zeros = content.count(0)
+    if zeros > _MOST_CONTROLS * len(content):
         return _wide(content, name), (f"{name} has no byte order mark; it was read as UTF-16.",)
+    if zeros:
+        text, warnings = decode(content.replace(b"\x00", b""), name)
+        return text, (*warnings, f"{zeros} zero bytes in {name} were left out.")
     controls = sum(content.count(bytes([code])) for code in _CONTROLS)
     if controls > _MOST_CONTROLS * len(content):
         raise UnreadableDocument(f"{name} is not text, nor any kind of document that is read.")

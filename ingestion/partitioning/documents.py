@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
+import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +16,18 @@ from core.metadata import Metadata
 from ingestion.partitioning.facts import clean_tags
 from ingestion.partitioning.markup import read_html
 from ingestion.partitioning.office import TEMPLATE_TITLES, read_docx, read_pptx
+from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, run, scratch
 from ingestion.partitioning.reading import Reading, clean
 
 _MODERN = {"doc": "docx", "ppt": "pptx"}
 _PANDOC_NAMES = {"rst": "rst", "org": "org", "rtf": "rtf", "odt": "odt", "epub": "epub"}
+_TITLE_TAKEN = ("rst", "org")
 _SPLIT = "<!--footnote-body-->"
 _TEMPLATE = f"$meta-json$\n{_SPLIT}\n$body$\n"
+_RTF_INFORMATION = re.compile(rb"\{\\(title|author) ([^{}]{1,500})\}")
+_RTF_BYTE = re.compile(rb"\\'([0-9a-fA-F]{2})")
+_RTF_HEAD = 100_000
 _LANGUAGE_LETTERS = 2
 
 
@@ -33,8 +42,13 @@ def read_with_pandoc(content: bytes, name: str, kind: str) -> Reading:
     options = ["--from", _PANDOC_NAMES[kind], "--to", "html5", "--sandbox", "--wrap=none", "--template", str(template)]
     printed = run(PANDOC, options, name, content).decode("utf-8", "replace")
     properties, _, body = printed.partition(f"\n{_SPLIT}\n")
-    reading = read_html(f"<html><body>{body}</body></html>")
-    reading.metadata = _metadata(properties)
+    reading = read_html(f"<html><body>{body}</body></html>", name)
+    own = {"odt": _odt_properties, "rtf": _rtf_properties}.get(kind)
+    reading.metadata = _metadata(properties).over(own(content) if own else Metadata())
+    if kind in _TITLE_TAKEN and reading.metadata.title:
+        # Pandoc makes the text's first heading its title, and takes it out of the text.
+        below = [replace(one, level=one.level + 1) if one.level else one for one in reading.elements]
+        reading.elements = [Element(kind=ElementKind.TITLE, text=reading.metadata.title, level=1), *below]
     return reading
 
 
@@ -54,6 +68,41 @@ def _metadata(properties: str) -> Metadata:
     )
 
 
+def _odt_properties(content: bytes) -> Metadata:
+    """What Pandoc leaves out: the document's meta.xml (OpenDocument 1.3, part 3, 4.3)."""
+    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if "meta.xml" not in archive.namelist():
+            return Metadata()
+        part = archive.read("meta.xml")
+    root = etree.fromstring(part, etree.XMLParser(resolve_entities=False, no_network=True, recover=True))
+    if root is None:
+        return Metadata()
+    found: dict[str, list[str]] = {}
+    for node in root.iter("{*}*"):
+        found.setdefault(etree.QName(node).localname, []).append(" ".join((node.text or "").split()))
+    first = {name: values[0] for name, values in found.items()}
+    return Metadata(
+        title=first.get("title", ""),
+        author=first.get("initial-creator") or first.get("creator") or None,
+        tags=clean_tags(found.get("keyword", [])),
+        created=_moment(first.get("creation-date", "")),
+        modified=_moment(first.get("date", "")),
+    )
+
+
+def _rtf_properties(content: bytes) -> Metadata:
+    """What Pandoc leaves out: the title and author of the information group (RTF 1.9.1)."""
+    found = {name.decode(): _rtf_text(value) for name, value in _RTF_INFORMATION.findall(content[:_RTF_HEAD])}
+    return Metadata(title=found.get("title", ""), author=found.get("author") or None)
+
+
+def _rtf_text(value: bytes) -> str:
+    plain = _RTF_BYTE.sub(lambda escape: bytes.fromhex(escape[1].decode()), value)
+    return " ".join(plain.decode("cp1252", "replace").replace("\\", "").split())
+
+
 def _words(value: Any) -> str:
     """A property's text: Pandoc gives text, HTML, or a list of either."""
     if isinstance(value, list):
@@ -62,7 +111,7 @@ def _words(value: Any) -> str:
         return _words(value.get("text") or value.get("name"))
     if not isinstance(value, str):
         return ""
-    from lxml import html  # type: ignore[import-untyped]  # noqa: PLC0415
+    from lxml import html  # noqa: PLC0415
 
     plain = html.fromstring(f"<p>{value}</p>").text_content() if "<" in value or "&" in value else value
     return " ".join(clean(str(plain)).split())

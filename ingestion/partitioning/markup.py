@@ -19,6 +19,10 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"<html[^>]*\slang=[\"']?([a-zA-Z]{2})\b", re.IGNORECASE)
 _META = re.compile(r"<meta\s[^>]{1,2000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-zA-Z:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_NESTING = re.compile(r"<(/?)(?:div|span|section|article|blockquote|table|ul|ol|font|b|i)\b", re.IGNORECASE)
+_DEEPEST = 240
+"""A little less than what libxml2 reads."""
+_DEEP_QUOTE = re.compile(rf"^(?:[ \t]*>){{{_DEEPEST}}}", re.MULTILINE)
 _NAVIGATION = re.compile(r"<nav[\s>]", re.IGNORECASE)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 _NO_DETECTION = [""]
@@ -37,19 +41,29 @@ def read_markdown(text: str, name: str) -> Reading:
     extensions = ["tables", "fenced_code", "sane_lists", "md_in_html"]
     found = partition_md(text=body, languages=_NO_DETECTION, extensions=extensions) if body.strip() else []
     reading = convert(found)
+    if not reading.elements and _DEEP_QUOTE.search(body):
+        raise UnreadableDocument(f"{name} is nested too deeply: more than {_DEEPEST} quotes in one another.")
     reading.metadata = facts.metadata
     if fault is not None:
         reading.warnings.append(f"The front matter is not YAML and was read as text: {fault}.")
     return reading
 
 
-def read_html(text: str) -> Reading:
-    """HTML: its main part if it marks one, else its body."""
+def read_html(text: str, name: str) -> Reading:
+    """HTML: its main part if it marks one, else its body.
+
+    Raises:
+        UnreadableDocument: it is nested so deeply that nothing of it can be read.
+    """
     from html import unescape  # noqa: PLC0415
 
     from unstructured.partition.html import partition_html  # noqa: PLC0415
 
     reading = convert(partition_html(text=text, languages=_NO_DETECTION))
+    if _depth(text) > _DEEPEST:
+        if not reading.elements:
+            raise UnreadableDocument(f"{name} is nested too deeply: more than {_DEEPEST} elements in one another.")
+        reading.warnings.append(f"It is nested more than {_DEEPEST} elements deep; what lies deeper was lost.")
     title, language = _TITLE.search(text[:100_000]), _LANGUAGE.search(text[:10_000])
     told = _meta(text[:100_000])
     reading.metadata = Metadata(
@@ -63,6 +77,15 @@ def read_html(text: str) -> Reading:
     if _NAVIGATION.search(text):
         reading.warnings.append("Navigation (<nav>) was left out.")
     return reading
+
+
+def _depth(text: str) -> int:
+    """How deeply the elements that nest are nested."""
+    deepest = depth = 0
+    for tag in _NESTING.finditer(text):
+        depth = depth + 1 if not tag[1] else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _meta(head: str) -> dict[str, str]:

@@ -34,20 +34,20 @@ def read_email(content: bytes, name: str) -> Reading:
     headers = {header: _header(message, header) for header in _HEADERS}
     answers = bool(_header(message, "In-Reply-To") or _header(message, "References"))
     text, is_html, warnings = _body(message, name)
-    reading = _reading(headers, text, is_html=is_html, answers=answers)
+    reading = _reading(headers, text, name, is_html=is_html, answers=answers)
     reading.warnings += warnings
     reading.metadata = Metadata(title=headers["Subject"], author=headers["From"] or None, created=_moment(message))
     reading.attachments = _attachments(message, name, reading.warnings)
     return reading
 
 
-def _reading(headers: dict[str, str], text: str, *, is_html: bool, answers: bool) -> Reading:
+def _reading(headers: dict[str, str], text: str, name: str, *, is_html: bool, answers: bool) -> Reading:
     """Headers and body; a reply's quotes are left out, a forwarded message is not: there it is the only copy."""
     subject = headers["Subject"]
     dropped = 0
     if (answers or REPLY.match(subject)) and not FORWARD.match(subject):
         text, dropped = without_html_quotes(text) if is_html else without_quotes(text)
-    body = read_html(text) if is_html and text.strip() else read_text(text)
+    body = read_html(text, name) if is_html and text.strip() else read_text(text)
     lines = [f"{header}: {value}" for header, value in headers.items() if value]
     if lines:
         body.elements.insert(0, Element(kind=ElementKind.TEXT, text="\n".join(lines)))
@@ -167,7 +167,7 @@ def read_msg(content: bytes, name: str) -> Reading:
     }
     shown = {key: " ".join(clean(str(value)).split()) for key, value in shown.items()}
     text, is_html = (message.html_body, True) if message.html_body else (message.body or "", False)
-    reading = _reading(shown, text, is_html=is_html, answers="In-Reply-To" in headers)
+    reading = _reading(shown, text, name, is_html=is_html, answers="In-Reply-To" in headers)
     created = _aware(message.sent_date) or _sent(shown["Date"])
     reading.metadata = Metadata(title=shown["Subject"], author=shown["From"] or None, created=created)
     parts = list(message.attachments)

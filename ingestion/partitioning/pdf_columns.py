@@ -56,7 +56,7 @@ def arrange(items: Sequence[Item], depth: int = 0) -> list[Flow]:
     whole: list[Item] = []
     for band, crosses in _bands(items, gutter):
         left, right = _sides(band, gutter)
-        if crosses or not _are_columns(left, right):
+        if crosses or not _are_columns(left, right, depth):
             whole += band
             continue
         if whole:
@@ -111,11 +111,18 @@ def _sides(band: Sequence[Item], gutter: float) -> tuple[list[Item], list[Item]]
     return left, [item for item in band if item.right > gutter]
 
 
-def _are_columns(left: Sequence[Item], right: Sequence[Item]) -> bool:
+def _are_columns(left: Sequence[Item], right: Sequence[Item], depth: int) -> bool:
     """Whether these are columns of text, and not those of a table, or a line that happens to end early."""
     if len(left) < _LEAST_LINES or len(right) < _LEAST_LINES:
         return False
-    return _is_text(left) and _is_text(right)
+    return all(_is_text(side) or _has_columns(side, depth + 1) for side in (left, right))
+
+
+def _has_columns(items: Sequence[Item], depth: int) -> bool:
+    gutter = _gutter(items) if len(items) >= _FEWEST and depth < _DEEPEST else None
+    if gutter is None:
+        return False
+    return any(not crosses and _are_columns(*_sides(band, gutter), depth) for band, crosses in _bands(items, gutter))
 
 
 def _is_text(items: Sequence[Item]) -> bool:

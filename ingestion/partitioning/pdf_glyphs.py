@@ -15,6 +15,7 @@ from typing import Any
 
 from pdfminer.pdfcolor import PDFColorSpace
 from pdfminer.pdfdevice import PDFTextDevice
+from pdfminer.pdfexceptions import PDFException
 from pdfminer.pdffont import PDFFont, PDFUnicodeNotDefined
 from pdfminer.pdfinterp import PDFGraphicState, PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
@@ -84,13 +85,23 @@ class PageReader:
     def __init__(self) -> None:
         resources = PDFResourceManager()
         self._device = _Device(resources)
-        self._interpreter = PDFPageInterpreter(resources, self._device)
+        self._interpreter = _Interpreter(resources, self._device)
 
     def read(self, page: PDFPage, number: int) -> PageContent:
         """What a page draws. Raises whatever pdfminer does on broken pages."""
         self._device.number = number
         self._interpreter.process_page(page)
         return self._device.content
+
+
+class _Interpreter(PDFPageInterpreter):
+    """Goes on without colours where their definition is broken, as it often is: no letter depends on them."""
+
+    def init_resources(self, resources: dict[object, object]) -> None:
+        try:
+            super().init_resources(resources)
+        except PDFException:
+            super().init_resources({key: value for key, value in resources.items() if key != "ColorSpace"})
 
 
 class _Device(PDFTextDevice):

@@ -40,7 +40,7 @@ class Limits:
 
 _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "markdown": markup.read_markdown,
-    "html": lambda text, _: markup.read_html(text),
+    "html": markup.read_html,
     "text": lambda text, _: markup.read_text(text),
     "json": lambda text, _: markup.read_json(text),
     "xml": lambda text, _: markup.read_xml(text),
