@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RESAMPLES = 2000
+_BLOCK = 100
+"""Means are drawn so many at a time: fast, and bounded in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,13 @@ def mean_with_interval(values: Sequence[float], *, seed: int = 0) -> Estimate:
     Raises:
         ValueError: there are none.
     """
-    return bootstrap(lambda rows: float(np.mean(rows[:, 0])), np.asarray(values, dtype=float)[:, None], seed=seed)
+    if len(values) == 0:
+        raise ValueError("no values to estimate from")
+    given, generator = np.asarray(values, dtype=float), np.random.default_rng(seed)
+    blocks = (min(_BLOCK, _RESAMPLES - done) for done in range(0, _RESAMPLES, _BLOCK))
+    means = [given[generator.integers(0, len(given), (block, len(given)))].mean(axis=1) for block in blocks]
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
+    return Estimate(float(given.mean()), float(low), float(high))
 
 
 def bootstrap(

@@ -27,7 +27,7 @@ def p_value(before: Sequence[float], after: Sequence[float], *, seed: int = 0) -
         raise ValueError(f"{len(before)} and {len(after)} values are not pairs")
     differences = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
     moved = differences[np.abs(differences) > _TOLERANCE]
-    if len(moved) == 0:
+    if len(moved) <= 1:  # of one difference, either sign is as extreme
         return 1.0
     # Queries that didn't move add nothing to any flip of signs, so only the others need flipping.
     result = permutation_test(

@@ -57,7 +57,7 @@ def query_rows(collection: Collection, asked: Mapping[str, Asked]) -> tuple[Quer
         rows.append(
             QueryRow(
                 id=query,
-                metrics={metric: round(score, 6) for metric, score in scores[query].items()},
+                metrics=scores[query],
                 ms=round(found.ms, 3),
                 status=status,
                 note=found.error or "",

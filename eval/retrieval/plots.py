@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -129,9 +130,10 @@ def _legend(axes: Axes) -> None:
 def _svg(canvas: Canvas, label: str) -> str:
     """The drawing alone, without the XML that a file needs, told to screen readers as ``label``."""
     out = io.StringIO()
-    canvas.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Title": label, "Creator": None})
+    canvas.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     svg = out.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     for stand_in, color in _STAND_INS.items():
         svg = svg.replace(stand_in, color)
-    return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r'<svg role="img" \1', svg, count=1)
+    named = f'<svg role="img" aria-label={quoteattr(label)} '
+    return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', lambda found: named + found[1], svg, count=1)

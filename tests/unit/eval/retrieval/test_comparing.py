@@ -14,6 +14,7 @@ def test_few_pairs_are_counted_out_exactly() -> None:
 
 def test_equal_runs_don_t_differ_and_unmoved_queries_change_nothing() -> None:
     assert p_value([0.3, 0.5], [0.3, 0.5]) == 1
+    assert p_value([0.3, 0.5], [0.3, 0.9]) == 1
     moved = p_value([0.0] * 4, [0.1] * 4)
     assert p_value([0.0] * 4 + [0.7] * 50, [0.1] * 4 + [0.7] * 50) == pytest.approx(moved)
 

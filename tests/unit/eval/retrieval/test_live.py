@@ -1,0 +1,76 @@
+"""Judged questions about a knowledge base in use."""
+
+from pathlib import Path
+
+import pytest
+
+from eval.datasets import DatasetError
+from eval.retrieval.live import Names, read_judged, read_questions
+
+NAMES = Names(
+    {
+        "id1": "file:///kb/hr/parental%20leave.md",
+        "id2": "file:///kb/it/guide.md",
+        "id3": "file:///kb/hr/guide.md",
+    }
+)
+
+
+def write(folder: Path, *lines: str) -> Path:
+    file = folder / "asked.jsonl"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def test_documents_are_named_by_id_uri_or_its_end(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        '{"id": "a", "question": "leave?", "relevant": {"hr/parental leave.md": 2, "id2": 0}}',
+        '{"question": "guide?", "relevant": ["/it/guide.md", "file:///kb/hr/guide.md"]}',
+        '{"id": "c", "question": "nobody knows"}',
+    )
+    found = read_judged(file, NAMES)
+    assert found.qrels == {"a": {"id1": 2, "id2": 0}, "2": {"id2": 1, "id3": 1}}
+    assert list(found.unjudged) == ["c"]
+    assert read_questions(file) == {"a": "leave?", "2": "guide?", "c": "nobody knows"}
+
+
+def test_judgments_of_a_sheet_are_added(tmp_path: Path) -> None:
+    file = write(tmp_path, '{"id": "a", "question": "leave?"}')
+    qrels = tmp_path / "q.tsv"
+    qrels.write_text("query-id\tcorpus-id\tscore\na\tid1\t3\n")
+    assert read_judged(file, NAMES, qrels=qrels).qrels == {"a": {"id1": 3}}
+    qrels.write_text("b\tid1\t3\n")
+    with pytest.raises(DatasetError, match=r"q.tsv, line 1: judges question 'b'"):
+        read_judged(file, NAMES, qrels=qrels)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"question": "?", "relevant": ["gone.md"]}', "line 1: no document of the knowledge base is called 'gone.md'"),
+        ('{"question": "?", "relevant": ["guide.md"]}', "'guide.md' is the end of 2 documents' URIs; give more of it"),
+        ('{"question": " "}', "line 1: 'question' is missing or empty"),
+        ('{"question": "?", "relevant": {"id1": "good"}}', "'relevant' is a list of documents, or a mapping"),
+        ('{"question": "?", "relevant": "id1"}', "'relevant' is a list of documents, or a mapping"),
+        ('{"question": "?"}', "finds no document relevant to any question"),
+        ("not json", "line 1: not JSON"),
+        ("", "holds no question"),
+    ],
+)
+def test_a_fault_names_the_line(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(DatasetError, match=says):
+        read_judged(write(tmp_path, line), NAMES)
+
+
+def test_two_questions_of_one_id_are_refused(tmp_path: Path) -> None:
+    line = '{"id": "a", "question": "?", "relevant": ["id1"]}'
+    with pytest.raises(DatasetError, match="line 2: question 'a' is there twice"):
+        read_judged(write(tmp_path, line, line), NAMES)
+
+
+def test_missing_documents_can_be_allowed(tmp_path: Path) -> None:
+    file = write(tmp_path, '{"id": "a", "question": "?", "relevant": ["id1", "gone.md"]}')
+    found = read_judged(file, NAMES, allow_missing=True)
+    assert found.qrels == {"a": {"id1": 1, "gone.md": 1}}
+    assert found.missing == (("a", "gone.md"),)
