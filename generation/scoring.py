@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _COSINE, _HEADING, _LEXICAL, _RANK = 0.5, 0.22, 0.3, 0.08
 _INCOMPLETE, _QUESTION, _SHORT = 0.95, 0.5, 0.93
 _SHORT_WORDS = 4
+_ASKED, _ASKED_ALIKE, _RIGHT_BELOW = 1.12, 0.65, 2
 _FADE = 4.0
 """How many sentences below its heading half of the heading's weight is gone."""
 _ALIKE = 0.88
@@ -53,6 +54,8 @@ class Scored:
         """Whether one of them is enough."""
         if self.candidate.sentence.text == other.candidate.sentence.text:
             return True
+        if not (self.candidate.sentence.complete and other.candidate.sentence.complete):
+            return False  # rows of a table are alike in all but what matters
         return self.vector is not None and other.vector is not None and float(self.vector @ other.vector) >= _ALIKE
 
 
@@ -72,6 +75,8 @@ def score_all(question: str, candidates: Sequence[Candidate], embedder: Embedder
         under = above.get(one.heading, 0.0)
         score = _COSINE * cosines[number] + _HEADING * under * _FADE / (_FADE + one.depth - 1)
         score = (score + _LEXICAL * one.lexical + _RANK / (1 + one.source)) * _form(one, asking)
+        if one.heading.endswith(("?", "？")) and under >= _ASKED_ALIKE and one.depth <= _RIGHT_BELOW:
+            score *= _ASKED  # a list of questions and answers has this one
         scored.append(Scored(one, score, cosines[number], under, np.asarray(vectors[number])))
     return _best_first(scored)
 
