@@ -75,8 +75,16 @@ def evaluate(
         degraded += any(why != "reranker: off" for why in response["degraded"])
         progress.advance(task)
     scores = measure(rankings, collection.qrels).values()
-    figures = (mean_with_interval([row[metric] for row in scores]) for metric in (NDCG, "recall@100", "mrr@10"))
-    return Result(collection.name, pipeline, len(scores), *figures, degraded)
+    figures = {metric: mean_with_interval([row[metric] for row in scores]) for metric in (NDCG, "recall@100", "mrr@10")}
+    return Result(
+        collection.name,
+        pipeline,
+        len(scores),
+        figures[NDCG],
+        figures["recall@100"],
+        figures["mrr@10"],
+        degraded,
+    )
 
 
 def table(results: Sequence[Result]) -> Table:
