@@ -25,6 +25,7 @@ from core.errors import DocumentError
 from core.settings import Settings
 from ingestion.chunking.structural import chunk
 from ingestion.partitioning.pool import ChildProcessPartitioner
+from ingestion.partitioning.port import Attachment
 from retrieval.embedding.model_files import describe
 from retrieval.embedding.tokenizer import FileTokenizer
 
@@ -60,9 +61,9 @@ class Compared:
 class Reference:
     """unstructured in a process of its own."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "eval.reference_parser"],
+    def __init__(self, python: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603
+            [python, "-m", "eval.reference_parser"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -101,6 +102,8 @@ def compare(path: Path, name: str, reader: ChildProcessPartitioner, tokenizer: F
     try:
         partition = reader.partition(path.read_bytes(), name=path.name)
         text = chunk(partition, tokenizer, settings).text
+        # unstructured puts attachments into the message's text; here they are documents of their own.
+        text += "\n".join(_text(reader, one) for one in partition.attachments)
         detail = " ".join(partition.warnings)
     except DocumentError as error:
         became, detail = type(error).__name__, error.message
@@ -122,16 +125,29 @@ def compare(path: Path, name: str, reader: ChildProcessPartitioner, tokenizer: F
     )
 
 
+def _text(reader: ChildProcessPartitioner, attachment: Attachment) -> str:
+    try:
+        partition = reader.partition(attachment.content, name=attachment.name, media_type=attachment.media_type)
+    except DocumentError:
+        return ""
+    return "\n".join(element.text for element in partition.elements)
+
+
 def main() -> None:
     """Read everything, print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="folders of files")
     parser.add_argument("--out", type=Path, help="write what became of each file here, a JSON object a line")
+    parser.add_argument(
+        "--reference-python",
+        default=sys.executable,
+        help="the interpreter to call unstructured with: one that has unstructured[all-docs], to compare every kind",
+    )
     arguments = parser.parse_args()
     files = [(root, path) for root in arguments.samples for path in sorted(root.rglob("*")) if path.is_file()]
     settings = Settings()
     tokenizer = FileTokenizer(describe(settings.embedder.model).folder / "tokenizer.json")
-    reader, other = ChildProcessPartitioner(settings.parsing), Reference()
+    reader, other = ChildProcessPartitioner(settings.parsing), Reference(arguments.reference_python)
     try:
         # Both are up, and have imported what they need, before anything is timed.
         reader.partition(b"# Warm", name="warm.md")

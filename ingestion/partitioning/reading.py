@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,13 +84,27 @@ def _element(raw: Any, level: Level, *, pages: bool) -> Element | None:
     if kind is ElementKind.TABLE and raw.metadata.text_as_html:
         rows = html_rows(raw.metadata.text_as_html)
         cells = tuple(map(tuple, rows))
-        text = clean(table_text(rows)) or text
+        text = _whole(clean(table_text(rows)), text)
     if not text:
         return None
     depth = level(raw.metadata.category_depth) if kind is ElementKind.TITLE else None
     if kind is ElementKind.TITLE and depth is None:
         kind = ElementKind.TEXT
     return Element(kind=kind, text=text, page=raw.metadata.page_number if pages else None, level=depth, cells=cells)
+
+
+def _whole(table: str, told: str) -> str:
+    """A table's text, with the words at its end that unstructured tells but has left out of the table's cells.
+
+    It drops a cell whose place in the grid it can't tell.
+    """
+    lacking = Counter(told.split()) - Counter(re.findall(r"[^\s|]+", table))
+    words = []
+    for word in told.split():
+        if lacking[word] and word not in table:
+            lacking[word] -= 1
+            words.append(word)
+    return "\n".join(filter(None, (table, " ".join(words))))
 
 
 def clean(text: str) -> str:
