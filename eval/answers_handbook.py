@@ -27,6 +27,7 @@ from rich.progress import track
 from rich.table import Table
 
 from core.errors import FootnoteError
+from core.filters import Filter, parse_filters
 from core.principal import ANONYMOUS
 from core.settings_source import load_settings
 from eval.datasets import DatasetError
@@ -126,12 +127,14 @@ def read_questions(path: Path) -> list[Asked]:
     return asked
 
 
-async def ask(answerer: Answerer, asked: Asked) -> Answered:
+async def ask(answerer: Answerer, asked: Asked, filters: Filter | None = None) -> Answered:
     """Ask one question as an anonymous reader."""
     text, quotes, uris, ms = "", [], [], 0.0
     offered: tuple[str, ...] = ()
     began = time.perf_counter()
-    question = Question(text=asked.question, principal=ANONYMOUS, answer_id="eval", conversation_id="eval")
+    question = Question(
+        text=asked.question, principal=ANONYMOUS, answer_id="eval", conversation_id="eval", filters=filters
+    )
     async for event in answerer.answer(question):
         if isinstance(event, Sources):
             offered = tuple(source.uri for source in event.sources)
@@ -214,17 +217,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m eval.answers_handbook", description=(__doc__ or "").split("\n", 1)[0]
     )
     parser.add_argument("--questions", type=Path, default=QUESTIONS, help="JSONL: question, kind, split, files, words")
+    parser.add_argument("--source", help="the id of the handbook's source, where the index holds others too")
     parser.add_argument("--split", choices=["tune", "held"], help="only this half")
     parser.add_argument("--show", action="store_true", help="print every question with its answer")
     parser.add_argument("--out", type=Path, help="write the answers as JSON")
     return parser.parse_args(argv)
 
 
-async def run(answerer: Answerer, questions: Sequence[Asked], console: Console) -> list[Answered]:
+async def run(
+    answerer: Answerer, questions: Sequence[Asked], filters: Filter | None, console: Console
+) -> list[Answered]:
     """Ask them one after the other; the first is asked twice, so that no model's start is timed."""
     if questions:
-        await ask(answerer, questions[0])
-    return [await ask(answerer, one) for one in track(questions, "asking", console=console)]
+        await ask(answerer, questions[0], filters)
+    return [await ask(answerer, one, filters) for one in track(questions, "asking", console=console)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -232,10 +238,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, console = _arguments(argv), Console(stderr=True)
     try:
         questions = [one for one in read_questions(args.questions) if args.split in (None, one.split)]
+        filters = parse_filters({"source": [args.source]}) if args.source else None
         settings = load_settings()
         retriever = build_retriever(settings)
         retriever.warm_up()
-        answers = asyncio.run(run(Answerer(retriever, None, settings), questions, console))
+        answers = asyncio.run(run(Answerer(retriever, None, settings), questions, filters, console))
     except (FootnoteError, DatasetError, OSError) as error:
         console.print(f"[red]{error}[/red]")
         return 1

@@ -83,3 +83,49 @@ def test_without_the_embedder_words_decide_and_it_says_so(make_chunk: Any, embed
 
 def test_no_passages(embedder: Any) -> None:
     assert extract("Anything?", [], embedder).extracts == ()
+
+
+def test_who_somebody_is_comes_before_what_is_called_after_them(make_chunk: Any, embedder: Any) -> None:
+    chunks = [
+        make_chunk("CEO Shadow Program\n\nThe CEO program is open to all. The CEO meets the CEO team.", document="d0"),
+        make_chunk("Contacts\n\nAnn Lindqvist is the CEO of the company.", document="d1"),
+    ]
+    first = extract("Who is the CEO?", chunks, embedder).extracts[0]
+    assert first.text == "Ann Lindqvist is the CEO of the company."
+
+
+def test_a_definition_comes_first(make_chunk: Any, embedder: Any) -> None:
+    text = "You sign in with Okta.\n\nOpen Okta on your phone.\n\nOkta is an identity and sign-on service."
+    extracts = extract("What is Okta?", [make_chunk(text)], embedder).extracts
+    assert "Okta is an identity and sign-on service." in [one.text for one in extracts]
+    assert len(extracts) <= 2
+
+
+def test_a_mails_head_is_no_answer_but_says_what_the_mail_is_about(make_chunk: Any, embedder: Any) -> None:
+    text = (
+        "From: Ann <ann@x.example>\nSubject: Closure of the plant\n\nDear all,\n\n"
+        "The plant closes from Monday 14 July to Friday 25 July."
+    )
+    extracts = extract("When does the closure of the plant begin?", [make_chunk(text)], embedder).extracts
+    assert [one.text for one in extracts] == ["The plant closes from Monday 14 July to Friday 25 July."]
+
+
+def test_rows_that_differ_in_one_number_are_not_the_same(make_chunk: Any, embedder: Any) -> None:
+    text = "Spend: up to 10 | Quotes: 1\nSpend: up to 50 | Quotes: 2"
+    extracts = extract("How many quotes for a spend?", [make_chunk(text)], embedder).extracts
+    assert [one.text for one in extracts] == text.split("\n")
+
+
+def test_a_yes_brings_the_sentence_that_says_it(make_chunk: Any, embedder: Any) -> None:
+    reason = "Badges open doors in every building that the company rents or owns, as long as the guard is there. " * 3
+    text = f"Can badges open doors?\n\nYes. {reason}"
+    extracts = extract("Can badges open doors?", [make_chunk(text)], embedder).extracts
+    assert extracts[0].text == "Yes."
+
+
+def test_a_year_or_a_place_that_no_source_mentions_has_no_answer(make_chunk: Any, embedder: Any) -> None:
+    chunks = [make_chunk("The revenue of the company was 5 million in 2023.")]
+    assert extract("What was the revenue in 2019?", chunks, embedder).extracts == ()
+    assert extract("What was the revenue in Oslo?", chunks, embedder).extracts == ()
+    assert "mention" in extract("What was the revenue in Oslo?", chunks, embedder).reason
+    assert "mention" not in extract("What was the revenue of over 5000?", chunks, embedder).reason

@@ -53,3 +53,20 @@ def test_tells_headings_items_and_sentences_apart() -> None:
     assert not item.complete
     assert not item.heading
     assert question.heading
+
+
+def test_short_lines_in_a_row_are_a_list_between_headings() -> None:
+    found = split_sentences(
+        "We can't work in these countries.\n\nCuba\n\nIran\n\nSyria\n\nQuestions\n\nAsk us anything."
+    )
+    assert [one.text for one in found if one.heading] == ["Questions"]
+    index = split_sentences("Benefits\n\nPension\n\nInsurance\n\nMeals")
+    assert [one.text for one in index if one.heading] == ["Benefits"]
+
+
+def test_a_title_with_a_colon_is_a_heading_and_an_announcement_is_not() -> None:
+    title, _ = split_sentences("Care budget:\n\nThe company pays for care.")
+    assert title.heading
+    announcement, _ = split_sentences("You may go if:\n\nyou are done")
+    assert not announcement.heading
+    assert announcement.introduces
