@@ -74,6 +74,8 @@ def metadata(document: DocumentDep) -> DocumentBody:
         chunks=document.chunks,
         parent_id=document.parent_id,
         metadata=MetadataBody.of(document.metadata),
+        author=document.metadata.author,
+        origins=dict(document.metadata.origins),
         created_at=document.created_at,
         updated_at=document.updated_at,
         indexed_at=document.indexed_at,

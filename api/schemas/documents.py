@@ -9,7 +9,11 @@ from api.schemas.search import MetadataBody
 
 
 class DocumentBody(ResponseBody):
-    """A document, without its text."""
+    """A document, without its text.
+
+    ``parent_id`` is the document that it lies in, as an attachment or a member of an archive; ``origins`` says of each
+    fact where it comes from, as ``front matter``, ``properties`` or ``rule finance/**``.
+    """
 
     document_id: str
     source_id: str
@@ -23,6 +27,8 @@ class DocumentBody(ResponseBody):
     chunks: int
     parent_id: str | None
     metadata: MetadataBody
+    author: str | None
+    origins: dict[str, str]
     created_at: datetime
     updated_at: datetime
     indexed_at: datetime | None

@@ -48,7 +48,7 @@ PANDOC = Program(
     "Pandoc",
     ("pandoc",),
     "RTF, ODT, EPUB, reStructuredText and Org",
-    {"apt": "apt-get install pandoc", "dnf": "dnf install pandoc", "brew": "brew install pandoc"},
+    {"apt": "apt-get install pandoc pandoc-data", "dnf": "dnf install pandoc", "brew": "brew install pandoc"},
 )
 TESSERACT = Program(
     "Tesseract",
