@@ -45,7 +45,9 @@ class BlobSettings(Section):
     """Where originals and extracted texts are kept."""
 
     url: str | None = None
-    """An fsspec URL, as s3://bucket/prefix; None: the data directory."""
+    """s3://bucket/prefix, or another fsspec URL; None: the data directory."""
+    s3_endpoint: str | None = None
+    """URL of an S3-compatible server; None: AWS."""
 
 
 class AwsSettings(Section):
@@ -142,6 +144,8 @@ class ParsingSettings(Section):
     """Of a PDF."""
     ocr_languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("eng",)
     """What scanned pages may be written in, by Tesseract's names; each needs its package, as tesseract-ocr-deu."""
+    ocr_timeout_s: Seconds = 1800
+    """For a document's pages that need it, on top of ``timeout_s``; those that don't fit are named and left out."""
     pdf_passwords: tuple[SecretStr, ...] = ()
     """Tried on encrypted PDFs, one after another."""
     max_attachments: Positive = 1000

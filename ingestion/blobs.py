@@ -1,4 +1,4 @@
-"""Originals and extracted texts, on any storage that fsspec speaks to."""
+"""Originals and extracted texts: in a folder, in S3, or on any storage that fsspec speaks to."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """Open the store that the settings name: an fsspec URL, or ``blobs`` in the data directory.
+    """Open the store that the settings name: s3://, another fsspec URL, or ``blobs`` in the data directory.
 
     Raises:
         ConfigurationError: the URL is of an unknown kind, or its driver isn't installed.
@@ -125,6 +125,10 @@ def open_blobs(settings: Settings) -> BlobStore:
     if settings.blobs.url is None:
         return FsspecBlobStore(fsspec.filesystem("file"), str(settings.data_dir.absolute() / "blobs"))
     scheme = settings.blobs.url.partition("://")[0]
+    if scheme == "s3":
+        from ingestion.s3_blobs import open_s3  # noqa: PLC0415 - boto3 is slow, and needed only here
+
+        return open_s3(settings.blobs.url, settings.blobs.s3_endpoint)
     try:
         filesystem, root = fsspec.core.url_to_fs(settings.blobs.url)
     except (ImportError, ValueError) as error:

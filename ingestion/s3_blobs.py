@@ -1,0 +1,131 @@
+"""Blobs in S3, or in anything that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import ConfigurationError, NotFound, StorageUnavailable
+
+CONNECT_S = 5
+READ_S = 60
+ATTEMPTS = 4
+CONNECTIONS = 16
+_BATCH = 1000
+"""S3's limit on the keys of one deletion."""
+_MISSING = frozenset({"NoSuchKey", "404"})
+_REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"})
+
+
+class S3BlobStore:
+    """Blobs below a prefix of a bucket. S3 shows an object once it is complete, so that ``put`` is atomic.
+
+    Every failure is :class:`core.errors.StorageUnavailable`, a refused login among them: documents wait until it is
+    put right.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store bytes, whole or not at all."""
+        with self._translated(f"{key} can't be stored"):
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content)
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a key; NotFound when there are none."""
+        with self._translated(f"{key} can't be read"):
+            try:
+                content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read()
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NotFound(
+                        f"There is no blob {key!r}: sync the document's source again to restore it."
+                    ) from None
+                raise
+        return content
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete everything below a prefix."""
+        failed = f"{prefix} can't be deleted"
+        with self._translated(failed):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=f"{self._key(prefix)}/", PaginationConfig={"PageSize": _BATCH}
+            )
+            for page in pages:
+                objects = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+                if not objects:
+                    continue
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+                for fault in answer.get("Errors", []):
+                    raise StorageUnavailable(f"{failed} in s3://{self._bucket}: {fault.get('Code')}.")
+
+    def _key(self, key: str) -> str:
+        parts = key.split("/")
+        if not all(parts) or any(part in (".", "..") for part in parts):
+            raise ValueError(f"{key!r} is not a blob key")
+        return self._prefix + key
+
+    @contextmanager
+    def _translated(self, failed: str) -> Iterator[None]:
+        where = f"s3://{self._bucket}"
+        try:
+            yield
+        except ClientError as error:
+            code = _code(error)
+            if code in _REFUSED:
+                raise StorageUnavailable(
+                    f"{where} refuses this machine's AWS credentials ({code}), so {failed}: give its role or key the "
+                    "rights to get, put, list and delete objects below blobs.url."
+                ) from error
+            if code == "NoSuchBucket":
+                raise StorageUnavailable(f"There is no bucket {where}: make it, or correct blobs.url.") from error
+            raise StorageUnavailable(f"{failed} in {where}: {code}.") from error
+        except BotoCoreError as error:
+            raise StorageUnavailable(
+                f"{where} doesn't answer ({type(error).__name__}), so {failed}: check the network, blobs.s3_endpoint, "
+                "and that this machine has AWS credentials."
+            ) from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def open_s3(url: str, endpoint: str | None) -> S3BlobStore:
+    """Open the store at ``s3://bucket/prefix``, with the machine's own AWS credentials. Nothing is asked of it yet.
+
+    Args:
+        endpoint: an S3-compatible server; None: AWS.
+
+    Raises:
+        ConfigurationError: the URL names no bucket, or the endpoint is no URL.
+    """
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ConfigurationError(f"blobs.url: {url} names no bucket; write s3://bucket/prefix.")
+    config = Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=CONNECTIONS,
+        # A bucket as a part of the host name is for AWS; other servers rarely have the DNS for it.
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        # Older S3-compatible servers don't know the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.session.Session()
+    region = session.region_name or ("us-east-1" if endpoint else None)
+    try:
+        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"blobs.url: {url} can't be opened ({error}).") from error
+    return S3BlobStore(client, bucket, prefix)
