@@ -81,7 +81,8 @@ class Line:
         if not self.words:
             return self.left, self.right
         begins = [int(place) for place in self.words[::3]]
-        ends = [*begins[1:], self.end - self.start]
+        # Between two words is one space, which is part of neither.
+        ends = [*(place - 1 for place in begins[1:]), self.end - self.start]
         words = zip(begins, ends, self.words[1::3], self.words[2::3], strict=True)
         edges = [(left, right) for begin, stop, left, right in words if begin < end and start < stop]
         if not edges:

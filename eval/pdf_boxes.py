@@ -30,7 +30,7 @@ from ingestion.partitioning.port import Partition
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Tokenizer
 
-_SENTENCE = re.compile(r"[^\n.!?]{20,300}[.!?]|[^\n]{12,200}(?=\n|$)")
+_SENTENCE = re.compile(r"(?<!\S)\S[^\n.!?]{20,300}[.!?](?!\S)|\S[^\n]{12,200}(?=\n|$)")
 _LEAST_DRAWN, _LEAST_SCANNED = 0.99, 0.9
 """Share of a quote's letters that must be under its boxes; OCR of a crop reads some letters differently."""
 _CLEAN = 0.9

@@ -10,6 +10,8 @@ import resource
 import signal
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,7 +45,7 @@ def main() -> None:
         head, content = frame
         _limit_memory(head["memory_mb"])
         signal.alarm(int(head["timeout_s"] * _GRACE) + 1)
-        reply = _answer(head, content)
+        reply = _answer(head, content, partial(_ask_for_time, replies, head["timeout_s"]))
         signal.alarm(0)
         replies.write(reply)
         if reply is OUT_OF_MEMORY:
@@ -102,13 +104,20 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _answer(head: dict[str, Any], content: bytes) -> bytes:
+def _ask_for_time(replies: Any, timeout_s: float, seconds: float) -> None:
+    """Tell the parent that this document takes so much longer, as OCR does."""
+    signal.alarm(int((timeout_s + seconds) * _GRACE) + 1)
+    replies.write(pack({"needs_s": seconds}))
+
+
+def _answer(head: dict[str, Any], content: bytes, ask_for_time: Callable[[float], None]) -> bytes:
     from ingestion.partitioning.pdf import PdfOptions  # noqa: PLC0415
     from ingestion.partitioning.reader import Limits, read_document  # noqa: PLC0415
 
     try:
         limits = Limits(**head["limits"])
-        pdf_options = PdfOptions(**{key: _frozen(value) for key, value in head["pdf"].items()})
+        told = {key: _frozen(value) for key, value in head["pdf"].items()}
+        pdf_options = PdfOptions(**told, ask_for_time=ask_for_time)
         partition = read_document(
             content, name=head["name"], media_type=head["media_type"], limits=limits, pdf_options=pdf_options
         )

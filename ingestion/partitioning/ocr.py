@@ -87,7 +87,12 @@ class PageImages:
         return image, scale * _POINTS
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
+def _installed(command: str) -> frozenset[str]:
+    listed = subprocess.run([command, "--list-langs"], capture_output=True, check=False, timeout=30)  # noqa: S603
+    return frozenset(listed.stdout.decode("utf-8", "replace").split())
+
+
 def check_languages(wanted: tuple[str, ...]) -> str:
     """Tesseract's name for these languages together.
 
@@ -97,8 +102,7 @@ def check_languages(wanted: tuple[str, ...]) -> str:
     command = TESSERACT.path()
     if command is None:
         raise OcrUnavailable(f"Tesseract is not installed ({TESSERACT.packages['apt']})")
-    listed = subprocess.run([command, "--list-langs"], capture_output=True, check=False, timeout=30)  # noqa: S603
-    installed = set(listed.stdout.decode("utf-8", "replace").split())
+    installed = _installed(command)
     missing = [language for language in wanted if language not in installed]
     if missing:
         packages = " ".join(f"tesseract-ocr-{language.replace('_', '-').lower()}" for language in missing)

@@ -6,12 +6,12 @@ Every element knows the lines that it stands in, so that a quote of it can be ma
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import EmptyDocument, UnreadableDocument
 from core.place import PageSize
-from ingestion.partitioning.ocr import OcrFailed, OcrUnavailable, PageImages, is_sure, recognise
+from ingestion.partitioning.ocr import OcrFailed, OcrUnavailable, PageImages, check_languages, is_sure, recognise
 from ingestion.partitioning.pdf_blocks import Block, make_blocks
 from ingestion.partitioning.pdf_columns import arrange
 from ingestion.partitioning.pdf_document import BROKEN, OpenPdf
@@ -39,14 +39,16 @@ class PdfOptions:
     Attributes:
         passwords: tried on files that ask for one.
         ocr_languages: Tesseract's names of the languages that scanned pages may be in.
-        ocr_seconds: after so long no further page is begun.
+        ocr_seconds: of OCR, after which no further page is begun.
         max_pages: pages above which a file is refused.
+        ask_for_time: called with the seconds that OCR may take, before it begins.
     """
 
     passwords: tuple[str, ...] = field(default=(), repr=False)
     ocr_languages: tuple[str, ...] = ("eng",)
-    ocr_seconds: float = 100.0
+    ocr_seconds: float = 1800.0
     max_pages: int = 5000
+    ask_for_time: Callable[[float], None] | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -74,11 +76,10 @@ def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Re
         DocumentTooLarge: more pages or objects than may be.
     """
     options = options or PdfOptions()
-    began = time.monotonic()
     document = OpenPdf(content, name, options.passwords, options.max_pages)
     reader = PageReader()
     pages = [_read(reader, page, number) for number, page in enumerate(document.pages, start=1)]
-    warnings = _recognise_all(document, pages, options, began + options.ocr_seconds)
+    warnings = _recognise_all(document, pages, options)
     for page in pages:
         page.tables, page.lines = ruled_tables(page.lines, page.rules, page.number)
     sizes = [page.size for page in pages]
@@ -130,7 +131,7 @@ def _is_garbage(glyph: Glyph) -> bool:
     return any(_PRIVATE[0] <= ord(c) <= _PRIVATE[1] or ord(c) < _CONTROLS or c == _REPLACEMENT for c in text)
 
 
-def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOptions, deadline: float) -> list[str]:
+def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOptions) -> list[str]:
     """Read the pages that need it by OCR; what could not be read, and why, a sentence each."""
     wanting = [page for page in pages if page.wants_ocr]
     if not wanting:
@@ -138,6 +139,10 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
     failed: dict[str, list[int]] = {}
     unsure: list[int] = []
     try:
+        check_languages(options.ocr_languages)
+        if options.ask_for_time:
+            options.ask_for_time(options.ocr_seconds)
+        deadline = time.monotonic() + options.ocr_seconds
         with PageImages(document.content, document.password) as images:
             for page in wanting:
                 if page.size.width <= 0:
@@ -145,9 +150,9 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
                 try:
                     if not is_sure(_recognise(page, images, options.ocr_languages, deadline)):
                         unsure.append(page.number)
-                except (OcrFailed, OcrUnavailable) as error:
+                except OcrFailed as error:
                     failed.setdefault(str(error), []).append(page.number)
-    except OcrFailed as error:
+    except (OcrFailed, OcrUnavailable) as error:
         failed[str(error)] = [page.number for page in wanting]
     warnings = [f"OCR is needed, but failed, on page {listed(on)}: {reason}." for reason, on in failed.items()]
     if unsure:
@@ -158,7 +163,7 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
 def _recognise(page: _Page, images: PageImages, languages: tuple[str, ...], deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise OcrFailed("no time is left (raise parsing.timeout_s)")
+        raise OcrFailed("no time is left (raise parsing.ocr_timeout_s)")
     image, dpi = images.render(page.number)
     lines, sure = recognise(image, dpi, languages, left)
     for line in lines:

@@ -24,6 +24,8 @@ _LEAST_WORDS = 3.0
 """Words a line that a column of text has, on average; a table's column has fewer."""
 _LEAST_FILL = 0.5
 """Share of its column's width that a line of text has, in the middle."""
+_MOST_ALIGNED = 0.5
+_SAME_BASELINE = 1.0
 _FEWEST = 6
 _DEEPEST = 4
 
@@ -115,7 +117,15 @@ def _are_columns(left: Sequence[Item], right: Sequence[Item], depth: int) -> boo
     """Whether these are columns of text, and not those of a table, or a line that happens to end early."""
     if len(left) < _LEAST_LINES or len(right) < _LEAST_LINES:
         return False
-    return all(_is_text(side) or _has_columns(side, depth + 1) for side in (left, right))
+    text = [_is_text(side) or _has_columns(side, depth + 1) for side in (left, right)]
+    return all(text) or (any(text) and _aligned_share(left, right) < _MOST_ALIGNED)
+
+
+def _aligned_share(left: Sequence[Item], right: Sequence[Item]) -> float:
+    """Share of the items on the side with fewer whose baseline one on the other side has too: a table's all do."""
+    fewer, more = sorted((left, right), key=len)
+    baselines = [item.bottom for item in more]
+    return sum(any(abs(item.bottom - other) <= _SAME_BASELINE for other in baselines) for item in fewer) / len(fewer)
 
 
 def _has_columns(items: Sequence[Item], depth: int) -> bool:

@@ -22,8 +22,6 @@ _log = get_logger(__name__)
 _ERRORS = {error.__name__: error for error in (UnreadableDocument, EmptyDocument, DocumentTooLarge)}
 _CRASHES = 2
 """Children that a document may end before it is held to be at fault: one can be killed by a machine short of memory."""
-_OCR_SHARE = 0.8
-"""Share of a document's time after which no further page is read by OCR, so that the rest of it is kept."""
 _REPLACED_AFTER = 1000
 """Documents after which a child is replaced, which bounds what the parsers' libraries leak."""
 
@@ -79,7 +77,7 @@ class ChildProcessPartitioner:
             # Only a PDF's reader is told them: they are somebody's secrets.
             "passwords": [secret.get_secret_value() for secret in secrets],
             "ocr_languages": list(settings.ocr_languages),
-            "ocr_seconds": settings.timeout_s * _OCR_SHARE,
+            "ocr_seconds": settings.ocr_timeout_s,
             "max_pages": settings.max_pages,
         }
 
@@ -97,6 +95,8 @@ class ChildProcessPartitioner:
         name, settings = head["name"], self._settings
         try:
             reply: dict[str, Any] = json.loads(child.ask(head, content, settings.timeout_s))
+            if "needs_s" in reply:
+                reply = json.loads(child.go_on(settings.timeout_s + settings.ocr_timeout_s))
             # Taken while the child is this caller's: the next document overwrites them.
             reply["attachments"] = collect(child.folder, reply.get("attachments", ()))
         except OverTime:

@@ -140,6 +140,10 @@ class Child:
         self._send(pack(head, content), deadline)
         return self._receive(deadline)
 
+    def go_on(self, timeout_s: float) -> bytes:
+        """Wait again for the reply's JSON, after the child has answered that it needs more time; see :meth:`ask`."""
+        return self._receive(time.monotonic() + timeout_s)
+
     def _send(self, frame: bytes, deadline: float) -> None:
         assert self._process.stdin is not None
         descriptor, rest = self._process.stdin.fileno(), memoryview(frame)

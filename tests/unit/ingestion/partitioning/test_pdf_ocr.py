@@ -1,0 +1,136 @@
+"""Pages without a text layer: read by the real Tesseract, page by page, or named where that can't be."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+
+from core.errors import UnreadableDocument
+from core.place import boxes
+from core.settings import ParsingSettings
+from ingestion.partitioning import ocr
+from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.pool import ChildProcessPartitioner
+from ingestion.partitioning.port import ElementKind
+from tests.unit.ingestion.partitioning.pdf_writing import HEIGHT, WIDTH, column, drawn, put
+
+LINES = ["Scanned contracts are kept in the archive for ten years.", "After that the legal department decides."]
+
+
+def scan(content: bytes) -> Any:
+    """The first page of a PDF as an image."""
+    import pypdfium2 as pdfium
+
+    with pdfium.PdfDocument(content) as document:
+        return document[0].render(scale=200 / 72, grayscale=True).to_pil()
+
+
+@pytest.fixture(scope="module")
+def picture() -> Any:
+    def page(canvas: Canvas) -> None:
+        put(canvas, 72, 120, "Archive", 22)
+        column(canvas, 72, 180, LINES, pitch=16)
+
+    return scan(drawn(page))
+
+
+@pytest.fixture
+def no_tesseract(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def image_page(picture: Any) -> Any:
+    def draw(canvas: Canvas) -> None:
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        canvas.drawImage(ImageReader(stream), 0, 0, WIDTH, HEIGHT)
+
+    return draw
+
+
+def text_page(canvas: Canvas) -> None:
+    put(canvas, 72, 120, "This page has a text layer of its own.")
+
+
+def test_only_pages_without_text_are_read_by_ocr_and_have_boxes_too(picture: Any) -> None:
+    reading = read_pdf(drawn(text_page, image_page(picture)), "a.pdf")
+    assert [(e.page, e.text) for e in reading.elements] == [
+        (1, "This page has a text layer of its own."),
+        (2, "Archive"),
+        (2, " ".join(LINES)),
+    ]
+    assert reading.elements[1].kind is ElementKind.TITLE
+    assert reading.warnings == []
+    text = reading.elements[2]
+    start = text.text.index("archive")
+    (box,) = boxes(text.lines, start, start + len("archive"))
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    left = 72 + stringWidth(LINES[0][: LINES[0].index("archive")], "Helvetica", 11)
+    assert (box.page, box.left, box.right) == (
+        2,
+        pytest.approx(left, abs=2),
+        pytest.approx(left + stringWidth("archive", "Helvetica", 11), abs=2),
+    )
+    assert box.top < 180 < box.bottom + 2
+
+
+def test_letters_without_a_meaning_are_read_by_ocr(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page whose font maps its letters to private characters shows them all the same."""
+
+    def garbled(canvas: Canvas) -> None:
+        image_page(picture)(canvas)
+        put(canvas, 72, 300, "x" * 200, 1)
+
+    monkeypatch.setattr("pdfminer.pdffont.PDFSimpleFont.to_unichr", lambda self, cid: "\ue001")
+    reading = read_pdf(drawn(garbled), "a.pdf")
+    assert [e.text for e in reading.elements] == ["Archive", " ".join(LINES)]
+
+
+def test_without_tesseract_pages_that_need_it_are_named_and_the_others_read(picture: Any, no_tesseract: None) -> None:
+    reading = read_pdf(drawn(image_page(picture), text_page, image_page(picture)), "a.pdf")
+    assert [e.page for e in reading.elements] == [2]
+    (warning,) = reading.warnings
+    assert warning.startswith("OCR is needed, but failed, on page 1, 3: Tesseract is not installed (apt-get install ")
+
+
+def test_without_tesseract_a_scan_is_not_read_and_says_why(picture: Any, no_tesseract: None) -> None:
+    with pytest.raises(UnreadableDocument, match=r"a\.pdf has no text layer\. OCR is needed.*Tesseract is not inst"):
+        read_pdf(drawn(image_page(picture)), "a.pdf")
+
+
+def test_a_language_that_is_not_installed_is_named_with_its_package(picture: Any) -> None:
+    options = PdfOptions(ocr_languages=("eng", "tlh"))
+    with pytest.raises(UnreadableDocument, match=r"no language tlh.*apt-get install tesseract-ocr-tlh"):
+        read_pdf(drawn(image_page(picture)), "a.pdf", options)
+
+
+def test_pages_that_no_time_is_left_for_are_named(picture: Any) -> None:
+    content = drawn(text_page, image_page(picture))
+    reading = read_pdf(content, "a.pdf", PdfOptions(ocr_seconds=0.0))
+    assert reading.warnings == ["OCR is needed, but failed, on page 2: no time is left (raise parsing.ocr_timeout_s)."]
+
+
+def test_giant_pages_are_rendered_at_a_lower_resolution(monkeypatch: pytest.MonkeyPatch, picture: Any) -> None:
+    monkeypatch.setattr(ocr, "_MOST_PIXELS", 500_000)
+    with ocr.PageImages(drawn(image_page(picture)), "") as images:
+        image, dpi = images.render(1)
+    head = image[:40].split()
+    assert int(head[1]) * int(head[2]) <= 501_500
+    assert dpi < 100
+
+
+def test_ocr_gets_time_of_its_own_in_the_child(picture: Any) -> None:
+    partitioner = ChildProcessPartitioner(ParsingSettings(timeout_s=1))
+    try:
+        content = drawn(image_page(picture), image_page(picture))
+        found = partitioner.partition(content, name="scan.pdf")
+    finally:
+        partitioner.close()
+    assert [element.page for element in found.elements] == [1, 1, 2, 2]
+    assert found.elements[0].lines
