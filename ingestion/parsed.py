@@ -93,6 +93,7 @@ def _plain(element: PlacedElement) -> dict[str, Any]:
         "page": element.page,
         "level": element.level,
         "lines": [line.packed() for line in element.lines],
+        "place": element.place,
     }
 
 

@@ -35,13 +35,17 @@ class DocumentBody(ResponseBody):
 
 
 class ElementBody(ResponseBody):
-    """A piece of the document's text by its kind; ``text[start:end]``, in Unicode characters."""
+    """A piece of the document's text by its kind; ``text[start:end]``, in Unicode characters.
+
+    ``place`` is its range of cells in a spreadsheet, as ``Rates!A3:C5``.
+    """
 
     kind: str
     start: int
     end: int
     page: int | None
     level: int | None
+    place: str | None
 
 
 class PageBody(ResponseBody):
@@ -65,7 +69,7 @@ class TextBody(ResponseBody):
 
 
 class PassageBody(ResponseBody):
-    """A passage and its place in the document's text."""
+    """A passage and its place in the document's text; ``cells`` are the ranges of a spreadsheet that it covers."""
 
     document_id: str
     ordinal: int
@@ -73,4 +77,5 @@ class PassageBody(ResponseBody):
     end: int
     page: int | None
     heading_path: tuple[str, ...]
+    cells: tuple[str, ...]
     text: str

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from core.place import Line, PageSize
 from ingestion.partitioning.port import ElementKind
+
+_RANGE = re.compile(r"(.+)!([A-Z]+)(\d+):([A-Z]+)(\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,7 @@ class PlacedElement:
         page: the page it begins on, from 1; None where the format has no pages.
         level: a heading's depth, from 1; None for everything else.
         lines: where it stands on its pages; their offsets are of the document's text.
+        place: where in a spreadsheet it is, as ``Rates!A3:C5``; None in everything else.
     """
 
     kind: ElementKind
@@ -25,10 +29,26 @@ class PlacedElement:
     page: int | None = None
     level: int | None = None
     lines: tuple[Line, ...] = ()
+    place: str | None = None
 
     def page_at(self, offset: int) -> int | None:
         """The page of the character at this offset of the document's text: an element can run on over pages."""
         return next((line.page for line in reversed(self.lines) if line.start <= offset), self.page)
+
+    def rows_at(self, text: str, start: int, end: int) -> str | None:
+        """The part of ``place`` that a span of the document's text is in: the rows of the lines that it touches.
+
+        A table has a row a line; above its rows there may be lines with the names of its columns.
+        """
+        found = _RANGE.fullmatch(self.place or "")
+        if found is None:
+            return self.place
+        sheet, left, first, right, last = found.groups()
+        below = text.count("\n", max(end - 1, self.start), self.end)
+        touched = text.count("\n", max(start, self.start), min(end - 1, self.end))
+        until = int(last) - below
+        since = max(until - touched, int(first))
+        return f"{sheet}!{left}{since}:{right}{max(until, since)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

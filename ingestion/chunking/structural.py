@@ -65,6 +65,7 @@ def _place(elements: Sequence[Element]) -> tuple[str, tuple[PlacedElement, ...]]
                 page=element.page,
                 level=element.level,
                 lines=tuple(line.moved(position) for line in element.lines),
+                place=element.place,
             )
         )
         position = end + len(_SEPARATOR)
