@@ -71,9 +71,11 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
     """Run pipelines over judged questions: quality with intervals, paired tests, phases and latency."""
     asked = Asked(**options)
     with extra():
-        from eval.retrieval import keeping, report, running, tables  # noqa: PLC0415 - numpy, scipy, trec_eval
+        from eval.retrieval import keeping, running  # noqa: PLC0415 - numpy, scipy, trec_eval
         from eval.retrieval.pipelines import read_pipelines  # noqa: PLC0415
+        from eval.retrieval.report import write_report  # noqa: PLC0415
         from eval.retrieval.scoring import DocumentScore  # noqa: PLC0415
+        from eval.retrieval.tables import show, summary  # noqa: PLC0415
     current = settings()
     entries = read_pipelines(asked.pipelines)
     sets = _live(asked, current) if asked.live else _collections(asked)
@@ -90,11 +92,11 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
         )
         run = _run(plan, sets, asked)
     kept = keeping.keep(run, runs_folder(asked.runs, current))
-    page = report.write_report(run, asked.out / "report.html")
+    page = write_report(run, asked.out / "report.html")
     if as_json:
-        print_json(tables.summary(run))
+        print_json(summary(run))
         return
-    tables.show(run)
+    show(run)
     click.echo(f"Report: {page}\nRun:    {asked.out / 'run.json'} (kept as {kept})")
 
 

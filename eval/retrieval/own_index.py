@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 import core.chunk
 import ingestion.chunking
 import retrieval.embedding
 import retrieval.index
 from core.chunk import Chunk
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, Conflict
 from core.settings import Settings
 from eval.datasets import Collection
 from eval.retrieval.corpus import chunks_of, corpus_fingerprint
@@ -60,15 +63,13 @@ def open_index(
         IndexUnavailable: the index can't be written.
         ModelUnavailable: the embedder can't be run.
     """
-    from filelock import FileLock  # noqa: PLC0415
-
     key = _key(collection, settings, embedder)
     folder = cache / "indexes" / key
     folder.mkdir(parents=True, exist_ok=True)
     own = settings.model_copy(
         update={"data_dir": folder, "index": settings.index.model_copy(update={"name": f"footnote-eval-{key}"})}
     )
-    with FileLock(folder / "build.lock", timeout=_LOCK_TIMEOUT_S):
+    with _alone(folder):
         index = build_index(own)
         found = _reusable(folder / _MARKER, index, stale=stale)
         if found is None:
@@ -80,6 +81,22 @@ def open_index(
             found = _build(chunks, index, embedder, progress).model_copy(update={"key": key, "kind": own.index.kind})
             (folder / _MARKER).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return OwnIndex(index, found)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only run that builds or checks this index. Raises Conflict when another takes too long."""
+    lock = FileLock(folder / "build.lock", timeout=_LOCK_TIMEOUT_S)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Conflict(
+            f"Another run has been building the index in {folder} for hours. End it, or use --cache."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _key(collection: Collection, settings: Settings, embedder: Embedder) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -76,6 +77,7 @@ def tradeoff_plot(row: SetRow) -> str:
     """Quality of every phase of every pipeline over the time until it is done."""
     with rc_context(_STYLE):
         canvas, axes = _canvas(3.2)
+        labelled: set[tuple[str, int, int]] = set()
         for number, pipeline in enumerate(row.pipelines):
             color = _SERIES[number % len(_SERIES)]
             phases = [phase for phase in pipeline.phases if phase.by_then.p50_ms > 0]
@@ -84,7 +86,10 @@ def tradeoff_plot(row: SetRow) -> str:
             for phase in phases:
                 at = phase.by_then.p50_ms, phase.metrics[NDCG].value
                 axes.plot([at[0], phase.by_then.p95_ms], [at[1]] * 2, color=color, linewidth=0.8)
-                axes.annotate(phase.name, at, xytext=(4, 4), textcoords="offset points", fontsize=8)
+                spot = phase.name, round(math.log2(at[0])), round(at[1] * 50)
+                if spot not in labelled:  # several pipelines often share a leg, and a label
+                    labelled.add(spot)
+                    axes.annotate(phase.name, at, xytext=(4, 5), textcoords="offset points", fontsize=8)
         axes.set_xscale("log")
         axes.set_xlabel("ms until the phase is done: median, line to the 95th percentile")
         axes.set_ylabel("nDCG@10")

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from api.cli.main import cli
 from core.errors import FootnoteError
-from eval.retrieval import running
+from eval.retrieval import live, running
 
 CORPUS = {f"d{n}": text for n, text in enumerate(("days of leave", "hotel in norway", "lost badge", "order number"))}
 
@@ -118,11 +118,31 @@ def test_nothing_to_measure_and_no_runs_are_told() -> None:
     assert "No run was on 'other'; there are runs on: tiny" in refusal("history", "--set", "other")
 
 
-def test_judging_a_pool(workplace: Path) -> None:
+@pytest.fixture
+def knowledge_base(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The evaluation's own index serves as the one in use, with a catalog that knows its documents."""
     retrieval()
-    # The index of the evaluation serves as the knowledge base here.
     (built,) = (workplace / ".footnote" / "eval" / "indexes").iterdir()
     shutil.copytree(built / "index", workplace / ".footnote" / "index")
+    names = live.Names({key: f"file:///kb/{key}.md" for key in CORPUS})
+    monkeypatch.setattr(live, "names_of", lambda catalog: names)
+
+
+@pytest.mark.usefixtures("knowledge_base")
+def test_a_knowledge_base_in_use_is_measured_and_not_written_to() -> None:
+    Path("asked.jsonl").write_text(
+        '{"id": "a", "question": "hotel in norway", "relevant": ["d1.md"]}\n{"id": "b", "question": "nothing"}\n'
+    )
+    said = run("retrieval", "--live", "--questions", "asked.jsonl", "--pipelines", "p.yaml", "--out", "live", "--json")
+    assert said.exit_code == 0, said.exception
+    (found,) = json.loads(said.stdout)["sets"]
+    assert (found["name"], found["split"], found["unjudged"], found["documents"]) == ("asked", "live", ["b"], 4)
+    assert found["pipelines"][0]["metrics"]["mrr@10"]["value"] == 1
+    assert found["indexes"][0]["key"] == "live"
+
+
+@pytest.mark.usefixtures("knowledge_base")
+def test_judging_a_pool() -> None:
     Path("asked.jsonl").write_text('{"id": "q1", "question": "hotel in norway"}\n')
     made = run("judge-pool", "--questions", "asked.jsonl", "--pipelines", "p.yaml", "--out", "s.csv", "--depth", "2")
     assert made.exit_code == 0, made.exception
@@ -138,8 +158,8 @@ def test_judging_a_pool(workplace: Path) -> None:
 
 
 def test_a_missing_extra_is_one_sentence_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("eval.retrieval")]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in ("gate", "scoring"):
+        monkeypatch.delitem(sys.modules, f"eval.retrieval.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     said = refusal("gate", "--baseline", "a", "--candidate", "b")
     assert said == "`footnote eval` needs pytrec_eval, which isn't installed: pip install 'footnote[eval]'"

@@ -1,11 +1,13 @@
 """Judged questions about a knowledge base in use."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from eval.datasets import DatasetError
-from eval.retrieval.live import Names, read_judged, read_questions
+from eval.retrieval.live import Names, names_of, read_judged, read_questions
 
 NAMES = Names(
     {
@@ -74,3 +76,20 @@ def test_missing_documents_can_be_allowed(tmp_path: Path) -> None:
     found = read_judged(file, NAMES, allow_missing=True)
     assert found.qrels == {"a": {"id1": 1, "gone.md": 1}}
     assert found.missing == (("a", "gone.md"),)
+
+
+def test_the_catalog_is_read_source_by_source_and_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eval.retrieval.live._PAGE", 2)
+    records = {
+        source: [SimpleNamespace(id=f"{source}{n}", uri=f"file:///{source}/{n}.md") for n in range(3)]
+        for source in "ab"
+    }
+
+    def page(source_id: str, limit: int, offset: int) -> list[SimpleNamespace]:
+        return records[source_id][offset : offset + limit]
+
+    sources = [SimpleNamespace(id=source) for source in records]
+    catalog: Any = SimpleNamespace(sources=SimpleNamespace(list=lambda: sources), documents=SimpleNamespace(list=page))
+    names = names_of(catalog)
+    assert len(names) == 6
+    assert names.resolve("b/2.md", "here") == "b2"
