@@ -70,14 +70,22 @@ class Stack:
         self.valkey = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(socket.exists, "Valkey's socket")
 
-    def start_worker(self) -> None:
+    def start_worker(self, file_limit: int | None = None) -> None:
+        """Start it; with a limit, it can write no file beyond so many bytes."""
         environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"}
         schedule = str(self.log.parent / "beat")
         command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads", "-c", "2"]
         command += ["-Q", "sync,parse,embed", "-B", "-s", schedule]
+        if file_limit is not None:
+            command = ["bash", "-c", f'ulimit -S -f {file_limit // 1024}; exec "$@"', "bash", *command]
         with self.log.open("ab") as log:
             self.worker = subprocess.Popen(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def kill_worker(self) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core.errors import StorageUnavailable
 from ingestion.catalog.records import Run, RunState, Source
 from tests.integration.stacks import Stack, until
+
+FILE_LIMIT = 1_000_000
 
 
 @dataclass
@@ -35,7 +35,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(path)], capture_output=True, check=False, timeout=30
     )
     if mounted.returncode != 0:
-        yield Disk(path, lambda stack: _limit(stack, 4096), lambda stack: _limit(stack, resource.RLIM_INFINITY))
+        yield Disk(path, _limit, _lift)
         return
     filler = path / "filler"
 
@@ -53,12 +53,17 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "-l", str(path)], check=True, timeout=30)
 
 
-def _limit(stack: Stack, size: int) -> None:
-    """Let the worker's processes write no file beyond a size: the kernel refuses them as a quota would."""
-    assert stack.worker is not None
-    worker = psutil.Process(stack.worker.pid)
-    for process in (worker, *worker.children(recursive=True)):
-        process.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+def _limit(stack: Stack) -> None:
+    """Let a new worker write no file beyond a size: the kernel refuses it as a quota would. One document is larger."""
+    stack.kill_worker()
+    stack.write("5.html", f"<h1>Rule 5</h1><p>Rule number 5 is about topic5.</p><!-- {'x' * 2 * FILE_LIMIT} -->")
+    (stack.folder / "5.md").unlink()
+    stack.start_worker(file_limit=FILE_LIMIT)
+
+
+def _lift(stack: Stack) -> None:
+    stack.kill_worker()
+    stack.start_worker()
 
 
 @pytest.fixture
