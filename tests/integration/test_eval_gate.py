@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
-from core.settings import Settings
+from core.settings import EmbedderSettings, Settings
 from eval.datasets import read_collection
 from eval.retrieval.keeping import make_run
 from eval.retrieval.pipelines import read_pipelines
@@ -36,7 +36,7 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Measure:
 
     def measured(name: str, wrap: Callable[[SearchIndex], SearchIndex] = lambda index: index) -> Path:
         plan = Plan(
-            settings=Settings(data_dir=folder),
+            settings=Settings(data_dir=folder, embedder=EmbedderSettings(threads=1)),  # short texts: more would wait
             entries=entries,
             baseline=entries[0].config.name,
             cache=folder,

@@ -19,6 +19,11 @@ def test_equal_runs_don_t_differ_and_unmoved_queries_change_nothing() -> None:
     assert p_value([0.0] * 4 + [0.7] * 50, [0.1] * 4 + [0.7] * 50) == pytest.approx(moved)
 
 
+def test_rounding_is_no_difference() -> None:
+    exact = [n / 7 for n in range(50)]
+    assert p_value(exact, [round(value, 6) - 4e-7 for value in exact]) == 1
+
+
 def test_a_clear_gain_and_a_clear_loss_are_seen_and_noise_is_not() -> None:
     generator = np.random.default_rng(4)
     before = generator.uniform(0.2, 0.8, 100)
