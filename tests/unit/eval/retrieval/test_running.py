@@ -13,7 +13,7 @@ import pytest
 from core.errors import ConfigurationError, IndexUnavailable
 from core.pipeline import PipelineConfig
 from eval.datasets import Collection, Document
-from eval.retrieval import own_index, report
+from eval.retrieval import own_index, report, running
 from eval.retrieval.keeping import make_run, write_rankings
 from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import load_run
@@ -65,6 +65,37 @@ def test_a_run_measures_every_pipeline_and_compares_with_the_baseline(collection
     assert hybrid.phases[-1].metrics == hybrid.metrics
     assert hybrid.phases[0].metrics == lexical.metrics
     assert hybrid.queries[0].unjudged_10 == sum(d not in ("leave0", "leave1") for d in hybrid.queries[0].top)
+
+
+class Contrary:
+    """A reranker that likes passages about the topic's first words least."""
+
+    name = "contrary"
+
+    def warm_up(self) -> None: ...
+
+    def score(self, query: str, passages: list[str]) -> list[float]:
+        return [-float(sum(word in passage.casefold() for word in query.split())) for passage in passages]
+
+
+@pytest.mark.usefixtures("embedder")
+def test_a_reranker_is_a_phase_of_its_own(
+    collection: Collection, plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "build_reranker", lambda settings: Contrary() if settings.reranker.model else None)
+    reranked = PipelineConfig.model_validate({"name": "reranked", "reranker": {"depth": 6}})
+    row = run_set(plan(HYBRID, Entry(reranked, reranker="contrary")), collection, Models()).row
+    hybrid, after = row.pipelines
+    assert (hybrid.reranker, after.reranker) == (None, "contrary")
+    phases = {phase.name: phase for phase in after.phases}
+    assert list(phases) == ["lexical", "vector", "fused", "reranked"]
+    assert phases["fused"].metrics == hybrid.metrics
+    assert phases["reranked"].metrics == after.metrics
+    assert after.metrics["ndcg@10"].value < hybrid.metrics["ndcg@10"].value
+    assert phases["reranked"].by_then.p50_ms >= phases["fused"].by_then.p50_ms
+    assert after.versus is not None
+    assert after.versus.lost[0].delta < 0
+    assert {passage.grade for passage in after.versus.lost[0].passages_before} >= {2}
 
 
 @pytest.mark.usefixtures("embedder")
