@@ -44,7 +44,8 @@ def zip_kind(content: bytes, name: str) -> str:
         raise UnreadableDocument(f"{name} is corrupt: its zip container can't be opened ({error}).") from None
     if mimetype in _MIMETYPES:
         return _MIMETYPES[mimetype]
-    if "[Content_Types].xml" in parts:
+    # A damaged Office file is still no archive of XML files.
+    if "[Content_Types].xml" in parts or any(part.startswith("_rels/") for part in parts):
         for prefix, kind in _OFFICE_PARTS.items():
             if any(part.startswith(prefix) for part in parts):
                 return kind

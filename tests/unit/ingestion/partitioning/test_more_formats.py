@@ -152,6 +152,12 @@ def test_a_zip_gives_its_members_and_lists_them(partitioner: Partitioner) -> Non
     assert text(found) == "a/b.txt\nc.md\nevil.txt"
 
 
+def test_a_damaged_office_file_is_no_archive(partitioner: Partitioner) -> None:
+    content = archive({"_rels/.rels": b"<x/>", "[Co\x01tent_Types].xml": b"<x/>", "word/document.xml": b"<x/>"})
+    with pytest.raises(UnreadableDocument, match="can't be read as docx"):
+        partitioner.partition(content, name="a.docx")
+
+
 def test_limits_on_archives() -> None:
     pool = ChildProcessPartitioner(ParsingSettings(max_attachments=3, max_unpacked_mb=2))
     try:
