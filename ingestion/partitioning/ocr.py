@@ -65,7 +65,12 @@ class PageImages:
 
     def size(self, number: int) -> PageSize:
         """The size of a page, from 1."""
-        width, height = self._document.get_page_size(number - 1)
+        import pypdfium2 as pdfium  # noqa: PLC0415
+
+        try:
+            width, height = self._document.get_page_size(number - 1)
+        except pdfium.PdfiumError as error:
+            raise OcrFailed(f"page {number} can't be opened ({error})") from error
         return PageSize(round(width, 2), round(height, 2))
 
     def render(self, number: int, dpi: int = DPI) -> tuple[bytes, float]:

@@ -145,9 +145,9 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
         deadline = time.monotonic() + options.ocr_seconds
         with PageImages(document.content, document.password) as images:
             for page in wanting:
-                if page.size.width <= 0:
-                    page.size = images.size(page.number)
                 try:
+                    if page.size.width <= 0:
+                        page.size = images.size(page.number)
                     if not is_sure(_recognise(page, images, options.ocr_languages, deadline)):
                         unsure.append(page.number)
                 except OcrFailed as error:

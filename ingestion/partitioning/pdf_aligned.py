@@ -39,10 +39,11 @@ def with_aligned_tables(lines: Sequence[TextLine]) -> list[TextLine | Table]:
         table = _table(rows[position:after]) if after - position >= _FEWEST_ROWS else None
         if table is not None:
             made.append(table)
-            position = after
         else:
-            made += rows[position]
-            position += 1
+            # Not tried again from the next row on: that would take the square of the time on a page of thousands.
+            after = max(after, position + 1)
+            made += [line for row in rows[position:after] for line in row]
+        position = after
     return made
 
 

@@ -17,6 +17,7 @@ from ingestion.partitioning.pdf_tables import Table
 Item = TextLine | Table
 
 _STEP = 2.0
+_MOST_STEPS = 400
 _LEAST_SHARE = 0.1
 """Share of the text that must stand on either side of a gutter."""
 _LEAST_LINES = 3
@@ -80,7 +81,8 @@ def _gutter(items: Sequence[Item]) -> float | None:
     total = sum(map(_words, items))
     weighted = [(item.left, item.right, _words(item)) for item in items]
     best, places = (0, 0), [0.0]
-    x = left + _STEP
+    step = max(_STEP, (right - left) / _MOST_STEPS)
+    x = left + step
     while x < right:
         before = sum(words for _, end, words in weighted if end <= x)
         behind = sum(words for start, _, words in weighted if start >= x)
@@ -89,11 +91,11 @@ def _gutter(items: Sequence[Item]) -> float | None:
             best, places = score, [x]
         elif score == best:
             places.append(x)
-        x += _STEP
+        x += step
     if best[0] < max(_LEAST_SHARE * total, 1):
         return None
     # The first run of equally good cuts, in its middle.
-    run = [place for number, place in enumerate(places) if place - places[0] < _STEP * (number + 0.5)]
+    run = [place for number, place in enumerate(places) if place - places[0] < step * (number + 0.5)]
     return run[len(run) // 2]
 
 

@@ -71,21 +71,24 @@ class OpenPdf:
         self.content = content
         self.repaired = False
         self._name = name
+        self._most_pages = most_pages
+        reason = self._load(content, passwords)
+        if reason is not None:
+            mended = _mended(content, passwords)
+            if mended is not None:
+                self.content, self.repaired = mended, True
+            if mended is None or self._load(mended, ()) is not None:
+                raise UnreadableDocument(f"{name} can't be read as pdf; it is probably corrupt ({reason}).")
+
+    def _load(self, content: bytes, passwords: Sequence[str]) -> str | None:
+        """Open it and list its pages; why that can't be done, or None."""
         try:
             self._document, self.password = self._open(content, passwords)
             self._check_objects()
-            pages = self._list(most_pages)
+            self.pages = self._list(self._most_pages)
         except BROKEN as error:
-            pages = []
-            reason = error
-        if not pages:
-            mended = _mended(content, passwords)
-            if mended is None:
-                raise UnreadableDocument(f"{name} can't be read as pdf; it is probably corrupt ({_said(reason)}).")
-            self.content, self.repaired = mended, True
-            self._document, self.password = self._open(mended, ("",))
-            pages = self._list(most_pages)
-        self.pages = pages
+            return _said(error)
+        return None if self.pages else "it has no pages"
 
     def _open(self, content: bytes, passwords: Sequence[str]) -> tuple[PDFDocument, str]:
         for password in ("", *passwords):

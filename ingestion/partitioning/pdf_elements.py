@@ -83,7 +83,7 @@ class ElementMaker:
 
     def _kind(self, block: Block) -> tuple[ElementKind, int | None]:
         if self._is_large(block):
-            return ElementKind.TITLE, self._levels[block.size]
+            return ElementKind.TITLE, self._levels.get(block.size, _DEEPEST - 1)
         if self._plain and self._is_bold_heading(block):
             return ElementKind.TITLE, self._bold_level
         return (ElementKind.LIST_ITEM if BULLET.match(block.text) else ElementKind.TEXT), None
