@@ -78,6 +78,8 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
         from eval.retrieval.tables import show, summary  # noqa: PLC0415
     current = settings()
     entries = read_pipelines(asked.pipelines)
+    for folder in (asked.out, runs_folder(asked.runs, current)):
+        _make(folder)
     sets = _live(asked, current) if asked.live else _collections(asked)
     with bars() as progress:
         plan = running.Plan(
@@ -112,6 +114,16 @@ def _run(plan: Plan, sets: Sequence[tuple[Collection, int | None]], asked: Asked
     run = keeping.make_run(plan, rows, note=asked.note)
     run.save(asked.out / RUN_FILE)
     return run
+
+
+def _make(folder: Path) -> None:
+    """Make a folder now: that it can't be written shouldn't come out after an hour's work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(
+            f"{folder} can't be made ({error.strerror}): name another with --out or --runs."
+        ) from error
 
 
 def _baseline(asked: Asked, entries: Sequence[Entry]) -> str:

@@ -99,6 +99,7 @@ def test_from_a_run_to_the_gate_and_the_history(workplace: Path) -> None:
         (("--document-score", "mean"), "use max, or sum:N"),
         (("--live",), "--live takes --questions"),
         (("--questions", "q.jsonl"), "go with --live"),
+        (("--runs", "p.yaml/runs"), "p.yaml/runs can't be made (Not a directory): name another"),
     ],
 )
 def test_what_can_t_be_run_is_refused(workplace: Path, arguments: tuple[str, ...], says: str) -> None:
