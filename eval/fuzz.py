@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
@@ -24,6 +25,7 @@ from core.errors import DocumentError
 from core.settings import ParsingSettings
 from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.process import Child, ChildDied
 
 CUTS = 10
 FLIPPED = 0.01
@@ -59,6 +61,19 @@ class Outcome:
     kind: str
     reason: str
     seconds: float
+
+
+class CountingPartitioner(ChildProcessPartitioner):
+    """Counts the children that died of a document, also where a second try went well."""
+
+    died = 0
+
+    def _ask(self, child: Child, head: dict[str, Any], content: bytes) -> dict[str, Any]:
+        try:
+            return super()._ask(child, head, content)
+        except ChildDied:
+            self.died += 1
+            raise
 
 
 def mutants(samples: Sequence[Path], seed: int, flipped_only: bool = False) -> Iterator[Mutant]:
@@ -97,9 +112,9 @@ def outcome(partitioner: Partitioner, mutant: Mutant, timeout_s: float) -> Outco
     return Outcome(mutant.sample.name, mutant.how, kind, reason, round(seconds, 2))
 
 
-def run(found: Sequence[Mutant], settings: ParsingSettings, *, quiet: bool = False) -> list[Outcome]:
-    """Have all of them read, as many at a time as there are children."""
-    pool = ChildProcessPartitioner(settings)
+def run(found: Sequence[Mutant], settings: ParsingSettings, *, quiet: bool = False) -> tuple[list[Outcome], int]:
+    """Have all of them read, as many at a time as there are children; the outcomes, and how many children died."""
+    pool = CountingPartitioner(settings)
     outcomes: list[Outcome] = []
     try:
         with ThreadPoolExecutor(settings.processes) as threads:
@@ -112,7 +127,7 @@ def run(found: Sequence[Mutant], settings: ParsingSettings, *, quiet: bool = Fal
             outcomes += [one.result() for one in waiting]
     finally:
         pool.close()
-    return outcomes
+    return outcomes, pool.died
 
 
 def main() -> None:
@@ -130,18 +145,19 @@ def main() -> None:
     if arguments.limit is not None and arguments.limit < len(found):
         found = random.Random(arguments.seed).sample(found, arguments.limit)
     settings = ParsingSettings(processes=arguments.processes, timeout_s=arguments.timeout)
-    outcomes = run(found, settings)
+    outcomes, died = run(found, settings)
     if arguments.out:
         lines = (json.dumps(asdict(one), ensure_ascii=False) for one in outcomes)
         arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _report(outcomes, len(samples))
+    _report(outcomes, died, len(samples))
 
 
-def _report(outcomes: Sequence[Outcome], samples: int) -> None:
+def _report(outcomes: Sequence[Outcome], died: int, samples: int) -> None:
     counts = Counter(one.kind for one in outcomes)
     print(
         f"{len(outcomes)} mutants of {samples} files: " + ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
     )
+    print(f"children that died: {died}")
     slowest = max(outcomes, key=lambda one: one.seconds, default=None)
     if slowest is not None:
         print(f"slowest: {slowest.sample} ({slowest.how}), {slowest.seconds} s, {slowest.kind}")
@@ -149,7 +165,7 @@ def _report(outcomes: Sequence[Outcome], samples: int) -> None:
     for one in outcomes:
         if one.kind not in ("read", "refused"):
             print(f"{one.kind}: {one.sample}, {one.how}, {one.seconds} s: {one.reason}")
-    if bad:
+    if bad or died:
         sys.exit(1)
 
 

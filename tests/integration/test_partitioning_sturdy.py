@@ -178,8 +178,8 @@ def test_broken_files_are_read_or_refused_and_never_end_a_child() -> None:
         pytest.skip(f"{SAMPLES} is not there")
     samples = sorted(path for path in SAMPLES.iterdir() if path.is_file() and path.stat().st_size < 300_000)
     chosen = random.Random(SEED).sample(list(mutants(samples, SEED)), SLICE)
-    outcomes = run(chosen, ParsingSettings(timeout_s=60), quiet=True)
+    outcomes, died = run(chosen, ParsingSettings(timeout_s=60), quiet=True)
 
-    assert len(outcomes) == SLICE
+    assert (len(outcomes), died) == (SLICE, 0)
     assert [one for one in outcomes if one.kind not in ("read", "refused")] == []
     assert all(len(one.reason) > 20 for one in outcomes if one.kind == "refused")
