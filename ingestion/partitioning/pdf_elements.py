@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from core.place import Line, PageSize
 from ingestion.partitioning.pdf_blocks import BULLET, SENTENCE_END, Block
-from ingestion.partitioning.pdf_lines import BULLETS, TURNS_BACK, TextLine, Word
+from ingestion.partitioning.pdf_lines import BULLETS, TextLine, Word
 from ingestion.partitioning.pdf_tables import Cell, Table
+from ingestion.partitioning.pdf_turns import TURNS_BACK
 from ingestion.partitioning.pdf_words import Vocabulary
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.tables import has_header, table_text

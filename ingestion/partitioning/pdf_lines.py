@@ -9,12 +9,13 @@ import re
 import statistics
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from core.place import PageSize
 from ingestion.partitioning.pdf_glyphs import DIAGONAL, Glyph
+from ingestion.partitioning.pdf_turns import turned_glyphs
 
 _SPACE = 0.17
 """Gap, in heights of type, above which letters belong to different words."""
@@ -101,7 +102,7 @@ def make_lines(glyphs: Sequence[Glyph], page: int, direction: int, size: PageSiz
     """The lines of the letters of one direction, in no order."""
     if direction == DIAGONAL:
         return _diagonal_lines(glyphs, page)
-    turned = _turned(glyphs, direction, size)
+    turned = turned_glyphs(glyphs, direction, size)
     runs = _merged(_runs(_without_shadows(turned)))
     lines = [line for run in runs for line in _line(run, page, direction)]
     return _with_markers(lines)
@@ -117,37 +118,6 @@ def _diagonal_lines(glyphs: Sequence[Glyph], page: int) -> list[TextLine]:
         if words:
             lines.append(TextLine(words, size, False, page, DIAGONAL))
     return lines
-
-
-def _turned(glyphs: Sequence[Glyph], direction: int, size: PageSize) -> list[Glyph]:
-    """Letters in a frame in which they are read to the right."""
-    turn = TURNS.get(direction)
-    if turn is None:
-        return list(glyphs)
-    made = []
-    for g in glyphs:
-        box = turn(g.left, g.top, g.right, g.bottom, size)
-        made.append(Glyph(g.text, *box, g.size, g.bold))
-    return made
-
-
-Corners = tuple[float, float, float, float]
-TURNS: dict[int, Callable[[float, float, float, float, PageSize], Corners]] = {
-    90: lambda left, top, right, bottom, size: (size.height - bottom, left, size.height - top, right),
-    180: lambda left, top, right, bottom, size: (
-        size.width - right,
-        size.height - bottom,
-        size.width - left,
-        size.height - top,
-    ),
-    270: lambda left, top, right, bottom, size: (top, size.width - right, bottom, size.width - left),
-}
-"""From the page's frame to one in which text of a direction reads to the right, and its lines follow downwards."""
-TURNS_BACK: dict[int, Callable[[float, float, float, float, PageSize], Corners]] = {
-    90: lambda left, top, right, bottom, size: (top, size.height - right, bottom, size.height - left),
-    180: TURNS[180],
-    270: lambda left, top, right, bottom, size: (size.width - bottom, left, size.width - top, right),
-}
 
 
 def _without_shadows(glyphs: Iterable[Glyph]) -> list[Glyph]:
