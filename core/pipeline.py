@@ -39,6 +39,17 @@ class FusionConfig(_Config):
     min-max, from the lowest score that the leg could give (0 for BM25, -1 for a cosine)."""
 
 
+class NeighbourConfig(_Config):
+    """How the best candidates vouch for each other: each one's score is mixed with those of the ones like it."""
+
+    depth: Annotated[int, Field(gt=1, le=200)] = 30
+    """How many of the best take part."""
+    neighbours: Annotated[int, Field(gt=0)] = 5
+    """How many of the others count for each."""
+    weight: Share = 0.3
+    """How much they count; 0: nothing changes."""
+
+
 class RerankConfig(_Config):
     """The reranker's part in a pipeline."""
 
@@ -56,6 +67,8 @@ class PipelineConfig(_Config):
     depth: Annotated[int, Field(gt=0, le=10_000)] = 100
     """Candidates of each leg."""
     fusion: FusionConfig = FusionConfig()
+    neighbours: NeighbourConfig | None = None
+    """None: no candidate vouches for another."""
     reranker: RerankConfig | None = None
     """None: the fused order stands."""
 

@@ -61,19 +61,23 @@ class Scored:
 
     Attributes:
         floor: the lowest score that the leg can give at all: 0 for BM25, -1 for a cosine.
+        rest: the score of everything that the leg lacks, where that is known: 0 for a BM25 leg that ran out of
+            passages with any of the words. None: unknown, but no better than the leg's last.
     """
 
     scores: Mapping[str, float]
     weight: float = 1.0
     floor: float = 0.0
+    rest: float | None = None
 
 
 def convex_fusion(legs: Mapping[str, Scored], *, normalisation: Normalisation = "min-max") -> list[Fused]:
     """Fuse rankings by their scores, best first.
 
     ``score(d) = sum over legs of weight * normalised score(d) / sum of weights``. A candidate that a leg lacks gets
-    that leg's lowest normalised score: it would have come after the last. A leg without candidates counts for nothing.
-    Ties are broken by id.
+    the leg's ``rest``, or else the lowest score in it. ``rest`` counts as one more candidate when the scale is made: a
+    leg with a single hit then says that the hit is better than all others. A leg without candidates counts for
+    nothing. Ties are broken by id.
 
     Bruch, Gai and Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023 (``theoretical`` is their
     theoretical min-max).
@@ -86,25 +90,37 @@ def convex_fusion(legs: Mapping[str, Scored], *, normalisation: Normalisation = 
     filled = {name: leg for name, leg in legs.items() if leg.scores}
     total = sum(leg.weight for leg in filled.values()) or 1.0
     scaled = {name: _normalised(leg, normalisation) for name, leg in filled.items()}
-    lowest = {name: min(scores.values()) for name, scores in scaled.items()}
     ranks: dict[str, dict[str, int]] = {}
     for name, leg in filled.items():
         for rank, id in enumerate(leg.scores, start=1):  # noqa: A001
             ranks.setdefault(id, {})[name] = rank
     fused = [
-        Fused(id, sum(leg.weight * scaled[name].get(id, lowest[name]) for name, leg in filled.items()) / total, places)
+        Fused(id, sum(leg.weight * scaled[name].get(id) for name, leg in filled.items()) / total, places)
         for id, places in ranks.items()  # noqa: A001
     ]
     return sorted(fused, key=lambda item: (-item.score, item.id))
 
 
-def _normalised(leg: Scored, normalisation: Normalisation) -> dict[str, float]:
-    values: NDArray[np.float64] = np.fromiter(leg.scores.values(), np.float64, len(leg.scores))
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A leg's normalised scores, and that of what it lacks."""
+
+    scores: Mapping[str, float]
+    rest: float
+
+    def get(self, id: str) -> float:
+        return self.scores.get(id, self.rest)
+
+
+def _normalised(leg: Scored, normalisation: Normalisation) -> _Scaled:
+    known = [*leg.scores.values(), *([] if leg.rest is None else [leg.rest])]
+    values: NDArray[np.float64] = np.asarray(known, np.float64)
     if normalisation == "z-score":
         base, scale = float(values.mean()), float(values.std())
     else:
         base = float(values.min()) if normalisation == "min-max" else leg.floor
         scale = float(values.max()) - base
-    if scale <= 0:  # all alike: each is as good as the best
-        return dict.fromkeys(leg.scores, 0.0 if normalisation == "z-score" else 1.0)
-    return dict(zip(leg.scores, ((values - base) / scale).tolist(), strict=True))
+    if scale <= 0:  # all alike: the leg can't tell
+        return _Scaled(dict.fromkeys(leg.scores, 0.0), 0.0)
+    scaled = ((values - base) / scale).tolist()
+    return _Scaled(dict(zip(leg.scores, scaled, strict=False)), min(scaled))

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import ConfigurationError
-from core.pipeline import FusionConfig, LegWeights, PipelineConfig, RerankConfig
+from core.pipeline import FusionConfig, LegWeights, NeighbourConfig, PipelineConfig, RerankConfig
 from core.settings import Settings
 
-__all__ = ["FusionConfig", "LegWeights", "PipelineConfig", "RerankConfig", "default_pipeline", "named_pipelines"]
+__all__ = [
+    "FusionConfig",
+    "LegWeights",
+    "NeighbourConfig",
+    "PipelineConfig",
+    "RerankConfig",
+    "default_pipeline",
+    "named_pipelines",
+]
 
 LEXICAL, VECTOR, HYBRID, RERANKED = "lexical", "vector", "hybrid", "hybrid+rerank"
+CONVEX, NEIGHBOURS = "convex", "convex+neighbours"
 
 
 def named_pipelines(settings: Settings, *, reranker: bool) -> dict[str, PipelineConfig]:
-    """Pipelines by name: each leg alone, both fused by rank, the reranked one where there is a reranker, then the
-    settings' own.
+    """Pipelines by name: each leg alone, both fused by rank, by score, and by score with neighbours, the reranked one
+    where there is a reranker, then the settings' own.
 
     Raises:
         ConfigurationError: two of one name, or one with a reranker where none is set.
@@ -23,10 +32,13 @@ def named_pipelines(settings: Settings, *, reranker: bool) -> dict[str, Pipeline
     own = settings.retrieval
     weights = LegWeights(lexical=own.lexical_weight, vector=own.vector_weight)
     fusion = FusionConfig(weights=weights, k=own.rrf_k)
+    by_score = FusionConfig(method="convex", normalisation="z-score", weights=weights)
     offered = [
         PipelineConfig(name=LEXICAL, legs=("lexical",), depth=own.depth),
         PipelineConfig(name=VECTOR, legs=("vector",), depth=own.depth),
         PipelineConfig(name=HYBRID, depth=own.depth, fusion=fusion),
+        PipelineConfig(name=CONVEX, depth=own.depth, fusion=by_score),
+        PipelineConfig(name=NEIGHBOURS, depth=own.depth, fusion=by_score, neighbours=NeighbourConfig()),
     ]
     if reranker:
         rerank = RerankConfig(depth=settings.reranker.depth)
@@ -51,7 +63,7 @@ def default_pipeline(settings: Settings, named: Mapping[str, PipelineConfig]) ->
     """
     wanted = settings.retrieval.pipeline
     if wanted is None:
-        return RERANKED if RERANKED in named else HYBRID
+        return RERANKED if RERANKED in named else NEIGHBOURS
     if wanted not in named:
         hint = " Set reranker.model first." if wanted == RERANKED else ""
         raise ConfigurationError(

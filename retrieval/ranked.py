@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.chunk import Chunk
-from core.pipeline import FusionConfig, PipelineConfig
+import numpy as np
+
+from core.chunk import Chunk, Vectors
+from core.pipeline import FusionConfig, NeighbourConfig, PipelineConfig
 from retrieval.fusion import Fused, Ranking, Scored, convex_fusion, reciprocal_rank_fusion
 from retrieval.hit import Ranks, Scores, SearchHit
 from retrieval.index.port import Candidate, LegResults
+from retrieval.neighbours import pooled, regularised
 
 _FLOORS = {"lexical": 0.0, "vector": -1.0}
 """The lowest that a leg scores: BM25 and a cosine."""
@@ -21,6 +24,7 @@ class Ranked:
 
     Attributes:
         fused: the fused score; None for a pipeline of one leg, which fuses nothing.
+        neighbours: the score that also counts its neighbours', where they vouch.
     """
 
     id: str
@@ -31,6 +35,7 @@ class Ranked:
     chunk: Chunk | None = None
     rerank: float | None = None
     rerank_rank: int | None = None
+    neighbours: float | None = None
 
     @classmethod
     def of(cls, item: Fused, lexical: Mapping[str, float], vector: Mapping[str, float], *, single: bool) -> Ranked:
@@ -47,7 +52,7 @@ class Ranked:
 
     def hit(self) -> SearchHit:
         """The hit; its score is that of the last ranking it was in."""
-        order = (self.rerank, self.fused, self.lexical, self.vector)
+        order = (self.rerank, self.neighbours, self.fused, self.lexical, self.vector)
         return SearchHit(
             chunk=self.passage,
             score=next(score for score in order if score is not None),
@@ -56,15 +61,42 @@ class Ranked:
         )
 
 
-def rank(pipeline: PipelineConfig, legs: LegResults) -> list[Ranked]:
-    """What the legs found as one ranking, best first. One leg alone keeps its own order, ties included."""
+def rank(pipeline: PipelineConfig, legs: LegResults, k: int) -> list[Ranked]:
+    """What the legs found as one ranking, best first. One leg alone keeps its own order, ties included.
+
+    Args:
+        k: how many candidates each leg was asked for.
+    """
     scores = {"lexical": _scores(legs.lexical), "vector": _scores(legs.vector)}
     if pipeline.single:
         (leg,) = pipeline.legs
         fused = [Fused(found, score, {leg: at}) for at, (found, score) in enumerate(scores[leg].items(), start=1)]
     else:
-        fused = _fuse(pipeline.fusion, scores)
+        fused = _fuse(pipeline.fusion, scores, k)
     return [Ranked.of(item, scores["lexical"], scores["vector"], single=pipeline.single) for item in fused]
+
+
+def vouch(ranked: list[Ranked], vectors: Mapping[str, Vectors], config: NeighbourConfig) -> None:
+    """Reorder the head of a fused ranking by scores that take each candidate's neighbours into account.
+
+    Candidates without vectors are gone by now, and stay where they are. The fused scores themselves stay too.
+    """
+    places = [at for at, item in enumerate(ranked[: config.depth]) if item.id in vectors]
+    if not places:
+        return
+    head = [ranked[at] for at in places]
+    together = np.stack([pooled(vectors[item.id]) for item in head])
+    scores = regularised([_first(item) for item in head], together, weight=config.weight, neighbours=config.neighbours)
+    for item, score in zip(head, scores, strict=True):
+        item.neighbours = score
+    best_first = sorted(head, key=lambda item: -(item.neighbours or 0.0))  # stable: ties keep their order
+    for at, item in zip(places, best_first, strict=True):
+        ranked[at] = item
+
+
+def _first(item: Ranked) -> float:
+    """The score by which the legs placed it."""
+    return next(score for score in (item.fused, item.lexical, item.vector) if score is not None)
 
 
 def reorder(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
@@ -88,13 +120,15 @@ def _unit(scores: Sequence[float]) -> list[float]:
     return [(score - low) / (high - low) if high > low else 0.0 for score in scores]
 
 
-def _fuse(config: FusionConfig, scores: Mapping[str, dict[str, float]]) -> list[Fused]:
+def _fuse(config: FusionConfig, scores: Mapping[str, dict[str, float]], k: int) -> list[Fused]:
     weights = config.weights.model_dump()
     if config.method == "rrf":
         return reciprocal_rank_fusion(
             {leg: Ranking(list(found), weights[leg]) for leg, found in scores.items()}, k=config.k
         )
     scored = {leg: Scored(found, weights[leg], _FLOORS[leg]) for leg, found in scores.items()}
+    if len(scores["lexical"]) < k:  # it ran out: no other passage has any of the words
+        scored["lexical"] = replace(scored["lexical"], rest=0.0)
     return convex_fusion(scored, normalisation=config.normalisation)
 
 

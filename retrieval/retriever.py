@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from core.chunk import Vector
-from core.errors import InvalidRequest, ModelUnavailable
+from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import Filter, for_reader
 from core.logs import get_logger
 from core.principal import Principal
@@ -23,12 +23,13 @@ from retrieval.pipeline import (
     LEXICAL,
     RERANKED,
     VECTOR,
+    NeighbourConfig,
     PipelineConfig,
     RerankConfig,
     default_pipeline,
     named_pipelines,
 )
-from retrieval.ranked import Ranked, rank, reorder
+from retrieval.ranked import Ranked, rank, reorder, vouch
 from retrieval.reranking.port import Reranker
 
 log = get_logger(__name__)
@@ -118,9 +119,12 @@ class Retriever:
         query = self._checked(query, limit, offset)
         notes, began = _Notes(), time.perf_counter()
         visible = for_reader(principal, filters)
-        legs = self._legs(config, query, visible, max(config.depth, offset + limit), notes)
+        depth = max(config.depth, offset + limit)
+        legs = self._legs(config, query, visible, depth, notes)
         with notes.timed("fuse"):
-            ranked = rank(config, legs)
+            ranked = rank(config, legs, depth)
+        if config.neighbours is not None:
+            self._vouch(ranked, config.neighbours, visible, notes)
         wanted = slice(offset, offset + limit)
         if config.reranker is not None:
             page = self._reranked(query, ranked, config.reranker, wanted, visible=visible, notes=notes)
@@ -191,6 +195,15 @@ class Retriever:
     def _lexical(self, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
         with notes.timed("search"):
             return LegResults(lexical=self._index.lexical(query, visible, k), vector=None)
+
+    def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: _Notes) -> None:
+        try:
+            with notes.timed("neighbours"):
+                vectors = self._index.vectors([item.id for item in ranked[: config.depth]], visible)
+        except IndexUnavailable as error:
+            notes.without("neighbours", error.message)
+        else:
+            vouch(ranked, vectors, config)
 
     def _with_chunks(self, ranked: list[Ranked], visible: Filter, notes: _Notes) -> list[Ranked]:
         """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from core.chunk import Chunk, EmbeddedChunk, Vector
+from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.filters import Filter
 from core.metadata import Metadata
 
@@ -110,6 +110,10 @@ class SearchIndex(Protocol):
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
+        ...
+
+    def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
+        """Vectors of these chunks' windows, shape (windows, dimensions); as in :meth:`fetch`, some may be missing."""
         ...
 
     def counts(self) -> IndexCounts:

@@ -163,6 +163,24 @@ class TestFinding:
         assert ids(index.lexical("words", PUBLIC, 20)) == names
         assert ids(index.vector(at(0), PUBLIC, 20)) == names
 
+    @pytest.mark.parametrize(
+        ("text", "query"),
+        [
+            ("the T-cell count", "t cell"),
+            ("snake_case names", "case"),
+            ("generously", "generous"),
+            ("na\u00efve walruses", "naive walrus"),
+            ("the hiker's boots", "hiker"),
+        ],
+    )
+    def test_words_find_their_other_forms(self, index: SearchIndex, text: str, query: str) -> None:
+        write(index, passage("a", text), passage("b", "something else"))
+        assert ids(index.lexical(query, PUBLIC, 5)) == ["a"]
+
+    def test_words_that_only_make_a_question_find_nothing(self, index: SearchIndex) -> None:
+        write(index, passage("a", "what do you do when it is not there, and how can they be with us"))
+        assert index.lexical("what do you do and how can they be there", PUBLIC, 5) == []
+
     def test_k_bounds_the_list(self, index: SearchIndex) -> None:
         write(index, *(passage(f"c{n}", angles=(n,)) for n in range(9)))
         assert len(index.lexical("words", PUBLIC, 4)) == 4
@@ -227,6 +245,29 @@ class TestFetching:
     def test_ids_are_not_a_language(self, index: SearchIndex) -> None:
         write(index, passage("a"))
         assert index.fetch(["' OR 1=1 --", "*", "a') OR ('a'='a", "\x00", "\ud800"], PUBLIC) == []
+
+
+class TestVectors:
+    def test_of_each_window_as_they_were_written(self, index: SearchIndex) -> None:
+        one, two = passage("a", angles=(10, 20, 170)), passage("b", angles=(90,))
+        write(index, one, two)
+        found = index.vectors(["b", "gone", "a"], PUBLIC)
+        assert set(found) == {"a", "b"}
+        np.testing.assert_allclose(found["a"], one.windows, atol=1e-6)
+        np.testing.assert_allclose(found["b"], two.windows, atol=1e-6)
+        assert index.vectors([], PUBLIC) == {}
+
+    def test_only_what_the_reader_may_see(self, index: SearchIndex) -> None:
+        write(index, passage("a"), passage("b", acl=("user:bob",)))
+        assert set(index.vectors(["a", "b"], PUBLIC)) == {"a"}
+        assert index.vectors(["\ud800", "' OR 1=1 --"], PUBLIC) == {}
+
+    def test_an_update_of_permissions_keeps_them(self, index: SearchIndex) -> None:
+        written = passage("a", angles=(10, 20))
+        write(index, written)
+        index.update_document("doc-a", acl=["public"], metadata=Metadata(), uri="u", version=2)
+        index.refresh()
+        np.testing.assert_allclose(index.vectors(["a"], PUBLIC)["a"], written.windows, atol=1e-6)
 
 
 class TestPermissionsAtScale:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.query import MatchQuery
 
-from core.chunk import Chunk, EmbeddedChunk, Vector
+from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
 from core.metadata import Metadata
@@ -201,6 +201,18 @@ class LanceIndex:
                 rows = table.search().where(f"{one_of('id', ids)} AND {where}").select(CHUNK_COLUMNS).to_arrow()
                 found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
+        """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
+        where = predicate(filter)
+        found: dict[str, Vectors] = {}
+        with stage("index.vectors", chunks=len(chunk_ids)), self._reading() as (record, table):
+            for ids in _batches(list(dict.fromkeys(chunk_ids))):
+                rows = table.search().where(f"{one_of('id', ids)} AND {where}").select(["id", WINDOWS]).to_arrow()
+                for chunk_id, windows in zip(rows["id"].to_pylist(), rows[WINDOWS], strict=True):
+                    flat = windows.values.flatten().to_numpy()
+                    found[chunk_id] = flat.reshape(-1, record.dimensions)
+        return found
 
     def counts(self) -> IndexCounts:
         """What the generation holds."""

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.chunk import Chunk, EmbeddedChunk
+import numpy as np
+
+from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
 from core.filters import Filter
 from core.metadata import Metadata
@@ -20,6 +22,7 @@ from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import Query, inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
+from retrieval.index.opensearch.mapping import VECTOR
 from retrieval.index.opensearch.queries import ANSWER_FIELDS, candidates, lexical_search, vector_search
 from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
 
@@ -129,29 +132,39 @@ class OpenSearchIndex:
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
-        found: dict[str, Chunk] = {}
-        clause = to_query(filter)
+        # Leaving the vectors out here also spares the node putting them back into the source.
+        source = {"excludes": ["windows", "context", "window_count"]}
         with stage("index.fetch", chunks=len(chunk_ids)):
-            for batch in _batched(sendable(chunk_ids)):
-                body = {
-                    "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
-                    "size": len(batch),
-                    # Leaving the vectors out here also spares the node putting them back into the source.
-                    "_source": {"excludes": ["windows", "context", "window_count"]},
-                    "track_total_hits": False,
-                }
-                answer = self._client.request(
-                    "POST",
-                    f"/{self._read}/_search",
-                    body,
-                    params={
-                        "filter_path": "hits.hits._id,hits.hits._source",
-                        "allow_partial_search_results": "false",
-                    },
-                )
-                for hit in answer.get("hits", {}).get("hits", []):
-                    found[hit["_id"]] = to_chunk(hit["_id"], hit["_source"])
+            found = {
+                hit["_id"]: to_chunk(hit["_id"], hit["_source"])
+                for hit in self._hits(chunk_ids, filter, {"_source": source}, "_source")
+            }
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
+        """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
+        # As fields, which on 2.19 is twice as fast as as source; doc values of nested vectors can't be asked for.
+        wanted = {"_source": False, "fields": [VECTOR]}
+        with stage("index.vectors", chunks=len(chunk_ids)):
+            return {
+                hit["_id"]: np.asarray(hit["fields"][VECTOR], np.float32)
+                for hit in self._hits(chunk_ids, filter, wanted, "fields")
+            }
+
+    def _hits(
+        self, chunk_ids: Sequence[str], filter: Filter, wanted: dict[str, Any], part: str
+    ) -> Iterator[dict[str, Any]]:
+        clause = to_query(filter)
+        for batch in _batched(sendable(chunk_ids)):
+            body = {
+                "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
+                "size": len(batch),
+                "track_total_hits": False,
+                **wanted,
+            }
+            params = {"filter_path": f"hits.hits._id,hits.hits.{part}", "allow_partial_search_results": "false"}
+            answer = self._client.request("POST", f"/{self._read}/_search", body, params=params)
+            yield from answer.get("hits", {}).get("hits", [])
 
     def counts(self) -> IndexCounts:
         """What the live generation holds, as of the last refresh.

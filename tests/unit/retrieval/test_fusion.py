@@ -72,7 +72,14 @@ def test_convex_by_hand() -> None:
     theoretical = {f.id: f.score for f in convex_fusion(legs, normalisation="theoretical")}
     assert theoretical["a"] == pytest.approx((12 / 12 + 3 * 1.4 / 1.8) / 4)
     deviations = {f.id: f.score for f in convex_fusion({"lexical": legs["lexical"]}, normalisation="z-score")}
-    assert sum(deviations.values()) == pytest.approx(0)
+    assert sum(deviations.values()) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_leg_with_one_hit_says_that_it_is_better_than_all_others() -> None:
+    vector = Scored({"a": 0.9, "b": 0.89, "c": 0.1})
+    for how in ("min-max", "z-score", "theoretical"):
+        alone = convex_fusion({"lexical": Scored({"b": 7.0}, rest=0.0), "vector": vector}, normalisation=how)
+        assert [f.id for f in alone] == ["b", "a", "c"]
 
 
 def test_a_leg_that_cannot_tell_its_candidates_apart_moves_nothing() -> None:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from core.chunk import Chunk, Vector
+from core.chunk import Chunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import All, AnyOf, Filter
 from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
 from retrieval.generation_watch import LIFETIME_S, GenerationWatch
 from retrieval.index.port import Candidate, Generation, LegResults
-from retrieval.pipeline import FusionConfig, PipelineConfig, RerankConfig
+from retrieval.pipeline import FusionConfig, NeighbourConfig, PipelineConfig, RerankConfig
 from retrieval.retriever import Retriever
 
 
@@ -65,6 +65,15 @@ class FakeIndex:
             if id not in self.gone
         ]
 
+    def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
+        self.filters.append(filter)
+        self.asked_vectors = list(chunk_ids)
+        if "vectors" in self.down:
+            raise IndexUnavailable(self.down["vectors"])
+        alike = {"x", "y", "a"}
+        there = [each for each in chunk_ids if each not in self.gone]
+        return {each: np.array([[1, 0] if each in alike else [0, 1]], np.float32) for each in there}
+
     def generations(self) -> list[Generation]:
         self.calls.append("generations")
         if "generations" in self.down:
@@ -114,7 +123,7 @@ class FakeReranker:
 
 
 class Parts:
-    def __init__(self, *, rerank: bool = False, **retrieval: float) -> None:
+    def __init__(self, *, rerank: bool = False, **retrieval: object) -> None:
         self.index, self.embedder = FakeIndex(), FakeEmbedder()
         self.reranker = FakeReranker() if rerank else None
         settings = Settings(
@@ -130,7 +139,7 @@ class Parts:
 
 def test_hybrid_fuses_both_legs_and_says_where_each_hit_was() -> None:
     parts = Parts()
-    response = parts.retriever.search("leave", ANONYMOUS)
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline="hybrid")
     assert (response.pipeline, response.index_generation, response.total_candidates) == ("hybrid", "g1", 6)
     assert response.degraded == ("reranker: off",)
     first = response.hits[0]
@@ -160,11 +169,11 @@ def test_vector_asks_only_the_vector_leg() -> None:
 
 
 def test_weights_count() -> None:
-    assert Parts(lexical_weight=0.0).ids(limit=4) == "bcxy"
+    assert Parts(lexical_weight=0.0).ids(limit=4, pipeline="hybrid") == "bcxy"
 
 
 def test_only_the_page_is_fetched_and_depth_follows_it() -> None:
-    parts = Parts(depth=3)
+    parts = Parts(depth=3, pipeline="hybrid")
     everything = parts.ids(limit=10)
     assert parts.ids(limit=2, offset=1) == everything[1:3]
     assert parts.index.fetched[-1] == list(everything[1:3])
@@ -179,7 +188,7 @@ def test_permissions_and_filters_are_in_every_call() -> None:
     for pipeline in parts.retriever.pipelines:
         parts.retriever.search("leave", Principal("ann"), filters=wanted, pipeline=pipeline)
     expected = All((AnyOf("acl", frozenset({"public", "user:ann"})), wanted))
-    assert len(parts.index.filters) == 6
+    assert len(parts.index.filters) == 11
     assert set(parts.index.filters) == {expected}
 
 
@@ -298,7 +307,7 @@ def test_a_configuration_can_come_with_the_search() -> None:
     response = parts.retriever.search("leave", ANONYMOUS, pipeline=by_score, limit=2)
     assert response.pipeline == "by-score"
     assert "".join(hit.chunk.id for hit in response.hits) == "ab"
-    assert response.hits[0].score == response.hits[0].scores.fused == pytest.approx(0.5)
+    assert response.hits[0].score == response.hits[0].scores.fused
     with pytest.raises(InvalidRequest, match=r"reranker\.model"):
         parts.ids(pipeline=PipelineConfig(name="x", reranker=RerankConfig()))
 
@@ -312,3 +321,41 @@ def test_the_rerankers_score_can_be_mixed_with_the_fused_one() -> None:
     assert ids[0] == fused
     assert ids[1] == "".join(sorted(fused[:4], reverse=True)) + fused[4:]
     assert ids[0.5] != ids[0]
+
+
+VOUCHING = PipelineConfig(name="vouching", neighbours=NeighbourConfig(depth=5, neighbours=2, weight=0.8))
+
+
+def test_the_default_fuses_by_score_and_lets_candidates_vouch() -> None:
+    parts = Parts()
+    response = parts.retriever.search("leave", ANONYMOUS)
+    assert response.pipeline == parts.retriever.pipelines[-1] == "convex+neighbours"
+    assert response.degraded == ("reranker: off",)
+    assert Parts(pipeline="lexical").retriever.search("leave", ANONYMOUS).pipeline == "lexical"
+
+
+def test_candidates_vouch_for_those_like_them() -> None:
+    parts = Parts()
+    plain = parts.ids(pipeline="hybrid")
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline=VOUCHING)
+    assert parts.index.asked_vectors == list(plain[:5])
+    order = "".join(hit.chunk.id for hit in response.hits)
+    assert sorted(order) == sorted(plain)
+    assert order[5:] == plain[5:]
+    assert order != plain
+    fused = {hit.chunk.id: hit.scores.fused for hit in response.hits}
+    assert fused["b"] == pytest.approx(1 / 62 + 1 / 61), "the fused score is told as it was"
+    assert [hit.score for hit in response.hits[:5]] == sorted((h.score for h in response.hits[:5]), reverse=True)
+    assert "neighbours" in response.timings_ms
+
+
+def test_without_vectors_the_fused_order_stands() -> None:
+    parts = Parts()
+    plain = parts.ids(pipeline="hybrid")
+    parts.index.down = {"vectors": "timed out"}
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline=VOUCHING)
+    assert "".join(hit.chunk.id for hit in response.hits) == plain
+    assert "neighbours: timed out" in response.degraded
+    parts.index.down = {}
+    parts.index.gone = set("abcdxy")
+    assert parts.ids(pipeline=VOUCHING) == ""
