@@ -123,11 +123,13 @@ class Way:
             for leg in (LEXICAL, VECTOR)
             if leg in self.recorder.legs
         }
+        documents = [hit.chunk.document_id for hit in response.hits]
+        reranked = any(hit.ranks.rerank is not None for hit in response.hits)
         if not self.config.single:
             by_fusion = sorted(response.hits, key=lambda hit: (-(hit.scores.fused or 0.0), hit.chunk.id))
-            rankings[FUSED] = [hit.chunk.document_id for hit in by_fusion]
-        if any(hit.ranks.rerank is not None for hit in response.hits):
-            rankings[RERANKED] = [hit.chunk.document_id for hit in response.hits]
+            rankings[FUSED] = [hit.chunk.document_id for hit in by_fusion] if reranked else documents
+        if reranked:
+            rankings[RERANKED] = documents
         return {phase: tuple(self.rule.ranking(passages)) for phase, passages in rankings.items()}
 
 

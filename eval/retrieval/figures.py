@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.datasets import Collection
 from eval.metrics import mean_with_interval
-from eval.retrieval.asking import FUSED, LEXICAL, PHASES, RERANKED, VECTOR, Asked
+from eval.retrieval.asking import FUSED, LEXICAL, PHASES, VECTOR, Asked
 from eval.retrieval.comparing import p_value, split_by_sign
 from eval.retrieval.record import (
     ComparisonRow,
@@ -28,10 +28,8 @@ _FIRST = 10
 _MOVES = 10
 """Queries that the report shows on either side."""
 _MOVE_PASSAGES = 3
-_ORDER = ("embed", "search", "fuse", "fetch", "rerank")
-"""Stages of a search in the order in which they run; ``fetch`` comes before ``rerank``, which reads the passages."""
-_ENDS = {LEXICAL: "search", VECTOR: "search", FUSED: "fuse", RERANKED: "rerank"}
-"""The stage with which a phase is done. The legs are one round trip."""
+_NOT_STAGES = ("total", "fetch")
+"""Reading the passages is needed whatever the ranking, so it counts only for what reads them: the reranker."""
 
 
 def figures(values: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
@@ -77,23 +75,36 @@ def phase_rows(collection: Collection, asked: Mapping[str, Asked]) -> tuple[Phas
         if not rankings:
             continue
         scores = measure(rankings, collection.qrels)
-        timings = [asked[query].timings_ms for query in rankings]
-        last = _ENDS[phase]
+        timings = [_phase_ms(phase, asked[query].timings_ms) for query in rankings]
         rows.append(
             PhaseRow(
                 name=phase,
                 metrics=figures(list(scores.values())),
                 queries=len(rankings),
-                stage=latency([row.get(last, 0.0) for row in timings]),
-                by_then=latency([sum(row.get(s, 0.0) for s in _until(phase)) for row in timings]),
+                stage=latency([alone for alone, _ in timings]),
+                by_then=latency([by_then for _, by_then in timings]),
             )
         )
     return tuple(rows)
 
 
-def _until(phase: str) -> tuple[str, ...]:
-    stages = _ORDER[: _ORDER.index(_ENDS[phase]) + 1]
-    return tuple(stage for stage in stages if not (phase == LEXICAL and stage == "embed"))
+def _phase_ms(phase: str, timings: Mapping[str, float]) -> tuple[float, float]:
+    """Time of a phase alone, and from the start to its end, of a search's stages in the order in which they ran.
+
+    The legs are one round trip, ``search``; fusion is all that follows it, up to the reranker.
+    """
+    search = timings.get("search", 0.0)
+    if phase == LEXICAL:
+        return search, search
+    legs = search + timings.get("embed", 0.0)
+    if phase == VECTOR:
+        return search, legs
+    rerank = timings.get("rerank", 0.0)
+    known = ("embed", "search", "rerank", *_NOT_STAGES)
+    fuse = sum(ms for stage, ms in timings.items() if stage not in known)
+    if phase == FUSED:
+        return fuse, legs + fuse
+    return rerank, legs + fuse + timings.get("fetch", 0.0) + rerank
 
 
 def stage_latencies(asked: Mapping[str, Asked]) -> dict[str, Latency]:
