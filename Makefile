@@ -58,6 +58,9 @@ needs:
 	command -v javac > /dev/null || missing+=(default-jdk-headless); \
 	command -v mvn > /dev/null || missing+=(maven); \
 	command -v chromium > /dev/null || missing+=(chromium); \
+	command -v tesseract > /dev/null || missing+=(tesseract-ocr tesseract-ocr-eng); \
+	command -v pandoc > /dev/null || missing+=(pandoc); \
+	command -v soffice > /dev/null || missing+=(libreoffice-writer-nogui libreoffice-impress-nogui); \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || missing+=(postgresql); \
 	if (( $${#missing[@]} )); then \
 	echo "The tests run on real services, and some aren't installed here. On Debian or Ubuntu, as root:" >&2; \
