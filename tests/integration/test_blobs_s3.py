@@ -1,0 +1,125 @@
+"""Blobs in a real S3 server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from core.errors import ConfigurationError, NotFound, StorageUnavailable
+from core.settings import Settings
+from ingestion.blobs import BlobStore, open_blobs
+from tests.s3_server import KEY, SECRET, serve
+
+BUCKET = "footnote"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serve(tmp_path_factory.mktemp("s3") / "data") as url:
+        client = boto3.client(
+            "s3", endpoint_url=url, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1"
+        )
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
+        yield url
+
+
+@pytest.fixture
+def login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The server's credentials, and none of this machine's."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+
+
+def store(endpoint: str, url: str = f"s3://{BUCKET}/blobs") -> BlobStore:
+    return open_blobs(Settings.model_validate({"blobs": {"url": url, "s3_endpoint": endpoint}}))
+
+
+@pytest.mark.usefixtures("login")
+def test_blobs_are_stored_replaced_and_deleted(server: str) -> None:
+    blobs = store(server)
+    blobs.put("documents/a/h/original", b"one")
+    blobs.put("documents/a/h/original", b"two\x00\xff" * 100_000)
+    blobs.put("documents/a/i/parsed.json", b"")
+    blobs.put("documents/ab/h/original", b"another document, whose name begins alike")
+    assert blobs.get("documents/a/h/original") == b"two\x00\xff" * 100_000
+    assert blobs.get("documents/a/i/parsed.json") == b""
+    for _ in range(2):
+        blobs.delete_prefix("documents/a")
+    for key in ("documents/a/h/original", "documents/a/i/parsed.json", "documents/a"):
+        with pytest.raises(NotFound, match=key):
+            blobs.get(key)
+    assert blobs.get("documents/ab/h/original").startswith(b"another")
+    blobs.delete_prefix("documents")
+    with pytest.raises(NotFound):
+        blobs.get("documents/ab/h/original")
+
+
+@pytest.mark.usefixtures("login")
+def test_a_reader_sees_the_old_bytes_or_the_new_ones(server: str) -> None:
+    writer, reader = store(server), store(server)
+    versions = [bytes([65 + number]) * 300_000 for number in range(4)]
+    writer.put("documents/x/original", versions[0])
+    done = threading.Event()
+
+    def write() -> None:
+        try:
+            for number in range(12):
+                writer.put("documents/x/original", versions[number % 4])
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not done.is_set():
+        assert reader.get("documents/x/original") in versions
+    thread.join(30)
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize("key", ["../x", "a//b", "", "a/./b"])
+def test_a_key_stays_below_the_prefix(server: str, key: str) -> None:
+    with pytest.raises(ValueError, match="not a blob key"):
+        store(server).put(key, b"")
+
+
+@pytest.mark.usefixtures("login")
+def test_a_missing_bucket_is_named(server: str) -> None:
+    with pytest.raises(StorageUnavailable, match="no bucket s3://nowhere"):
+        store(server, "s3://nowhere/blobs").put("a/b", b"")
+
+
+@pytest.mark.usefixtures("login")
+@pytest.mark.parametrize(("name", "value"), [("SECRET_ACCESS_KEY", "wrong"), ("ACCESS_KEY_ID", "unknown")])
+def test_a_wrong_login_is_named_and_not_shown(
+    server: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(StorageUnavailable, match=r"refuses .*credentials") as raised:
+        store(server).put("a/b", b"")
+    assert value not in raised.value.message.replace("credentials", "")
+
+
+@pytest.mark.usefixtures("login")
+def test_a_server_that_is_down_is_named() -> None:
+    with pytest.raises(StorageUnavailable, match="doesn't answer"):
+        store("http://127.0.0.1:1").get("a/b")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///prefix"])
+def test_a_url_without_a_bucket_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="names no bucket"):
+        store("http://127.0.0.1:1", url)
+
+
+def test_an_endpoint_that_is_no_url_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="can't be opened"):
+        store("nonsense")
