@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
     from ingestion.catalog.catalog import Catalog
+    from ingestion.page_images.renderer import PageRenderer
     from ingestion.service import Ingestion
     from retrieval.embedding.port import Embedder
     from retrieval.index.port import SearchIndex
@@ -39,6 +40,7 @@ class Services:
     catalog: Part[Catalog]
     keys: Part[KeyStore]
     blobs: Part[BlobStore]
+    page_images: Part[PageRenderer]
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
     """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
@@ -58,6 +60,8 @@ class Services:
             self.retriever.built.close()
         if self.ingestion.built is not None:
             self.ingestion.built.close()
+        if self.page_images.built is not None:
+            self.page_images.built.close()
         if self.catalog.built is not None:
             self.catalog.built.close()
 
@@ -78,6 +82,7 @@ def wire(settings: Settings) -> Services:
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
+        page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
     )
@@ -138,6 +143,12 @@ def _blobs(settings: Settings) -> BlobStore:
     from ingestion.blobs import open_blobs  # noqa: PLC0415
 
     return open_blobs(settings)
+
+
+def _page_images(settings: Settings) -> PageRenderer:
+    from ingestion.page_images.renderer import PageRenderer  # noqa: PLC0415
+
+    return PageRenderer([password.get_secret_value() for password in settings.parsing.pdf_passwords])
 
 
 def _ingestion(settings: Settings) -> Ingestion:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.auth.principal import Caller
 from api.dependencies import CallerDep, ServicesDep
+from api.schemas.answers import BoxBody
 from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
 from api.schemas.search import MetadataBody
 from api.wiring import Services
@@ -85,7 +86,7 @@ def metadata(document: DocumentDep) -> DocumentBody:
 @router.get("/{document_id}/original", response_class=Response)
 def original(document: DocumentDep, services: ServicesDep) -> Response:
     """The bytes that the source gave, as a download."""
-    content = services.blobs.get().get(original_key(document.id, _hash(document)))
+    content = services.blobs.get().get(original_key(document.id, hash_of(document)))
     media_type = document.media_type or ""
     if not _MEDIA_TYPE.fullmatch(media_type):
         media_type = "application/octet-stream"
@@ -129,6 +130,7 @@ def passage(document: DocumentDep, ordinal: int, services: ServicesDep) -> Passa
         page=found.page,
         heading_path=found.heading_path,
         cells=cells_of(parsed, found.start, found.end),
+        boxes=tuple(map(BoxBody.model_validate, parsed.boxes(found.start, found.end))),
         text=parsed.text[found.start : found.end],
     )
 
@@ -148,10 +150,15 @@ def title_of(document: DocumentRecord) -> str:
 def _parsed(document: DocumentRecord, services: Services) -> ParsedDocument:
     from ingestion.parsed import ParsedDocument  # noqa: PLC0415  brings the chunking package
 
-    return ParsedDocument.from_bytes(services.blobs.get().get(parsed_key(document.id, _hash(document))))
+    return ParsedDocument.from_bytes(services.blobs.get().get(parsed_key(document.id, hash_of(document))))
 
 
-def _hash(document: DocumentRecord) -> str:
+def hash_of(document: DocumentRecord) -> str:
+    """The hash of the bytes that were read last.
+
+    Raises:
+        NotFound: none were, so far.
+    """
     if document.content_hash is None:
         raise NotFound(f"Document {document.id!r} is known, but has not been read yet (it is {document.state}).")
     return document.content_hash

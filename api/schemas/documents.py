@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from api.schemas.answers import BoxBody
 from api.schemas.base import ResponseBody
 from api.schemas.search import MetadataBody
 
@@ -69,7 +70,10 @@ class TextBody(ResponseBody):
 
 
 class PassageBody(ResponseBody):
-    """A passage and its place in the document's text; ``cells`` are the ranges of a spreadsheet that it covers."""
+    """A passage and its place in the document's text.
+
+    ``cells`` are the ranges of a spreadsheet that it covers; ``boxes`` are around it on its pages, one for each line.
+    """
 
     document_id: str
     ordinal: int
@@ -78,4 +82,5 @@ class PassageBody(ResponseBody):
     page: int | None
     heading_path: tuple[str, ...]
     cells: tuple[str, ...]
+    boxes: tuple[BoxBody, ...]
     text: str

@@ -29,7 +29,7 @@ _GRACE = 2
 
 def main() -> None:
     """Answer requests, one at a time."""
-    requests, replies = _take_pipes()
+    requests, replies = take_pipes()
     warnings.simplefilter("ignore")
     from ingestion.partitioning.unstructured_setup import prepare  # noqa: PLC0415
 
@@ -43,7 +43,7 @@ def main() -> None:
     replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
     while (frame := read_frame(requests)) is not None:
         head, content = frame
-        _limit_memory(head["memory_mb"])
+        limit_memory(head["memory_mb"])
         signal.alarm(int(head["timeout_s"] * _GRACE) + 1)
         reply = _answer(head, content, partial(_ask_for_time, replies, head["timeout_s"]))
         signal.alarm(0)
@@ -64,7 +64,7 @@ def readable() -> list[Path]:
     return [path for path in found if path.resolve() not in (root, *root.parents)]
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep stdin and stdout for frames; whatever a library prints goes to stderr instead of into a frame."""
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -85,7 +85,7 @@ class _Whole:
             view = view[self._raw.write(view) :]
 
 
-def _limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int) -> None:
     """Bound what this process may allocate from here on; the parent's watch on its size is slower than an allocation.
 
     Set for each document, on top of what the process holds already.

@@ -52,12 +52,14 @@ class Child:
     Args:
         memory_mb: memory above which it is killed, on top of what it holds once it is up.
         max_reply_bytes: length of an answer above which it is killed.
+        module: what it runs.
 
     Raises:
         Unavailable: it doesn't come up.
     """
 
-    def __init__(self, *, memory_mb: int, max_reply_bytes: int) -> None:
+    def __init__(self, *, memory_mb: int, max_reply_bytes: int, module: str = "ingestion.partitioning.child") -> None:
+        self._module = module
         self._memory: float = math.inf
         self._max_reply = max_reply_bytes
         self._baseline = 0
@@ -92,8 +94,8 @@ class Child:
             "PYTHONDONTWRITEBYTECODE": "1",
             **ENVIRONMENT,
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ingestion.partitioning.child"],
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -27,6 +27,7 @@ from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.tables import DocumentRow
 from ingestion.chunking.model import Passage, PlacedElement
+from ingestion.page_images.renderer import PageRenderer
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
@@ -154,6 +155,7 @@ class Stack:
         self.blobs: BlobStore = open_blobs(self.settings)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
+        self.page_images = PageRenderer()
 
     def ping_broker(self) -> None:
         if self.broker_error:
@@ -178,6 +180,7 @@ class Stack:
             catalog=part("catalog", self.catalog),
             keys=part("key store", self.keys),
             blobs=part("document store", self.blobs),
+            page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
         )
