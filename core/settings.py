@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
 from core.pipeline import PipelineConfig
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -121,6 +122,9 @@ class RerankerSettings(Section):
 class ChunkingSettings(Section):
     """How documents are cut, in the embedder's tokens."""
 
+    strategy: Literal["structural", "semantic"] = "structural"
+    """``structural``: by headings, lists, tables, paragraphs. ``semantic``: within a section that is longer than a
+    passage, where the meaning of neighbouring sentences parts, at the price of embedding them all."""
     min_tokens: Positive = 500
     max_tokens: Positive = 1000
     overlap: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
@@ -154,6 +158,22 @@ class ParsingSettings(Section):
     """What they may come to together."""
     max_depth: Positive = 3
     """How deep documents may lie within documents: 1 is an attachment of a message."""
+    engine: ParsingEngine = "local"
+    """Who reads ``cloud_kinds``; everything else is read here."""
+    cloud_kinds: tuple[CloudKind, ...] = ("pdf", "image")
+    cloud_timeout_s: Seconds = 900
+    """For one document, from the first request to the last answer."""
+    textract: TextractSettings = TextractSettings()
+    document_intelligence: DocumentIntelligenceSettings = DocumentIntelligenceSettings()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        azure = self.document_intelligence
+        if self.engine == "document_intelligence" and not (azure.endpoint and azure.key):
+            raise ValueError(
+                "parsing.engine = 'document_intelligence' needs parsing.document_intelligence.endpoint and .key"
+            )
+        return self
 
 
 class SyncSettings(Section):

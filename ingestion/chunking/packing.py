@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ingestion.chunking.tokens import TokenIndex
 from ingestion.chunking.units import Unit
+
+Tie = Callable[[Unit, Unit], float]
+"""How good a place to cut is between two units, among places that structure holds for equal: lower is better. It
+must depend on the text around the place only, or an edit would move every cut behind it."""
 
 _AFTER_HEADING = 100
 """How bad a place to cut is behind a heading, which would be parted from what it heads."""
@@ -21,13 +25,15 @@ class Packer:
         least: tokens that a group should have.
         most: tokens that a group has at most, but for a single unit that is longer.
         limit: tokens that a single unit may have with the headings above it.
+        tie: decides between places to cut that are equally good by structure.
     """
 
-    def __init__(self, index: TokenIndex, least: int, most: int, limit: int) -> None:
+    def __init__(self, index: TokenIndex, least: int, most: int, limit: int, tie: Tie) -> None:
         self._index = index
         self._least = min(least, most)
         self._most = most
         self._limit = limit
+        self._tie = tie
 
     def pack(self, units: Iterable[Unit]) -> list[list[Unit]]:
         """The groups; every unit is in exactly one."""
@@ -54,16 +60,17 @@ class Packer:
 
     def _best_cut(self, current: Sequence[Unit], following: Unit) -> int:
         """How many of the current units to close: all, or fewer where that is a better cut and leaves enough."""
-        best, place = self._cost(current[-1], following), len(current)
-        for number in range(len(current) - 1, 0, -1):
-            if self._tokens(current[:number]) < self._least:
-                break
-            cost = self._cost(current[number - 1], current[number])
-            if cost < best:
-                best, place = cost, number
+        after = [*current[1:], following]
+        first = len(current)
+        while first > 1 and self._tokens(current[: first - 1]) >= self._least:
+            first -= 1
+        places = range(first, len(current) + 1)
+        costs = {number: self._cost(current[number - 1], after[number - 1]) for number in places}
+        best = min(costs.values())
         if best >= _AFTER_HEADING:
-            place = self._before_headings(current)
-        return place
+            return self._before_headings(current)
+        equal = [number for number in places if costs[number] == best]
+        return min(equal, key=lambda number: (self._tie(current[number - 1], after[number - 1]), -number))
 
     @staticmethod
     def _cost(before: Unit, after: Unit) -> int:

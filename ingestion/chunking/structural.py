@@ -2,134 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+import hashlib
+from dataclasses import dataclass
 
 from core.settings import ChunkingSettings
-from core.telemetry import stage
-from ingestion.chunking.model import ChunkedDocument, Passage, PlacedElement
-from ingestion.chunking.packing import Packer
-from ingestion.chunking.tokens import TokenIndex
-from ingestion.chunking.units import BY_LINE, Unit, line_starts, make_units, sentence_starts, word_start
-from ingestion.partitioning.port import Element, ElementKind, Partition
+from ingestion.chunking.cutting import cut
+from ingestion.chunking.model import ChunkedDocument
+from ingestion.chunking.packing import Tie
+from ingestion.chunking.units import Unit
+from ingestion.partitioning.port import Partition
 from retrieval.embedding.port import Tokenizer
 
-_SEPARATOR = "\n\n"
-_LONGEST_HEADING = 200
+_AROUND = 200
+"""Characters on either side of a cut that decide between it and its like."""
 
 
 def chunk(partition: Partition, tokenizer: Tokenizer, settings: ChunkingSettings) -> ChunkedDocument:
-    """Cut a document into passages.
+    """Cut a document into passages by its structure alone.
 
     Sections that are short share a passage with their neighbours until it has ``min_tokens``; lists, tables and code
     are cut only if they don't fit into ``max_tokens``, and then between items or lines; other text is cut between
-    sentences, words, letters, in this order. Each passage but the first begins with the end of the one before it, up
-    to ``overlap`` of ``max_tokens``, from the start of a sentence or an element.
+    paragraphs, sentences, words, letters, in this order. Each passage but the first begins with the end of the one
+    before it, up to ``overlap`` of ``max_tokens``, from the start of a sentence or an element.
+
+    Among equally good places the text around them decides, not how far they are from the last cut: after an edit the
+    cuts fall into place again a few passages on, and the rest of the document keeps its passages.
 
     The same document, tokenizer and settings give the same passages. Time and memory grow linearly.
 
     Returns:
         Passages of at most ``max_tokens`` that together cover every character of every element.
     """
-    with stage("ingest.chunk", elements=len(partition.elements)):
-        text, elements = _place(partition.elements)
-        index = TokenIndex(text, tokenizer)
-        overlap = int(settings.max_tokens * settings.overlap)
-        packer = Packer(index, settings.min_tokens, settings.max_tokens - overlap, settings.max_tokens)
-        groups = packer.pack(make_units(text, elements, index, settings.max_tokens))
-        paths = _heading_paths(text, elements)
-        starts = _overlapping_starts(text, elements, groups, index, (overlap, settings.max_tokens))
-        passages = tuple(
-            Passage(
-                ordinal=ordinal,
-                start=start,
-                end=group[-1].end,
-                page=_page(elements, start, group[0].element),
-                heading_path=paths[group[0].element],
-                tokens=index.count(start, group[-1].end),
-            )
-            for ordinal, (group, start) in enumerate(zip(groups, starts, strict=True))
-        )
-        return ChunkedDocument(text, elements, passages, partition.pages)
+    return cut(partition, tokenizer, settings, lambda layout, units: (units, anchor(layout.text)))
 
 
-def _place(elements: Sequence[Element]) -> tuple[str, tuple[PlacedElement, ...]]:
-    placed, position = [], 0
-    for element in elements:
-        end = position + len(element.text)
-        placed.append(
-            PlacedElement(
-                kind=element.kind,
-                start=position,
-                end=end,
-                page=element.page,
-                level=element.level,
-                lines=tuple(line.moved(position) for line in element.lines),
-                place=element.place,
-            )
-        )
-        position = end + len(_SEPARATOR)
-    return _SEPARATOR.join(element.text for element in elements), tuple(placed)
+@dataclass(frozen=True, slots=True)
+class StructuralChunker:
+    """:func:`chunk` behind the port."""
+
+    tokenizer: Tokenizer
+    settings: ChunkingSettings
+
+    def chunk(self, partition: Partition) -> ChunkedDocument:
+        """See :func:`chunk`."""
+        return chunk(partition, self.tokenizer, self.settings)
 
 
-def _heading_paths(text: str, elements: Sequence[PlacedElement]) -> list[tuple[str, ...]]:
-    """For each element the headings above it, outermost first; a heading is in its own path."""
-    paths: list[tuple[str, ...]] = []
-    stack: list[tuple[int, str]] = []
-    path: tuple[str, ...] = ()
-    for element in elements:
-        if element.kind is ElementKind.TITLE:
-            level = element.level or 1
-            while stack and stack[-1][0] >= level:
-                stack.pop()
-            heading = " ".join(text[element.start : element.end].split())[:_LONGEST_HEADING]
-            stack.append((level, heading))
-            path = tuple(heading for _, heading in stack)
-        paths.append(path)
-    return paths
+def anchor(text: str) -> Tie:
+    """Ranks cuts by a hash of the text around them: content-defined chunking, which resumes after an edit.
 
-
-def _overlapping_starts(
-    text: str,
-    elements: Sequence[PlacedElement],
-    groups: Sequence[Sequence[Unit]],
-    index: TokenIndex,
-    limits: tuple[int, int],
-) -> list[int]:
-    """Where each group's passage starts: in the group before it, if there is room and a place.
-
-    ``limits``: the overlap's tokens, and a passage's, at most.
+    Muthitacharoen, Chen and Mazieres, A Low-bandwidth Network File System, SOSP 2001; here as the least hash between
+    the shortest and the longest passage, as Eshghi and Tang's HP Labs report HPL-2005-30 weighs it.
     """
-    overlap, max_tokens = limits
-    starts = [group[0].start for group in groups[:1]]
-    for before, group in pairwise(groups):
-        start, end = group[0].start, group[-1].end
-        room = min(overlap, max_tokens - index.count(start, end))
-        if room <= 0:
-            starts.append(start)
-            continue
-        # At least one behind the start of the group before: repeating all of a short one gains nothing.
-        furthest = max(index.retreat(start, room, before[0].start), before[0].start + 1)
-        rows = elements[before[-1].element].kind in BY_LINE
-        starts.append(_overlap_start(text, before, furthest, start, rows=rows))
-    return starts
 
+    def tie(before: Unit, after: Unit) -> float:
+        around = text[max(before.start, before.end - _AROUND) : min(after.end, after.start + _AROUND)]
+        digest = hashlib.blake2b(around.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+        return int.from_bytes(digest, "big") / 2**48
 
-def _overlap_start(text: str, before: Sequence[Unit], furthest: int, start: int, *, rows: bool) -> int:
-    """The first place from ``furthest`` on where a unit or a sentence begins, else a word, else no overlap.
-
-    ``rows``: the overlap is in a table or code, of which a piece of a line is worth nothing.
-    """
-    units = (unit.start for unit in before if furthest <= unit.start < start)
-    inner = line_starts(text, furthest, start) if rows else sentence_starts(text, furthest, start)
-    candidates = [place for place in (next(units, None), next(inner, None)) if place is not None]
-    if candidates:
-        return min(candidates)
-    return start if rows else word_start(text, furthest, start) or start
-
-
-def _page(elements: Sequence[PlacedElement], start: int, number: int) -> int | None:
-    """The page of the element that holds ``start``, which the overlap may have moved before element ``number``."""
-    while number > 0 and elements[number].start > start:
-        number -= 1
-    return elements[number].page_at(start)
+    return tie

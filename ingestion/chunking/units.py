@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from ingestion.chunking.layout import Layout
 from ingestion.chunking.model import PlacedElement
+from ingestion.chunking.sentences import sentence_starts
 from ingestion.chunking.tokens import TokenIndex
 from ingestion.partitioning.port import ElementKind
 
@@ -14,7 +17,6 @@ ELEMENT, SENTENCE, WORD, LETTER = 10, 20, 30, 40
 """How good a place to cut is before a unit, after the levels of headings (1 to 9): lower is better."""
 
 _DEEPEST = 9
-_SENTENCE_END = re.compile(r"\n+|[.!?\u2026][\"'\u201d\u2019)\]]*\s+(?![a-z])|[\u3002\uff01\uff1f]\s*")
 _LINE_END = re.compile(r"\n+")
 _SPACE = re.compile(r"\s+")
 BY_LINE = (ElementKind.TABLE, ElementKind.CODE)
@@ -38,17 +40,17 @@ class Unit:
     heading: bool = False
 
 
-def make_units(text: str, elements: Sequence[PlacedElement], index: TokenIndex, max_tokens: int) -> Iterator[Unit]:
+def make_units(layout: Layout, max_tokens: int) -> Iterator[Unit]:
     """Cut a document into units of at most ``max_tokens``, in order, that leave out nothing of any element."""
-    position = 0
+    elements, position = layout.elements, 0
     while position < len(elements):
         after = _list_end(elements, position)
         start, end = elements[position].start, elements[after - 1].end
-        if after - position > 1 and index.count(start, end) <= max_tokens:
+        if after - position > 1 and layout.tokens.count(start, end) <= max_tokens:
             yield Unit(start, end, ELEMENT, position)
         else:
             for number in range(position, after):
-                yield from _element_units(text, elements[number], number, index, max_tokens)
+                yield from _element_units(layout, number, max_tokens)
         position = after
 
 
@@ -61,40 +63,52 @@ def _list_end(elements: Sequence[PlacedElement], position: int) -> int:
     return after
 
 
-def _element_units(
-    text: str, element: PlacedElement, number: int, index: TokenIndex, max_tokens: int
-) -> Iterator[Unit]:
+def _element_units(layout: Layout, number: int, max_tokens: int) -> Iterator[Unit]:
+    element = layout.elements[number]
     heading = element.kind is ElementKind.TITLE
     cut = min(element.level or 1, _DEEPEST) if heading else ELEMENT
-    if index.count(element.start, element.end) <= max_tokens:
+    if layout.tokens.count(element.start, element.end) <= max_tokens:
         yield Unit(element.start, element.end, cut, number, heading)
         return
+    for unit in sentence_units(layout, number, max_tokens):
+        yield replace(unit, cut=cut) if unit.start == element.start else unit
+
+
+def sentence_units(layout: Layout, number: int, max_tokens: int) -> Iterator[Unit]:
+    """An element's sentences, or the lines of a table or code, in pieces where one has more than ``max_tokens``."""
+    text, element = layout.text, layout.elements[number]
+    start, end = element.start, element.end
     by_line = element.kind in BY_LINE
-    for start, end in _spans(text, element.start, element.end, _LINE_END if by_line else _SENTENCE_END):
-        for place, until, strength in _fitting(text, start, end, index, max_tokens):
-            first = place == element.start
-            yield Unit(place, until, cut if first else strength, number)
+    places = line_starts(text, start, end) if by_line else sentence_starts(text, start, end, layout.language)
+    for begin, stop in _spans(places, start, end):
+        for place, until, strength in _fitting(text, begin, stop, layout.tokens, max_tokens):
+            yield Unit(place, until, strength, number)
 
 
-def _spans(text: str, start: int, end: int, boundary: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """From ``start`` to ``end`` without gaps, cut behind each boundary."""
-    for found in boundary.finditer(text, start, end):
-        if start < found.end() < end:
-            yield start, found.end()
-            start = found.end()
+def _spans(places: Iterable[int], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """From ``start`` to ``end`` without gaps, cut at each place."""
+    for place in places:
+        yield start, place
+        start = place
     yield start, end
 
 
 def _fitting(text: str, start: int, end: int, index: TokenIndex, max_tokens: int) -> Iterator[tuple[int, int, int]]:
-    """A sentence as pieces of at most ``max_tokens``: whole, or cut between words, or, in an endless word, in it."""
+    """A sentence as pieces of at most ``max_tokens``: whole, or cut between lines, words, or letters."""
     strength = SENTENCE
     while index.count(start, end) > max_tokens:
         furthest = index.advance(start, max_tokens, end)
-        between = _last_space(text, start, furthest)
-        until = between or furthest
+        between = _last_line(text, start, furthest) or _last_space(text, start, furthest)
+        until = between or _before_marks(text, start, furthest)
         yield start, until, strength
         start, strength = until, WORD if between else LETTER
     yield start, end, strength
+
+
+def _last_line(text: str, start: int, end: int) -> int | None:
+    """Where the last line begins that leaves at least half of the span before it."""
+    found = text.rfind("\n", start + (end - start) // 2, end)
+    return found + 1 if found >= 0 and start < found + 1 < end else None
 
 
 def _last_space(text: str, start: int, end: int) -> int | None:
@@ -105,11 +119,12 @@ def _last_space(text: str, start: int, end: int) -> int | None:
     return place if place > start else None
 
 
-def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:
-    """Where sentences and lines begin inside a span, its own start left out."""
-    for found in _SENTENCE_END.finditer(text, start, end):
-        if found.end() < end:
-            yield found.end()
+def _before_marks(text: str, start: int, end: int) -> int:
+    """``end``, moved back so that what follows isn't a mark on the letter before it: a vowel of Thai or Hindi."""
+    place = end
+    while place > start and place < len(text) and unicodedata.category(text[place]).startswith("M"):
+        place -= 1
+    return place if place > start else end
 
 
 def line_starts(text: str, start: int, end: int) -> Iterator[int]:

@@ -7,13 +7,12 @@ from pathlib import PurePosixPath
 
 from core.errors import EmptyDocument, FootnoteError, Unavailable
 from core.logs import get_logger
-from core.settings import ChunkingSettings
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
-from ingestion.chunking.structural import chunk
+from ingestion.chunking.build import build_chunker, fingerprint
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
@@ -109,7 +108,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
 
 def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDocument:
     chunking = parts.settings.chunking
-    document = chunk(partition, parts.embedder.tokenizer, chunking)
+    document = build_chunker(chunking, parts.embedder).chunk(partition)
     if not document.passages:
         raise EmptyDocument(f"{name} holds no text that could be searched.")
     return ParsedDocument(
@@ -124,8 +123,3 @@ def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDoc
         chunking=fingerprint(chunking),
         pages=document.pages,
     )
-
-
-def fingerprint(chunking: ChunkingSettings) -> str:
-    """Identifies the settings that a document was cut with."""
-    return f"{chunking.min_tokens}-{chunking.max_tokens}-{chunking.overlap}"
