@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
-from core.chunk import Chunk
+from core.chunk import Chunk, EmbeddedChunk
 from core.errors import FootnoteError, NotFound, StorageUnavailable, Unavailable
 from core.logs import get_logger
 from core.telemetry import CHUNKS, DOCUMENTS, stage
@@ -17,7 +16,7 @@ from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave,
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
-from retrieval.embedding.windows import embed_chunks
+from ingestion.tasks.reusing import embed_others, identified, known_vectors
 
 log = get_logger(__name__)
 
@@ -96,12 +95,7 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
             unread.append((work, error))
     if unread and not whole:
         raise unread[0][1]
-    for some in _slices(chunks, parts.settings.sync.embed_chunks):
-        with stage("ingest.embed", chunks=len(some)):
-            embedded = embed_chunks(parts.embedder, some)
-        with stage("ingest.index", chunks=len(some)):
-            parts.index.upsert(embedded)
-        CHUNKS.inc(len(some))
+    _write(parts, chunks, frozenset(work.record.id for work in whole if work.record.version > 1))
     for work in whole:
         if work.record.version > 1:
             parts.index.delete_stale(work.record.id, work.record.version)
@@ -116,6 +110,24 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
     for work, fault in unread:
         # Others could be read, so the store is there: this one has to answer for itself.
         _retry_or_give_up(parts, [work], owner, fault)
+
+
+def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str]) -> None:
+    """Embed chunks and put them into the index; of ``changed`` documents, those that stayed keep their vectors."""
+    for some in _slices(chunks, parts.settings.sync.embed_chunks):
+        known = known_vectors(parts.index, some, changed) if changed else {}
+        with stage("ingest.embed", chunks=len(some) - len(known)):
+            embedded = embed_others(parts.embedder, some, known)
+        current = _current(parts, embedded)
+        with stage("ingest.index", chunks=len(current)):
+            parts.index.upsert(current)
+        CHUNKS.inc(len(current))
+
+
+def _current(parts: Parts, embedded: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
+    """Those whose document has no newer version yet: of what versions have in common, the newer must not be lost."""
+    versions = parts.catalog.documents.versions({one.chunk.document_id for one in embedded})
+    return [one for one in embedded if versions.get(one.chunk.document_id, (0,))[0] == one.chunk.version]
 
 
 def _load(parts: Parts, work: Work) -> ParsedDocument:
@@ -143,7 +155,7 @@ def _take_back(parts: Parts, work: Work) -> None:
         parts.index.delete_documents([record.id])
     elif current[0] > record.version:
         parts.index.delete_version(record.id, record.version)
-        # Chunks of the same bytes have the same ids in both versions: the newer ones may have gone with ours.
+        # What both versions say has the same ids in both: the newer chunks may have gone with ours.
         parts.catalog.outcomes.start_over(record.id)
     log.info("embed.late", document_id=record.id, version=record.version)
 
@@ -152,9 +164,9 @@ def chunks_of(work: Work, parsed: ParsedDocument) -> list[Chunk]:
     """The chunks of a parsed document, with the permissions and metadata it has now."""
     record = work.record
     acl = record.acl.terms()
-    return [
+    chunks = [
         Chunk(
-            id=chunk_id(record.id, work.parsed_hash or "", parsed.chunking, passage.ordinal),
+            id="",
             document_id=record.id,
             source_id=record.source_id,
             uri=record.uri,
@@ -171,11 +183,7 @@ def chunks_of(work: Work, parsed: ParsedDocument) -> list[Chunk]:
         )
         for passage in parsed.passages
     ]
-
-
-def chunk_id(document_id: str, content_hash: str, chunking: str, ordinal: int) -> str:
-    """The id of a chunk: the same document, bytes, chunking and place give the same one."""
-    return hashlib.sha256(f"{document_id}\0{content_hash}\0{chunking}\0{ordinal}".encode()).hexdigest()[:32]
+    return identified(chunks)
 
 
 def _slices(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:

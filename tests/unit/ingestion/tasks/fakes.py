@@ -13,7 +13,7 @@ import numpy as np
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import BrokerUnavailable, NotFound, UnreadableDocument
-from core.filters import Filter
+from core.filters import AnyOf, Filter
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.broker import TaskQueue
@@ -21,6 +21,7 @@ from ingestion.connectors.port import Change, Cursor, Listing, Original, Upsert
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
 from ingestion.tasks.parts import Parts
+from retrieval.index.port import Generation
 
 
 class SteppedClock:
@@ -138,19 +139,30 @@ class FakeIndex:
 
     def __init__(self) -> None:
         self.chunks: dict[str, Chunk] = {}
+        self.windows: dict[str, Vectors] = {}
         self.error: Exception | None = None
         self.down = True
         """Whether an error means that it answers nothing at all, or only refuses writes."""
         self.refreshed = 0
 
-    def ensure(self, embedder: str, dimensions: int) -> None:
+    def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         self._check()
+        return Generation("g1", embedder, dimensions, live=True, model=model)
+
+    def generations(self) -> list[Generation]:
+        if self.down:
+            self._check()
+        return [Generation("g1", FakeEmbedder.name, FakeEmbedder.dimensions, live=True)]
+
+    def for_generation(self, name: str) -> FakeIndex:
+        return self
 
     def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
         self._check()
         for embedded in chunks:
             assert embedded.windows.shape[1] == 2
             self.chunks[embedded.chunk.id] = embedded.chunk
+            self.windows[embedded.chunk.id] = embedded.windows
 
     def delete_stale(self, document_id: str, version: int) -> int:
         return self._delete(lambda chunk: chunk.document_id == document_id and chunk.version < version)
@@ -174,6 +186,13 @@ class FakeIndex:
         if self.down:
             self._check()
         return [self.chunks[key] for key in chunk_ids if key in self.chunks]
+
+    def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
+        self._check()
+        assert isinstance(filter, AnyOf)
+        assert filter.field == "document_id"
+        found = (self.chunks[key] for key in chunk_ids if key in self.chunks)
+        return {chunk.id: self.windows[chunk.id] for chunk in found if chunk.document_id in filter.values}
 
     def refresh(self) -> None:
         self._check()
