@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -179,9 +180,27 @@ class FolderConnector:
         )
 
     def _facts(self, external_id: str, written: Facts, sidecars: Sidecars) -> Facts:
-        own = sidecars.own(external_id)
-        ruled = Facts(self._rules.of(external_id))
-        return own.over(written).over(sidecars.above(external_id)).over(ruled).over(self._defaults)
+        return reduce(Facts.over, self._layers(external_id, written, sidecars))
+
+    def _layers(self, external_id: str, written: Facts, sidecars: Sidecars) -> list[Facts]:
+        ruled = map(Facts, self._rules.said(external_id))
+        return [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+
+    def layers(self, external_id: str) -> list[Facts]:
+        """What each place says of a document; for each fact, the first that says it is the one that counts.
+
+        Raises:
+            NotFound: it went, or isn't one of this source's documents.
+            UnreadableDocument: what is written of it can't be used, so that ingestion refuses it.
+        """
+        path = self._locate(external_id)
+        try:
+            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
+            return self._layers(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+        except BadFacts as error:
+            raise UnreadableDocument(f"{external_id}: {error}.") from None
+        except OSError as error:
+            raise UnreadableDocument(f"{path} can't be read: {error.strerror}.") from error
 
     def fetch(self, external_id: str) -> Original:
         """The bytes of one document; see :meth:`ingestion.connectors.port.Connector.fetch`.

@@ -69,20 +69,20 @@ class Sidecars:
         path = PurePosixPath(external_id)
         return self._read(path.with_name(path.name + SUFFIX))
 
-    def above(self, external_id: str) -> Facts:
-        """What the sidecars of its folders say, the nearest first.
+    def above(self, external_id: str) -> list[Facts]:
+        """What the sidecar of each of its folders says, the nearest first.
 
         Raises:
             BadFacts: one of them can't be used.
         """
-        facts = Facts()
+        facts = []
         for folder in PurePosixPath(external_id).parents:
             if folder not in self._folders:
                 self._folders[folder] = self._try(folder / FOLDER_SIDECAR)
             found = self._folders[folder]
             if isinstance(found, BadFacts):
                 raise found
-            facts = facts.over(found)
+            facts.append(found)
         return facts
 
     def _try(self, relative: PurePosixPath) -> Facts | BadFacts:

@@ -37,14 +37,14 @@ class Rules:
         self._rules = [(rule, compile_globs([rule.match]), _facts(rule)) for rule in rules]
         self._used: set[str] = set()
 
-    def of(self, external_id: str) -> Metadata:
-        """What they say of a document; each fact's origin names its rule."""
-        facts = Metadata()
-        for rule, pattern, said in self._rules:
+    def said(self, external_id: str) -> list[Metadata]:
+        """What each rule that matches says of a document, the one that counts first; origins name the rules."""
+        said = []
+        for rule, pattern, facts in reversed(self._rules):
             if _matches(pattern, external_id):
                 self._used.add(rule.match)
-                facts = said.over(facts)
-        return facts
+                said.append(facts)
+        return said
 
     def unused(self) -> list[str]:
         """The globs that have matched nothing so far."""
