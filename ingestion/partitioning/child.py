@@ -111,6 +111,7 @@ def _ask_for_time(replies: Any, timeout_s: float, seconds: float) -> None:
 
 
 def _answer(head: dict[str, Any], content: bytes, ask_for_time: Callable[[float], None]) -> bytes:
+    from ingestion.partitioning.cloud_input import Sending, prepare  # noqa: PLC0415
     from ingestion.partitioning.pdf import PdfOptions  # noqa: PLC0415
     from ingestion.partitioning.reader import Limits, read_document  # noqa: PLC0415
 
@@ -118,9 +119,13 @@ def _answer(head: dict[str, Any], content: bytes, ask_for_time: Callable[[float]
         limits = Limits(**head["limits"])
         told = {key: _frozen(value) for key, value in head["pdf"].items()}
         pdf_options = PdfOptions(**told, ask_for_time=ask_for_time)
-        partition = read_document(
-            content, name=head["name"], media_type=head["media_type"], limits=limits, pdf_options=pdf_options
-        )
+        if "prepare" in head:
+            sending = Sending(**{key: _frozen(value) for key, value in head["prepare"].items()})
+            partition = prepare(content, name=head["name"], sending=sending, pdf_options=pdf_options)
+        else:
+            partition = read_document(
+                content, name=head["name"], media_type=head["media_type"], limits=limits, pdf_options=pdf_options
+            )
         return pack({"partition": dump_partition(partition), "attachments": spool(partition.attachments)})
     except DocumentError as error:
         return pack({"error": type(error).__name__, "message": error.message})

@@ -23,7 +23,7 @@ def read_image(content: bytes, name: str) -> Reading:
         UnreadableDocument: broken, or Tesseract isn't installed.
         DocumentTooLarge: too many pixels.
     """
-    _check(content, name)
+    check_image(content, name)
     language = "+".join(languages(name))
     printed = run(TESSERACT, ["stdin", "stdout", "-l", language, "tsv"], name, content)
     rows = csv.DictReader(io.StringIO(printed.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -36,7 +36,12 @@ def read_image(content: bytes, name: str) -> Reading:
     return Reading(elements)
 
 
-def _check(content: bytes, name: str) -> None:
+def check_image(content: bytes, name: str) -> None:
+    """Refuse what is broken, or too large to be decoded.
+
+    Raises:
+        UnreadableDocument, DocumentTooLarge: as named.
+    """
     from PIL import Image  # noqa: PLC0415
 
     try:

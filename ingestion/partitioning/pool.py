@@ -6,8 +6,8 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from core.errors import DocumentTooLarge, EmptyDocument, Unavailable, UnreadableDocument
 from core.logs import get_logger
@@ -17,6 +17,9 @@ from ingestion.partitioning.port import Partition
 from ingestion.partitioning.process import Child, ChildDied, OverMemory, OverOutput, OverTime
 from ingestion.partitioning.spool import collect
 from ingestion.partitioning.wire import load_partition
+
+if TYPE_CHECKING:
+    from ingestion.partitioning.cloud_input import Sending
 
 _log = get_logger(__name__)
 _ERRORS = {error.__name__: error for error in (UnreadableDocument, EmptyDocument, DocumentTooLarge)}
@@ -50,12 +53,27 @@ class ChildProcessPartitioner:
             UnreadableDocument, EmptyDocument, DocumentTooLarge: as the port says.
             Unavailable: no child process can be started, or the partitioner is closed.
         """
+        with stage("ingest.partition", size=len(content)):
+            return self._result(self._read(self._head(content, name, media_type), content), name)
+
+    def prepare(self, content: bytes, *, name: str, sending: Sending) -> Partition:
+        """Open a PDF or an image for a cloud service; see :func:`ingestion.partitioning.cloud_input.prepare`.
+
+        Raises:
+            UnreadableDocument, DocumentTooLarge: as there.
+            Unavailable: as :meth:`partition`.
+        """
+        with stage("ingest.partition.prepare", size=len(content)):
+            head = {**self._head(content, name, None), "prepare": asdict(sending)}
+            return self._result(self._read(head, content), name)
+
+    def _head(self, content: bytes, name: str, media_type: str | None) -> dict[str, Any]:
         limit = self._settings.max_file_mb
         if len(content) > limit * 1_000_000:
             raise DocumentTooLarge(
                 f"{name} is larger than parsing.max_file_mb = {limit}. Split it, or raise the limit."
             )
-        head = {
+        return {
             "name": name,
             "media_type": media_type,
             "memory_mb": self._settings.memory_mb,
@@ -67,8 +85,6 @@ class ChildProcessPartitioner:
             },
             "pdf": self._pdf_options(content),
         }
-        with stage("ingest.partition", size=len(content)):
-            return self._result(self._read(head, content), name)
 
     def _pdf_options(self, content: bytes) -> dict[str, Any]:
         settings = self._settings

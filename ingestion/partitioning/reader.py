@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import PurePosixPath
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
-from core.metadata import Metadata
 from ingestion.partitioning import markup, office, spreadsheets
 from ingestion.partitioning.archives import read_zip
 from ingestion.partitioning.documents import read_old_office, read_with_pandoc
+from ingestion.partitioning.finishing import finish
 from ingestion.partitioning.images import read_image
-from ingestion.partitioning.language import detect_language
 from ingestion.partitioning.media_types import Detected, detect
 from ingestion.partitioning.message import read_email, read_msg
 from ingestion.partitioning.pdf import PdfOptions, read_pdf
-from ingestion.partitioning.port import Attachment, Element, ElementKind, Partition
+from ingestion.partitioning.port import Attachment, Partition
 from ingestion.partitioning.reading import Reading
 
 
@@ -75,11 +72,6 @@ _PARSERS = {
     "image": "footnote",
 }
 """What reads a kind, where it isn't unstructured."""
-_FACTS_FROM = {"markdown": "front matter", "email": "headers", "msg": "headers"}
-"""Where a reader finds a document's facts, where it isn't its properties."""
-_NAMELESS_HEADINGS = ("xlsx", "xls")
-"""Kinds whose headings name parts of the document: a workbook's are its sheets' names."""
-_LONGEST_TITLE = 300
 
 
 def read_document(
@@ -92,22 +84,8 @@ def read_document(
     """
     detected = detect(content, name, media_type)
     reading = _read(detected, content, name, limits, pdf_options)
-    if sum(len(element.text.encode()) for element in reading.elements) > limits.text_bytes:
-        limit = f"parsing.max_text_mb = {limits.text_bytes / 1_000_000:g}"
-        raise DocumentTooLarge(f"{name} holds more text than {limit} allows. Split it, or raise the limit.")
-    metadata = _metadata(reading, detected.kind, name)
-    if not reading.elements:
-        reading.elements.append(Element(kind=ElementKind.OTHER, text=_facts(metadata)))
-        reading.warnings.append("No text was found in it: it is indexed by its title and metadata alone.")
-    return Partition(
-        elements=tuple(reading.elements),
-        metadata=metadata,
-        media_type=detected.media_type,
-        parser=_parser(detected.kind),
-        warnings=(*detected.warnings, *reading.warnings),
-        attachments=_bounded(reading.attachments, name, limits),
-        pages=reading.pages,
-    )
+    reading.attachments[:] = _bounded(reading.attachments, name, limits)
+    return finish(reading, detected, name=name, parser=_parser(detected.kind), text_bytes=limits.text_bytes)
 
 
 def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[Attachment, ...]:
@@ -151,27 +129,3 @@ def _explained(error: Exception, kind: str, name: str) -> UnreadableDocument:
         return UnreadableDocument(f"{name} is encrypted. Save a copy without a password and sync again.")
     reason = f"{type(error).__name__}: {text}"[:200]
     return UnreadableDocument(f"{name} can't be read as {kind}; it is probably corrupt ({reason}).")
-
-
-def _metadata(reading: Reading, kind: str, name: str) -> Metadata:
-    """The document's own facts, then what can be told from its text and its name."""
-    own = replace(reading.metadata, title=reading.metadata.title[:_LONGEST_TITLE])
-    known = own.coming_from(_FACTS_FROM.get(kind, "properties"))
-    heading = None if kind in _NAMELESS_HEADINGS else next(filter(None, map(_heading, reading.elements)), None)
-    found = Metadata(title=(heading or "")[:_LONGEST_TITLE]).coming_from("first heading")
-    told = Metadata(document_type=kind).coming_from("contents")
-    if known.language is None and (language := detect_language(element.text for element in reading.elements)):
-        told = told.over(Metadata(language=language).coming_from("detected"))
-    stem = " ".join(re.split(r"[\s_-]+", PurePosixPath(name).stem)).strip()
-    named = Metadata(title=(stem or name)[:_LONGEST_TITLE]).coming_from("file name")
-    return known.over(found).over(told).over(named)
-
-
-def _heading(element: Element) -> str | None:
-    return " ".join(element.text.split()) if element.kind is ElementKind.TITLE else None
-
-
-def _facts(metadata: Metadata) -> str:
-    """What is known of a document that says nothing itself."""
-    labelled = {"Author": metadata.author, "Tags": ", ".join(metadata.tags)}
-    return "\n".join([metadata.title, *(f"{label}: {value}" for label, value in labelled.items() if value)])
