@@ -92,12 +92,13 @@ def wire(settings: Settings) -> Services:
 
 
 def _index(settings: Settings, embedder: Part[Embedder]) -> SearchIndex:
+    from retrieval.embedding.build import build_embedders  # noqa: PLC0415
     from retrieval.index.build import build_index  # noqa: PLC0415
 
     model = embedder.get()
     index = build_index(settings)
     try:
-        index.ensure(model.name, model.dimensions)
+        build_embedders(settings, model).ensure(index)
     except FootnoteError:
         index.close()  # the next try builds its own
         raise
@@ -111,10 +112,12 @@ def _embedder(settings: Settings) -> Embedder:
 
 
 def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embedder]) -> Retriever:
+    from retrieval.embedding.build import build_embedders  # noqa: PLC0415
     from retrieval.reranking.build import build_reranker  # noqa: PLC0415
     from retrieval.retriever import Retriever  # noqa: PLC0415
 
-    return Retriever(index.get(), embedder.get(), build_reranker(settings), settings)
+    model = embedder.get()
+    return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
 def _answerer(settings: Settings, retriever: Part[Retriever], pages: PageLocator) -> Answerer:

@@ -25,6 +25,7 @@ QUEUES = {
     "footnote.purge": "sync",
     "footnote.recover": "sync",
     "footnote.parse": "parse",
+    "footnote.rebuild": "embed",
     "footnote.embed": "embed",
 }
 """The queue of each task, by the task's name."""

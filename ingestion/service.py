@@ -33,6 +33,11 @@ class Ingestion:
         self._settings = settings
         self._check_config = check_config
 
+    @property
+    def tasks(self) -> TaskQueue:
+        """What hands work to the workers."""
+        return self._tasks
+
     def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Source:
         """Add a source. Nothing is synced yet: call :meth:`sync`, or wait for the schedule.
 

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from core.chunk import Vector
-from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
+from core.errors import FootnoteError, IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import Filter, for_reader
 from core.logs import get_logger
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import DEGRADED, stage
+from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
-from retrieval.generation_watch import GenerationWatch
+from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
 from retrieval.index.port import LegResults, SearchIndex
 from retrieval.pipeline import (
@@ -43,8 +44,9 @@ MAX_DEPTH = 1000
 
 @dataclass(slots=True)
 class _Notes:
-    """What one search has to report besides its hits."""
+    """What one search works on, and what it has to report besides its hits."""
 
+    view: View
     timings_ms: dict[str, float] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
 
@@ -64,21 +66,32 @@ class _Notes:
 
 
 class Retriever:
-    """Finds passages for a reader. Safe to use from several threads."""
+    """Finds passages for a reader. Safe to use from several threads.
 
-    def __init__(self, index: SearchIndex, embedder: Embedder, reranker: Reranker | None, settings: Settings) -> None:
+    Args:
+        embedders: where given, it follows the index to generations that other embedders built.
+    """
+
+    def __init__(
+        self,
+        index: SearchIndex,
+        embedder: Embedder,
+        reranker: Reranker | None,
+        settings: Settings,
+        embedders: Embedders | None = None,
+    ) -> None:
         self._index = index
         self._embedder = embedder
         self._reranker = reranker
         self._pipelines = named_pipelines(settings, reranker=reranker is not None)
         self._default = default_pipeline(settings, self._pipelines)
         self._max_chars = settings.api.max_question_chars
-        self._generation = GenerationWatch(index, embedder)
+        self._generation = GenerationWatch(index, embedder, embedders=embedders)
 
     @property
     def embedder(self) -> Embedder:
         """The embedder of questions, loaded already: what weighs sentences against a question uses it too."""
-        return self._embedder
+        return self._generation.view().embedder
 
     @property
     def pipelines(self) -> tuple[str, ...]:
@@ -87,7 +100,7 @@ class Retriever:
 
     def warm_up(self) -> None:
         """Load the models. Raises ModelUnavailable."""
-        self._embedder.warm_up()
+        self._generation.view().embedder.warm_up()
         if self._reranker is not None:
             self._reranker.warm_up()
 
@@ -117,8 +130,21 @@ class Retriever:
         """
         config = self._pipeline(pipeline)
         query = self._checked(query, limit, offset)
-        notes, began = _Notes(), time.perf_counter()
         visible = for_reader(principal, filters)
+        view = self._generation.view()
+        try:
+            return self._search(view, config, query, visible, (offset, limit))
+        except FootnoteError:
+            if not self._generation.has_moved(view):
+                raise
+        # The generation that it worked on was dropped meanwhile: there is another one.
+        return self._search(self._generation.view(), config, query, visible, (offset, limit))
+
+    def _search(
+        self, view: View, config: PipelineConfig, query: str, visible: Filter, page_of: tuple[int, int]
+    ) -> SearchResponse:
+        notes, began = _Notes(view), time.perf_counter()
+        offset, limit = page_of
         depth = max(config.depth, offset + limit)
         legs = self._legs(config, query, visible, depth, notes)
         with notes.timed("fuse"):
@@ -138,7 +164,7 @@ class Retriever:
             total_candidates=len(ranked),
             timings_ms={key: round(value, 3) for key, value in notes.timings_ms.items()},
             degraded=tuple(notes.degraded),
-            index_generation=self._generation.name(),
+            index_generation=view.name or self._generation.name(),
             pipeline=config.name,
         )
 
@@ -181,25 +207,25 @@ class Retriever:
             return self._lexical(query, visible, k, notes)
         with notes.timed("search"):
             if pipeline.legs == (VECTOR,):
-                return LegResults(lexical=None, vector=self._index.vector(embedding, visible, k))
-            legs = self._index.both(query, embedding, visible, k)
+                return LegResults(lexical=None, vector=notes.view.index.vector(embedding, visible, k))
+            legs = notes.view.index.both(query, embedding, visible, k)
         for leg, why in legs.errors.items():
             notes.without(leg, why)
         return legs
 
     def _embed(self, query: str, notes: _Notes) -> Vector:
-        self._generation.check()
+        self._generation.check(notes.view)
         with notes.timed("embed"):
-            return self._embedder.embed_query(query)
+            return notes.view.embedder.embed_query(query)
 
     def _lexical(self, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
         with notes.timed("search"):
-            return LegResults(lexical=self._index.lexical(query, visible, k), vector=None)
+            return LegResults(lexical=notes.view.index.lexical(query, visible, k), vector=None)
 
     def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: _Notes) -> None:
         try:
             with notes.timed("neighbours"):
-                vectors = self._index.vectors([item.id for item in ranked[: config.depth]], visible)
+                vectors = notes.view.index.vectors([item.id for item in ranked[: config.depth]], visible)
         except IndexUnavailable as error:
             notes.without("neighbours", error.message)
         else:
@@ -210,7 +236,7 @@ class Retriever:
         if not ranked:
             return []
         with notes.timed("fetch"):
-            chunks = {c.id: c for c in self._index.fetch([item.id for item in ranked], visible)}
+            chunks = {c.id: c for c in notes.view.index.fetch([item.id for item in ranked], visible)}
         found = [item for item in ranked if item.id in chunks]
         for item in found:
             item.chunk = chunks[item.id]

@@ -12,6 +12,7 @@ from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.pauses import PauseStore
 from ingestion.catalog.queue import DocumentQueue
+from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
@@ -29,6 +30,7 @@ class Catalog:
         outcomes: writes what became of them.
         retries: sends failures through again.
         removal: takes documents out.
+        rebuilds: how builds of the index stand.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -44,6 +46,7 @@ class Catalog:
         self.outcomes = Outcomes(database, clock)
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
+        self.rebuilds = RebuildStore(database, clock)
 
     @property
     def engine(self) -> Engine:

@@ -169,6 +169,36 @@ class PauseRow(Base):
     tries: Mapped[int]
 
 
+class RebuildRow(Base):
+    """A build of the index from the stored texts. ``position`` is the last document done of the present round.
+
+    ``step`` numbers the tasks: a message for another one than the next is late or doubled, and does nothing.
+    ``since``: the round looks at documents that changed after it; None: at all. ``watched``: what was being embedded
+    when the generation was begun, as ``document id -> claim``: such a task may not have known of the generation.
+    """
+
+    __tablename__ = "rebuilds"
+
+    generation: Mapped[str] = mapped_column(String(150), primary_key=True)
+    previous: Mapped[str] = mapped_column(String(150))
+    state: Mapped[str] = mapped_column(String(16))
+    swap: Mapped[bool]
+    position: Mapped[str] = mapped_column(String(32))
+    step: Mapped[int]
+    total: Mapped[int]
+    done: Mapped[int]
+    fixed: Mapped[int]
+    tries: Mapped[int]
+    since: Mapped[datetime | None]
+    round_began: Mapped[datetime]
+    watched: Mapped[Json]
+    error: Mapped[str | None] = mapped_column(Text)
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    began_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
 class ApiKeyRow(Base):
     """An API key; of the key itself only a digest is kept."""
 
@@ -191,4 +221,5 @@ DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
+REBUILDS = cast(Table, RebuildRow.__table__)
 API_KEYS = cast(Table, ApiKeyRow.__table__)

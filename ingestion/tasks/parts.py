@@ -16,7 +16,9 @@ from ingestion.catalog.records import Source
 from ingestion.connectors.port import Connector
 from ingestion.partitioning.port import Partitioner
 from ingestion.tasks.ownership import Owners
+from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
+from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.port import SearchIndex
 
 
@@ -38,6 +40,12 @@ def _embedder(settings: Settings) -> Embedder:
     return build_embedder(settings)
 
 
+def _embedders(settings: Settings, default: Embedder) -> Embedders:
+    from retrieval.embedding.build import build_embedders  # noqa: PLC0415 - see Makers
+
+    return build_embedders(settings, default)
+
+
 def _index(settings: Settings) -> SearchIndex:
     from retrieval.index.build import build_index  # noqa: PLC0415 - see Makers
 
@@ -52,6 +60,7 @@ class Makers:
     blobs: Callable[[Settings], BlobStore] = open_blobs
     index: Callable[[Settings], SearchIndex] = _index
     embedder: Callable[[Settings], Embedder] = _embedder
+    embedders: Callable[[Settings, Embedder], Embedders] = _embedders
     partitioner: Callable[[Settings], Partitioner] = _partitioner
     connector: Callable[[str, Mapping[str, Any], Settings], Connector] = _connector
 
@@ -83,13 +92,18 @@ class Parts:
         return cast(Embedder, self._get("embedder", lambda: self._makers.embedder(self.settings)))
 
     @property
+    def embedders(self) -> Embedders:
+        """The models of all generations of the index."""
+        return cast(Embedders, self._get("embedders", lambda: self._makers.embedders(self.settings, self.embedder)))
+
+    @property
     def partitioner(self) -> Partitioner:
         """The reader of documents."""
         return cast(Partitioner, self._get("partitioner", lambda: self._makers.partitioner(self.settings)))
 
     @property
     def index(self) -> SearchIndex:
-        """The index, with a live generation that fits the embedder."""
+        """The index, with a live generation; writes go to every generation there is."""
         return cast(SearchIndex, self._get("index", self._make_index))
 
     def connector(self, source: Source) -> Connector:
@@ -106,8 +120,8 @@ class Parts:
 
     def _make_index(self) -> SearchIndex:
         index = self._makers.index(self.settings)
-        index.ensure(self.embedder.name, self.embedder.dimensions)
-        return index
+        self.embedders.ensure(index)
+        return EveryGeneration(index, self.embedders)
 
     def _get(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self._built:

@@ -36,6 +36,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
 
     _recover_runs(parts, lost)
     _recover_documents(parts, lost)
+    _recover_rebuild(parts, lost)
     for source_id in parts.catalog.queue.sources_with_pending():
         dispatch(parts, source_id)
     backlog = parts.catalog.queue.backlog()
@@ -71,6 +72,13 @@ def _recover_documents(parts: Parts, lost: IsLost) -> None:
         if ticket.document_id not in given_up:
             arguments = {"document_id": ticket.document_id, "version": ticket.version}
             send_or_leave(parts, "footnote.parse", arguments)
+
+
+def _recover_rebuild(parts: Parts, lost: IsLost) -> None:
+    build = parts.catalog.rebuilds.take_lost(parts.settings.sync.lease_s, lost)
+    if build is not None:
+        log.warning("rebuild.taken_over", generation=build.generation, step=build.step)
+        send_or_leave(parts, "footnote.rebuild", {"generation": build.generation, "step": build.step})
 
 
 class WorkerLost(Unavailable):

@@ -9,7 +9,7 @@ from celery import Celery, Task
 
 from core.errors import Unavailable
 from core.logs import correlation_id, get_logger
-from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
+from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, rebuilding, recovering
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
@@ -31,6 +31,7 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
     task("footnote.parse", parsing.parse)
     task("footnote.embed", embedding.embed)
     task("footnote.purge", deleting.purge)
+    task("footnote.rebuild", rebuilding.rebuild)
     task("footnote.recover", recovering.recover)
 
 

@@ -49,12 +49,14 @@ class Generation:
         embedder: the embedder's name, so that vectors of two models never meet.
         dimensions: length of a vector.
         live: whether searches read it.
+        model: what ``embedder.model`` was when it was begun, by which its embedder can be loaded; empty: not known.
     """
 
     name: str
     embedder: str
     dimensions: int
     live: bool
+    model: str = ""
 
 
 @runtime_checkable
@@ -66,7 +68,7 @@ class SearchIndex(Protocol):
     Methods are safe to call from several threads, and several processes may use one index.
     """
 
-    def ensure(self, embedder: str, dimensions: int) -> Generation:
+    def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create the live generation if there is none. Can run any number of times, from several processes.
 
         Raises:
@@ -128,7 +130,7 @@ class SearchIndex(Protocol):
         """All generations, oldest first."""
         ...
 
-    def begin(self, embedder: str, dimensions: int) -> Generation:
+    def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create a generation beside the live one. Write to it through :meth:`for_generation`."""
         ...
 

@@ -52,14 +52,14 @@ class LanceIndex:
 
     # Generations
 
-    def ensure(self, embedder: str, dimensions: int) -> Generation:
+    def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create the live generation if there is none; see the port."""
         pointer = self._store.pointer()
         if pointer.live is None:
             with self._store.writing():
                 pointer = self._store.pointer()
                 if pointer.live is None:
-                    pointer, record = self._create(pointer, embedder, dimensions)
+                    pointer, record = self._create(pointer, embedder, dimensions, model)
                     pointer = replace(pointer, live=record.name)
                     self._store.point(pointer)
         record = pointer.get(pointer.live or "")
@@ -75,10 +75,10 @@ class LanceIndex:
         pointer = self._store.pointer()
         return [pointer.generation(record) for record in pointer.records]
 
-    def begin(self, embedder: str, dimensions: int) -> Generation:
+    def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create a generation beside the live one."""
         with self._store.writing():
-            pointer, record = self._create(self._store.pointer(), embedder, dimensions)
+            pointer, record = self._create(self._store.pointer(), embedder, dimensions, model)
             self._store.point(pointer)
             return pointer.generation(record)
 
@@ -231,8 +231,8 @@ class LanceIndex:
         """Let go of files."""
         self._tables.close()
 
-    def _create(self, pointer: Pointer, embedder: str, dimensions: int) -> tuple[Pointer, Record]:
-        pointer, record = pointer.with_new(embedder, dimensions)
+    def _create(self, pointer: Pointer, embedder: str, dimensions: int, model: str) -> tuple[Pointer, Record]:
+        pointer, record = pointer.with_new(embedder, dimensions, model)
         self._tables.create(record)
         return pointer, record
 

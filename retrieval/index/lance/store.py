@@ -30,6 +30,7 @@ class Record:
     name: str
     embedder: str
     dimensions: int
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,13 @@ class Pointer:
 
     def generation(self, record: Record) -> Generation:
         """The record as the port shows it."""
-        return Generation(record.name, record.embedder, record.dimensions, live=record.name == self.live)
+        live = record.name == self.live
+        return Generation(record.name, record.embedder, record.dimensions, live, record.model)
 
-    def with_new(self, embedder: str, dimensions: int) -> tuple[Pointer, Record]:
+    def with_new(self, embedder: str, dimensions: int, model: str = "") -> tuple[Pointer, Record]:
         """A pointer that has one generation more, and that generation."""
         number = self.number + 1
-        record = Record(f"g{number:06d}", embedder, dimensions)
+        record = Record(f"g{number:06d}", embedder, dimensions, model)
         return replace(self, number=number, records=(*self.records, record)), record
 
     def without(self, name: str) -> Pointer:

@@ -41,7 +41,6 @@ class Generations:
             "GET",
             f"/{self._settings.name}-g*",
             params={"filter_path": "*.aliases,*.mappings._meta", "expand_wildcards": "open"},
-            timeout_s=ADMIN_TIMEOUT_S,
         )
         return [
             Generation(
@@ -49,6 +48,7 @@ class Generations:
                 embedder=about["mappings"]["_meta"]["embedder"],
                 dimensions=about["mappings"]["_meta"]["dimensions"],
                 live=self.read in about["aliases"],
+                model=about["mappings"]["_meta"].get("model", ""),
             )
             for name, about in sorted(found.items())
             if self._pattern.fullmatch(name)
@@ -65,13 +65,13 @@ class Generations:
                 return generation
         raise NotFound(f"The index has no generation {name!r}.")
 
-    def ensure(self, embedder: str, dimensions: int) -> Generation:
+    def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """The live generation, created if there is none; see the port."""
         live = self._live()
         if live is None:
             # The name is fixed and the aliases come with the index, so that of several processes one creates it.
             name = self._name(_FIRST)
-            self._create(name, embedder, dimensions, live=True)
+            self._create(name, (embedder, dimensions, model), live=True)
             live = self._live()
             if live is None:
                 raise ConfigurationError(
@@ -86,11 +86,11 @@ class Generations:
             )
         return live
 
-    def begin(self, embedder: str, dimensions: int) -> Generation:
+    def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """A new generation beside the live one, set up for a backfill."""
         name = self._name(self._now_ns())
-        self._create(name, embedder, dimensions, live=False)
-        return Generation(name, embedder, dimensions, live=False)
+        self._create(name, (embedder, dimensions, model), live=False)
+        return Generation(name, embedder, dimensions, live=False, model=model)
 
     def swap(self, name: str) -> None:
         """Make that generation live in one step."""
@@ -122,8 +122,10 @@ class Generations:
     def _name(self, moment_ns: int) -> str:
         return f"{self._settings.name}-g{moment_ns:019d}"
 
-    def _create(self, name: str, embedder: str, dimensions: int, *, live: bool) -> None:
+    def _create(self, name: str, made_by: tuple[str, int, str], *, live: bool) -> None:
+        embedder, dimensions, model = made_by
         body = index_body(self._settings.opensearch, embedder, dimensions, backfill=not live)
+        body["mappings"]["_meta"]["model"] = model
         aliases: dict[str, Any] = {self.alias_of(name): {}}
         if live:
             aliases |= {self.read: {}, self.write: {"is_write_index": True}}

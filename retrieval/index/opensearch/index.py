@@ -189,17 +189,17 @@ class OpenSearchIndex:
 
     # Generations
 
-    def ensure(self, embedder: str, dimensions: int) -> Generation:
+    def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """The live generation, created if there is none; see the port."""
-        return self._generations.ensure(embedder, dimensions)
+        return self._generations.ensure(embedder, dimensions, model)
 
     def generations(self) -> list[Generation]:
         """All generations, oldest first."""
         return self._generations.list()
 
-    def begin(self, embedder: str, dimensions: int) -> Generation:
+    def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create a generation beside the live one, without replicas and refreshes until it is swapped in."""
-        return self._generations.begin(embedder, dimensions)
+        return self._generations.begin(embedder, dimensions, model)
 
     def for_generation(self, name: str) -> OpenSearchIndex:
         """This index with reads and writes on that generation; it shares this one's connections.

@@ -1,0 +1,136 @@
+"""``footnote index``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli import context
+from api.cli.options import json_option, print_json, readable
+from core.errors import FootnoteError
+
+if TYPE_CHECKING:
+    from api.cli.client import Client
+
+POLL_S = 0.5
+OVER = ("ready", "live", "failed")
+
+
+@click.group()
+def index() -> None:
+    """Build the search index anew beside the old one, swap it in, and go back.
+
+    Every generation gets every write until it is dropped, so going back loses nothing; each takes room and, with
+    another embedder, the time to embed what is new once more.
+    """
+
+
+@index.command("list", epilog="Example:  footnote index list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the generations, oldest first; searches read the live one."""
+    found = context.client().request("GET", "/v1/index")
+    if as_json:
+        print_json(found)
+        return
+    for one in found["generations"]:
+        build = one["rebuild"]
+        said = "live" if one["live"] else build["state"] if build and build["state"] not in ("live",) else "kept"
+        if build and build["state"] in ("filling", "checking"):
+            said += f", {build['done']} of {build['total']} documents"
+        click.echo(f"{one['name']}  {said}  {one['embedder']} ({one['dimensions']} dimensions)")
+        if build and build["error"]:
+            click.echo(f"    {build['error']}")
+
+
+@index.command(epilog="Example:  footnote index rebuild --embedder /models/bge-small-en-v1.5")
+@click.option(
+    "--embedder", metavar="MODEL", help="A model's name or folder, as the setting embedder.model; else the present one."
+)
+@click.option("--no-swap", is_flag=True, help="Leave it beside the live one; swap it in with `footnote index swap`.")
+@click.option("--no-wait", is_flag=True, help="Return once it has begun.")
+@json_option
+def rebuild(embedder: str | None, no_swap: bool, no_wait: bool, as_json: bool) -> None:
+    """Build a generation from the stored texts while everything goes on, check it, and swap it in.
+
+    Nothing is fetched or parsed again. It is swapped in only if it holds what the live one holds and finds passages by
+    their own words. To judge it by questions of your own, build it with --no-swap, compare, then swap it in.
+    """
+    client = context.client()
+    model = _model(embedder)
+    build = client.request("POST", "/v1/index/rebuild", {"model": model, "swap": not no_swap})
+    if not no_wait:
+        build = _follow(client, build, quiet=as_json)
+    if as_json:
+        print_json(build)
+    elif build["state"] == "live":
+        click.echo(f"{build['generation']} is live. `footnote index rollback` goes back to {build['previous']}.")
+        if model is not None:
+            click.echo(f"Set embedder.model to {model} at the next occasion: it saves embedding new documents twice.")
+    elif build["state"] == "ready":
+        click.echo(f"{build['generation']} is complete: footnote index swap {build['generation']}")
+    elif build["state"] != "failed":
+        click.echo(f"{build['generation']} is being built; `footnote index list` shows how it goes.")
+    if build["state"] == "failed":
+        raise FootnoteError(f"{build['generation']} was not swapped in: {build['error']}")
+
+
+@index.command(epilog="Example:  footnote index swap g000002")
+@click.argument("name")
+@json_option
+def swap(name: str, as_json: bool) -> None:
+    """Make the complete generation NAME the live one, at once."""
+    live = context.client().request("POST", f"/v1/index/{_name(name)}/swap")
+    print_json(live) if as_json else click.echo(f"{live['name']} is live.")
+
+
+@index.command(epilog="Example:  footnote index rollback")
+@json_option
+def rollback(as_json: bool) -> None:
+    """Go back to the generation that the live one replaced, at once; nothing is lost."""
+    live = context.client().request("POST", "/v1/index/rollback")
+    print_json(live) if as_json else click.echo(f"{live['name']} is live again.")
+
+
+@index.command(epilog="Example:  footnote index drop g000001")
+@click.argument("name")
+@json_option
+def drop(name: str, as_json: bool) -> None:
+    """Delete the generation NAME, which isn't live; one that is being built is given up."""
+    context.client().request("DELETE", f"/v1/index/{_name(name)}")
+    print_json({"dropped": name}) if as_json else click.echo(f"Dropped {name}.")
+
+
+def _name(name: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415
+
+    return quote(readable(name, "NAME"), safe="")
+
+
+def _model(named: str | None) -> str | None:
+    """The model as the service finds it, whatever its working directory."""
+    if named is None:
+        return None
+    path = Path(readable(named, "--embedder")).expanduser()
+    return str(path.resolve()) if path.is_dir() else named
+
+
+def _follow(client: Client, build: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
+        bar = progress.add_task(build["generation"], total=build["total"])
+        said = None
+        while build["state"] not in OVER:
+            time.sleep(POLL_S)
+            build = client.request("GET", f"/v1/index/rebuild/{_name(build['generation'])}")
+            if build["error"] != said:
+                said = build["error"]
+                progress.console.print(f"Waiting: {said}" if said else "It goes on.", markup=False, highlight=False)
+            progress.update(bar, description=build["state"], completed=build["done"], total=build["total"])
+    return dict(build)
