@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import func, select
 
@@ -58,3 +58,21 @@ class DocumentStore:
         with self._database.read() as connection:
             rows = connection.execute(statement.where(DocumentRow.id.in_(document_ids)))
             return {row.id: (row.version, DocumentState(row.state)) for row in rows}
+
+    def twins(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """For each of these documents with their content keys, another document of the same key that is indexed.
+
+        Those without one are left out.
+        """
+        statement = (
+            select(DocumentRow.content_key, func.min(DocumentRow.id).label("twin"))
+            .where(
+                DocumentRow.content_key.in_(set(keys.values())),
+                DocumentRow.id.not_in(keys),
+                DocumentRow.state == DocumentState.INDEXED,
+            )
+            .group_by(DocumentRow.content_key)
+        )
+        with self._database.read() as connection:
+            found = {row.content_key: row.twin for row in connection.execute(statement)}
+        return {document_id: found[key] for document_id, key in keys.items() if key in found}

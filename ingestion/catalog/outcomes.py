@@ -28,18 +28,29 @@ class Outcomes:
         self._clock = clock
 
     def parsed(
-        self, work: Work, owner: str, *, content_hash: str, chunks: int, media_type: str, own: Metadata, name: str
+        self,
+        work: Work,
+        owner: str,
+        *,
+        content_hash: str,
+        chunks: int,
+        media_type: str,
+        own: Metadata,
+        name: str,
+        content_key: str | None = None,
     ) -> bool:
         """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
 
         Args:
             own: facts found in the document itself.
             name: its title when nobody knows one.
+            content_key: identifies what its chunks say; see :mod:`ingestion.tasks.vector_reuse`.
         """
         merged = merge_metadata(work.source_metadata, own, name)
         values = {
             "state": DocumentState.PARSED,
             "parsed_hash": content_hash,
+            "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
             "own_facts": metadata_to_json(own),

@@ -61,7 +61,7 @@ class DocumentRow(Base):
     ``run_id`` is the last run that saw it and ``outcome`` what came of it there: a run's counts are a GROUP BY,
     right however often a task ran. ``not_before`` delays a retry. ``claimed_by`` names the process at work on it;
     ``claimed_until`` is when its claim, or its message in the queue, counts as lost. ``parent_id`` is the document
-    that it lies in.
+    that it lies in. ``content_key`` is the same for documents whose chunks are embedded alike.
     """
 
     __tablename__ = "documents"
@@ -80,6 +80,7 @@ class DocumentRow(Base):
     content_revision: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str | None] = mapped_column(String(64))
     parsed_hash: Mapped[str | None] = mapped_column(String(64))
+    content_key: Mapped[str | None] = mapped_column(String(64))
     facts: Mapped[Json]
     source_facts: Mapped[Json]
     own_facts: Mapped[Json]
@@ -101,6 +102,7 @@ class DocumentRow(Base):
         Index(None, "source_id", "state"),
         Index(None, "state", "not_before"),
         Index(None, "parent_id"),
+        Index(None, "content_key", "state"),
         Index(None, "run_id", "outcome", "state"),
     )
 

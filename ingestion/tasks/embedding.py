@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from core.chunk import Chunk, EmbeddedChunk
 from core.errors import FootnoteError, NotFound, StorageUnavailable, Unavailable
@@ -17,6 +17,7 @@ from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
 from ingestion.tasks.reusing import embed_others, identified, known_vectors
+from ingestion.tasks.vector_reuse import content_key, twin_ids, twins_vectors
 
 log = get_logger(__name__)
 
@@ -84,9 +85,12 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
     chunks: list[Chunk] = []
     whole: list[Work] = []
     unread: list[tuple[Work, StorageUnavailable]] = []
+    keys: dict[str, str] = {}
     for work in works:
         try:
-            chunks.extend(chunks_of(work, _load(parts, work)))
+            parsed = _load(parts, work)
+            chunks.extend(chunks_of(work, parsed))
+            keys[work.record.id] = content_key(work.record.metadata.title, parsed.text)
             whole.append(work)
         except NotFound:
             # Its text is gone from the blob store: it has to be parsed again.
@@ -95,7 +99,8 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
             unread.append((work, error))
     if unread and not whole:
         raise unread[0][1]
-    _write(parts, chunks, frozenset(work.record.id for work in whole if work.record.version > 1))
+    twins = parts.catalog.documents.twins(keys)
+    _write(parts, chunks, frozenset(work.record.id for work in whole if work.record.version > 1), twins)
     for work in whole:
         if work.record.version > 1:
             parts.index.delete_stale(work.record.id, work.record.version)
@@ -112,10 +117,17 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
         _retry_or_give_up(parts, [work], owner, fault)
 
 
-def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str]) -> None:
-    """Embed chunks and put them into the index; of ``changed`` documents, those that stayed keep their vectors."""
+def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str], twins: Mapping[str, str]) -> None:
+    """Embed chunks and put them into the index.
+
+    Of ``changed`` documents, those that stayed keep their vectors; those of documents with ``twins`` share theirs.
+    """
+    alike = twin_ids(chunks, twins)
     for some in _slices(chunks, parts.settings.sync.embed_chunks):
         known = known_vectors(parts.index, some, changed) if changed else {}
+        wanted = {chunk.id: alike[chunk.id] for chunk in some if chunk.id in alike and chunk.id not in known}
+        if wanted:
+            known |= twins_vectors(parts.index, wanted, frozenset(twins.values()))
         with stage("ingest.embed", chunks=len(some) - len(known)):
             embedded = embed_others(parts.embedder, some, known)
         current = _current(parts, embedded)

@@ -21,6 +21,7 @@ from ingestion.tasks.inner import enter_inner, original_of
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
+from ingestion.tasks.vector_reuse import content_key
 
 log = get_logger(__name__)
 
@@ -102,6 +103,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         media_type=parsed.media_type,
         own=parsed.metadata,
         name=name,
+        content_key=content_key(parsed.title, parsed.text),
     )
     return len(parsed.passages) if stored else 0
 

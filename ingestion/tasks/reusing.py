@@ -49,10 +49,14 @@ def known_vectors(index: SearchIndex, chunks: Sequence[Chunk], changed: frozense
 
 
 def embed_others(embedder: Embedder, chunks: Sequence[Chunk], known: Mapping[str, Vectors]) -> list[EmbeddedChunk]:
-    """The chunks with their vectors: known ones, or else of now.
+    """The chunks with their vectors: known ones, or else of now. What several chunks say alike is embedded once.
 
     Raises:
         ModelUnavailable: the model can't be loaded or run.
     """
-    fresh = iter(embed_chunks(embedder, [chunk for chunk in chunks if chunk.id not in known]))
-    return [EmbeddedChunk(chunk, known[chunk.id]) if chunk.id in known else next(fresh) for chunk in chunks]
+    new = {(chunk.context, chunk.text): chunk for chunk in chunks if chunk.id not in known}
+    made = dict(zip(new, embed_chunks(embedder, list(new.values())), strict=True))
+    return [
+        EmbeddedChunk(chunk, known[chunk.id] if chunk.id in known else made[chunk.context, chunk.text].windows)
+        for chunk in chunks
+    ]
