@@ -1,13 +1,17 @@
 // The panel that shows a document's text with the cited passage marked.
 
 import { getBlob, getJson, key, length, make, slicer } from "./client.js";
+import { PageView } from "./pages.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("reader");
 const MOST_ELEMENTS = 4000;
 const KINDS = { title: "heading", list_item: "item", table: "mono", code: "mono" };
+const RANGE = /^([\s\S]+)!([A-Z]+)(\d+):([A-Z]+)(\d+)$/;
 
 let opening = 0;
+let pages = null;
+let preferred = "page"; // until the reader says otherwise
 
 /** Where a passage is, for people: its page, or the headings above it. */
 export function placeOf(source) {
@@ -30,13 +34,14 @@ export async function openReader(place, onClose) {
   $("reader-notice").replaceChildren();
   $("reader-text").replaceChildren(make("p", { className: "place" }, "Opening the document…"));
   $("to-passage").hidden = true;
+  usePages(null);
   $("download").href = `${path}/original`;
   dialog.addEventListener("close", onClose, { once: true });
   dialog.showModal();
   $("reader-title").focus();
   try {
     const [document, span] = await Promise.all([getJson(`${path}/text`), spanOf(place, path)]);
-    if (mine === opening) show(document, span);
+    if (mine === opening && dialog.open) show(document, span, place, path);
   } catch (error) {
     if (mine !== opening) return;
     $("reader-text").replaceChildren();
@@ -45,12 +50,13 @@ export async function openReader(place, onClose) {
 }
 
 async function spanOf(place, path) {
-  if (place.quote) return { start: place.quote_start, end: place.quote_end, quote: place.quote };
+  if (place.quote)
+    return { start: place.quote_start, end: place.quote_end, quote: place.quote, boxes: place.boxes ?? [] };
   const passage = await getJson(`${path}/chunks/${place.ordinal}`);
-  return { start: passage.start, end: passage.end, quote: passage.text };
+  return { start: passage.start, end: passage.end, quote: passage.text, boxes: passage.boxes };
 }
 
-function show(document, span) {
+function show(document, span, place, path) {
   const cut = slicer(document.text);
   const found = locate(document.text, cut, span);
   if (!found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
@@ -63,10 +69,75 @@ function show(document, span) {
   if (shown.length < elements.length) notice("This document is long: the part around the passage is shown.");
   const container = $("reader-text");
   container.replaceChildren(...blocks(shown, cut, found));
-  const mark = container.querySelector("mark");
-  $("to-passage").hidden = !mark;
+  $("to-passage").hidden = !found;
+  showCells(document, found, cut);
+  if (document.media_type === "application/pdf" && document.pages.length) {
+    const { title, page } = place;
+    const boxes = found?.start === span.start ? span.boxes : [];
+    const events = { onTurn: turned, onFail: pageFailed };
+    usePages(new PageView($("reader-page"), { path, title, page, pages: document.pages, boxes, quote: span.quote, ...events }));
+  }
+  choose(pages ? preferred : "text");
+}
+
+/** Offer the pages beside the text, or, for a document without any, the text alone. */
+function usePages(view) {
+  pages?.close();
+  pages = view;
+  $("views").hidden = !view;
+  if (!view) choose("text");
+}
+
+/** Show the document as its page or as its text, at the passage. */
+function choose(view) {
+  const asPage = view === "page" && pages !== null;
+  $("reader-page").hidden = !asPage;
+  $("reader-text").hidden = asPage;
+  $("turn").hidden = !asPage;
+  $("view-page").setAttribute("aria-pressed", String(asPage));
+  $("view-text").setAttribute("aria-pressed", String(!asPage));
+  toPassage();
+}
+
+function toPassage() {
+  if (!$("reader-page").hidden) {
+    pages.showPassage();
+    return;
+  }
+  const mark = $("reader-text").querySelector("mark");
   if (mark) mark.scrollIntoView({ block: "center" });
-  else container.scrollTop = 0;
+  else $("reader-text").scrollTop = 0;
+}
+
+function turned(number) {
+  $("page-number").textContent = `Page ${number} of ${pages.count}`;
+  $("page-before").disabled = number <= 1;
+  $("page-after").disabled = number >= pages.count;
+}
+
+function pageFailed(error) {
+  choose("text");
+  notice(`This page can’t be shown as an image. ${error.message}`);
+}
+
+/** For a spreadsheet: which cells the passage stands in, as `Rates!A3:C5`. */
+function showCells({ elements }, found, cut) {
+  if (!found) return;
+  const within = elements.filter(({ place, start, end }) => place && start < found.end && end > found.start);
+  const cells = within.map((element) => rowsAt(element, found, cut)).join(", ");
+  const known = $("reader-place").textContent;
+  if (cells) $("reader-place").textContent = [known, cells].filter(Boolean).join(" · ");
+}
+
+/** A table has a row a line, below lines with the names of its columns: as `rows_at` of the service counts them. */
+function rowsAt({ place, start, end }, found, cut) {
+  const range = RANGE.exec(place);
+  if (!range) return place;
+  const [, sheet, left, first, right, last] = range;
+  const lines = (from, to) => cut(from, Math.max(from, to)).split("\n").length - 1;
+  const until = Number(last) - lines(Math.max(found.end - 1, start), end);
+  const since = Math.max(until - lines(Math.max(found.start, start), Math.min(found.end - 1, end)), Number(first));
+  return `${sheet}!${left}${since}:${right}${Math.max(until, since)}`;
 }
 
 /** The quote's place in the text: where it was said to be, else wherever its words are. */
@@ -120,7 +191,21 @@ async function download(event) {
 $("download").addEventListener("click", download);
 $("close-reader").addEventListener("click", () => dialog.close());
 $("to-passage").addEventListener("click", () => {
-  dialog.querySelector("mark")?.scrollIntoView({ block: "center" });
-  $("reader-text").focus({ preventScroll: true });
+  toPassage();
+  const shown = $("reader-page").hidden ? $("reader-text") : $("reader-page");
+  shown.focus({ preventScroll: true });
 });
+for (const view of ["page", "text"])
+  $(`view-${view}`).addEventListener("click", () => {
+    preferred = view;
+    choose(view);
+  });
+for (const [id, step] of [["page-before", -1], ["page-after", 1]])
+  $(id).addEventListener("click", () => {
+    const had = document.activeElement;
+    pages.show(pages.shown + step);
+    // A button that is switched off loses the focus: the page gets it, not the top of the panel.
+    if (had?.disabled) $("reader-page").focus({ preventScroll: true });
+  });
+dialog.addEventListener("close", () => usePages(null));
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

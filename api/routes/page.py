@@ -18,6 +18,7 @@ _MEDIA_TYPES = {
     "answer.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",
     "reader.js": "text/javascript; charset=utf-8",
+    "pages.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.e2e.commands import RunningStack
 
@@ -21,6 +22,8 @@ QUIET = (
     "--no-first-run",
 )
 QUESTION = "How many weeks of parental leave does each parent get at full pay?"
+IN_A_PDF = "What may a hotel room in Norway cost a night?"
+IN_A_SHEET = "What availability is promised for the telemetry service?"
 CONFIDENTIAL = "How much did Brenner Chemie pay to the wrong account?"
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)  # the default of five seconds is short for a busy machine
@@ -43,7 +46,8 @@ def page(browser: Browser, running_stack: RunningStack, request: pytest.FixtureR
     opened = context.new_page()
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    opened.on("request", lambda sent: None if sent.url.startswith(running_stack.url) else faults.append(sent.url))
+    ours = (running_stack.url, f"blob:{running_stack.url}")  # an image of a page is fetched with the key, then shown
+    opened.on("request", lambda sent: None if sent.url.startswith(ours) else faults.append(sent.url))
     opened.goto(running_stack.url)
     yield opened
     context.close()
@@ -104,6 +108,81 @@ def test_what_screen_readers_hear(page: Page) -> None:
     expect(log).to_contain_text("The answer is complete, with")
 
 
+INK_UNDER_THE_MARK = """mark => {
+  const image = document.querySelector("#reader-page img");
+  const [sheet, box] = [image.getBoundingClientRect(), mark.getBoundingClientRect()];
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const drawing = canvas.getContext("2d");
+  drawing.drawImage(image, 0, 0);
+  const scale = image.naturalWidth / sheet.width;
+  const { data } = drawing.getImageData((box.left - sheet.left) * scale, (box.top - sheet.top) * scale,
+    box.width * scale, box.height * scale);
+  let dark = 0;
+  for (let at = 0; at < data.length; at += 4) dark += data[at] < 128;
+  return dark / (data.length / 4);
+}"""
+
+
+def open_pdf(page: Page) -> Locator:
+    """Ask what a PDF answers, and open the footnote of the room's price; the panel, its page loaded."""
+    ask(page, IN_A_PDF)
+    cited = page.locator(".cited", has_text="1,900 kroner a night")
+    cited.locator("xpath=following-sibling::sup[1]/button").click()
+    reader = page.get_by_role("dialog")
+    expect(reader.locator("#reader-page")).to_have_attribute("aria-busy", "false")
+    return reader
+
+
+def test_a_quote_is_marked_on_the_page_of_its_pdf(page: Page, tmp_path: Path) -> None:
+    reader = open_pdf(page)
+    image = reader.get_by_role("img", name="Page 1 of 3 of Travel policy")
+    assert "1,900 kroner a night" in (image.get_attribute("alt") or "")
+    assert image.evaluate("image => image.naturalWidth") >= 800
+    mark = reader.locator("rect").first
+    expect(mark).to_be_in_viewport()
+    assert 0.05 < mark.evaluate(INK_UNDER_THE_MARK) < 0.5, "the mark is over a line of text"
+    page.screenshot(path=tmp_path / "pdf.png")
+
+
+def test_pages_are_turned_and_text_is_a_click_away(page: Page) -> None:
+    reader = open_pdf(page)
+    expect(reader.get_by_role("button", name="Previous page")).to_be_disabled()
+    reader.get_by_role("button", name="Next page").click()
+    expect(reader.get_by_role("status").first).to_have_text("Page 2 of 3")
+    reader.get_by_role("button", name="Next page").press("Enter")
+    expect(reader.locator("#reader-page")).to_be_focused()  # there is no next page to turn to
+    expect(reader.locator("rect")).to_have_count(0)
+    reader.get_by_role("button", name="Back to the passage").click()
+    expect(reader.get_by_role("status").first).to_have_text("Page 1 of 3")
+    expect(reader.locator("rect").first).to_be_in_viewport()
+    reader.get_by_role("button", name="Text", exact=True).click()
+    expect(reader.locator("mark").first).to_be_in_viewport()
+    expect(reader.locator("mark").first).to_contain_text("1,900 kroner a night")
+    reader.get_by_role("button", name="Page", exact=True).click()
+    expect(reader.locator("rect").first).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.className") == "ref"
+
+
+def test_a_page_that_cannot_be_had_gives_way_to_the_text(page: Page) -> None:
+    page.route("**/pages/*.png*", lambda route: route.fulfill(status=503, json={"detail": "Too busy."}))
+    ask(page, IN_A_PDF)
+    page.locator("#footnotes button").first.click()
+    reader = page.get_by_role("dialog")
+    expect(reader.locator("#reader-notice")).to_contain_text("can’t be shown as an image. Too busy.")
+    expect(reader.locator("mark").first).to_be_in_viewport()
+
+
+def test_a_spreadsheet_is_cited_by_its_cells(page: Page) -> None:
+    ask(page, IN_A_SHEET)
+    page.locator("#footnotes button").first.click()
+    reader = page.get_by_role("dialog")
+    expect(reader.locator("mark").first).to_be_in_viewport()
+    expect(reader.locator("#reader-place")).to_contain_text(re.compile(r"Targets!A\d+:E\d+"))
+    expect(reader.get_by_role("button", name="Page", exact=True)).to_be_hidden()
+
+
 def test_a_key_opens_what_only_its_owner_may_read(page: Page, running_stack: RunningStack) -> None:
     ask(page, CONFIDENTIAL)
     expect(page.locator("#result")).not_to_contain_text("Brenner Chemie paid")
@@ -158,3 +237,13 @@ def test_at_320_pixels_nothing_is_cut_off(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
     assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
     page.screenshot(path=tmp_path / "narrow.png")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_at_320_pixels_a_page_of_a_pdf_is_large_enough_to_read(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    reader = open_pdf(page)
+    expect(reader.locator("rect").first).to_be_in_viewport()
+    assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
+    assert reader.get_by_role("img").evaluate("image => image.clientWidth") >= 500, "it is moved about, not shrunk"
+    page.screenshot(path=tmp_path / "narrow-pdf.png")
