@@ -27,17 +27,29 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Another document that holds a hit's text, to the word."""
+
+    document_id: str
+    uri: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A passage that was found.
 
     ``score`` is the score by which it got its place: the last ranking that it was in. Scores of hits that went
     through the reranker don't compare with those of hits behind its depth, which follow in fused order.
+
+    ``duplicates`` are its other places, of those candidates that the reader may see and that pass the filter.
     """
 
     chunk: Chunk
     score: float
     ranks: Ranks
     scores: Scores
+    duplicates: tuple[Duplicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class SearchResponse:
     """A page of hits, best first.
 
     Attributes:
-        total_candidates: how many different passages the legs found, before paging.
+        total_candidates: how many passages the legs found, copies of one text counted each, before paging.
         timings_ms: milliseconds per stage, and ``total``.
         degraded: what had to be done without, as ``part: why``.
         index_generation: the build of the index that answered; empty if the index didn't say.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from core.chunk import Chunk, Vectors
 from core.pipeline import FusionConfig, NeighbourConfig, PipelineConfig
 from retrieval.fusion import Fused, Ranking, Scored, convex_fusion, reciprocal_rank_fusion
-from retrieval.hit import Ranks, Scores, SearchHit
+from retrieval.hit import Duplicate, Ranks, Scores, SearchHit
 from retrieval.index.port import Candidate, LegResults
 from retrieval.neighbours import pooled, regularised
 
@@ -25,6 +25,7 @@ class Ranked:
     Attributes:
         fused: the fused score; None for a pipeline of one leg, which fuses nothing.
         neighbours: the score that also counts its neighbours', where they vouch.
+        twins: passages of other documents that say the same, and have no place of their own in the ranking.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Ranked:
     rerank: float | None = None
     rerank_rank: int | None = None
     neighbours: float | None = None
+    twins: list[Chunk] = field(default_factory=list)
 
     @classmethod
     def of(cls, item: Fused, lexical: Mapping[str, float], vector: Mapping[str, float], *, single: bool) -> Ranked:
@@ -58,6 +60,7 @@ class Ranked:
             score=next(score for score in order if score is not None),
             ranks=Ranks(self.ranks.get("lexical"), self.ranks.get("vector"), self.rerank_rank),
             scores=Scores(self.lexical, self.vector, self.fused, self.rerank),
+            duplicates=tuple(Duplicate(twin.document_id, twin.uri, twin.metadata.title) for twin in self.twins),
         )
 
 

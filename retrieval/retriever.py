@@ -14,6 +14,7 @@ from core.logs import get_logger
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import DEGRADED, stage
+from retrieval.duplicates import Distinct
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
 from retrieval.generation_watch import GenerationWatch, View
@@ -40,6 +41,10 @@ __all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
 MAX_LIMIT = 200
 MAX_DEPTH = 1000
 """How far down a ranking pages may go."""
+_COMPARED = 50
+"""How many of the best candidates are looked through for copies of one text, however short the page is."""
+_DEEPER, _DEEPEST = 4, 4000
+"""By how much more candidates are asked for when copies of a few texts take all the places, and how many at most."""
 
 
 @dataclass(slots=True)
@@ -145,25 +150,17 @@ class Retriever:
     ) -> SearchResponse:
         notes, began = _Notes(view), time.perf_counter()
         offset, limit = page_of
-        depth = max(config.depth, offset + limit)
-        legs = self._legs(config, query, visible, depth, notes)
-        with notes.timed("fuse"):
-            ranked = rank(config, legs, depth)
-        if config.neighbours is not None:
-            self._vouch(ranked, config.neighbours, visible, notes)
-        wanted = slice(offset, offset + limit)
-        if config.reranker is not None:
-            page = self._reranked(query, ranked, config.reranker, wanted, visible=visible, notes=notes)
-        else:
-            page = self._with_chunks(ranked[wanted], visible, notes)
+        total, found = self._distinct_for(config, query, visible, offset + limit, notes)
+        if config.reranker is not None and offset < config.reranker.depth:  # it only permutes what is above
+            self._rerank(query, found, config.reranker, notes)
         if self._reranker is None and not config.single:
             notes.degraded.append("reranker: off")
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
         return SearchResponse(
-            hits=tuple(item.hit() for item in page),
-            total_candidates=len(ranked),
+            hits=tuple(item.hit() for item in found[offset : offset + limit]),
+            total_candidates=total,
             timings_ms={key: round(value, 3) for key, value in notes.timings_ms.items()},
-            degraded=tuple(notes.degraded),
+            degraded=tuple(dict.fromkeys(notes.degraded)),
             index_generation=view.name or self._generation.name(),
             pipeline=config.name,
         )
@@ -231,30 +228,49 @@ class Retriever:
         else:
             vouch(ranked, vectors, config)
 
-    def _with_chunks(self, ranked: list[Ranked], visible: Filter, notes: _Notes) -> list[Ranked]:
-        """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
-        if not ranked:
-            return []
+    def _distinct_for(
+        self, config: PipelineConfig, query: str, visible: Filter, end: int, notes: _Notes
+    ) -> tuple[int, list[Ranked]]:
+        """How many candidates there are, and those up to the page's end, or the reranker's, one for each text."""
+        depth = max(config.depth, end)
+        wanted = max(end, config.reranker.depth) if config.reranker is not None else end
+        while True:
+            legs = self._legs(config, query, visible, depth, notes)
+            with notes.timed("fuse"):
+                ranked = rank(config, legs, depth)
+            if config.neighbours is not None:
+                self._vouch(ranked, config.neighbours, visible, notes)
+            found = self._distinct(ranked, wanted, visible, notes)
+            full = any(leg is not None and len(leg) >= depth for leg in (legs.lexical, legs.vector))
+            if len(found) >= end or not full or depth >= _DEEPEST:
+                return len(ranked), found
+            # Copies have crowded other texts out: look further down.
+            depth = min(_DEEPEST, depth * _DEEPER)
+
+    def _distinct(self, ranked: list[Ranked], wanted: int, visible: Filter, notes: _Notes) -> list[Ranked]:
+        """The best of each text with its passage, until so many are found.
+
+        All of them from the top, whatever the page: a copy of what an earlier page showed is no result of this one.
+        """
+        found, at, step = Distinct(), 0, max(wanted, _COMPARED)
         with notes.timed("fetch"):
-            chunks = {c.id: c for c in notes.view.index.fetch([item.id for item in ranked], visible)}
+            while at < len(ranked) and len(found.items) < wanted:
+                for item in self._with_chunks(ranked[at : at + step], visible, notes.view):
+                    found.add(item)
+                at += step
+        return found.items
+
+    @staticmethod
+    def _with_chunks(ranked: list[Ranked], visible: Filter, view: View) -> list[Ranked]:
+        """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
+        chunks = {c.id: c for c in view.index.fetch([item.id for item in ranked], visible)}
         found = [item for item in ranked if item.id in chunks]
         for item in found:
             item.chunk = chunks[item.id]
         return found
 
-    def _reranked(
-        self,
-        query: str,
-        ranked: list[Ranked],
-        config: RerankConfig,
-        page: slice,
-        *,
-        visible: Filter,
-        notes: _Notes,
-    ) -> list[Ranked]:
-        if page.start >= config.depth:  # the reranker only permutes what is above
-            return self._with_chunks(ranked[page], visible, notes)
-        head = self._with_chunks(ranked[: config.depth], visible, notes)
+    def _rerank(self, query: str, found: list[Ranked], config: RerankConfig, notes: _Notes) -> None:
+        head = found[: config.depth]
         try:
             with notes.timed("rerank"):
                 scores = self._score(query, head)
@@ -262,8 +278,7 @@ class Retriever:
             notes.without("reranker", error.message)
         else:
             reorder(head, scores, config.weight)
-        rest = self._with_chunks(ranked[config.depth : page.stop], visible, notes) if page.stop > config.depth else []
-        return (head + rest)[page]
+            found[: config.depth] = head
 
     def _score(self, query: str, items: list[Ranked]) -> list[float]:
         assert self._reranker is not None  # the pipeline isn't offered without one

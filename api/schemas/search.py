@@ -62,8 +62,16 @@ class ScoresBody(ResponseBody):
     rerank: float | None
 
 
+class DuplicateBody(ResponseBody):
+    """Another document that holds a hit's text, and that the caller may read."""
+
+    document_id: str
+    uri: str
+    title: str
+
+
 class HitBody(ResponseBody):
-    """A ranked passage."""
+    """A ranked passage; ``duplicates`` are its other places."""
 
     chunk_id: str
     document_id: str
@@ -78,6 +86,7 @@ class HitBody(ResponseBody):
     score: float
     ranks: RanksBody
     scores: ScoresBody
+    duplicates: tuple[DuplicateBody, ...] = ()
 
     @classmethod
     def of(cls, hit: SearchHit) -> HitBody:
@@ -97,6 +106,7 @@ class HitBody(ResponseBody):
             score=hit.score,
             ranks=RanksBody.model_validate(hit.ranks),
             scores=ScoresBody.model_validate(hit.scores),
+            duplicates=tuple(DuplicateBody.model_validate(one) for one in hit.duplicates),
         )
 
 

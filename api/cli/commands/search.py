@@ -45,3 +45,6 @@ def _show(place: int, hit: dict[str, Any]) -> None:
     text = " ".join(hit["text"].split())
     click.echo(f"     {text[:TEXT_CHARS]}{'…' if len(text) > TEXT_CHARS else ''}")
     click.echo(f"     {hit['uri']}")
+    for other in hit.get("duplicates") or ():
+        title = f"{other['title']}, " if other["title"] != hit["title"] else ""
+        click.echo(f"     also in {title}{other['uri']}")

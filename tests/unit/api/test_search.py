@@ -39,6 +39,7 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
                 "score": 0.03,
                 "ranks": {"lexical": 1, "vector": None, "rerank": None},
                 "scores": {"lexical": 7.5, "vector": None, "fused": 0.03, "rerank": None},
+                "duplicates": [],
             }
         ],
         "total_candidates": 1,
