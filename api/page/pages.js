@@ -6,6 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const AIR = 1.5; // points around a line, so that the mark doesn't touch its letters
 const STEP = 400; // widths are asked for in steps, which lets browsers keep and find the same image
 const WIDEST = 2400;
+const BESIDE = 16; // pixels left of a mark
 const LONGEST_QUOTE = 300;
 
 /** Shows one page at a time in `container`; `pages` are their sizes in points, `boxes` the passage's lines. */
@@ -113,7 +114,12 @@ export class PageView {
   }
 
   #toMark() {
-    this.#container.querySelector("rect")?.scrollIntoView({ block: "center", inline: "start" });
+    const marks = [...this.#container.querySelectorAll("rect")];
+    if (!marks.length) return;
+    marks[0].scrollIntoView({ block: "center" });
+    // On a narrow screen the page is wider than its room: from where its leftmost line begins.
+    const left = Math.min(...marks.map((mark) => mark.getBoundingClientRect().left));
+    this.#container.scrollLeft += left - this.#container.getBoundingClientRect().left - BESIDE;
   }
 }
 
