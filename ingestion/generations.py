@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, NotFound
+from core.errors import BrokerUnavailable, ConfigurationError, Conflict, InvalidRequest, NotFound
 from core.logs import get_logger
 from ingestion.broker import TaskQueue
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.rebuilds import RUNNING, Rebuild, RebuildState
 from retrieval.embedding.embedders import Embedders, live_of
+from retrieval.embedding.port import Embedder
 from retrieval.index.port import Generation, SearchIndex
 
 log = get_logger(__name__)
@@ -40,7 +41,7 @@ class Generations:
 
         Raises:
             Conflict: another one is being built.
-            ConfigurationError, ModelUnavailable: the model can't be used.
+            InvalidRequest, ModelUnavailable: the model can't be used.
             BrokerUnavailable: the task queue doesn't answer; nothing was begun.
         """
         if (running := self._catalog.rebuilds.running()) is not None:
@@ -49,7 +50,7 @@ class Generations:
                 f"index drop {running.generation}"
             )
         live = self._embedders.ensure(self._index)
-        embedder = self._embedders.of(live) if model is None else self._embedders.by_model(model)
+        embedder = self._embedders.of(live) if model is None else self._named(model)
         name = model or live.model or self._embedders.model
         generation = self._index.begin(embedder.name, embedder.dimensions, name)
         try:
@@ -57,7 +58,11 @@ class Generations:
         except Conflict:  # somebody was quicker
             self._index.drop(generation.name)
             raise
-        self._tasks.send("footnote.rebuild", {"generation": generation.name, "step": build.step})
+        try:
+            self._tasks.send("footnote.rebuild", {"generation": generation.name, "step": build.step})
+        except BrokerUnavailable:
+            self.drop(generation.name)
+            raise
         log.info("rebuild.begun", generation=generation.name, embedder=embedder.name)
         return build
 
@@ -103,6 +108,12 @@ class Generations:
         if build is not None and build.state in RUNNING:
             self._catalog.rebuilds.mark(name, RebuildState.FAILED, "It was dropped.")
         log.info("index.dropped", generation=name)
+
+    def _named(self, model: str) -> Embedder:
+        try:
+            return self._embedders.by_model(model)
+        except ConfigurationError as error:  # the caller's choice, not the settings'
+            raise InvalidRequest(error.message) from error
 
     def _get(self, name: str) -> tuple[Generation, Rebuild | None]:
         for generation, build in self.list():
