@@ -19,7 +19,12 @@ CONNECTIONS = 16
 _BATCH = 1000
 """S3's limit on the keys of one deletion."""
 _MISSING = frozenset({"NoSuchKey", "404"})
-_REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"})
+_REFUSED = frozenset(
+    {
+        *("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"),
+        "XAdminUserNotFound",  # what Versity's gateway says of a key that it doesn't know
+    }
+)
 
 
 class S3BlobStore:

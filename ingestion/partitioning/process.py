@@ -69,9 +69,11 @@ class Child:
             link_sentence_model(self._folder)
             self._process = self._spawn()
             self._watched = psutil.Process(self._process.pid)
-        except (OSError, psutil.Error) as error:
+        except BaseException as error:
             self._clear()
-            raise Unavailable(f"A document parser can't be started: {error}.") from error
+            if isinstance(error, (OSError, psutil.Error)):
+                raise Unavailable(f"A document parser can't be started: {error}.") from error
+            raise
         try:
             said = json.loads(self._receive(time.monotonic() + _START_S))
         except BaseException as error:

