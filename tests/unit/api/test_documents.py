@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
+from core.place import Line, PageSize
 from core.principal import AccessList
-from tests.unit.api.fakes import Stack
+from ingestion.blobs import parsed_key
+from tests.unit.api.fakes import Stack, a_parsed_document
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +74,18 @@ async def test_text_and_passages_agree(stack: Stack, client: httpx.AsyncClient) 
     passage = (await client.get("/v1/documents/d1/chunks/0")).json()
     assert passage["text"] == text["text"][passage["start"] : passage["end"]]
     assert passage["heading_path"] == ["Heading"]
+
+
+async def test_a_passage_knows_its_lines_on_the_page(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.everyone())
+    parsed = a_parsed_document("Leave\n\n28 days.")
+    title, text = parsed.elements
+    lined = replace(text, page=2, lines=(Line(text.start, text.end, 2, 72.0, 100.0, 140.5, 112.0),))
+    key = parsed_key("d1", "h" * 64)
+    stack.blobs.put(key, replace(parsed, elements=(title, lined), pages=(PageSize(595, 842),) * 2).to_bytes())
+    passage = (await client.get("/v1/documents/d1/chunks/0")).json()
+    assert passage["boxes"] == [{"page": 2, "left": 72.0, "top": 100.0, "right": 140.5, "bottom": 112.0}]
+    assert len((await client.get("/v1/documents/d1/text")).json()["pages"]) == 2
 
 
 @pytest.mark.parametrize("ordinal", ["1", "-1", "99999999999999999999"])
