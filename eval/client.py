@@ -65,6 +65,10 @@ class ApiClient:
             body["filters"] = {"source": [source]}
         return self._call("POST", "/v1/search", json=body)
 
+    def documents(self) -> int:
+        """How many documents the service has, in whatever state."""
+        return sum(self._call("GET", "/v1/status")["documents"].values())
+
     def remove(self, source: str) -> None:
         """Delete a source and all that came from it."""
         self._call("DELETE", f"/v1/sources/{source}")

@@ -2,8 +2,9 @@
 
 Needs a running Footnote and reads the same settings as it. Ingests the folder as a new source through the API and its
 Celery worker, then embeds the very same chunks with the bare embedder in this process, and prints both rates and
-their ratio. Loading the model counts on neither side: one small document goes through the worker first. Run it on an
-otherwise idle machine; the sources are removed at the end.
+their ratio. Loading the model counts on neither side: one small document goes through the worker first. The service
+must hold no documents yet, because copies of documents that are there take their vectors instead of being embedded.
+Run it on an otherwise idle machine; the sources are removed at the end.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ def main() -> None:
     url = arguments.api or f"http://{settings.api.host}:{settings.api.port}"
     key = (settings.data_dir / "admin.key").read_text(encoding="utf-8").strip()
     with ApiClient(url, key) as client:
+        if held := client.documents():
+            parser.error(f"{url} holds {held} documents already: measure on an empty data directory and index")
         warm_up(client)
         source, run, seconds = ingest(client, arguments.folder, arguments.deadline)
         chunks = chunks_of(settings, source)
