@@ -71,7 +71,8 @@ def evaluate(
     task = progress.add_task(f"{collection.name}: {pipeline}", total=len(collection.queries))
     for query, text in collection.queries.items():
         response = client.search(text, pipeline=pipeline, limit=LIMIT, source=source)
-        rankings[query] = ranking((hit["uri"] for hit in response["hits"]), names)
+        places = (place["uri"] for hit in response["hits"] for place in (hit, *hit.get("duplicates", ())))
+        rankings[query] = ranking(places, names)
         degraded += any(why != "reranker: off" for why in response["degraded"])
         progress.advance(task)
     scores = measure(rankings, collection.qrels).values()

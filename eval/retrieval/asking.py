@@ -109,7 +109,7 @@ class Way:
             return Asked(ms=(time.perf_counter() - began) * 1000, error=f"{type(error).__name__}: {error.message}")
         ms = (time.perf_counter() - began) * 1000
         return Asked(
-            ranking=tuple(self.rule.ranking(hit.chunk.document_id for hit in response.hits)),
+            ranking=tuple(self.rule.ranking(_documents(response.hits))),
             phases=self._phases(response),
             ms=ms,
             timings_ms=response.timings_ms,
@@ -123,14 +123,23 @@ class Way:
             for leg in (LEXICAL, VECTOR)
             if leg in self.recorder.legs
         }
-        documents = [hit.chunk.document_id for hit in response.hits]
+        documents = _documents(response.hits)
         reranked = any(hit.ranks.rerank is not None for hit in response.hits)
         if not self.config.single:
             by_fusion = sorted(response.hits, key=lambda hit: (-(hit.scores.fused or 0.0), hit.chunk.id))
-            rankings[FUSED] = [hit.chunk.document_id for hit in by_fusion] if reranked else documents
+            rankings[FUSED] = _documents(by_fusion) if reranked else documents
         if reranked:
             rankings[RERANKED] = documents
         return {phase: tuple(self.rule.ranking(passages)) for phase, passages in rankings.items()}
+
+
+def _documents(hits: Sequence[SearchHit]) -> list[str]:
+    """The hits' documents in order; a copy of a passage is judged as if it came right after it."""
+    return [
+        document
+        for hit in hits
+        for document in (hit.chunk.document_id, *(other.document_id for other in hit.duplicates))
+    ]
 
 
 def _passages(hits: Sequence[SearchHit]) -> dict[str, Found]:
