@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from ingestion.chunking.tokens import TokenIndex
 from ingestion.chunking.units import Unit
@@ -11,6 +12,10 @@ Tie = Callable[[Unit, Unit], float]
 """How good a place to cut is between two units, among places that structure holds for equal: lower is better. It
 must depend on the text around the place only, or an edit would move every cut behind it."""
 
+_Cost = tuple[int, float]
+
+_NEAR = 2
+"""How many times the least tokens around a place are near it: so much can be shared out as passages of any size."""
 _AFTER_HEADING = 100
 """How bad a place to cut is behind a heading, which would be parted from what it heads."""
 
@@ -18,8 +23,9 @@ _AFTER_HEADING = 100
 class Packer:
     """Packs units, in order, into groups.
 
-    A group is closed at the first heading after ``least`` tokens, so that small neighbouring sections share one; or
-    where the next unit doesn't fit into ``most``, at the best place to cut behind ``least`` tokens.
+    Text is cut in any case where that is better than at all places near. Between such places, a group is closed at the
+    first heading after ``least`` tokens, so that small neighbouring sections share one; or where the next unit doesn't
+    fit into ``most``, at the best place to cut behind ``least`` tokens.
 
     Args:
         least: tokens that a group should have.
@@ -37,6 +43,27 @@ class Packer:
 
     def pack(self, units: Iterable[Unit]) -> list[list[Unit]]:
         """The groups; every unit is in exactly one."""
+        return [group for stretch in self._stretches(list(units)) for group in self._pack(stretch)]
+
+    def _stretches(self, units: list[Unit]) -> Iterator[list[Unit]]:
+        """The units between places that are cut in any case: those that are better than all others near them.
+
+        Such a place depends on nothing but the text near it, so that an edit moves cuts up to the next one and not
+        further: the local minima of content-defined chunking.
+        """
+        near = _NEAR * self._least
+        costs = [(self._cost(before, after), self._tie(before, after)) for before, after in pairwise(units)]
+        places = [self._index.count(units[0].start, unit.start) for unit in units[1:]]
+        whole = self._index.count(units[0].start, units[-1].end) if units else 0
+        apart = [min(left, right) for left, right in zip(*_distances(costs, places, whole), strict=True)]
+        first = 0
+        for number, distance in enumerate(apart, start=1):
+            if distance >= near and costs[number - 1][0] < _AFTER_HEADING:
+                yield units[first:number]
+                first = number
+        yield units[first:]
+
+    def _pack(self, units: Sequence[Unit]) -> list[list[Unit]]:
         groups: list[list[Unit]] = []
         current: list[Unit] = []
         for unit in units:
@@ -101,3 +128,19 @@ class Packer:
             if max(left, right) <= self._most and not joined[number - 1].heading and smaller > best:
                 best, place = smaller, number
         return place
+
+
+def _distances(costs: Sequence[_Cost], places: Sequence[int], whole: int) -> tuple[list[int], list[int]]:
+    """How far it is from each place back, and on, to one that is no worse, or to the end of the text."""
+    back, on = list(places), [whole - place for place in places]
+    stack: list[int] = []  # places that no later one so far is as good as, from the best to the last
+    for number, cost in enumerate(costs):
+        while stack and costs[stack[-1]] >= cost:
+            other = stack.pop()
+            on[other] = places[number] - places[other]
+            if costs[other] == cost:
+                back[number] = on[other]
+        if stack:
+            back[number] = min(back[number], places[number] - places[stack[-1]])
+        stack.append(number)
+    return back, on

@@ -79,12 +79,11 @@ class SemanticChunker:
 
     def _readable(self, text: str) -> str:
         """As much of it as the model reads at once: enough to tell what it is about."""
-        offsets = self.embedder.tokenizer.offsets(text)
-        limit = self.embedder.window_tokens
-        while len(offsets) > limit:
-            text = text[: offsets[limit][0]]
+        offsets, kept = self.embedder.tokenizer.offsets(text), self.embedder.window_tokens
+        while len(offsets) > self.embedder.window_tokens:
+            text = text[: offsets[kept][0]]
             offsets = self.embedder.tokenizer.offsets(text)
-            limit -= 1  # cut inside a word, a text can have a token more than it had
+            kept -= 1  # cut inside a word, a text can have a token more than it had
         return text
 
 

@@ -51,8 +51,8 @@ class StructuralChunker:
 def anchor(text: str) -> Tie:
     """Ranks cuts by a hash of the text around them: content-defined chunking, which resumes after an edit.
 
-    Muthitacharoen, Chen and Mazieres, A Low-bandwidth Network File System, SOSP 2001; here as the least hash between
-    the shortest and the longest passage, as Eshghi and Tang's HP Labs report HPL-2005-30 weighs it.
+    Muthitacharoen, Chen and Mazieres, A Low-bandwidth Network File System, SOSP 2001, there
+    with a fixed pattern of bits in the place of the least hash.
     """
 
     def tie(before: Unit, after: Unit) -> float:

@@ -1,0 +1,1 @@
+"""Ways to cut documents against each other, and what an edit costs."""

@@ -1,0 +1,108 @@
+"""Ways of cutting measured: ``python -m eval.chunking --covidqa ../shared/data/covidqa --cache /tmp/vectors.db``.
+
+The share of questions whose answer stands whole in one passage within the first 3,000 tokens of what is retrieved, for
+passages cut by structure, by meaning, at a fixed size, and recursively, all of one average size, with McNemar's exact
+test. ``--incremental`` measures what an edit of a long document costs instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.settings import ChunkingSettings, Settings
+from eval.chunking.baselines import FixedChunker, RecursiveChunker
+from eval.chunking.edits import report_edits
+from eval.chunking.measuring import Measured, mcnemar, measure
+from eval.chunking.questions import Collection, covidqa, handbooks
+from eval.chunking.searching import CachedEmbedder
+from eval.metrics import mean_with_interval
+from ingestion.chunking.build import build_chunker
+from ingestion.chunking.port import Chunker
+from retrieval.embedding.build import build_embedder
+from retrieval.embedding.port import Embedder
+
+_TRIES = 8
+NAMES = ("structural", "semantic", "fixed", "recursive")
+
+
+def _mean_tokens(collection: Collection, chunker: Chunker) -> float:
+    tokens = [passage.tokens for one in collection.documents.values() for passage in chunker.chunk(one).passages]
+    return sum(tokens) / len(tokens)
+
+
+def _strategies(collection: Collection, embedder: Embedder) -> dict[str, Chunker]:
+    """Ours, and the baselines at the size that gives the structural passages' average."""
+    structural = build_chunker(ChunkingSettings(strategy="structural"), embedder)
+    wanted = _mean_tokens(collection, structural)
+    return {
+        "structural": structural,
+        "semantic": build_chunker(ChunkingSettings(strategy="semantic"), embedder),
+        "fixed": _sized(collection, lambda size: FixedChunker(embedder.tokenizer, size), wanted),
+        "recursive": _sized(collection, lambda size: RecursiveChunker(embedder.tokenizer, size), wanted),
+    }
+
+
+def _sized(collection: Collection, make: Callable[[int], Chunker], wanted: float) -> Chunker:
+    """The chunker whose passages have this average, by bisection on its size."""
+    low, high = 100, 2000
+    for _ in range(_TRIES):
+        middle = (low + high) // 2
+        if _mean_tokens(collection, make(middle)) < wanted:
+            low = middle
+        else:
+            high = middle
+    return make(high)
+
+
+def _report(title: str, collection: Collection, measured: Sequence[Measured]) -> None:
+    print(f"\n## {title}: {len(collection.documents)} documents, {len(collection.asked)} questions\n")
+    print("| cut | passages | tokens each | found by | whole answers | 95 % | only it, only structural, p |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    base = measured[0]
+    for one in measured:
+        for way, hits in one.hits.items():
+            estimate = mean_with_interval([float(hit) for hit in hits])
+            versus = "" if one is base else "{}, {}, {:.3f}".format(*mcnemar(hits, base.hits[way]))
+            print(
+                f"| {one.name} | {one.passages} | {one.tokens:.0f} | {way} | {estimate.value:.3f} "
+                f"| {estimate.low:.3f} to {estimate.high:.3f} | {versus} |"
+            )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m eval.chunking", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--covidqa", type=Path)
+    parser.add_argument("--articles", type=int, default=98, help="how many of the articles, drawn by the seed")
+    parser.add_argument("--handbooks", type=Path)
+    parser.add_argument("--files", type=int, default=100, help="how many of the handbooks' long files")
+    parser.add_argument("--lexical", action="store_true", help="search by BM25 alone: embeds no passages")
+    parser.add_argument("--cache", type=Path, required=True, help="file that keeps vectors between runs")
+    parser.add_argument("--without", choices=NAMES[1:], nargs="*", default=(), help="strategies to leave out")
+    parser.add_argument("--edits", type=int, default=50, help="of each kind, with --incremental")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--incremental", action="store_true", help="what an edit costs, with --covidqa's text")
+    arguments = parser.parse_args(argv)
+    embedder = CachedEmbedder(build_embedder(Settings()), arguments.cache)
+    collections = {}
+    if arguments.covidqa:
+        collections["covidqa"] = covidqa(arguments.covidqa, arguments.articles, arguments.seed)
+    if arguments.handbooks:
+        collections["handbooks"] = handbooks(arguments.handbooks, arguments.files, arguments.seed)
+    for title, collection in collections.items():
+        if arguments.incremental:
+            report_edits(title, collection, embedder, arguments.edits, arguments.seed)
+            continue
+        strategies = _strategies(collection, embedder)
+        measured = [
+            measure(name, collection, chunker, embedder, vectors=not arguments.lexical)
+            for name, chunker in strategies.items()
+            if name not in arguments.without
+        ]
+        _report(title, collection, measured)
+
+
+if __name__ == "__main__":
+    main()
