@@ -77,8 +77,11 @@ def draw_pages(inspection: Inspection, images: Mapping[int, bytes]) -> Iterator[
         for place, box in enumerate(_around(element)):
             frames[box.page].append(_frame(number, box, first=place == 0))
     lines: defaultdict[int, list[Frame]] = defaultdict(list)
-    for ordinal, box in _chunk_boxes(inspection):
-        lines[box.page].append(_frame(ordinal, box))
+    begun: set[int] = set()
+    # Once each: the text of every row of a table repeats the names of its columns, which stand in one place.
+    for ordinal, box in dict.fromkeys(_chunk_boxes(inspection)):
+        lines[box.page].append(_frame(ordinal, box, first=ordinal not in begun))
+        begun.add(ordinal)
     for number, size in enumerate(inspection.document.pages, start=1):
         yield PageDrawing(
             number=number,
@@ -114,7 +117,7 @@ def _around(element: PlacedElement) -> Iterator[Box]:
         )
 
 
-def _frame(number: int, box: Box, *, first: bool = False) -> Frame:
+def _frame(number: int, box: Box, *, first: bool) -> Frame:
     return Frame(number, first, box.left, box.top, round(box.right - box.left, 1), round(box.bottom - box.top, 1))
 
 
