@@ -11,7 +11,9 @@ from typing import Any, Literal
 from core.errors import InvalidFilter
 from core.principal import Principal
 
-TermField = Literal["acl", "source_id", "document_id", "department", "document_type", "tags", "owner", "language"]
+TermField = Literal[
+    "acl", "source_id", "document_id", "department", "document_type", "tags", "author", "owner", "language"
+]
 DateField = Literal["created", "modified"]
 
 
@@ -53,6 +55,7 @@ _REQUEST_TERMS: dict[str, TermField] = {
     "document_type": "document_type",
     "tags": "tags",
     "source": "source_id",
+    "author": "author",
     "owner": "owner",
     "language": "language",
 }

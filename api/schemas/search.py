@@ -33,6 +33,7 @@ class MetadataBody(ResponseBody):
     title: str
     document_type: str | None
     department: str | None
+    author: str | None
     owner: str | None
     tags: tuple[str, ...]
     created: datetime | None

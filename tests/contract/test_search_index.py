@@ -51,6 +51,7 @@ class TestWriting:
                 title="Travel policy",
                 document_type="pdf",
                 department="HR",
+                author="Grace Hopper",
                 owner="Ada",
                 tags=("trains", "travel"),
                 created=datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC),

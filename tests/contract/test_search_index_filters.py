@@ -21,6 +21,7 @@ def filled(shared_index: SearchIndex) -> SearchIndex:
     write(
         shared_index,
         passage("a", department="HR", document_type="pdf", tags=("leave", "pay"), owner="Ada", language="en",
+                author="Grace O'Hara",
                 created=datetime(2024, 1, 1, tzinfo=UTC), modified=datetime(2024, 6, 1, tzinfo=UTC)),
         passage("b", department="Eng", document_type="html", tags=("pay",), owner="O'Neil", language="de", source="s2",
                 created=datetime(2024, 1, 31, 23, 59, 59, 999000, UTC), acl=("user:bob", "group:eng")),
@@ -49,6 +50,9 @@ def filled(shared_index: SearchIndex) -> SearchIndex:
         (any_of("tags", "c++"), ["c"]),
         (any_of("tags", "pay", "c++"), ["a", "b", "c"]),
         (any_of("owner", "O'Neil"), ["b"]),
+        (any_of("author", "Grace O'Hara", "Nobody"), ["a"]),
+        (any_of("author", "grace o'hara"), []),
+        (Not(any_of("author", "Grace O'Hara")), ["b", "bare", "c"]),
         (any_of("language", "en"), ["a", "c"]),
         (any_of("department"), []),
         (any_of("tags"), []),

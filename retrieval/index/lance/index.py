@@ -63,6 +63,11 @@ class LanceIndex:
                     pointer = replace(pointer, live=record.name)
                     self._store.point(pointer)
         record = pointer.get(pointer.live or "")
+        names = [one.name for one in pointer.records]
+        if not all(map(self._tables.is_complete, names)):
+            with self._store.writing():
+                for name in names:
+                    self._tables.complete(name)
         if (record.embedder, record.dimensions) != (embedder, dimensions):
             raise ConfigurationError(
                 f"The index in {self._store.path} was built by {record.embedder} ({record.dimensions} dimensions), and "

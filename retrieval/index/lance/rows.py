@@ -41,9 +41,12 @@ _CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("created", _TIME),
     ("modified", _TIME),
     ("language", pa.string()),
+    ("author", pa.string()),
 )
 CHUNK_COLUMNS = [name for name, _ in _CHUNK_COLUMNS]
 """What a chunk is read back from."""
+LATER_COLUMNS = ("author",)
+"""Those of them, of text, that the first tables didn't have."""
 
 
 def schema(dimensions: int) -> pa.Schema:
@@ -107,6 +110,7 @@ def to_chunk(row: Mapping[str, Any]) -> Chunk:
             title=row["title"],
             document_type=row["document_type"],
             department=row["department"],
+            author=row["author"],
             owner=row["owner"],
             tags=tuple(row["tags"]),
             created=_utc(row["created"]),
@@ -140,6 +144,7 @@ def _row(chunk: Chunk) -> dict[str, Any]:
         "created": metadata.created,
         "modified": metadata.modified,
         "language": metadata.language,
+        "author": metadata.author,
     }
 
 

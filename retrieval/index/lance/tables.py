@@ -12,7 +12,7 @@ from lancedb.index import FTS
 from core.errors import Unavailable
 from core.logs import get_logger
 from core.telemetry import stage
-from retrieval.index.lance.rows import SEARCH_TEXT, schema
+from retrieval.index.lance.rows import LATER_COLUMNS, SEARCH_TEXT, schema
 from retrieval.index.lance.store import Record, Store
 
 _log = get_logger(__name__)
@@ -56,6 +56,21 @@ class Tables:
             table = self._connect().create_table(record.name, schema=schema(record.dimensions))
             table.create_index(SEARCH_TEXT, config=_english(), name=_TEXT_INDEX)
             self._open[record.name] = table
+
+    def complete(self, name: str) -> None:
+        """Add the columns that a table of an earlier release lacks; its chunks have nothing in them.
+
+        Only under the store's write lock.
+        """
+        table = self.open(name)
+        missing = [column for column in LATER_COLUMNS if column not in table.schema.names]
+        if missing:
+            table.add_columns(dict.fromkeys(missing, "CAST(NULL AS string)"))
+            _log.info("index.columns_added", generation=name, columns=missing)
+
+    def is_complete(self, name: str) -> bool:
+        """Whether a table has all columns."""
+        return set(LATER_COLUMNS) <= set(self.open(name).schema.names)
 
     def drop(self, name: str) -> None:
         """Delete a generation's table."""

@@ -15,7 +15,7 @@ from typing import Any
 from core.errors import ConfigurationError, Conflict, NotFound
 from core.settings import IndexSettings
 from retrieval.index.opensearch.client import Client
-from retrieval.index.opensearch.mapping import index_body, live_settings
+from retrieval.index.opensearch.mapping import LATER_FIELDS, index_body, live_settings
 from retrieval.index.port import Generation
 
 ADMIN_TIMEOUT_S = 60.0
@@ -84,6 +84,7 @@ class Generations:
                 f"dimensions), but embedder.model is {embedder} ({dimensions}). Go back to that model, or build a new "
                 "generation with the new one, or choose another index.name."
             )
+        self._complete()
         return live
 
     def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
@@ -110,6 +111,18 @@ class Generations:
         if self.get(name).live:
             raise Conflict(f"Generation {name} is live: swap another one in before dropping it.")
         self._client.request("DELETE", f"/{name}", timeout_s=ADMIN_TIMEOUT_S)
+
+    def _complete(self) -> None:
+        """Add the fields that generations of an earlier release lack; their chunks have nothing in them."""
+        wanted = ",".join(f"*.mappings.properties.{name}.type" for name in LATER_FIELDS)
+        path = f"/{self._settings.name}-g*/_mapping"
+        found = self._client.request("GET", path, params={"filter_path": wanted, "expand_wildcards": "open"})
+        for generation in self.list():
+            known = found.get(generation.name, {}).get("mappings", {}).get("properties", {})
+            missing = {name: kind for name, kind in LATER_FIELDS.items() if name not in known}
+            if missing:
+                body = {"properties": missing}
+                self._client.request("PUT", f"/{generation.name}/_mapping", body, timeout_s=ADMIN_TIMEOUT_S)
 
     @staticmethod
     def alias_of(name: str) -> str:

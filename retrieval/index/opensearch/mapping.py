@@ -14,6 +14,8 @@ VECTOR = "windows.vector"
 REFRESH_INTERVAL = "1s"
 
 _KEYWORD = {"type": "keyword"}
+LATER_FIELDS = {"author": _KEYWORD}
+"""What the first generations didn't have."""
 _DATE = {"type": "date"}
 _INTEGER = {"type": "integer"}
 # Only kept, to be read back: neither searched nor sorted by.
@@ -69,6 +71,7 @@ def _properties(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]
         "title": _KEPT,
         "document_type": _KEYWORD,
         "department": _KEYWORD,
+        **LATER_FIELDS,
         "owner": _KEYWORD,
         "tags": _KEYWORD,
         "language": _KEYWORD,

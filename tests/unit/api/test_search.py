@@ -29,6 +29,7 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
                 "metadata": {
                     "title": "Leave policy",
                     "document_type": None,
+                    "author": None,
                     "department": "HR",
                     "owner": None,
                     "tags": ["leave"],

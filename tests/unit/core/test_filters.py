@@ -19,6 +19,7 @@ KEYS = {
     "tags": "tags",
     "source": "source_id",
     "owner": "owner",
+    "author": "author",
     "language": "language",
 }
 NAMES = st.text(min_size=1, max_size=20)

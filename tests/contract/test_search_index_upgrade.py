@@ -1,0 +1,60 @@
+"""An index of an earlier release takes chunks and filters of this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.filters import AnyOf
+from core.settings import IndexSettings, OpenSearchSettings
+from retrieval.index.lance.index import LanceIndex
+from retrieval.index.opensearch import mapping
+from retrieval.index.opensearch.index import OpenSearchIndex
+from retrieval.index.port import SearchIndex
+from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, passage, write
+
+GRACE = AnyOf("author", frozenset({"Grace"}))
+
+
+def check(index: SearchIndex) -> None:
+    """The old chunk has no author, until it is written again; a new one has."""
+    index.ensure(EMBEDDER, DIMENSIONS)
+    index.ensure(EMBEDDER, DIMENSIONS)
+    assert found(index, PUBLIC) == ["old"]
+    assert found(index, GRACE) == []
+    write(index, passage("new", author="Grace"))
+    assert found(index, GRACE) == ["new"]
+    (old,) = index.fetch(["old"], PUBLIC)
+    index.update_document(old.document_id, acl=old.acl, metadata=passage("x", author="Grace").chunk.metadata,
+                          uri=old.uri, version=old.version)  # fmt: skip
+    index.refresh()
+    assert found(index, GRACE) == ["new", "old"]
+
+
+def test_embedded(tmp_path: Path) -> None:
+    index = LanceIndex(tmp_path)
+    index.ensure(EMBEDDER, DIMENSIONS)
+    write(index, passage("old", author="Grace"))
+    (generation,) = index.generations()
+    index._tables.open(generation.name).drop_columns(["author"])
+    index.close()
+    index = LanceIndex(tmp_path)
+    check(index)
+    index.close()
+
+
+def test_opensearch(opensearch_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = IndexSettings(kind="opensearch", name="upgrade", opensearch=OpenSearchSettings(url=opensearch_url))
+    index = OpenSearchIndex(settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(mapping, "LATER_FIELDS", {})
+        generation = index.begin(EMBEDDER, DIMENSIONS)
+    index.swap(generation.name)
+    # As the earlier release wrote it: a null is no field to a strict mapping that lacks it.
+    with monkeypatch.context() as patched:
+        fields = "retrieval.index.opensearch.documents.metadata_fields"
+        patched.setattr(fields, lambda metadata: {"title": metadata.title})
+        write(index, passage("old", author="Grace"))
+    check(index)
+    index.close()
