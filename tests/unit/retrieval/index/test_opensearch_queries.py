@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.index.opensearch.queries import (
+    LEAST_WIDTH,
     MAX_RESULTS,
     MAX_TERMS,
     candidates,
@@ -25,9 +26,10 @@ def test_both_searches_ask_for_ids_and_scores_only_and_say_how_many() -> None:
 def test_the_filter_is_inside_both_legs() -> None:
     only = {"terms": {"acl": ["public"]}}
     assert lexical_search("q", only, 5)["query"]["bool"]["filter"] == [only]
-    knn = vector_search(np.ones(2, np.float32), only, 5)["query"]["nested"]["query"]["knn"]["windows.vector"]
+    search = vector_search(np.ones(2, np.float32), only, 5)
+    knn = search["query"]["nested"]["query"]["knn"]["windows.vector"]
     assert knn["filter"] == only
-    assert knn["k"] == 5
+    assert (knn["k"], search["size"]) == (LEAST_WIDTH, 5)
 
 
 def test_a_short_question_is_a_match_and_a_long_one_the_sum_of_its_most_telling_terms() -> None:
