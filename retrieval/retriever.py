@@ -41,8 +41,9 @@ __all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
 MAX_LIMIT = 200
 MAX_DEPTH = 1000
 """How far down a ranking pages may go."""
-_COMPARED = 50
-"""How many of the best candidates are looked through for copies of one text, however short the page is."""
+_COMPARED = 30
+"""How many of the best candidates are looked through for copies of one text, however short the page is. Each has to be
+fetched for that; copies score alike, so that most stand side by side."""
 _DEEPER, _DEEPEST = 4, 4000
 """By how much more candidates are asked for when copies of a few texts take all the places, and how many at most."""
 
