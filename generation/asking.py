@@ -11,7 +11,7 @@ from typing import Literal
 
 from generation.words import stem, words
 
-Kind = Literal["amount", "duration", "time", "person", "definition", "yes-no", "other"]
+Kind = Literal["amount", "duration", "time", "person", "definition", "yes-no", "steps", "other"]
 
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("duration", re.compile(r"\bhow (?:long|old|soon|often|far back)\b", re.I)),
@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("time", re.compile(r"\bwhen\b|\b(?:what|which) (?:time|day|date|month|year)\b|\bdeadline\b", re.I)),
     ("person", re.compile(r"^\W*(?:\w+ )?(?:who|whom|whose)\b", re.I)),
     ("definition", re.compile(r"^\W*what(?:'s|’s| is| are| does)\s+(?:an? |the )?[\w&-]+(?: [\w&-]+){0,3}\W*$", re.I)),
+    ("steps", re.compile(r"^\W*how (?:do|can|should|would|must|to|may|shall)\b", re.I)),
     ("yes-no", re.compile(r"^\W*(?:can|could|may|is|are|am|do|does|did|will|should|must|has|have)\b", re.I)),
 )
 _MONTH = (
@@ -42,6 +43,17 @@ _ROLE = re.compile(
 )
 _VERDICT = re.compile(
     r"^\W*(?:a: ?)?(?:yes|yep|no|not)\b|\b(?:not|never|only|must|may|can|cannot|allowed|required)\b|n['’]t\b", re.I
+)
+_ACTS = (
+    r"add|apply|ask|book|call|check|choose|click|complete|contact|copy|create|download|e-?mail|enter|fill|follow|go|head"
+    r"|install|log|make|message|navigate|notify|open|order|post|reach|register|report|request|run|schedule|search|select"
+    r"|send|sign|submit|talk|tell|type|use|visit|write"
+)
+_STEP = re.compile(
+    rf"^\W*(?:\d{{1,2}}[.)]\s*)?(?:(?:please|then|first|next|simply|just)\W+)?(?:{_ACTS})\b"
+    r"|\byou(?:['’]ll| will| can| should| must| may)?(?: need to| have to)? (?:do|use|request|ask|send|submit|report)\b"
+    r"|^\W*(?:in order )?to \w+[^.]*, \w|\bplease\b|^\W*\d{1,2}[.)] ",
+    re.I,
 )
 _COPULA = (
     r"[\"'”’*_)]*(?: \([^)]{1,60}\))?,? (?:is|are|was|means?|refers?|stands|provides?|offers?|houses?|helps?|allows?)\b"
@@ -76,6 +88,8 @@ class Asking:
             return _DEFINES if self.defines.search(text) else _BELOW
         if self.kind == "person":
             return _ABOVE if _PERSON.search(text) or _ROLE.search(text) else _BELOW
+        if self.kind == "steps":
+            return _ABOVE if _STEP.search(text) else 1.0
         if self.kind == "yes-no":
             return _ABOVE if _VERDICT.search(text) else 1.0
         wanted = _FORMS.get(self.kind)

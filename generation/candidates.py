@@ -7,15 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from core.chunk import Chunk
 from generation.asking import Asking
 from generation.sentences import Sentence, split_sentences
 from generation.words import stem, terms, words
 
-MAX_CANDIDATES = 40
+MAX_CANDIDATES = 32
 """Each is embedded: this bounds the time of an answer."""
-_QUOTAS = (10, 6, 3)
+_QUOTAS = (8, 4, 2)
 """How many of the candidates the best passages get whatever words they hold: an answer can use other words."""
 _HEADING_SHARE, _NEAR_SHARE = 0.6, 0.3
 """What a word of the question counts for that is in the heading or title, or in a sentence beside, only."""
@@ -74,6 +76,7 @@ class Candidate:
         source: which passage it is from, from 0, best ranked first.
         number: its place among the passage's sentences.
         heading: the heading that it stands under, empty where there is none.
+        title: what the document is called, empty where the heading says it already.
         depth: how many sentences stand between it and that heading.
         lead_in: for an item, the sentence that announces its list; else empty.
         lexical: the share of the question's terms that it and, at a discount, its heading and neighbours hold, 0 to 1.
@@ -85,6 +88,7 @@ class Candidate:
     number: int
     sentence: Sentence
     heading: str
+    title: str
     depth: int
     lead_in: str
     lexical: float
@@ -93,10 +97,12 @@ class Candidate:
 
     @property
     def in_context(self) -> str:
-        """The sentence as the embedder reads it: under its heading, an item after what announces its list."""
-        return " ".join(
-            part for part in (f"{self.heading}:" * bool(self.heading), self.lead_in, self.sentence.text) if part
-        )
+        """The sentence as the embedder reads it: under title and heading, an item after what announces its list.
+
+        ``The primary gets 4,500 kroner a week.`` says nothing of what for: its page is called ``On-call``.
+        """
+        above = " - ".join(part for part in (self.title, self.heading) if part)
+        return " ".join(part for part in (f"{above}:" * bool(above), self.lead_in, self.sentence.text) if part)
 
     def promise(self, asking: Asking) -> float:
         """What can be told without embedding it, to choose what is embedded."""
@@ -117,19 +123,29 @@ def find_candidates(wanted: Wanted, chunks: Sequence[Chunk]) -> list[Candidate]:
     return kept
 
 
-def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
+def heading_numbers(chunk: Chunk, sentences: Sequence[Sentence]) -> frozenset[int]:
+    """Which of a passage's sentences are headings, or stand for one."""
     headings = {heading.casefold() for heading in (*chunk.heading_path, chunk.metadata.title)}
+    return frozenset(
+        number
+        for number, one in enumerate(sentences)
+        if one.heading or one.text.casefold() in headings or _of_mail(number, one)
+    )
+
+
+def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
     heading = chunk.heading_path[-1] if chunk.heading_path else chunk.metadata.title
-    title = terms(" ".join((chunk.metadata.title, *chunk.heading_path[:-1])))
+    outer = terms(" ".join((chunk.metadata.title, _file_name(chunk.uri), *chunk.heading_path[:-1])))
     sentences = split_sentences(chunk.text)
+    headings = heading_numbers(chunk, sentences)
     own = [terms(sentence.text) for sentence in sentences]
     found, lead_in, depth = [], "", 0
     for number, sentence in enumerate(sentences):
-        is_heading = sentence.heading or sentence.text.casefold() in headings or _of_mail(number, sentence)
+        is_heading = number in headings
         heading, depth = (sentence.text, 0) if is_heading else (heading, depth + 1)
         if sentence.complete or sentence.introduces or is_heading:
             lead_in = ""
-        above = terms(f"{heading} {lead_in}") | title
+        above = terms(f"{heading} {lead_in}") | outer
         beside = own[number - 1] if number else frozenset()
         beside |= own[number + 1] if number + 1 < len(own) else frozenset()
         lexical = (
@@ -138,10 +154,18 @@ def _of_passage(wanted: Wanted, source: int, chunk: Chunk) -> list[Candidate]:
             + _NEAR_SHARE * wanted.share(beside - above - own[number])
         )
         in_heading = wanted.share(terms(heading))
-        found.append(Candidate(source, number, sentence, heading, depth, lead_in, lexical, in_heading, is_heading))
+        title = "" if chunk.metadata.title == heading else chunk.metadata.title
+        found.append(
+            Candidate(source, number, sentence, heading, title, depth, lead_in, lexical, in_heading, is_heading)
+        )
         if sentence.introduces and not is_heading:
             lead_in = sentence.text
     return found
+
+
+def _file_name(uri: str) -> str:
+    """The words of a file's name, which often says what a table or a drawing doesn't say inside."""
+    return unquote(PurePosixPath(urlsplit(uri).path).stem)
 
 
 def _of_mail(number: int, sentence: Sentence) -> bool:

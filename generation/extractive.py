@@ -1,7 +1,8 @@
-"""Answers without a model: the sentences of the found passages that answer the question, word for word, or none.
+"""Answers without a model: short passages of the sources that answer the question, word for word, or none.
 
-How sentences are scored stands in :mod:`generation.scoring`. The weights and thresholds were set on one half of
-``eval/questions/sourcegraph.jsonl``; docs/answers.md has what they are worth on the other half.
+How sentences are scored stands in :mod:`generation.scoring`, how a passage grows around the best ones in
+:mod:`generation.arrangement`, and when a passage is an answer at all in :mod:`generation.confidence`. Their numbers
+were set on one half of ``eval/questions/sourcegraph.jsonl``; docs/answers.md has what they are worth elsewhere.
 """
 
 from __future__ import annotations
@@ -13,23 +14,21 @@ from typing import TYPE_CHECKING
 from core.chunk import Chunk
 from core.errors import ModelUnavailable
 from core.telemetry import stage
-from generation.arrangement import Extract, arrange
+from generation.arrangement import Extract, Passage, around, extracts
 from generation.asking import Asking
-from generation.candidates import Candidate, Wanted, find_candidates
+from generation.candidates import Wanted, find_candidates
+from generation.confidence import answers
 from generation.scoring import Scored, score_all, score_by_words
 
 if TYPE_CHECKING:
     from retrieval.embedding.port import Embedder
 
-MAX_SENTENCES = 4
-_MAX_NARROW = 2
-_NEAR_BEST, _NEAR_BEST_NARROW = 0.86, 0.9
-"""A further sentence must score at least this share of the best one."""
-_ANSWERS = 0.55
-"""The score from which a sentence answers: set between the questions that have an answer and those that have none."""
-_COVERED_ALONE = 0.7
-_SECTION_HEADING = 0.6
-"""Cosine similarity from which a heading asks the question, and what stands under it belongs together."""
+MAX_WORDS = 80
+"""A reader takes in about as many at once; more only where a single sentence has more."""
+_WORDS_NARROW, _WORDS_FURTHER = 60, 40
+_MAX_PASSAGES = 2
+_NEAR_BEST = 0.86
+"""A further passage must score at least this share of the best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Extraction:
 
 
 def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
-    """Choose a few sentences of ``chunks`` that answer the question, the best one's passage first.
+    """Choose a passage of ``chunks`` that answers the question, and a second one where it answers nearly as well.
 
     With the embedder down, words alone decide, and more of the question's must be there.
     """
@@ -58,28 +57,28 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         except ModelUnavailable as error:
             scored = score_by_words(question, candidates)
             degraded = f"embedder: {error.message}"
-        able = [one for one in scored if _answers(one)]
-        if not able:
-            return Extraction((), "No sentence in the sources is close enough to the question.", degraded)
-        asking = Asking.of(question)
-        chosen = _choose(able, narrow=asking.narrow)
-        section = able[0] if able[0].heading_cosine >= _SECTION_HEADING and not asking.one_fact else None
-        return Extraction(tuple(arrange(chosen, chunks, section=section.candidate if section else None)), "", degraded)
+        if not answers(scored):
+            return Extraction((), "No passage in the sources is close enough to the question.", degraded)
+        return Extraction(tuple(_passages(scored, chunks, Asking.of(question))), "", degraded)
 
 
-def _answers(one: Scored) -> bool:
-    """Whether a sentence is close enough to the question to be an answer to it."""
-    if one.cosine is None:
-        return one.candidate.lexical >= _COVERED_ALONE
-    return one.score >= _ANSWERS
-
-
-def _choose(able: Sequence[Scored], *, narrow: bool) -> list[Candidate]:
-    chosen: list[Scored] = []
-    most, near = (_MAX_NARROW, _NEAR_BEST_NARROW) if narrow else (MAX_SENTENCES, _NEAR_BEST)
-    for one in able:
-        if len(chosen) == most or one.score < near * able[0].score:
+def _passages(scored: Sequence[Scored], chunks: Sequence[Chunk], asking: Asking) -> list[Extract]:
+    """The passage around the best sentence, and around further ones that score nearly as well elsewhere."""
+    found: list[Extract] = []
+    shown: list[tuple[int, int]] = []
+    anchors: list[Scored] = []
+    budget = _WORDS_NARROW if asking.one_fact else MAX_WORDS
+    for one in scored:
+        if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score:
             break
-        if not any(one.says_the_same(other) for other in chosen):
-            chosen.append(one)
-    return [one.candidate for one in chosen]
+        source, number = one.candidate.source, one.candidate.number
+        if (source, number) in shown or any(one.says_the_same(other) for other in anchors):
+            continue
+        worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
+        passage = Passage.of(chunks[source])
+        fresh = [at for at in around(number, passage, worth, budget) if (source, at) not in shown]
+        found.extend(extracts(source, chunks[source].start, passage, fresh))
+        shown.extend((source, at) for at in fresh)
+        anchors.append(one)
+        budget = _WORDS_FURTHER
+    return found

@@ -78,12 +78,14 @@ def _titled(sentences: list[Sentence]) -> list[Sentence]:
 
 
 def _listed(sentences: list[Sentence]) -> list[Sentence]:
-    """Three and more short lines in a row are a list: its first is a heading, unless a line announces the list.
+    """Three and more short lines in a row are a list, and so are fewer after a line that announces them.
+
+    Its first is a heading, unless a line announces the list.
 
     So is its last if text follows: the next section's heading looks like one more item.
     """
     for begin, stop in _runs(sentences):
-        if stop - begin >= _LIST_RUN:
+        if stop - begin >= _LIST_RUN or (begin and sentences[begin - 1].introduces):
             announced = any(
                 one.introduces or _ANNOUNCES.search(one.text) for one in sentences[max(0, begin - 2) : begin]
             )

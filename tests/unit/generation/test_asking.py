@@ -18,7 +18,7 @@ from generation.asking import Asking
         ("What is Okta?", "definition"),
         ("What are option grants?", "definition"),
         ("Can I fly business class?", "yes-no"),
-        ("How do I resign?", "other"),
+        ("How do I resign?", "steps"),
         ("slack retention", "other"),
         ("Wie lange dauert die Elternzeit?", "other"),
     ],
@@ -39,6 +39,7 @@ def test_tells_what_is_asked_for(question: str, kind: str) -> None:
         ("What is an incident?", "An incident is an unplanned event.", "Report an incident at once."),
         ("What is Okta?", "Okta (our sign-on) is an identity service.", "You sign in with Okta."),
         ("What is Modern Health?", "**Modern Health**: therapy and coaching", "Modern life is unhealthy."),
+        ("How do I get a badge?", "1. Ask the front desk for one.", "Badges are made of plastic."),
         ("Can I use it at home?", "No, it must stay here.", "It is heavy."),
     ],
 )
