@@ -53,6 +53,13 @@ def test_the_shipped_questions_are_complete() -> None:
     assert {one.split for one in questions} == {"tune", "held"}
 
 
+def test_the_other_handbooks_questions_were_never_tuned_on() -> None:
+    questions = read_questions(QUESTIONS.with_name("18f.jsonl"))
+    assert sum(bool(one.files) for one in questions) == 40
+    assert sum(not one.files for one in questions) == 16
+    assert {one.split for one in questions} == {"held"}
+
+
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "q.jsonl"
     broken.write_text('{"question": "q"}\n', encoding="utf-8")
