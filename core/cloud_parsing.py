@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
+
+from core.section import Section
 
 ParsingEngine = Literal["local", "textract", "document_intelligence"]
 CloudKind = Literal["pdf", "image"]
 """What a cloud service may be given: the kinds that it reads better, because they are pictures of text."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class TextractSettings(_Section):
+class TextractSettings(Section):
     """How to reach Amazon Textract; the credentials are the machine's own."""
 
     region: str | None = None
@@ -26,7 +24,7 @@ class TextractSettings(_Section):
     """Pages of a document that are read at a time."""
 
 
-class DocumentIntelligenceSettings(_Section):
+class DocumentIntelligenceSettings(Section):
     """How to reach Azure AI Document Intelligence."""
 
     endpoint: str | None = None

@@ -1,0 +1,90 @@
+"""Settings of how documents are read, cut and kept up to date."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
+from core.section import Fraction, Positive, Seconds, Section
+
+
+class ChunkingSettings(Section):
+    """How documents are cut, in the embedder's tokens."""
+
+    strategy: Literal["structural", "semantic"] = "structural"
+    """``structural``: by headings, lists, tables, paragraphs. ``semantic``: within a section that is longer than a
+    passage, where the meaning of neighbouring sentences parts, at the price of embedding them all."""
+    min_tokens: Positive = 500
+    max_tokens: Positive = 1000
+    overlap: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError("chunking.min_tokens is larger than chunking.max_tokens")
+        return self
+
+
+class ParsingSettings(Section):
+    """Limits on the child processes that read documents."""
+
+    processes: Positive = 1
+    timeout_s: Seconds = 120
+    memory_mb: Positive = 2048
+    max_file_mb: Positive = 200
+    max_text_mb: Positive = 50
+    max_pages: Positive = 5000
+    """Of a PDF."""
+    ocr_languages: Annotated[tuple[str, ...], Field(min_length=1)] = ("eng",)
+    """What scanned pages may be written in, by Tesseract's names; each needs its package, as tesseract-ocr-deu."""
+    ocr_timeout_s: Seconds = 1800
+    """For a document's pages that need it, on top of ``timeout_s``; those that don't fit are named and left out."""
+    pdf_passwords: tuple[SecretStr, ...] = ()
+    """Tried on encrypted PDFs, one after another."""
+    max_attachments: Positive = 1000
+    """Attachments of a message, or members of an archive."""
+    max_unpacked_mb: Positive = 500
+    """What they may come to together."""
+    max_depth: Positive = 3
+    """How deep documents may lie within documents: 1 is an attachment of a message."""
+    engine: ParsingEngine = "local"
+    """Who reads ``cloud_kinds``; everything else is read here."""
+    cloud_kinds: tuple[CloudKind, ...] = ("pdf", "image")
+    cloud_timeout_s: Seconds = 900
+    """For one document, from the first request to the last answer."""
+    textract: TextractSettings = TextractSettings()
+    document_intelligence: DocumentIntelligenceSettings = DocumentIntelligenceSettings()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        azure = self.document_intelligence
+        if self.engine == "document_intelligence" and not (azure.endpoint and azure.key):
+            raise ValueError(
+                "parsing.engine = 'document_intelligence' needs parsing.document_intelligence.endpoint and .key"
+            )
+        return self
+
+
+class SyncSettings(Section):
+    """How sources are kept up to date."""
+
+    interval_s: Positive = 4 * 3600
+    in_flight: Positive = 200
+    """How many documents of one source are in the queues at a time: the bound on the hand-off between them."""
+    embed_chunks: Positive = 256
+    """How many chunks one embedding task takes, across documents."""
+    lease_s: Positive = 900
+    """How long a claimed document or a running sync may be silent before another worker takes it over."""
+    recover_s: Positive = 30
+    """How often the schedule looks for work that got lost with a worker or a broker."""
+    max_attempts: Positive = 4
+    retry_base_s: Seconds = 5
+    retry_max_s: Seconds = 600
+    max_pause_s: Seconds = 24 * 3600
+    """How long documents wait for an index, a disk or a model that is down before they become failures."""
+    max_deleted_share: Fraction = 0.5
+    """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
+    workers: Positive = 2
+    """Threads of the embedded Celery worker."""
