@@ -41,6 +41,7 @@ ANCHORS = 4
 AT = 10
 TARGET = 0.97
 _BATCH = 500
+_QUESTIONS = 300
 _TIE = 1e-5
 
 
@@ -203,7 +204,10 @@ def _measure(args: argparse.Namespace, folder: Path) -> Iterator[tuple[int, list
     texts = texts[: len(texts) // args.windows * args.windows]
     with Progress(console=Console(stderr=True)) as progress:
         vectors = cached_vectors(embedder, texts, args.cache, progress)
-    queries = np.stack([embedder.embed_query(question) for question in questions_of(args.data)])
+    questions = questions_of(args.data)
+    some = questions[:: max(1, len(questions) // _QUESTIONS)]
+    shown = track(some, "embedding questions", console=Console(stderr=True))
+    queries = np.stack([embedder.embed_query(question) for question in shown])
     windows = vectors.reshape(len(texts) // args.windows, args.windows, embedder.dimensions)
     similarity = best_window(queries, windows)
     asked = trials(similarity, args.questions, args.seed)
