@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator
 from core.chunk import Chunk
 from core.metadata import Metadata
 from core.principal import AccessList
-from core.settings import ChunkingSettings
 from eval.datasets import Collection, Document
-from ingestion.chunking.structural import chunk
+from ingestion.chunking.port import Chunker
 from ingestion.partitioning.port import Element, ElementKind, Partition
-from retrieval.embedding.port import Tokenizer
 
 SOURCE = "eval"
 _PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -36,14 +34,14 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()[:16]
 
 
-def chunks_of(documents: Iterable[Document], tokenizer: Tokenizer, settings: ChunkingSettings) -> Iterator[Chunk]:
+def chunks_of(documents: Iterable[Document], chunker: Chunker) -> Iterator[Chunk]:
     """The chunks of the documents, which everybody may read. A document without text has none.
 
     A document is a heading and its paragraphs, as the Markdown file that ``eval.beir`` writes of it.
     """
     everyone = AccessList.everyone().terms()
     for document in documents:
-        cut = chunk(Partition(elements=tuple(_elements(document))), tokenizer, settings)
+        cut = chunker.chunk(Partition(elements=tuple(_elements(document))))
         for passage in cut.passages:
             yield Chunk(
                 id=_digest([document.id, cut.text, passage.start, passage.end]),

@@ -22,6 +22,7 @@ from core.settings import Settings
 from eval.datasets import Collection
 from eval.retrieval.corpus import chunks_of, corpus_fingerprint
 from eval.retrieval.record import IndexRow
+from ingestion.chunking.build import build_chunker
 from retrieval.embedding.port import Embedder
 from retrieval.embedding.windows import embed_chunks
 from retrieval.index.build import build_index
@@ -73,7 +74,7 @@ def open_index(
         index = build_index(own)
         found = _reusable(folder / _MARKER, index, stale=stale)
         if found is None:
-            chunks = list(chunks_of(collection.documents, embedder.tokenizer, settings.chunking))
+            chunks = list(chunks_of(collection.documents, build_chunker(settings.chunking, embedder)))
             if not chunks:
                 raise ConfigurationError(
                     f"No document of {collection.name} holds any text: there is nothing to search."
