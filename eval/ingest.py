@@ -26,6 +26,7 @@ from ingestion.blobs import open_blobs, parsed_key
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.parsed import ParsedDocument
+from ingestion.tasks import embedding
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.windows import embed_chunks
 
@@ -67,21 +68,7 @@ def chunks_of(settings: Settings, source: str) -> list[Chunk]:
     for record in records:
         if record.state is DocumentState.INDEXED and record.content_hash:
             parsed = ParsedDocument.from_bytes(blobs.get(parsed_key(record.id, record.content_hash)))
-            chunks += [
-                Chunk(
-                    id=f"{record.id}-{passage.ordinal}",
-                    document_id=record.id,
-                    source_id=source,
-                    uri=record.uri,
-                    ordinal=passage.ordinal,
-                    text=parsed.text[passage.start : passage.end],
-                    start=passage.start,
-                    end=passage.end,
-                    heading_path=passage.heading_path,
-                    metadata=record.metadata,
-                )
-                for passage in parsed.passages
-            ]
+            chunks += embedding.chunks_of(record, parsed)
     catalog.close()
     return chunks
 

@@ -9,7 +9,7 @@ from core.errors import FootnoteError, NotFound, StorageUnavailable, Unavailable
 from core.logs import get_logger
 from core.telemetry import CHUNKS, DOCUMENTS, stage
 from ingestion.blobs import parsed_key
-from ingestion.catalog.records import DocumentState, Work
+from ingestion.catalog.records import DocumentRecord, DocumentState, Work
 from ingestion.parsed import ParsedDocument
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
@@ -89,7 +89,7 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
     for work in works:
         try:
             parsed = _load(parts, work)
-            chunks.extend(chunks_of(work, parsed))
+            chunks.extend(chunks_of(work.record, parsed))
             keys[work.record.id] = content_key(work.record.metadata.title, parsed.text)
             whole.append(work)
         except NotFound:
@@ -172,9 +172,8 @@ def _take_back(parts: Parts, work: Work) -> None:
     log.info("embed.late", document_id=record.id, version=record.version)
 
 
-def chunks_of(work: Work, parsed: ParsedDocument) -> list[Chunk]:
+def chunks_of(record: DocumentRecord, parsed: ParsedDocument) -> list[Chunk]:
     """The chunks of a parsed document, with the permissions and metadata it has now."""
-    record = work.record
     acl = record.acl.terms()
     chunks = [
         Chunk(

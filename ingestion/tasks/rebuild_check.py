@@ -81,7 +81,7 @@ def _sample(parts: Parts, job: Rebuild) -> list[Chunk]:
             content = parts.blobs.get(parsed_key(work.record.id, work.record.content_hash or ""))
         except NotFound:  # it is being replaced
             continue
-        found = chunks_of(replace(work, parsed_hash=work.record.content_hash), ParsedDocument.from_bytes(content))
+        found = chunks_of(work.record, ParsedDocument.from_bytes(content))
         if found:
             chunks[work.record.id] = found[len(found) // 2]
     return list(chunks.values())

@@ -194,7 +194,7 @@ def stored(parts: Parts, work: Work) -> ParsedDocument | None:
 def as_indexed(work: Work, parsed: ParsedDocument) -> list[Chunk]:
     """The chunks as the index holds them: the bytes and the version that were indexed, the permissions of now."""
     record = replace(work.record, version=work.indexed_version or work.record.version)
-    return chunks_of(replace(work, record=record, parsed_hash=work.record.content_hash), parsed)
+    return chunks_of(record, parsed)
 
 
 def _wrong(index: SearchIndex, chunks: Sequence[Chunk]) -> list[Chunk]:
