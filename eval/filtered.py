@@ -200,7 +200,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def _measure(args: argparse.Namespace, folder: Path) -> Iterator[tuple[int, list[Cell]]]:
     settings = _settings(args, folder)
     embedder = build_embedder(settings)
-    texts = texts_of(args.data, args.vectors)
+    tokens = embedder.tokenizer.count
+    texts = texts_of(args.data, args.vectors, lambda text: tokens(text) <= embedder.window_tokens)
     texts = texts[: len(texts) // args.windows * args.windows]
     with Progress(console=Console(stderr=True)) as progress:
         vectors = cached_vectors(embedder, texts, args.cache, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,14 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _LEAST_CHARS = 40
 _MOST_CHARS = 600
-"""Well within what any embedder reads at once."""
+"""Within what most embedders read at once, but for formulas and addresses."""
 _LENGTHS = (2, 1, 3)
 """Sentences to a window; a text that is there already isn't taken again."""
 _AT_ONCE = 2048
 
 
-def texts_of(data: Path, count: int) -> list[str]:
-    """``count`` different windows, neighbours in a document side by side.
+def texts_of(data: Path, count: int, fits: Callable[[str], bool]) -> list[str]:
+    """``count`` different windows that ``fits`` takes, neighbours in a document side by side.
 
     Raises:
         DatasetError: there is no text, or not enough.
@@ -35,6 +35,8 @@ def texts_of(data: Path, count: int) -> list[str]:
     for length in _LENGTHS:
         for document in documents:
             for window in _windows(document, length):
+                if not fits(window):
+                    continue
                 seen.setdefault(window)
                 if len(seen) == count:
                     return list(seen)

@@ -66,12 +66,13 @@ def test_text_is_cut_to_different_windows_and_embedded_once(tmp_path: Path) -> N
     sentences = [f"This is the sentence number {n} of a text that is long enough." for n in range(5)]
     (tmp_path / "a" / "corpus.jsonl").write_text(json.dumps({"_id": "1", "text": " ".join(sentences)}) + "\n")
     (tmp_path / "a" / "queries.jsonl").write_text(json.dumps({"_id": "1", "text": "why?"}) + "\n")
-    texts = texts_of(tmp_path, 9)
+    texts = texts_of(tmp_path, 9, lambda text: True)
     assert texts[0] == " ".join(sentences[:2])
     assert len(set(texts)) == 9
     assert questions_of(tmp_path) == ["why?"]
     with pytest.raises(DatasetError, match="--vectors"):
-        texts_of(tmp_path, 100)
+        texts_of(tmp_path, 100, lambda text: True)
+    assert set(texts_of(tmp_path, 7, lambda text: text != texts[0])) <= set(texts[1:])
     embedder = _Embedder()
     for _ in range(2):
         with Progress(disable=True) as progress:
