@@ -9,18 +9,18 @@ from itertools import chain
 
 from rich.progress import track
 
-from core.chunk import Chunk
 from core.settings import ChunkingSettings
 from eval.chunking.questions import Collection
 from ingestion.chunking.build import build_chunker
+from ingestion.chunking.chunks import Common, as_chunks
 from ingestion.chunking.port import Chunker
 from ingestion.partitioning.port import Element, ElementKind, Partition
-from ingestion.tasks.reusing import identified
 from retrieval.embedding.port import Embedder
 
 _WORDS = 150_000
 """300 pages of 500 words."""
 _SHORTEST = 200
+_COMMON = Common(document_id="long", source_id="eval", uri="long")
 _ADDED = "This sentence was put in by an edit and says what nothing else in the document says, number {}. "
 
 Edit = Callable[[list[Element], int, random.Random], None]
@@ -60,21 +60,7 @@ def long_document(collection: Collection) -> list[Element]:
 def ids(chunker: Chunker, elements: list[Element]) -> set[str]:
     """The ids of a document's chunks."""
     document = chunker.chunk(Partition(elements=tuple(elements)))
-    chunks = [
-        Chunk(
-            id="",
-            document_id="long",
-            source_id="eval",
-            uri="long",
-            ordinal=passage.ordinal,
-            text=document.text[passage.start : passage.end],
-            start=passage.start,
-            end=passage.end,
-            heading_path=passage.heading_path,
-        )
-        for passage in document.passages
-    ]
-    return {chunk.id for chunk in identified(chunks)}
+    return {chunk.id for chunk in as_chunks(document.text, document.passages, _COMMON)}
 
 
 def report_edits(title: str, collection: Collection, embedder: Embedder, edits: int, seed: int) -> None:

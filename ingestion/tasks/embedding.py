@@ -10,13 +10,14 @@ from core.logs import get_logger
 from core.telemetry import CHUNKS, DOCUMENTS, stage
 from ingestion.blobs import parsed_key
 from ingestion.catalog.records import DocumentRecord, DocumentState, Work
+from ingestion.chunking.chunks import Common, as_chunks
 from ingestion.parsed import ParsedDocument
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
-from ingestion.tasks.reusing import embed_others, identified, known_vectors
+from ingestion.tasks.reusing import embed_others, known_vectors
 from ingestion.tasks.vector_reuse import content_key, twin_ids, twins_vectors
 
 log = get_logger(__name__)
@@ -174,27 +175,15 @@ def _take_back(parts: Parts, work: Work) -> None:
 
 def chunks_of(record: DocumentRecord, parsed: ParsedDocument) -> list[Chunk]:
     """The chunks of a parsed document, with the permissions and metadata it has now."""
-    acl = record.acl.terms()
-    chunks = [
-        Chunk(
-            id="",
-            document_id=record.id,
-            source_id=record.source_id,
-            uri=record.uri,
-            ordinal=passage.ordinal,
-            text=parsed.text[passage.start : passage.end],
-            start=passage.start,
-            end=passage.end,
-            page=passage.page,
-            heading_path=passage.heading_path,
-            tokens=passage.tokens,
-            metadata=record.metadata,
-            acl=acl,
-            version=record.version,
-        )
-        for passage in parsed.passages
-    ]
-    return identified(chunks)
+    common = Common(
+        document_id=record.id,
+        source_id=record.source_id,
+        uri=record.uri,
+        metadata=record.metadata,
+        acl=record.acl.terms(),
+        version=record.version,
+    )
+    return as_chunks(parsed.text, parsed.passages, common)
 
 
 def _slices(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:

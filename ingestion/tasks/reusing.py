@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.filters import AnyOf
@@ -13,23 +10,6 @@ from core.telemetry import stage
 from retrieval.embedding.port import Embedder
 from retrieval.embedding.windows import embed_chunks
 from retrieval.index.port import SearchIndex
-
-
-def identified(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """The chunks, in the order of their documents, with their ids.
-
-    An id says what was embedded: it is made of the document, of all that windows are cut from, and of how many chunks
-    before it in its document say the same. It stays what it is wherever an edit moves the chunk to; and a chunk of
-    this id that is in the index already has this chunk's vectors, whatever its place, page and permissions were.
-    """
-    seen: Counter[str] = Counter()
-    named = []
-    for chunk in chunks:
-        content = f"{chunk.document_id}\0{chunk.context}\0{chunk.text}"
-        key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-        named.append(replace(chunk, id=hashlib.sha256(f"{key}\0{seen[key]}".encode()).hexdigest()[:32]))
-        seen[key] += 1
-    return named
 
 
 def known_vectors(index: SearchIndex, chunks: Sequence[Chunk], changed: frozenset[str]) -> dict[str, Vectors]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from core.chunk import Chunk, Vectors
 from core.filters import AnyOf
 from core.telemetry import stage
-from ingestion.tasks.reusing import identified
+from ingestion.chunking.chunks import identified
 from retrieval.index.port import SearchIndex
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from core.chunk import Chunk, EmbeddedChunk
 from core.metadata import Metadata
 from core.principal import AccessList
+from ingestion.chunking.chunks import identified
 from ingestion.tasks import listing
-from ingestion.tasks.reusing import identified
 from tests.unit.ingestion.tasks.conftest import Pipeline
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.chunk import Chunk
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.tasks.reusing import identified
+from ingestion.chunking.chunks import identified
 from ingestion.tasks.vector_reuse import content_key, twin_ids
 from tests.unit.ingestion.tasks.conftest import Pipeline
 
