@@ -1,8 +1,8 @@
 """Ways of cutting measured: ``python -m eval.chunking --covidqa ../shared/data/covidqa --cache /tmp/vectors.db``.
 
-The share of questions whose answer stands whole in one passage within the first 3,000 tokens of what is retrieved, for
-passages cut by structure, by meaning, at a fixed size, and recursively, all of one average size, with McNemar's exact
-test. ``--incremental`` measures what an edit of a long document costs instead.
+The share of questions whose answer stands whole in one passage within the first 3,000 tokens of what the service's own
+search retrieves, for passages cut by structure, by meaning, at a fixed size, and recursively, all of one average size,
+with McNemar's exact test. ``--incremental`` measures what an edit of a long document costs instead.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.settings import ChunkingSettings, Settings
-from eval.chunking.baselines import FixedChunker, RecursiveChunker
+from eval.chunking.baselines import FixedChunker, RecursiveChunker, RememberingTokenizer
 from eval.chunking.edits import report_edits
 from eval.chunking.measuring import Measured, mcnemar, measure
 from eval.chunking.questions import Collection, covidqa, handbooks
-from eval.chunking.searching import CachedEmbedder
+from eval.chunking.searching import PIPELINES, CachedEmbedder
 from eval.metrics import mean_with_interval
 from ingestion.chunking.build import build_chunker
 from ingestion.chunking.port import Chunker
@@ -35,12 +35,12 @@ def _mean_tokens(collection: Collection, chunker: Chunker) -> float:
 def _strategies(collection: Collection, embedder: Embedder) -> dict[str, Chunker]:
     """Ours, and the baselines at the size that gives the structural passages' average."""
     structural = build_chunker(ChunkingSettings(strategy="structural"), embedder)
-    wanted = _mean_tokens(collection, structural)
+    wanted, tokenizer = _mean_tokens(collection, structural), RememberingTokenizer(embedder.tokenizer)
     return {
         "structural": structural,
         "semantic": build_chunker(ChunkingSettings(strategy="semantic"), embedder),
-        "fixed": _sized(collection, lambda size: FixedChunker(embedder.tokenizer, size), wanted),
-        "recursive": _sized(collection, lambda size: RecursiveChunker(embedder.tokenizer, size), wanted),
+        "fixed": _sized(collection, lambda size: FixedChunker(tokenizer, size), wanted),
+        "recursive": _sized(collection, lambda size: RecursiveChunker(tokenizer, size), wanted),
     }
 
 
@@ -77,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--covidqa", type=Path)
     parser.add_argument("--articles", type=int, default=98, help="how many of the articles, drawn by the seed")
     parser.add_argument("--handbooks", type=Path)
-    parser.add_argument("--files", type=int, default=100, help="how many of the handbooks' long files")
-    parser.add_argument("--lexical", action="store_true", help="search by BM25 alone: embeds no passages")
+    parser.add_argument("--files", type=int, default=1000, help="how many of the handbooks' long files")
+    parser.add_argument("--pipelines", nargs="+", default=PIPELINES, help="ways of searching")
     parser.add_argument("--cache", type=Path, required=True, help="file that keeps vectors between runs")
     parser.add_argument("--without", choices=NAMES[1:], nargs="*", default=(), help="strategies to leave out")
     parser.add_argument("--edits", type=int, default=50, help="of each kind, with --incremental")
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             continue
         strategies = _strategies(collection, embedder)
         measured = [
-            measure(name, collection, chunker, embedder, vectors=not arguments.lexical)
+            measure(name, collection, chunker, embedder, arguments.pipelines)
             for name, chunker in strategies.items()
             if name not in arguments.without
         ]

@@ -15,6 +15,24 @@ _SEPARATORS = ("\n\n", "\n", " ", "")
 Span = tuple[int, int]
 
 
+class RememberingTokenizer:
+    """A tokenizer that remembers where tokens are: finding a baseline's size cuts the same texts again and again."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[str, list[tuple[int, int]]] = {}
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """See the port."""
+        if text not in self._known:
+            self._known[text] = self._tokenizer.offsets(text)
+        return self._known[text]
+
+    def count(self, text: str) -> int:
+        """See the port."""
+        return self._tokenizer.count(text)
+
+
 @dataclass(frozen=True, slots=True)
 class FixedChunker:
     """Passages of exactly ``size`` tokens, each sharing ``overlap`` of them with the one before."""

@@ -11,10 +11,13 @@ from scipy.stats import binomtest
 
 from core.chunk import Chunk
 from core.metadata import Metadata
+from core.principal import AccessList
 from eval.chunking.questions import Asked, Collection
-from eval.chunking.searching import Search
+from eval.chunking.searching import searching
+from ingestion.chunking.chunks import Common, as_chunks
 from ingestion.chunking.port import Chunker
-from retrieval.embedding.port import Embedder
+from retrieval.embedding.port import Embedder, Tokenizer
+from retrieval.hit import SearchHit
 
 CONTEXT_TOKENS = 3000
 
@@ -25,52 +28,47 @@ class Measured:
 
     Attributes:
         tokens: of a passage, on average.
-        hits: by way of searching, for each question whether its answer was whole in the context.
+        hits: by pipeline, for each question whether its answer was whole in the context.
     """
 
     name: str
     passages: int
     tokens: float
-    windows: int
     hits: dict[str, list[bool]]
 
 
-def measure(name: str, collection: Collection, chunker: Chunker, embedder: Embedder, *, vectors: bool) -> Measured:
-    """Cut, search, and look for the answers."""
+def cut_all(collection: Collection, chunker: Chunker) -> list[Chunk]:
+    """The chunks of a collection, as ingestion makes them."""
+    everyone = AccessList.everyone().terms()
     chunks: list[Chunk] = []
-    for document, partition in track(collection.documents.items(), f"{name}: cutting"):
+    for name, partition in collection.documents.items():
         cut = chunker.chunk(partition)
-        chunks += [
-            Chunk(
-                id=f"{document}#{passage.ordinal}",
-                document_id=document,
-                source_id="eval",
-                uri=document,
-                ordinal=passage.ordinal,
-                text=cut.text[passage.start : passage.end],
-                start=passage.start,
-                end=passage.end,
-                heading_path=passage.heading_path,
-                tokens=passage.tokens,
-                metadata=Metadata(),
-            )
-            for passage in cut.passages
-        ]
-    search = Search(chunks, embedder if vectors else None)
-    hits: dict[str, list[bool]] = {}
-    for asked in track(collection.asked, f"{name}: asking"):
-        for way, ranking in search.rankings(asked.question).items():
-            context = [chunks[number] for number in ranking]
-            hits.setdefault(way, []).append(_holds(context, asked, embedder))
-    return Measured(name, len(chunks), mean(chunk.tokens for chunk in chunks), search.windows, hits)
+        metadata = Metadata(title=partition.metadata.title)
+        common = Common(document_id=name, source_id="eval", uri=name, metadata=metadata, acl=everyone)
+        chunks += as_chunks(cut.text, cut.passages, common)
+    return chunks
 
 
-def _holds(ranked: Sequence[Chunk], asked: Asked, embedder: Embedder) -> bool:
+def measure(
+    name: str, collection: Collection, chunker: Chunker, embedder: Embedder, pipelines: Sequence[str]
+) -> Measured:
+    """Cut, search, and look for the answers."""
+    chunks = cut_all(collection, chunker)
+    hits: dict[str, list[bool]] = {pipeline: [] for pipeline in pipelines}
+    with searching(chunks, embedder) as search:
+        for asked in track(collection.asked, f"{name}: asking"):
+            for pipeline in pipelines:
+                hits[pipeline].append(_holds(search(asked.question, pipeline), asked, embedder.tokenizer))
+    return Measured(name, len(chunks), mean(chunk.tokens for chunk in chunks), hits)
+
+
+def _holds(ranked: Sequence[SearchHit], asked: Asked, tokenizer: Tokenizer) -> bool:
     """Whether one passage has the whole answer within the first tokens; the last passage counts as far as it fits."""
     room = CONTEXT_TOKENS
-    for chunk in ranked:
+    for hit in ranked:
+        chunk = hit.chunk
         if chunk.document_id == asked.document and chunk.start <= asked.start and asked.end <= chunk.end:
-            upto = embedder.tokenizer.count(chunk.text[: asked.end - chunk.start]) if chunk.tokens > room else 0
+            upto = tokenizer.count(chunk.text[: asked.end - chunk.start]) if chunk.tokens > room else 0
             return upto <= room
         room -= chunk.tokens
         if room <= 0:

@@ -17,7 +17,7 @@ from eval.chunking.baselines import FixedChunker, RecursiveChunker
 from eval.chunking.edits import ids, long_document, report_edits
 from eval.chunking.measuring import mcnemar, measure
 from eval.chunking.questions import Asked, Collection, covidqa, handbooks
-from eval.chunking.searching import Bm25, CachedEmbedder
+from eval.chunking.searching import PIPELINES, CachedEmbedder
 from eval.datasets import DatasetError
 from ingestion.chunking.placing import place
 from ingestion.partitioning.port import Element, ElementKind, Partition
@@ -127,13 +127,6 @@ def test_headings_that_are_asked_are_nowhere_in_the_text(tmp_path: Path) -> None
         assert text[one.start : one.end].startswith(f"Body of number{number} ")
 
 
-def test_bm25_ranks_rare_words_and_short_texts_first() -> None:
-    scores = Bm25(["a cat sat", "a dog and a dog", "a cat and a dog and a bird too", "a"]).scores("cats")
-
-    assert scores[0] > scores[2] > 0
-    assert scores[1] == scores[3] == 0
-
-
 def test_vectors_are_kept(tmp_path: Path) -> None:
     model = LetterCounts()
     first = CachedEmbedder(model, tmp_path / "vectors.db").embed_passages(["one", "two", "one"])
@@ -141,6 +134,16 @@ def test_vectors_are_kept(tmp_path: Path) -> None:
 
     assert model.embedded == 2
     assert np.array_equal(first[[1, 0]], again)
+
+
+def test_a_question_is_kept_apart_from_a_passage(tmp_path: Path) -> None:
+    model = LetterCounts()
+    cached = CachedEmbedder(model, tmp_path / "vectors.db")
+    cached.embed_passages(["one"])
+    first, again = cached.embed_query("one"), cached.embed_query("one")
+
+    assert model.embedded == 2
+    assert np.array_equal(first, again)
 
 
 def test_an_answer_counts_where_one_passage_has_it_whole(tmp_path: Path) -> None:
@@ -152,10 +155,9 @@ def test_an_answer_counts_where_one_passage_has_it_whole(tmp_path: Path) -> None
     collection = Collection({"d": partition}, [whole, cut])
     embedder = CachedEmbedder(LetterCounts(), tmp_path / "vectors.db")
 
-    measured = measure("fixed", collection, FixedChunker(Words(), 40), embedder, vectors=True)
+    measured = measure("fixed", collection, FixedChunker(Words(), 40), embedder, PIPELINES)
 
-    assert set(measured.hits) == {"BM25", "vectors", "both"}
-    assert measured.hits["BM25"] == [True, False]
+    assert measured.hits == {name: [True, False] for name in PIPELINES}
 
 
 def test_mcnemar_is_exact() -> None:
