@@ -64,7 +64,7 @@ def read_collection(folder: Path, *, split: str = "test", allow_missing: bool = 
         documents[document.id] = document
     if not documents:
         raise DatasetError(f"{folder / 'corpus.jsonl'} holds no document.")
-    queries = _queries(folder / "queries.jsonl")
+    queries = read_queries(folder / "queries.jsonl")
     qrels, missing = _judgments(folder, split, queries, documents, allow_missing=allow_missing)
     judged = {query: grades for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
     if not judged:
@@ -77,7 +77,8 @@ def read_collection(folder: Path, *, split: str = "test", allow_missing: bool = 
     return Collection(folder.resolve().name, tuple(documents.values()), asked, judged, split, rest, missing)
 
 
-def _queries(file: Path) -> dict[str, str]:
+def read_queries(file: Path) -> dict[str, str]:
+    """The queries of a JSONL file in the BEIR layout, by id. Raises DatasetError."""
     queries: dict[str, str] = {}
     for where, row in read_rows(file):
         query = _text(row, "_id", where)

@@ -59,12 +59,13 @@ def gate(
     if as_json:
         print_json({"passes": decision.passes, **asdict(decision)})
     else:
-        _show(decision)
+        show_decision(decision)
     if not decision.passes:
         raise click.exceptions.Exit(1)
 
 
-def _show(decision: Decision) -> None:
+def show_decision(decision: Decision) -> None:
+    """Print the figures of each set, and why the candidate fails, or that it passes."""
     for verdict in decision.verdicts:
         click.echo(
             f"{verdict.name}: nDCG@10 {verdict.before:.3f} -> {verdict.after:.3f}, {verdict.delta:+.3f} "

@@ -13,13 +13,13 @@ from core.errors import InvalidRequest
 from eval.cli.shared import bars, extra, json_option, print_json, runs_folder, settings
 
 if TYPE_CHECKING:
-    from core.settings import Settings
     from eval.datasets import Collection
     from eval.retrieval.pipelines import Entry
     from eval.retrieval.record import Run
     from eval.retrieval.running import Plan
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+EITHER = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -51,7 +51,7 @@ class Asked:
 @click.option("--data", type=FOLDER, multiple=True, help="A collection in the BEIR layout. Repeatable.")
 @click.option("--split", default="test", show_default=True, help="Which judgments: qrels/SPLIT.tsv.")
 @click.option("--live", is_flag=True, help="Measure the knowledge base in use, with --questions.")
-@click.option("--questions", type=FILE, help="Judged questions about it, as JSONL.")
+@click.option("--questions", type=EITHER, help="Judged questions about it: JSONL, or a folder in the BEIR layout.")
 @click.option("--qrels", type=FILE, help="More judgments of these questions, as judge-pool --read writes them.")
 @click.option("--pipelines", type=FILE, required=True, help="The pipelines to compare, as YAML.")
 @click.option("--baseline", help="The pipeline to compare with; without it, the first.")
@@ -80,7 +80,7 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
     entries = read_pipelines(asked.pipelines)
     for folder in (asked.out, runs_folder(asked.runs, current)):
         _make(folder)
-    sets = _live(asked, current) if asked.live else _collections(asked)
+    sets = _live(asked) if asked.live else _collections(asked)
     with bars() as progress:
         plan = running.Plan(
             settings=current,
@@ -149,19 +149,12 @@ def _collections(asked: Asked) -> list[tuple[Collection, int | None]]:
     return [(read_collection(f, split=asked.split, allow_missing=asked.allow_missing), None) for f in asked.data]
 
 
-def _live(asked: Asked, current: Settings) -> list[tuple[Collection, int | None]]:
-    from eval.retrieval.live import names_of, read_judged  # noqa: PLC0415
-    from ingestion.catalog.build import open_catalog  # noqa: PLC0415
+def _live(asked: Asked) -> list[tuple[Collection, int | None]]:
+    from eval.cli.generations import live_collection  # noqa: PLC0415
 
     if asked.questions is None or asked.data:
         raise InvalidRequest("--live takes --questions FILE.jsonl, and no --data.")
-    catalog = open_catalog(current)
-    try:
-        names = names_of(catalog)
-    finally:
-        catalog.close()
-    judged = read_judged(asked.questions, names, qrels=asked.qrels, allow_missing=asked.allow_missing)
-    return [(judged, len(names))]
+    return [live_collection(asked.questions, asked.qrels, allow_missing=asked.allow_missing)]
 
 
 def _principal(asked: Asked) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from eval.datasets import Collection, DatasetError, read_qrels, read_rows
+from eval.datasets import Collection, DatasetError, read_qrels, read_queries, read_rows
 from ingestion.catalog.catalog import Catalog
 
 _PAGE = 1000
@@ -70,6 +70,7 @@ def read_judged(file: Path, names: Names, *, qrels: Path | None = None, allow_mi
     Documents are named by id, by URI, or by as much of the URI's end as says which it is.
 
     Args:
+        file: JSONL; or a folder in the BEIR layout, of which ``queries.jsonl`` and ``qrels/test.tsv`` are read.
         qrels: judgments in the BEIR layout, as ``footnote eval judge-pool --read`` writes them.
         allow_missing: keep judgments of documents that the knowledge base lacks; they count as never found.
 
@@ -83,7 +84,7 @@ def read_judged(file: Path, names: Names, *, qrels: Path | None = None, allow_mi
         queries[query] = question
         for name, grade in relevant.items():
             _judge(judged, missing, names, (where, query, name, grade), allow_missing=allow_missing)
-    for where, query, name, grade in read_qrels(qrels) if qrels else ():
+    for where, query, name, grade in _more(file, qrels):
         if query not in queries:
             raise DatasetError(f"{where}: judges question {query!r}, which {file} lacks.")
         _judge(judged, missing, names, (where, query, name, grade), allow_missing=allow_missing)
@@ -93,6 +94,13 @@ def read_judged(file: Path, names: Names, *, qrels: Path | None = None, allow_mi
     asked = {query: question for query, question in queries.items() if query in scored}
     rest = {query: question for query, question in queries.items() if query not in scored}
     return Collection(file.stem, (), asked, scored, "live", rest, tuple(missing))
+
+
+def _more(file: Path, qrels: Path | None) -> Iterator[tuple[str, str, str, int]]:
+    if file.is_dir():
+        yield from read_qrels(file / "qrels" / "test.tsv")
+    if qrels is not None:
+        yield from read_qrels(qrels)
 
 
 def _judge(
@@ -117,6 +125,9 @@ def _judge(
 
 def _questions(file: Path) -> Iterator[tuple[str, str, str, dict[str, int]]]:
     """Where it stands, id, question, and grades by what the documents are called."""
+    if file.is_dir():
+        yield from ((str(file), query, text, {}) for query, text in read_queries(file / "queries.jsonl").items())
+        return
     seen: set[str] = set()
     for number, (where, row) in enumerate(read_rows(file), start=1):
         query, question = str(row.get("id", number)), row.get("question")

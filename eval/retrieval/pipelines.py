@@ -24,11 +24,13 @@ class Entry:
 
     Attributes:
         embedder, reranker: a model as in ``embedder.model`` and ``reranker.model``; None: the settings'.
+        generation: the build of the live index that it searches; None: the one that is served. Not in the file.
     """
 
     config: PipelineConfig
     embedder: str | None = None
     reranker: str | None = None
+    generation: str | None = None
 
     def over(self, settings: Settings) -> Settings:
         """The settings with this pipeline's models in them."""
@@ -44,7 +46,9 @@ class Entry:
     def as_json(self) -> dict[str, Any]:
         """The pipeline as it goes into the record of a run."""
         models = {kind: model for kind in _MODELS if (model := getattr(self, kind)) is not None}
-        return {**self.config.model_dump(mode="json", exclude={"name"}), **({"models": models} if models else {})}
+        about = {"models": models, "generation": self.generation}
+        given = {key: value for key, value in about.items() if value}
+        return {**self.config.model_dump(mode="json", exclude={"name"}), **given}
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped

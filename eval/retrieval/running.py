@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import ConfigurationError
 from core.principal import ANONYMOUS, Principal
 from core.settings import EmbedderSettings, RerankerSettings, Settings
 from eval.datasets import Collection
@@ -16,18 +15,16 @@ from eval.retrieval.corpus import fingerprint
 from eval.retrieval.figures import compare, figures, latency, phase_rows, query_rows, stage_latencies
 from eval.retrieval.own_index import OwnIndex, open_index
 from eval.retrieval.pipelines import Entry
-from eval.retrieval.record import IndexRow, PipelineRow, SetRow
+from eval.retrieval.record import PipelineRow, SetRow
 from eval.retrieval.scoring import MAX, DocumentScore
+from eval.retrieval.served_index import served
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Embedder
-from retrieval.index.build import build_index
 from retrieval.index.port import SearchIndex
 from retrieval.reranking.build import build_reranker
 from retrieval.reranking.port import Reranker
 from retrieval.retriever import Retriever
 
-LIVE = "live"
-"""The key of the index that is served."""
 _WARM = 5
 """Questions asked of each pipeline before the clock counts."""
 
@@ -122,17 +119,18 @@ def ask_live(plan: Plan, name: str, questions: Mapping[str, str]) -> dict[str, d
 @contextmanager
 def _scene(plan: Plan, collection: Collection, models: Models, *, live: bool) -> Iterator[_Scene]:
     """Open or build an index for each embedder, and close them at the end."""
-    opened: dict[str, OwnIndex] = {}
+    opened: dict[tuple[str, str | None], OwnIndex] = {}
     try:
         indexes = {}
         for entry in plan.entries:
             settings = entry.over(plan.settings)
             embedder = models.embedder(settings)
-            if embedder.name not in opened:
-                opened[embedder.name] = (
-                    _live(settings, embedder) if live else _own(plan, collection, settings, embedder)
+            key = embedder.name, entry.generation
+            if key not in opened:
+                opened[key] = (
+                    served(settings, embedder, entry.generation) if live else _own(plan, collection, settings, embedder)
                 )
-            indexes[entry.config.name] = opened[embedder.name]
+            indexes[entry.config.name] = opened[key]
         yield _Scene(plan, collection, models, indexes)
     finally:
         for own in opened.values():
@@ -149,28 +147,6 @@ def _own(plan: Plan, collection: Collection, settings: Settings, embedder: Embed
         progress=lambda done, total: plan.progress(what, done, total),
         stale=plan.stale,
     )
-
-
-def _live(settings: Settings, embedder: Embedder) -> OwnIndex:
-    """The index that is served, only read."""
-    index = build_index(settings)
-    live = next((generation for generation in index.generations() if generation.live), None)
-    if live is None:
-        raise ConfigurationError("The knowledge base has no index yet. Take documents in: footnote ingest FOLDER")
-    index.ensure(embedder.name, embedder.dimensions)  # says what to do where it was built by another embedder
-    counts = index.counts()
-    row = IndexRow(
-        key=LIVE,
-        kind=settings.index.kind,
-        generation=live.name,
-        embedder=live.embedder,
-        dimensions=live.dimensions,
-        documents=counts.documents,
-        chunks=counts.chunks,
-        windows=counts.windows,
-        reused=True,
-    )
-    return OwnIndex(index, row)
 
 
 def _ways(scene: _Scene) -> list[Way]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli import context
+from api.cli.gating import Gate, gate_options, refused
 from api.cli.options import json_option, print_json, readable
-from core.errors import FootnoteError
+from core.errors import FootnoteError, InvalidRequest
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -52,39 +53,71 @@ def list_(as_json: bool) -> None:
 )
 @click.option("--no-swap", is_flag=True, help="Leave it beside the live one; swap it in with `footnote index swap`.")
 @click.option("--no-wait", is_flag=True, help="Return once it has begun.")
+@gate_options
 @json_option
-def rebuild(embedder: str | None, no_swap: bool, no_wait: bool, as_json: bool) -> None:
+def rebuild(*, embedder: str | None, no_swap: bool, no_wait: bool, gate: Gate, as_json: bool) -> None:
     """Build a generation from the stored texts while everything goes on, check it, and swap it in.
 
     Nothing is fetched or parsed again. It is swapped in only if it holds what the live one holds and finds passages by
-    their own words. To judge it by questions of your own, build it with --no-swap, compare, then swap it in.
+    their own words; with --gate QUESTIONS, only if it also does well on judged questions of yours.
     """
+    if gate.questions is not None and (no_wait or no_swap):
+        raise InvalidRequest(
+            "--gate waits for the end and decides on the swap: leave --no-wait and --no-swap out. One that was built "
+            "so is swapped in by: footnote index swap NAME --gate QUESTIONS."
+        )
+    weigh = gate.open(quiet=as_json)
     client = context.client()
     model = _model(embedder)
-    build = client.request("POST", "/v1/index/rebuild", {"model": model, "swap": not no_swap})
+    build = client.request("POST", "/v1/index/rebuild", {"model": model, "swap": not no_swap and weigh is None})
     if not no_wait:
         build = _follow(client, build, quiet=as_json)
+    if weigh is not None and build["state"] == "ready":
+        build["gate"] = weigh(build["previous"], build["generation"])
+        if build["gate"]["passes"]:
+            client.request("POST", f"/v1/index/{_name(build['generation'])}/swap")
+            build["state"] = "live"
     if as_json:
         print_json(build)
-    elif build["state"] == "live":
+    else:
+        _say(build, model)
+    if build["state"] == "failed":
+        raise FootnoteError(f"{build['generation']} was not swapped in: {build['error']}")
+    if "gate" in build and not build["gate"]["passes"]:
+        raise refused(build["generation"], build["gate"])
+
+
+def _say(build: dict[str, Any], model: str | None) -> None:
+    if build["state"] == "live":
         click.echo(f"{build['generation']} is live. `footnote index rollback` goes back to {build['previous']}.")
         if model is not None:
             click.echo(f"Set embedder.model to {model} at the next occasion: it saves embedding new documents twice.")
-    elif build["state"] == "ready":
+    elif build["state"] == "ready" and "gate" not in build:
         click.echo(f"{build['generation']} is complete: footnote index swap {build['generation']}")
-    elif build["state"] != "failed":
+    elif build["state"] not in OVER:
         click.echo(f"{build['generation']} is being built; `footnote index list` shows how it goes.")
-    if build["state"] == "failed":
-        raise FootnoteError(f"{build['generation']} was not swapped in: {build['error']}")
 
 
 @index.command(epilog="Example:  footnote index swap g000002")
 @click.argument("name")
+@gate_options
 @json_option
-def swap(name: str, as_json: bool) -> None:
-    """Make the complete generation NAME the live one, at once."""
-    live = context.client().request("POST", f"/v1/index/{_name(name)}/swap")
-    print_json(live) if as_json else click.echo(f"{live['name']} is live.")
+def swap(name: str, gate: Gate, as_json: bool) -> None:
+    """Make the complete generation NAME the live one, at once; with --gate QUESTIONS, only if it does well on them."""
+    weigh, client = gate.open(quiet=as_json), context.client()
+    weighed = None
+    if weigh is not None:
+        there = client.request("GET", "/v1/index")["generations"]
+        weighed = weigh(next(one["name"] for one in there if one["live"]), name)
+        if not weighed["passes"]:
+            if as_json:
+                print_json({"gate": weighed})
+            raise refused(name, weighed)
+    live = client.request("POST", f"/v1/index/{_name(name)}/swap")
+    if as_json:
+        print_json(live if weighed is None else {**live, "gate": weighed})
+    else:
+        click.echo(f"{live['name']} is live.")
 
 
 @index.command(epilog="Example:  footnote index rollback")
