@@ -61,9 +61,9 @@ class Compared:
 class Reference:
     """unstructured in a process of its own."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, *options: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603
-            [python, "-m", "eval.reference_parser"],
+            [python, "-m", "eval.reference_parser", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -71,8 +71,13 @@ class Reference:
             encoding="utf-8",
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def read(self, path: Path) -> dict[str, Any]:
-        """The text and the seconds, or the error."""
+        """The text and the seconds, of the clock and of CPU, or the error."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{path.absolute()}\n")

@@ -1,0 +1,210 @@
+"""What the parse stage costs: ``python -m eval.parsing --samples ../shared/data/samples/unstructured``.
+
+Every file is read by the whole parse stage (child process, attachments, cutting into passages), by unstructured's own
+call in one process, and by the same call without language detection, in turns, so that all three see the same machine.
+Files that both sides can read count. Ratios are of sums, of wall time and of CPU time, with 95 % bootstrap intervals
+over the files; unstructured's part-of-speech tagging is in both of its figures, since no option turns it off.
+
+``--throughput`` reads all files with one parser process and with two instead, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from core.errors import DocumentError
+from core.settings import Settings
+from eval.coverage import Reference
+from eval.metrics import bootstrap
+from ingestion.chunking.port import Chunker
+from ingestion.chunking.structural import StructuralChunker
+from ingestion.partitioning.pool import ChildProcessPartitioner
+from ingestion.partitioning.port import Partitioner
+from retrieval.embedding.model_files import describe
+from retrieval.embedding.tokenizer import FileTokenizer
+
+WAYS = ("unstructured", "unstructured without detection")
+OURS = "parse stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds on the clock, and of CPU."""
+
+    wall_s: float
+    cpu_s: float
+
+
+Timings = dict[str, list[Spent]]
+"""By who read it, a time for each round; of a file that one of them can't read there is none."""
+
+
+class ParseStage:
+    """What the worker does with a document between its bytes and its passages."""
+
+    def __init__(self, partitioner: Partitioner, chunker: Chunker) -> None:
+        self._partitioner = partitioner
+        self._chunker = chunker
+
+    def parse(self, content: bytes, name: str, media_type: str | None = None) -> None:
+        """Read and cut a document, and those within it. Raises DocumentError if it can't be read itself."""
+        partition = self._partitioner.partition(content, name=name, media_type=media_type)
+        self._chunker.chunk(partition)
+        for inner in partition.attachments:
+            with suppress(DocumentError):
+                self.parse(inner.content, inner.name, inner.media_type)
+
+
+def cpu_s(parsers: Callable[[], Sequence[psutil.Process]]) -> float:
+    """Seconds of CPU that this process, its parsers, and all that either has started and ended have used."""
+    own = os.times()
+    used = time.process_time() + own.children_user + own.children_system
+    for parser in parsers():
+        with suppress(psutil.NoSuchProcess):
+            used += sum(parser.cpu_times()[:4])
+    return used
+
+
+def time_file(path: Path, stage: ParseStage, references: dict[str, Reference], *, ours_first: bool) -> dict[str, Spent]:
+    """One file, read by everybody once; those who can't are left out."""
+    others = {other.pid for other in references.values()}
+    found: dict[str, Spent] = {}
+
+    def parsers() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if child.pid not in others]
+
+    def own() -> None:
+        content = path.read_bytes()
+        began, used = time.perf_counter(), cpu_s(parsers)
+        with suppress(DocumentError):
+            stage.parse(content, path.name)
+            found[OURS] = Spent(time.perf_counter() - began, cpu_s(parsers) - used)
+
+    if ours_first:
+        own()
+    for way, reference in references.items():
+        answer = reference.read(path)
+        if answer.get("text", "").strip():
+            found[way] = Spent(answer["seconds"], answer["cpu_s"])
+    if not ours_first:
+        own()
+    return found
+
+
+def overhead(files: Sequence[Path], stage: ParseStage, references: dict[str, Reference], rounds: int) -> list[Timings]:
+    """All files, so many times; the timings of those that everybody reads."""
+    timings: list[Timings] = [{} for _ in files]
+    with Progress() as progress:
+        task = progress.add_task("Reading", total=rounds * len(files))
+        for number in range(rounds):
+            for path, of_file in zip(files, timings, strict=True):
+                for way, spent in time_file(path, stage, references, ours_first=number % 2 == 0).items():
+                    of_file.setdefault(way, []).append(spent)
+                progress.advance(task)
+    return [one for one in timings if all(len(one.get(way, ())) == rounds for way in (OURS, *references))]
+
+
+def report_overhead(timings: Sequence[Timings], files: int, rounds: int) -> None:
+    """Print the ratios."""
+    print(f"{len(timings)} of {files} files are read by all; the median of {rounds} rounds counts for each.")
+    for clock, of in (("wall", lambda one: one.wall_s), ("CPU", lambda one: one.cpu_s)):
+        seconds = {way: [statistics.median(map(of, one[way])) for one in timings] for way in (OURS, *WAYS)}
+        print(f"{clock}: " + ", ".join(f"{way} {sum(spent):.1f} s" for way, spent in seconds.items()))
+        for way in WAYS:
+            estimate = bootstrap(_ratio, np.array([seconds[OURS], seconds[way]]).T)
+            print(f"  to {way}: {estimate.value:.3f} (95 % {estimate.low:.3f} to {estimate.high:.3f})")
+
+
+def _ratio(rows: NDArray[np.float64]) -> float:
+    return float(rows[:, 0].sum() / rows[:, 1].sum())
+
+
+def read_all(files: Sequence[Path], stage: ParseStage, at_a_time: int) -> float:
+    """Seconds to read all files, so many at a time."""
+
+    def one(path: Path) -> None:
+        with suppress(DocumentError):
+            stage.parse(path.read_bytes(), path.name)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(at_a_time) as threads:
+        list(threads.map(one, files))
+    return time.perf_counter() - began
+
+
+def throughput(files: Sequence[Path], settings: Settings, chunker: Chunker, rounds: int) -> None:
+    """Print how much faster two parser processes read all files than one; each is warm before it is timed."""
+    pools = {n: ChildProcessPartitioner(settings.parsing.model_copy(update={"processes": n})) for n in (1, 2)}
+    stages = {n: ParseStage(pool, chunker) for n, pool in pools.items()}
+    # Every child takes part in warming up: as many of each kind as there are children, and then some.
+    warm = list({path.suffix.lower(): path for path in files}.values())
+    ratios = []
+    try:
+        for n, stage in stages.items():
+            read_all(warm * n, stage, n)
+        for number in range(rounds):
+            order = (1, 2) if number % 2 == 0 else (2, 1)
+            seconds = {n: read_all(files, stages[n], n) for n in order}
+            ratios.append(seconds[1] / seconds[2])
+            print(f"one process {seconds[1]:.1f} s, two {seconds[2]:.1f} s: {ratios[-1]:.2f} times", flush=True)
+    finally:
+        for pool in pools.values():
+            pool.close()
+    print(
+        f"{len(files)} files, {rounds} rounds, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores: two processes "
+        f"read {statistics.median(ratios):.2f} times as fast as one (median; {min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=Path, nargs="+", required=True, help="folders of files")
+    parser.add_argument("--every", type=int, default=1, help="take only every so manieth file")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--throughput", action="store_true", help="one parser process against two instead")
+    parser.add_argument(
+        "--reference-python",
+        default=sys.executable,
+        help="the interpreter to call unstructured with; see eval.coverage",
+    )
+    arguments = parser.parse_args()
+    files = [path for root in arguments.samples for path in sorted(root.rglob("*")) if path.is_file()]
+    files = files[:: arguments.every]
+    settings = Settings()
+    tokenizer = FileTokenizer(describe(settings.embedder.model).folder / "tokenizer.json")
+    chunker = StructuralChunker(tokenizer, settings.chunking)
+    if arguments.throughput:
+        throughput(files, settings, chunker, arguments.rounds)
+        return
+    pool = ChildProcessPartitioner(settings.parsing.model_copy(update={"processes": 1}))
+    stage = ParseStage(pool, chunker)
+    options = dict(zip(WAYS, ((), ("--without-detection",)), strict=True))
+    references = {way: Reference(arguments.reference_python, *given) for way, given in options.items()}
+    try:
+        # All have imported what they need before anything is timed.
+        for path in {path.suffix.lower(): path for path in files}.values():
+            time_file(path, stage, references, ours_first=True)
+        report_overhead(overhead(files, stage, references, arguments.rounds), len(files), arguments.rounds)
+    finally:
+        pool.close()
+        for reference in references.values():
+            reference.close()
+
+
+if __name__ == "__main__":
+    main()
