@@ -40,6 +40,7 @@ class SourceChange(RequestBody):
 class RunBody(ResponseBody):
     """One sync; once it is over, seen = indexed + unchanged + failed + deleted.
 
+    ``retried``: of those, documents that had failed before and were tried again.
     ``waiting``: why documents wait, while something that they need is down; they go on by themselves.
     """
 
@@ -53,6 +54,7 @@ class RunBody(ResponseBody):
     indexed: int
     failed: int
     deleted: int
+    retried: int
     error: str | None
     waiting: str | None = None
 

@@ -10,6 +10,7 @@ from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
+from ingestion.catalog.parsers import ParserStore
 from ingestion.catalog.pauses import PauseStore
 from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
@@ -24,7 +25,7 @@ class Catalog:
 
     Attributes:
         clock: what its times are told by.
-        sources, documents, runs, failures, pauses: what there is.
+        sources, documents, runs, failures, parsers, pauses: what there is.
         intake: writes what listings found.
         queue: hands documents to tasks.
         outcomes: writes what became of them.
@@ -40,6 +41,7 @@ class Catalog:
         self.documents = DocumentStore(database)
         self.runs = RunStore(database, clock)
         self.failures = FailureStore(database)
+        self.parsers = ParserStore(database, clock)
         self.pauses = PauseStore(database, clock)
         self.intake = Intake(database, clock)
         self.queue = DocumentQueue(database, clock)

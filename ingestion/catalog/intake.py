@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
-from ingestion.catalog.dead_letters import write_failure
+from ingestion.catalog.dead_letters import newest, write_failure
 from ingestion.catalog.family import with_inner
 from ingestion.catalog.records import Applied, DocumentState, document_id
 from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
@@ -27,18 +27,25 @@ class Intake:
         self._clock = clock
 
     def apply(
-        self, run_id: str, source_id: str, changes: Sequence[Upsert | Unreadable], parent_id: str | None = None
+        self,
+        run_id: str,
+        source_id: str,
+        changes: Sequence[Upsert | Unreadable],
+        *,
+        parser: int,
+        parent_id: str | None = None,
     ) -> Applied:
         """Enter a batch of changes. Applying one again in the same run changes nothing.
 
         Args:
+            parser: the number of what reads documents now; what an older one couldn't read is tried again.
             parent_id: the document that all of these lie in; None: they are the source's own.
 
         Returns:
             What must go to the index right away. It is committed here first, under a new version: a task that is
             embedding such a document with its old permissions finds that version, and takes back what it wrote.
         """
-        batch = _Batch(run_id, source_id, self._clock.now(), parent_id)
+        batch = _Batch(run_id, source_id, self._clock.now(), parent_id, parser)
         with self._database.write() as connection:
             expanded, unknown = with_inner(connection, source_id, changes)
             by_id = {document_id(source_id, change.external_id): change for change in expanded}
@@ -59,7 +66,8 @@ class Intake:
 def _known(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
     failure = FAILURES
     joined = DOCUMENTS.outerjoin(failure, failure.c.document_id == DOCUMENTS.c.id)
-    statement = select(DOCUMENTS, failure.c.retryable).select_from(joined).where(DOCUMENTS.c.id.in_(ids))
+    why = (failure.c.retryable, failure.c.stage, failure.c.parser)
+    statement = select(DOCUMENTS, *why).select_from(joined).where(DOCUMENTS.c.id.in_(ids))
     return {row.id: row for row in connection.execute(statement)}
 
 
@@ -77,8 +85,9 @@ def _applied(connection: Connection, batch: _Batch) -> Applied:
 class _Batch:
     """Collects the rows to write, so that a batch costs a handful of statements."""
 
-    def __init__(self, run_id: str, source_id: str, now: datetime, parent_id: str | None) -> None:
+    def __init__(self, run_id: str, source_id: str, now: datetime, parent_id: str | None, parser: int) -> None:
         self._run_id = run_id
+        self._parser = parser
         self._parent_id = parent_id
         self._source_id = source_id
         self._now = now
@@ -86,6 +95,7 @@ class _Batch:
         self._changed: list[dict[str, Any]] = []
         self._seen: dict[str | None, list[str]] = {}
         self._failures: list[dict[str, Any]] = []
+        self._retried: list[str] = []
         self.updating: list[str] = []
         self.restricted: list[str] = []
 
@@ -139,8 +149,9 @@ class _Batch:
         elif row.run_id == self._run_id:
             if row.chunks and state is not DocumentState.INDEXED:
                 self.restricted.append(row.id)  # the listing begins again: it may not have come to that
-        elif state is DocumentState.FAILED and row.retryable:
-            self._change(row, DocumentState.PENDING)
+        elif state is DocumentState.FAILED and (row.retryable or _was_read_by_older(row, self._parser)):
+            self._change(row, DocumentState.PENDING, retried=True)
+            self._retried.append(row.id)
         else:
             outcome = {DocumentState.INDEXED: "unchanged", DocumentState.FAILED: "failed"}.get(state)
             self._seen.setdefault(outcome, []).append(row.id)
@@ -149,6 +160,7 @@ class _Batch:
         kept = {key: getattr(row, key) for key in _CHANGEABLE}
         reset = {"attempts": 0, "not_before": None, "claimed_by": None, "claimed_until": None, "outcome": None}
         new = {"state": state, "version": row.version + 1, "run_id": self._run_id, "updated_at": self._now}
+        new["retried"] = False
         merged = {**kept, **reset, **new, **values}
         self._changed.append({"key": row.id, **{f"new_{name}": value for name, value in merged.items()}})
 
@@ -168,6 +180,7 @@ class _Batch:
             **times,
             "state": DocumentState.PENDING,
             "run_id": self._run_id,
+            "retried": False,
         }
 
     def write(self, connection: Connection) -> None:
@@ -180,8 +193,13 @@ class _Batch:
                 update(DOCUMENTS).where(DOCUMENTS.c.id == bindparam("key")).values(**values), self._changed
             )
         for outcome, ids in self._seen.items():
-            seen = {"run_id": self._run_id, "outcome": outcome}
+            # What this run tried again it still did when it comes to it once more.
+            retried = and_(DOCUMENTS.c.retried, DOCUMENTS.c.run_id == self._run_id)
+            seen = {"run_id": self._run_id, "outcome": outcome, "retried": retried}
             connection.execute(update(DOCUMENTS).where(DOCUMENTS.c.id.in_(ids)).values(**seen))
+        if self._retried:
+            tried = update(FAILURES).where(FAILURES.c.document_id.in_(self._retried))
+            connection.execute(tried.values(parser=newest(self._parser)))
         for failure in self._failures:
             write_failure(
                 connection,
@@ -199,7 +217,8 @@ class _Batch:
 _CHANGEABLE = ("uri", "title", "size", "revision", "content_revision", "facts", "source_facts", "acl")
 _CHANGED = (
     *_CHANGEABLE,
-    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "state", "version", "run_id", "updated_at"),
+    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "retried"),
+    *("state", "version", "run_id", "updated_at"),
 )
 
 
@@ -215,6 +234,11 @@ def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
         "source_facts": metadata_to_json(change.metadata),
         "acl": list(change.acl.terms()),
     }
+
+
+def _was_read_by_older(row: Row[Any], parser: int) -> bool:
+    """Whether a document failed for what an older parser made of it: one that couldn't be listed is no parser's."""
+    return row.stage == "parse" and (row.parser is None or row.parser < parser)
 
 
 def _name(change: Upsert | Unreadable) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from core.clock import Clock
 from core.metadata import Metadata
 from ingestion.catalog.database import Database
-from ingestion.catalog.dead_letters import clear_failures, write_failure
+from ingestion.catalog.dead_letters import clear_failures, newest, write_failure
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import merge_metadata, metadata_to_json
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow, FailureRow
+from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
 
@@ -136,9 +136,21 @@ class Outcomes:
         return self._clock.now() + timedelta(seconds=delay_s)
 
     def failed(
-        self, work: Work, owner: str | None, *, stage: str, error_class: str, message: str, retryable: bool
+        self,
+        work: Work,
+        owner: str | None,
+        *,
+        stage: str,
+        error_class: str,
+        message: str,
+        retryable: bool,
+        parser: int | None = None,
     ) -> bool:
-        """Give a document up and record why; False when the claim was lost meanwhile."""
+        """Give a document up and record why; False when the claim was lost meanwhile.
+
+        Args:
+            parser: the number of what tried to read it, where that was what failed.
+        """
         now = self._clock.now()
         held = and_(
             DocumentRow.id == work.record.id,
@@ -161,18 +173,29 @@ class Outcomes:
                 message=message,
                 retryable=retryable,
                 attempts=work.attempts,
+                parser=parser,
                 now=now,
             )
         return True
 
-    def retry_failed(self, source_id: str, run_id: str) -> int:
-        """Send the failed documents of a source that a retry can help through again, within a run; how many."""
+    def retry_failed(self, source_id: str, run_id: str, *, parser: int) -> int:
+        """Send the failed documents of a source that a retry can help through again, within a run; how many.
+
+        Those are the ones that failed for what may pass, and those that an older parser than this couldn't read.
+        """
+        older = or_(FailureRow.parser.is_(None), FailureRow.parser < parser)
+        helped = or_(FailureRow.retryable, and_(FailureRow.stage == "parse", older))
+        wanted = select(FailureRow.document_id).where(FailureRow.source_id == source_id, helped)
         failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
-        retryable = select(FailureRow.document_id).where(FailureRow.source_id == source_id, FailureRow.retryable)
-        now = self._clock.now()
+        # What failed in this run has been tried in it.
+        before = or_(DocumentRow.run_id.is_(None), DocumentRow.run_id != run_id)
+        which = and_(failed, before, DocumentRow.id.in_(wanted))
+        again = select(DocumentRow.id).where(DocumentRow.run_id == run_id, DocumentRow.retried)
         with self._database.write() as connection:
-            which = and_(failed, DocumentRow.id.in_(retryable))
-            return send_again(connection, which, now, run_id=run_id, outcome=None)
+            count = send_again(connection, which, self._clock.now(), run_id=run_id, retried=True)
+            tried = update(FAILURES).where(FailureRow.document_id.in_(again))
+            connection.execute(tried.values(parser=newest(parser)))
+        return count
 
     def start_over(self, document_id: str) -> None:
         """Send an indexed document through again: a late task may have disturbed its chunks."""
@@ -184,7 +207,7 @@ class Outcomes:
 def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, **values: Any) -> int:
     """Let documents start over under a new version; how many."""
     reset = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0, "not_before": None}
-    statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, updated_at=now)
+    statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, outcome=None, updated_at=now)
     return connection.execute(statement).rowcount
 
 

@@ -128,6 +128,7 @@ class Run:
     every one that it found gone, is in exactly one of them.
 
     Attributes:
+        retried: of those, how many had failed before and were tried again, whatever became of them.
         waiting: while it runs: why documents wait, when something that they need is down. They go on by themselves.
     """
 
@@ -141,6 +142,7 @@ class Run:
     indexed: int = 0
     failed: int = 0
     deleted: int = 0
+    retried: int = 0
     error: str | None = None
     waiting: str | None = None
 
@@ -152,7 +154,9 @@ class Failure:
     Attributes:
         stage: ``list``, ``parse`` or ``embed``.
         error_class: name of the error's class, see :mod:`core.errors`.
-        retryable: whether the next sync tries again by itself; others wait for a changed document or a retry.
+        retryable: whether the next sync tries again by itself; others wait for a changed document, a newer parser or
+            a retry.
+        parser: the number of the newest parser that it was tried with; None: none that is known.
     """
 
     id: str
@@ -165,6 +169,7 @@ class Failure:
     message: str
     retryable: bool
     attempts: int
+    parser: int | None
     first_seen: datetime
     last_seen: datetime
 

@@ -72,7 +72,6 @@ class Retries:
             listed = connection.execute(unlisted).scalar_one()
             run, new = open_run(connection, source_id, now, lease_s, listed=not listed)
             failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
-            again = send_again(
-                connection, and_(failed, ~failed_in_listing(source_id)), now, run_id=run.id, outcome=None
-            )
+            which = and_(failed, ~failed_in_listing(source_id))
+            again = send_again(connection, which, now, run_id=run.id, retried=True)
         return Retry(run, new, again + (listed if new else 0), listing=bool(listed) and new)

@@ -105,6 +105,7 @@ def run_of(row: Row[Any]) -> Run:
         indexed=row.indexed,
         failed=row.failed,
         deleted=row.deleted,
+        retried=row.retried,
         error=row.error,
     )
 
@@ -127,6 +128,7 @@ def failure_of(row: Row[Any]) -> Failure:
         message=row.message,
         retryable=row.retryable,
         attempts=row.attempts,
+        parser=row.parser,
         first_seen=row.first_seen,
         last_seen=row.last_seen,
     )

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
@@ -18,7 +18,7 @@ from ingestion.catalog.records import OPEN_STATES, Run, RunState
 from ingestion.catalog.rows import run_of
 from ingestion.catalog.tables import RUNS, SOURCES, DocumentRow, PauseRow, RunRow, SourceRow
 
-_COUNTERS = {"unchanged": 0, "indexed": 0, "failed": 0}
+_OUTCOMES = ("unchanged", "indexed", "failed")
 
 
 class RunStore:
@@ -202,7 +202,12 @@ def _with_counts(connection: Connection, row: Row[Any]) -> Run:
 
 
 def _counts(connection: Connection, row: Row[Any]) -> dict[str, int]:
-    statement = select(DocumentRow.outcome, func.count()).where(DocumentRow.run_id == row.id)
-    by_outcome = {row[0]: row[1] for row in connection.execute(statement.group_by(DocumentRow.outcome))}
-    seen = sum(by_outcome.values()) + row.deleted
-    return _COUNTERS | {key: count for key, count in by_outcome.items() if key in _COUNTERS} | {"seen": seen}
+    retried = func.coalesce(func.sum(case((DocumentRow.retried, 1), else_=0)), 0)
+    statement = select(DocumentRow.outcome, func.count(), retried).where(DocumentRow.run_id == row.id)
+    found = connection.execute(statement.group_by(DocumentRow.outcome)).all()
+    by_outcome = {outcome: count for outcome, count, _ in found}
+    return {
+        **{outcome: by_outcome.get(outcome, 0) for outcome in _OUTCOMES},
+        "seen": sum(by_outcome.values()) + row.deleted,
+        "retried": sum(int(again) for _, _, again in found),
+    }

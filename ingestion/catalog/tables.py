@@ -61,7 +61,8 @@ class DocumentRow(Base):
     ``run_id`` is the last run that saw it and ``outcome`` what came of it there: a run's counts are a GROUP BY,
     right however often a task ran. ``not_before`` delays a retry. ``claimed_by`` names the process at work on it;
     ``claimed_until`` is when its claim, or its message in the queue, counts as lost. ``parent_id`` is the document
-    that it lies in. ``content_key`` is the same for documents whose chunks are embedded alike.
+    that it lies in. ``content_key`` is the same for documents whose chunks are embedded alike. ``retried``: it had
+    failed before, and the last run that saw it tried it again.
     """
 
     __tablename__ = "documents"
@@ -94,6 +95,7 @@ class DocumentRow(Base):
     claimed_until: Mapped[datetime | None]
     run_id: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str | None] = mapped_column(String(16))
+    retried: Mapped[bool]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     indexed_at: Mapped[datetime | None]
@@ -127,6 +129,7 @@ class RunRow(Base):
     indexed: Mapped[int]
     failed: Mapped[int]
     deleted: Mapped[int]
+    retried: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
@@ -142,7 +145,10 @@ class RunRow(Base):
 
 
 class FailureRow(Base):
-    """Why a document is not (or not any more up to date) in the index; at most one row for each document."""
+    """Why a document is not (or not any more up to date) in the index; at most one row for each document.
+
+    ``parser`` is the number of the newest parser that it was tried with; None: none that is known.
+    """
 
     __tablename__ = "failures"
 
@@ -155,8 +161,19 @@ class FailureRow(Base):
     message: Mapped[str] = mapped_column(Text)
     retryable: Mapped[bool]
     attempts: Mapped[int]
+    parser: Mapped[int | None]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
+
+
+class ParserRow(Base):
+    """A version of what reads documents; a version that was seen later has a greater number."""
+
+    __tablename__ = "parsers"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(Text, unique=True)
+    first_seen: Mapped[datetime]
 
 
 class PauseRow(Base):
@@ -222,6 +239,7 @@ SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
+PARSERS = cast(Table, ParserRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
 REBUILDS = cast(Table, RebuildRow.__table__)
 API_KEYS = cast(Table, ApiKeyRow.__table__)

@@ -44,6 +44,7 @@ def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exce
         message=explain(error),
         # The next sync tries again whatever isn't the document's own fault.
         retryable=not isinstance(error, DocumentError),
+        parser=parts.parser() if stage == "parse" else None,
     )
     if recorded:
         DOCUMENTS.labels("failed").inc()

@@ -75,4 +75,5 @@ def settle(parts: Parts, source_ids: Iterable[str]) -> None:
             indexed=run.indexed,
             failed=run.failed,
             deleted=run.deleted,
+            retried=run.retried,
         )

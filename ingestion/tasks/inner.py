@@ -33,8 +33,8 @@ def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
     with stage("ingest.inner", documents=len(partition.attachments)):
         found = [_change(parts, work, attachment) for attachment in partition.attachments]
         if found:
-            applied = parts.catalog.intake.apply(work.run_id or "", record.source_id, found, parent_id=record.id)
-            push(parts, applied)
+            run_id, parser = work.run_id or "", parts.parser()
+            push(parts, parts.catalog.intake.apply(run_id, record.source_id, found, parser=parser, parent_id=record.id))
         names = [change.external_id for change in found]
         remove(parts, parts.catalog.removal.mark_inner(record.id, names), work.run_id)
     if found:

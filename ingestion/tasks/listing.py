@@ -84,15 +84,16 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
 def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     source = parts.catalog.sources.get(run.source_id)
     listing = parts.connector(source).changes(parts.catalog.sources.cursor(source.id))
+    parser = parts.parser()
     for batch in _batches(listing.changes):
         hold()
-        _enter(parts, run, batch)
+        _enter(parts, run, batch, parser)
         # Parsing starts while the listing goes on.
         dispatch(parts, source.id)
-    return _conclude(parts, run, listing, hold)
+    return _conclude(parts, run, listing, hold, parser)
 
 
-def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]) -> str | None:
+def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None], parser: int) -> str | None:
     hold()
     if listing.complete:
         refused = prune(parts, run, hold)
@@ -100,16 +101,16 @@ def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]
             return refused  # the cursor stays: the next listing sees the same
     else:
         # An incremental listing doesn't name what failed last time, so it is brought up here.
-        parts.catalog.outcomes.retry_failed(run.source_id, run.id)
+        parts.catalog.outcomes.retry_failed(run.source_id, run.id, parser=parser)
     parts.catalog.sources.save_cursor(run.source_id, listing.cursor)
     return None
 
 
-def _enter(parts: Parts, run: Run, changes: Sequence[Change]) -> None:
+def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int) -> None:
     found = [_storable(change) for change in changes if not isinstance(change, Delete)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
     if found:
-        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found))
+        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser))
     if gone:
         remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
 

@@ -52,6 +52,12 @@ def _index(settings: Settings) -> SearchIndex:
     return build_index(settings)
 
 
+def _parser_version(settings: Settings) -> str:
+    from ingestion.partitioning.version import parser_version  # noqa: PLC0415 - see Makers
+
+    return parser_version(settings.parsing)
+
+
 @dataclass(frozen=True, slots=True)
 class Makers:
     """How each part is made. Their modules load when a part is made: a worker for one queue needs few of them."""
@@ -62,6 +68,7 @@ class Makers:
     embedder: Callable[[Settings], Embedder] = _embedder
     embedders: Callable[[Settings, Embedder], Embedders] = _embedders
     partitioner: Callable[[Settings], Partitioner] = _partitioner
+    parser_version: Callable[[Settings], str] = _parser_version
     connector: Callable[[str, Mapping[str, Any], Settings], Connector] = _connector
 
 
@@ -100,6 +107,13 @@ class Parts:
     def partitioner(self) -> Partitioner:
         """The reader of documents."""
         return cast(Partitioner, self._get("partitioner", lambda: self._makers.partitioner(self.settings)))
+
+    def parser(self) -> int:
+        """The number of what reads documents here: it grows when a package, a program or a limit changes.
+
+        Looked at each time: programs are installed while a worker runs.
+        """
+        return self.catalog.parsers.number(self._makers.parser_version(self.settings))
 
     @property
     def index(self) -> SearchIndex:

@@ -49,7 +49,7 @@ def list_all(catalog: Catalog, source: Source, changes: Sequence[Upsert | Unread
     """A run that has listed these changes."""
     run = start(catalog, source)
     assert catalog.runs.claim(run.id, "lister", LEASE)
-    catalog.intake.apply(run.id, source.id, changes)
+    catalog.intake.apply(run.id, source.id, changes, parser=1)
     assert catalog.runs.end_listing(run.id, "lister")
     return run
 
@@ -169,17 +169,18 @@ def test_new_permissions_alone_need_no_parsing(catalog: Catalog, source: Source)
     catalog.runs.finish_done()
     run = start(catalog, source)
     changed = upsert("a", revision="2", acl=AccessList(users=frozenset({"ann"})))
-    applied = catalog.intake.apply(run.id, source.id, [changed])
+    applied = catalog.intake.apply(run.id, source.id, [changed], parser=1)
     assert applied.restricted == []
     [work] = applied.updating
     assert (work.record.version, work.record.state) == (2, "updating")
     assert work.record.acl == AccessList(users=frozenset({"ann"}))
     assert catalog.queue.take_pending(source.id, 10, LEASE) == []
     # A sync that died before the index had it does it again.
-    assert [w.record.id for w in catalog.intake.apply(run.id, source.id, [changed]).updating] == [work.record.id]
+    again = catalog.intake.apply(run.id, source.id, [changed], parser=1)
+    assert [other.record.id for other in again.updating] == [work.record.id]
     catalog.outcomes.updated([Ticket(work.record.id, 2)])
     assert catalog.documents.get(work.record.id).state == "indexed"
-    assert catalog.intake.apply(run.id, source.id, [changed]).updating == []
+    assert catalog.intake.apply(run.id, source.id, [changed], parser=1).updating == []
 
 
 def test_changed_bytes_start_over_with_a_new_version(catalog: Catalog, source: Source) -> None:
@@ -187,7 +188,7 @@ def test_changed_bytes_start_over_with_a_new_version(catalog: Catalog, source: S
     ingest(catalog, source)
     catalog.runs.finish_done()
     run = start(catalog, source)
-    applied = catalog.intake.apply(run.id, source.id, [upsert("a", content="2")])
+    applied = catalog.intake.apply(run.id, source.id, [upsert("a", content="2")], parser=1)
     [restricted] = applied.restricted
     assert (restricted.indexed_version, restricted.record.version) == (1, 2)
     assert catalog.queue.take_pending(source.id, 10, LEASE) == [Ticket(restricted.record.id, 2)]
@@ -250,7 +251,7 @@ def test_a_change_ends_the_claim_of_whoever_embeds_the_old_version(catalog: Cata
         )
     works = catalog.queue.claim_for_embedding("e", 100, LEASE)
     run = catalog.runs.active()[0]
-    catalog.intake.apply(run.id, source.id, [upsert("a", content="2")])
+    catalog.intake.apply(run.id, source.id, [upsert("a", content="2")], parser=1)
     done = catalog.outcomes.indexed("e", [work.record.id for work in works])
     assert done == {document_id(source.id, "b")}
     assert catalog.documents.get(document_id(source.id, "a")).state == "pending"
@@ -288,7 +289,7 @@ def fail_one(catalog: Catalog, source: Source, *, retryable: bool) -> None:
     work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
     assert work is not None
     assert catalog.outcomes.failed(
-        work, "w", stage="parse", error_class="X", message="It is broken.", retryable=retryable
+        work, "w", stage="parse", error_class="X", message="It is broken.", retryable=retryable, parser=1
     )
 
 
@@ -336,7 +337,7 @@ def test_documents_that_are_gone_are_counted_once(catalog: Catalog, source: Sour
     catalog.runs.finish_done()
     clock.advance(1)  # type: ignore[attr-defined]
     run = start(catalog, source)
-    catalog.intake.apply(run.id, source.id, [upsert("a"), upsert("new")])
+    catalog.intake.apply(run.id, source.id, [upsert("a"), upsert("new")], parser=1)
     share = catalog.removal.missing(source.id, run.id)
     assert (share.missing, share.known) == (2, 3)
     marked = catalog.removal.mark_unseen(source.id, run.id, 10)
@@ -385,7 +386,7 @@ def test_threads_and_processes_write_without_locking_each_other_out(
         try:
             for turn in range(10):
                 names = [upsert(f"{number}-{turn}-{item}") for item in range(5)]
-                stores[number % 2].intake.apply(run.id, source.id, names)
+                stores[number % 2].intake.apply(run.id, source.id, names, parser=1)
                 stores[number % 2].runs.get(run.id)
         except BaseException as error:  # noqa: BLE001 - reported by the test
             errors.append(error)

@@ -38,6 +38,7 @@ def documents(catalog: Catalog) -> list[str]:
             )
             for name in names
         ],
+        parser=1,
     )
     last = document_id(source.id, names[-1])
     for ticket in catalog.queue.take_pending(source.id, 10, LEASE):

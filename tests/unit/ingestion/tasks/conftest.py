@@ -34,6 +34,8 @@ class Pipeline:
     embedder: FakeEmbedder
     partitioner: FakePartitioner
     record: Source
+    version: list[str]
+    """What documents are read with; its last entry is the one of now."""
 
     def begin(self) -> Run:
         """Start a run and leave its task in the queue."""
@@ -69,14 +71,16 @@ def settings(tmp_path: Path) -> Settings:
 def pipeline(settings: Settings) -> Iterator[Pipeline]:
     clock, tasks, source, index = SteppedClock(), QueuedTasks(), FakeSource(), FakeIndex()
     embedder, partitioner = FakeEmbedder(), FakePartitioner()
+    version = ["fake 1"]
     makers = Makers(
         catalog=lambda given: open_catalog(given, clock),
         index=lambda _: index,  # type: ignore[arg-type,return-value]
         embedder=lambda _: embedder,
         partitioner=lambda _: partitioner,
+        parser_version=lambda _: version[-1],
         connector=lambda *_: source,
     )
     parts = Parts(settings, tasks, makers)
     record = parts.catalog.sources.create(kind="folder", name="source", config={}, interval_s=60)
-    yield Pipeline(parts, tasks, clock, source, index, embedder, partitioner, record)
+    yield Pipeline(parts, tasks, clock, source, index, embedder, partitioner, record, version)
     parts.close()

@@ -1,0 +1,44 @@
+"""The versions of what reads documents, numbered in the order in which they were first seen."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from core.clock import Clock
+from ingestion.catalog.database import Database
+from ingestion.catalog.tables import PARSERS, ParserRow
+
+
+class ParserStore:
+    """Numbers versions, so that one is newer than another.
+
+    A failure keeps the number of the newest parser that it was tried with, and is tried again by a newer one. Workers
+    that differ, as during an update, can't send a document back and forth for ever: numbers only grow.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: dict[str, int] = {}
+
+    def number(self, version: str) -> int:
+        """The number of a version; one that was never seen gets the next."""
+        if version not in self._known:
+            self._known[version] = self._find(version) or self._add(version)
+        return self._known[version]
+
+    def _find(self, version: str) -> int | None:
+        with self._database.read() as connection:
+            return connection.execute(select(ParserRow.number).where(ParserRow.version == version)).scalar()
+
+    def _add(self, version: str) -> int:
+        row = {"version": version, "first_seen": self._clock.now()}
+        try:
+            with self._database.write() as connection:
+                added: int = connection.execute(insert(PARSERS).values(**row).returning(ParserRow.number)).scalar_one()
+                return added
+        except IntegrityError:  # another process was quicker
+            found = self._find(version)
+            assert found is not None
+            return found
