@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
     "eval": ("eval.cli.main", "Measure retrieval, compare runs, gate changes."),  # only named: api imports no eval
+    "bench": ("eval.cli.bench", "Measure speed at scale, and beside other libraries."),
 }
 
 

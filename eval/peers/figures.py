@@ -1,0 +1,150 @@
+"""From what was measured to the figures of the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.metrics import Estimate, bootstrap, mean_with_interval
+from eval.peers.arms import BASE
+from eval.peers.record import Block, Question
+from eval.retrieval.comparing import p_value
+from eval.retrieval.scoring import NDCG, measure
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRow:
+    """How fast an arm took the documents in.
+
+    Attributes:
+        documents_per_s: over all blocks.
+        vectors: how many it made of them.
+        times_slower: its seconds over the base's, for the same documents; None for the base.
+        shares: of its time, by stage.
+    """
+
+    arm: str
+    documents_per_s: float
+    vectors: int
+    times_slower: Estimate | None
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRow:
+    """How fast an arm answered.
+
+    Attributes:
+        p50_ms, p95_ms: over all questions.
+        p50_ratio, p95_ratio: the base's over this arm's; None for the base.
+        stages_ms: the median of each stage.
+    """
+
+    arm: str
+    p50_ms: float
+    p95_ms: float
+    p50_ratio: Estimate | None
+    p95_ratio: Estimate | None
+    stages_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """What an arm found.
+
+    Attributes:
+        gain: the base's nDCG@10 minus this arm's, over the same questions; None for the base.
+        p: that the gain is chance, by the paired randomisation test.
+    """
+
+    arm: str
+    ndcg: Estimate
+    gain: Estimate | None
+    p: float | None
+
+
+def ingest_rows(blocks: Sequence[Block]) -> list[IngestRow]:
+    """A row an arm. Intervals are over blocks, drawn whole: what slows a block down slows all its arms."""
+    if not blocks:
+        return []
+    arms = list(blocks[0].seconds)
+    times = np.array([[block.seconds[arm] for arm in arms] for block in blocks])
+    documents = sum(block.documents for block in blocks)
+    base = arms.index(BASE) if BASE in arms else 0
+    return [
+        IngestRow(
+            arm,
+            documents / float(times[:, at].sum()),
+            sum(block.vectors[arm] for block in blocks),
+            None if at == base else _slower(times, base, at),
+            _shares([block.stages[arm] for block in blocks], float(times[:, at].sum())),
+        )
+        for at, arm in enumerate(arms)
+    ]
+
+
+def latency_rows(questions: Sequence[Question]) -> list[LatencyRow]:
+    """A row an arm. Intervals are over questions, drawn whole."""
+    if not questions:
+        return []
+    arms = list(questions[0].seconds)
+    times = np.array([[question.seconds[arm] for arm in arms] for question in questions]) * 1000
+    base = arms.index(BASE) if BASE in arms else 0
+    rows = []
+    for at, arm in enumerate(arms):
+        p50, p95 = np.percentile(times[:, at], [50, 95])
+        ratios = [None, None] if at == base else [_ratio(times, base, at, percentile) for percentile in (50, 95)]
+        stages = _medians([question.stages[arm] for question in questions])
+        rows.append(LatencyRow(arm, float(p50), float(p95), ratios[0], ratios[1], stages))
+    return rows
+
+
+def quality_rows(questions: Sequence[Question], qrels: Mapping[str, Mapping[str, int]]) -> list[QualityRow]:
+    """A row an arm, over the questions that were asked."""
+    if not questions:
+        return []
+    asked = {question.id: qrels[question.id] for question in questions}
+    arms = list(questions[0].found)
+    values = {}
+    for arm in arms:
+        scores = measure({question.id: question.found[arm] for question in questions}, asked)
+        values[arm] = [scores[question.id][NDCG] for question in questions]
+    base = values[BASE if BASE in values else arms[0]]
+    return [
+        QualityRow(
+            arm,
+            mean_with_interval(values[arm]),
+            None
+            if values[arm] is base
+            else mean_with_interval([a - b for a, b in zip(base, values[arm], strict=True)]),
+            None if values[arm] is base else p_value(values[arm], base),
+        )
+        for arm in arms
+    ]
+
+
+def _slower(times: NDArray[np.float64], base: int, at: int) -> Estimate:
+    def statistic(rows: NDArray[np.float64]) -> float:
+        return float(rows[:, at].sum() / rows[:, base].sum())
+
+    return bootstrap(statistic, times)
+
+
+def _ratio(times: NDArray[np.float64], base: int, at: int, percentile: float) -> Estimate:
+    def statistic(rows: NDArray[np.float64]) -> float:
+        return float(np.percentile(rows[:, base], percentile) / np.percentile(rows[:, at], percentile))
+
+    return bootstrap(statistic, times)
+
+
+def _shares(stages: Sequence[Mapping[str, float]], total: float) -> dict[str, float]:
+    names = dict.fromkeys(name for each in stages for name in each)
+    return {name: sum(each.get(name, 0.0) for each in stages) / total for name in names}
+
+
+def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for each in stages for name in each)
+    return {name: float(np.median([each.get(name, 0.0) for each in stages])) * 1000 for name in names}
