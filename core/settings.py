@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SyncSettings
+from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
 
@@ -61,44 +62,6 @@ class BlobSettings(Section):
     """s3://bucket/prefix, or another fsspec URL; None: the data directory."""
     s3_endpoint: str | None = None
     """URL of an S3-compatible server; None: AWS."""
-
-
-class AwsSettings(Section):
-    """Sign requests to a managed OpenSearch with AWS SigV4, with the machine's own credentials."""
-
-    region: str
-    service: Literal["es", "aoss"] = "es"
-
-
-class OpenSearchSettings(Section):
-    """How to reach OpenSearch, and how a new index in it is built."""
-
-    url: str = "http://127.0.0.1:9200"
-    user: str | None = None
-    password: SecretStr | None = None
-    ca_file: Path | None = None
-    """The certificate authority to trust, as PEM; None: the system's."""
-    aws: AwsSettings | None = None
-    timeout_s: Seconds = 10
-    bulk_bytes: Positive = 8_000_000
-    bulk_concurrency: Positive = 2
-    shards: Positive = 1
-    replicas: Annotated[int, Field(ge=0)] = 0
-    engine: Literal["lucene", "faiss"] = "lucene"
-    encoder: Literal["fp32", "fp16"] = "fp32"
-    """How faiss keeps a vector; lucene keeps fp32."""
-    hnsw_m: Positive = 16
-    hnsw_ef_construction: Positive = 128
-
-    @model_validator(mode="after")
-    def _one_login(self) -> Self:
-        if self.aws and self.user:
-            raise ValueError("set either index.opensearch.user or index.opensearch.aws, not both")
-        if bool(self.user) != bool(self.password):
-            raise ValueError("index.opensearch.user and index.opensearch.password go together")
-        if self.encoder == "fp16" and self.engine != "faiss":
-            raise ValueError("index.opensearch.encoder = 'fp16' needs engine = 'faiss'")
-        return self
 
 
 class IndexSettings(Section):

@@ -51,8 +51,10 @@ def raw_opensearch(settings: Settings, embedder: Embedder) -> Way:
     from retrieval.index.opensearch.filters import inside_knn, to_query  # noqa: PLC0415
     from retrieval.index.opensearch.index import OpenSearchIndex  # noqa: PLC0415
     from retrieval.index.opensearch.queries import ANSWER_FIELDS, lexical_search, vector_search  # noqa: PLC0415
+    from retrieval.index.opensearch.vectors import VectorLayout  # noqa: PLC0415
 
-    http = _http(settings.index.opensearch)
+    opensearch = settings.index.opensearch
+    http, layout = _http(opensearch), VectorLayout.of_settings(opensearch)
     live = next(g for g in OpenSearchIndex(settings.index).generations() if g.live)
     visible, depth = visible_to(ANONYMOUS), settings.retrieval.depth
     path, header = f"/{live.name}/_msearch", b"{}\n"
@@ -60,7 +62,7 @@ def raw_opensearch(settings: Settings, embedder: Embedder) -> Way:
     def ask(query: str) -> None:
         bodies = (
             lexical_search(query, to_query(visible), depth),
-            vector_search(embedder.embed_query(query), inside_knn(visible), depth),
+            vector_search(embedder.embed_query(query), inside_knn(visible), depth, opensearch, layout),
         )
         content = b"".join(header + dumps(body) + b"\n" for body in bodies)
         http.post(path, params={"filter_path": ANSWER_FIELDS}, content=content).raise_for_status()

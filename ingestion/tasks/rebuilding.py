@@ -108,7 +108,9 @@ def _target(parts: Parts, job: Rebuild) -> _Target:
         raise NotFound(f"Generation {job.generation} was dropped while it was built.")
     generation, previous = there[job.generation], there.get(job.previous)
     same = previous is not None and previous.embedder == generation.embedder
-    source = parts.index.for_generation(job.previous) if same else None
+    # Rounding twice is rounding once; but rounded vectors in a generation of whole ones would stay so unseen.
+    fit = same and previous is not None and (not previous.lossy or generation.lossy)
+    source = parts.index.for_generation(job.previous) if fit else None
     return _Target(generation, parts.index.for_generation(job.generation), source)
 
 

@@ -94,8 +94,8 @@ class EveryGeneration:
         return self._index.fetch(chunk_ids, filter)
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
-        """Vectors by the default embedder, wherever they are; none if no generation has any."""
-        for generation in sorted(self._index.generations(), key=lambda one: not one.live):
+        """Vectors by the default embedder, wherever they are whole, else rounded; none if no generation has any."""
+        for generation in sorted(self._index.generations(), key=lambda one: (one.lossy, not one.live)):
             if generation.embedder == self._embedders.default.name:
                 return self._on(generation.name).vectors(chunk_ids, filter)
         return {}

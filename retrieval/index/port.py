@@ -50,6 +50,7 @@ class Generation:
         dimensions: length of a vector.
         live: whether searches read it.
         model: what ``embedder.model`` was when it was begun, by which its embedder can be loaded; empty: not known.
+        lossy: whether its vectors were rounded to keep them, so that they are no source for one that keeps them whole.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Generation:
     dimensions: int
     live: bool
     model: str = ""
+    lossy: bool = False
 
 
 @runtime_checkable

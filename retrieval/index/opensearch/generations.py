@@ -13,10 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import ConfigurationError, Conflict, NotFound
+from core.logs import get_logger
 from core.settings import IndexSettings
 from retrieval.index.opensearch.client import Client
+from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import LATER_FIELDS, index_body, live_settings
+from retrieval.index.opensearch.vectors import VectorLayout
 from retrieval.index.port import Generation
+
+log = get_logger(__name__)
 
 ADMIN_TIMEOUT_S = 60.0
 """Creating and deleting indices waits for the whole cluster."""
@@ -43,13 +48,7 @@ class Generations:
             params={"filter_path": "*.aliases,*.mappings._meta", "expand_wildcards": "open"},
         )
         return [
-            Generation(
-                name=name,
-                embedder=about["mappings"]["_meta"]["embedder"],
-                dimensions=about["mappings"]["_meta"]["dimensions"],
-                live=self.read in about["aliases"],
-                model=about["mappings"]["_meta"].get("model", ""),
-            )
+            _generation(name, about["mappings"]["_meta"], live=self.read in about["aliases"])
             for name, about in sorted(found.items())
             if self._pattern.fullmatch(name)
         ]
@@ -85,13 +84,14 @@ class Generations:
                 "generation with the new one, or choose another index.name."
             )
         self._complete()
+        self._compare(live.name)
         return live
 
     def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """A new generation beside the live one, set up for a backfill."""
         name = self._name(self._now_ns())
         self._create(name, (embedder, dimensions, model), live=False)
-        return Generation(name, embedder, dimensions, live=False, model=model)
+        return self.get(name)
 
     def swap(self, name: str) -> None:
         """Make that generation live in one step."""
@@ -124,6 +124,19 @@ class Generations:
                 body = {"properties": missing}
                 self._client.request("PUT", f"/{generation.name}/_mapping", body, timeout_s=ADMIN_TIMEOUT_S)
 
+    def _compare(self, live: str) -> None:
+        """Say when the settings' options of vectors are no longer those of the live generation."""
+        built = Layouts(self._client, live).look().layout
+        wanted = VectorLayout.of_settings(self._settings.opensearch)
+        if built not in (wanted, UNKNOWN):
+            log.warning(
+                "index.options_differ",
+                generation=live,
+                built=built.as_meta(),
+                settings=wanted.as_meta(),
+                remedy="footnote index rebuild",
+            )
+
     @staticmethod
     def alias_of(name: str) -> str:
         """The alias that always means this generation."""
@@ -147,3 +160,15 @@ class Generations:
         except ConfigurationError as error:
             if "resource_already_exists_exception" not in error.message:
                 raise
+
+
+def _generation(name: str, meta: dict[str, Any], *, live: bool) -> Generation:
+    layout = VectorLayout.of_meta(meta)
+    return Generation(
+        name=name,
+        embedder=meta["embedder"],
+        dimensions=meta["dimensions"],
+        live=live,
+        model=meta.get("model", ""),
+        lossy=layout is not None and layout.lossy,
+    )

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
 from core.filters import Filter
@@ -22,8 +20,10 @@ from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import Query, inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
+from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
-from retrieval.index.opensearch.queries import ANSWER_FIELDS, candidates, lexical_search, vector_search
+from retrieval.index.opensearch.queries import ANSWER_FIELDS, WHERE, candidates, lexical_search, vector_search
+from retrieval.index.opensearch.vectors import VectorLayout, decode
 from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 FETCH_BATCH = 1_000
 CARDINALITY_PRECISION = 40_000
 """OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+
+_Searches = dict[Leg, dict[str, Any]]
+_Outcomes = dict[Leg, list[Candidate] | FootnoteError]
 
 _HEADER = b'{"allow_partial_search_results":false}\n'
 
@@ -60,6 +63,9 @@ class OpenSearchIndex:
         self._read, self._write = read, write
         self._search_path = f"/{read}/_msearch"
         self._by_query = ByQuery(self._client, write)
+        self._pinned = read == write
+        self._layouts = Layouts(self._client, read)
+        self._write_layouts = Layouts(self._client, write)
 
     # Writing
 
@@ -68,7 +74,10 @@ class OpenSearchIndex:
         if not chunks:
             return
         with stage("index.upsert", chunks=len(chunks)):
-            bulk.write(self._client, self._write, chunks, self._settings.opensearch)
+            # An alias may have moved since the last write.
+            layout = (self._write_layouts.now() if self._pinned else self._write_layouts.look()).layout
+            encoded = [EmbeddedChunk(one.chunk, layout.encode(one.windows)) for one in chunks]
+            bulk.write(self._client, self._write, encoded, self._settings.opensearch)
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""
@@ -108,20 +117,15 @@ class OpenSearchIndex:
 
     def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by BM25 among those that pass the filter."""
-        return self._only("lexical", self._search({"lexical": lexical_search(query, to_query(filter), k)}))
+        return self._only("lexical", self._search({"lexical": lexical_search(query, to_query(filter), k)}, UNKNOWN)[0])
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
-        return self._only("vector", self._search({"vector": vector_search(embedding, inside_knn(filter), k)}))
+        return self._only("vector", self._ask({}, embedding, filter, k))
 
     def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
         """Both legs in one round trip. Raises only when both fail."""
-        found = self._search(
-            {
-                "lexical": lexical_search(query, to_query(filter), k),
-                "vector": vector_search(embedding, inside_knn(filter), k),
-            }
-        )
+        found = self._ask({"lexical": lexical_search(query, to_query(filter), k)}, embedding, filter, k)
         failed = {leg: outcome for leg, outcome in found.items() if isinstance(outcome, FootnoteError)}
         if len(failed) == len(found):
             raise failed["lexical"]
@@ -147,8 +151,7 @@ class OpenSearchIndex:
         wanted = {"_source": False, "fields": [VECTOR]}
         with stage("index.vectors", chunks=len(chunk_ids)):
             return {
-                hit["_id"]: np.asarray(hit["fields"][VECTOR], np.float32)
-                for hit in self._hits(chunk_ids, filter, wanted, "fields")
+                hit["_id"]: decode(hit["fields"][VECTOR]) for hit in self._hits(chunk_ids, filter, wanted, "fields")
             }
 
     def _hits(
@@ -231,20 +234,43 @@ class OpenSearchIndex:
         if self._owns_client:
             self._client.close()
 
-    def _search(self, searches: dict[Leg, dict[str, Any]]) -> dict[Leg, list[Candidate] | FootnoteError]:
+    def _ask(self, others: _Searches, embedding: Vector, filter: Filter, k: int) -> _Outcomes:
+        """The vector search, with others in the same round trip.
+
+        How a question's vector is sent depends on the generation. Where another one turns out to have answered, the
+        alias has moved, and the search is done again if that one keeps vectors in another way.
+        """
+        known = self._layouts.now()
+        while True:
+            search = vector_search(embedding, inside_knn(filter), k, self._settings.opensearch, known.layout)
+            found, answered = self._search({**others, "vector": search}, known.layout)
+            if self._pinned or answered == {known.generation}:
+                return found
+            if not answered and not isinstance(found["vector"], FootnoteError):
+                return found  # nothing passes the filter, wherever that was
+            before, known = known, self._layouts.look()
+            if known.layout == before.layout:
+                return found
+
+    def _search(self, searches: _Searches, layout: VectorLayout) -> tuple[_Outcomes, set[str]]:
+        """What each search found, and the generations that the hits are from; of a pinned index, none."""
         body = b"".join(_HEADER + dumps(search) + b"\n" for search in searches.values())
+        wanted = ANSWER_FIELDS if self._pinned else f"{ANSWER_FIELDS},{WHERE}"
         with stage("index.search", legs=len(searches)):
-            answer = self._client.request("POST", self._search_path, body, params={"filter_path": ANSWER_FIELDS})
-        outcomes: dict[Leg, list[Candidate] | FootnoteError] = {}
+            answer = self._client.request("POST", self._search_path, body, params={"filter_path": wanted})
+        outcomes: _Outcomes = {}
+        answered: set[str] = set()
         for leg, response in zip(searches, answer["responses"], strict=True):
             if "error" in response:
                 outcomes[leg] = from_status(int(response["status"]), reason(response), self._client.url)
-            else:
-                outcomes[leg] = candidates(response, cosine=leg == "vector")
-        return outcomes
+                continue
+            outcomes[leg] = candidates(response, layout.cosine if leg == "vector" else float)
+            if not self._pinned:
+                answered |= {hit["_index"] for hit in response.get("hits", {}).get("hits", [])}
+        return outcomes, answered
 
     @staticmethod
-    def _only(leg: Leg, found: dict[Leg, list[Candidate] | FootnoteError]) -> list[Candidate]:
+    def _only(leg: Leg, found: _Outcomes) -> list[Candidate]:
         outcome = found[leg]
         if isinstance(outcome, FootnoteError):
             raise outcome

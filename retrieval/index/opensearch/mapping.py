@@ -6,6 +6,7 @@ from typing import Any
 
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.analysis import ANALYZER, analysis
+from retrieval.index.opensearch.vectors import VectorLayout
 
 SEARCH_FIELD = "search"
 WINDOWS = "windows"
@@ -28,13 +29,14 @@ def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, 
 
     ``backfill`` leaves replicas and periodic refreshes out until the generation goes live.
     """
+    layout = VectorLayout.of_settings(settings)
     return {
         "settings": {
             "index.number_of_shards": settings.shards,
             "index.knn": True,
             # Keeps vectors out of the stored source, yet lets updates by query find them again; with
             # _source.excludes an update of the permissions would silently drop the vectors.
-            "index.knn.derived_source.enabled": True,
+            "index.knn.derived_source.enabled": layout.derived_source,
             "index.analysis": analysis(),
             "index.similarity.default": {"type": "BM25", "k1": 1.2, "b": 0.75},
             **(
@@ -43,8 +45,8 @@ def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, 
         },
         "mappings": {
             "dynamic": "strict",
-            "_meta": {"embedder": embedder, "dimensions": dimensions},
-            "properties": _properties(settings, dimensions),
+            "_meta": {"embedder": embedder, "dimensions": dimensions, "vectors": layout.as_meta()},
+            "properties": _properties(layout.field(dimensions)),
         },
     }
 
@@ -55,7 +57,7 @@ def live_settings(settings: OpenSearchSettings) -> dict[str, Any]:
     return {"index.number_of_replicas": settings.replicas, "index.refresh_interval": REFRESH_INTERVAL}
 
 
-def _properties(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]:
+def _properties(vector: dict[str, Any]) -> dict[str, Any]:
     return {
         "document_id": _KEYWORD,
         "source_id": _KEYWORD,
@@ -82,23 +84,5 @@ def _properties(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]
         "text": _SEARCHED,
         SEARCH_FIELD: {"type": "text", "analyzer": ANALYZER},
         "window_count": _INTEGER,
-        WINDOWS: {"type": "nested", "properties": {"vector": _vector(settings, dimensions)}},
-    }
-
-
-def _vector(settings: OpenSearchSettings, dimensions: int) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"m": settings.hnsw_m, "ef_construction": settings.hnsw_ef_construction}
-    if settings.encoder == "fp16":
-        parameters["encoder"] = {"name": "sq", "parameters": {"type": "fp16", "clip": True}}
-    return {
-        "type": "knn_vector",
-        "dimension": dimensions,
-        # Vectors have unit length, so that the inner product is the cosine; all engines of all versions know it. The
-        # engine is always named: the default one needs native libraries that a plain JVM node lacks.
-        "method": {
-            "name": "hnsw",
-            "engine": settings.engine,
-            "space_type": "innerproduct",
-            "parameters": parameters,
-        },
+        WINDOWS: {"type": "nested", "properties": {"vector": vector}},
     }

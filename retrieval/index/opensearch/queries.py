@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.filters import Query
 from retrieval.index.opensearch.mapping import SEARCH_FIELD, VECTOR, WINDOWS
+from retrieval.index.opensearch.vectors import VectorLayout
 from retrieval.index.port import Candidate
 
 if TYPE_CHECKING:
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
 
 MAX_RESULTS = 10_000
 """OpenSearch's own limit on one page of results (index.max_result_window), and on a k-NN query's k."""
-LEAST_WIDTH = 100
-"""Lucene's graph search keeps no more candidates than the k that it is asked for: with 10 it misses a tenth of the ten
-best under filters of 10 to 50 %, with 100 it misses none (docs/generations.md). Fewer hits are a cut of these."""
 MAX_TERMS = 1_000
 """Lucene refuses a query of more than 1024 clauses."""
 _WORD = re.compile(r"[^\W_]+")
@@ -25,6 +24,8 @@ _WORD = re.compile(r"[^\W_]+")
 ANSWER_FIELDS = ",".join(
     f"responses.{part}" for part in ("status", "error", "hits.hits._id", "hits.hits._score", "hits.hits.fields")
 )
+WHERE = "responses.hits.hits._index"
+"""What to ask for beside them to learn which generation answered."""
 
 
 def lexical_search(query: str, filter: Query, k: int) -> dict[str, Any]:
@@ -33,10 +34,17 @@ def lexical_search(query: str, filter: Query, k: int) -> dict[str, Any]:
     return _page({"bool": {"must": [_match(text)], "filter": [filter]}}, k)
 
 
-def vector_search(embedding: Vector, filter: Query, k: int) -> dict[str, Any]:
-    """HNSW over the windows, the best window counting for its chunk; the filter works inside the graph search."""
-    width = min(max(k, LEAST_WIDTH), MAX_RESULTS)
-    knn = {VECTOR: {"vector": embedding, "k": width, "filter": filter}}
+def vector_search(
+    embedding: Vector, filter: Query, k: int, settings: OpenSearchSettings, layout: VectorLayout
+) -> dict[str, Any]:
+    """HNSW over the windows, the best window counting for its chunk; the filter works inside the graph search.
+
+    Lucene's graph search keeps no more candidates than the k that it is asked for: with 10 it misses a tenth of the ten
+    best under filters of 10 to 50 %, with 100 it misses none (docs/generations.md). Fewer hits are a cut of these.
+    """
+    width = min(max(k, settings.hnsw_ef_search), MAX_RESULTS)
+    options = layout.search_options(settings)
+    knn = {VECTOR: {"vector": layout.encode(embedding), "k": width, "filter": filter, **options}}
     return _page({"nested": {"path": WINDOWS, "score_mode": "max", "query": {"knn": knn}}}, k)
 
 
@@ -64,23 +72,12 @@ def _most_terms(text: str) -> int:
     return len(_WORD.findall(text)) + 2 * sum(not character.isascii() for character in text)
 
 
-def candidates(response: Mapping[str, Any], *, cosine: bool) -> list[Candidate]:
-    """The hits of one search, ties in the order of their ids."""
+def candidates(response: Mapping[str, Any], to_score: Callable[[float], float] = float) -> list[Candidate]:
+    """The hits of one search, ties in the order of their ids; ``to_score`` makes the score of OpenSearch's."""
     hits = response.get("hits", {}).get("hits", [])
-    found = [
-        Candidate(
-            hit["_id"], hit["fields"]["document_id"][0], to_cosine(hit["_score"]) if cosine else float(hit["_score"])
-        )
-        for hit in hits
-    ]
+    found = [Candidate(hit["_id"], hit["fields"]["document_id"][0], to_score(hit["_score"])) for hit in hits]
     found.sort(key=lambda candidate: (-candidate.score, candidate.chunk_id))
     return found
-
-
-def to_cosine(score: float) -> float:
-    """Undo how k-NN makes a positive score of an inner product ip: 1 + ip from 0 up, 1 / (1 - ip) below."""
-    product = score - 1.0 if score >= 1.0 else 1.0 - 1.0 / score
-    return max(-1.0, min(1.0, product))
 
 
 def _page(query: Query, k: int) -> dict[str, Any]:

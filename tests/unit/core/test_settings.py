@@ -106,7 +106,18 @@ def test_production_takes_a_complete_configuration() -> None:
         ({"chunking": {"min_tokens": 900, "max_tokens": 800}}, "min_tokens is larger"),
         ({"llm": {"provider": "openai"}}, r"llm\.model"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
-        ({"index": {"opensearch": {"encoder": "fp16"}}}, "needs engine"),
+        ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),
+        ({"index": {"opensearch": {"engine": "faiss", "encoder": "byte"}}}, "encoder = 'byte' needs engine = 'lucene'"),
+        ({"index": {"opensearch": {"mode": "on_disk", "encoder": "byte"}}}, "encoder must be 'fp32'"),
+        ({"index": {"opensearch": {"compression": "4x"}}}, r"opensearch\.compression needs mode = 'on_disk'"),
+        ({"index": {"opensearch": {"rescore_oversample": 2}}}, r"opensearch\.rescore_oversample needs mode"),
+        ({"index": {"opensearch": {"mode": "on_disk", "compression": "32x"}}}, "isn't offered by engine = 'lucene'"),
+        (
+            {"index": {"opensearch": {"engine": "faiss", "mode": "on_disk", "compression": "4x"}}},
+            "isn't offered by engine = 'faiss', which has 8x, 16x, 32x",
+        ),
+        ({"index": {"opensearch": {"hnsw_m": 1}}}, "hnsw_m"),
+        ({"index": {"opensearch": {"mode": "on_tape"}}}, "mode"),
     ],
 )
 def test_settings_that_contradict_each_other(wrong: dict[str, object], message: str) -> None:

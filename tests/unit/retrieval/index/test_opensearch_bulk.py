@@ -50,7 +50,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(ids)
         self.server.sizes.append(len(body))
         self.server.paths.append(self.path)
-        status, content = self.server.answer(ids)
+        self._reply(*self.server.answer(ids))
+
+    def do_GET(self) -> None:
+        """What generation is written to."""
+        self._reply(200, {"x-g0": {"mappings": {"_meta": {"embedder": "e", "dimensions": 4}}}})
+
+    def _reply(self, status: int, content: dict[str, Any]) -> None:
         payload = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -173,7 +179,7 @@ def test_a_full_disk_is_said_at_once(server: Server, index: OpenSearchIndex) -> 
 
 
 def test_one_leg_may_fail(server: Server, index: OpenSearchIndex) -> None:
-    hit = {"_id": "a", "_score": 1.0, "fields": {"document_id": ["d"]}}
+    hit = {"_index": "x-g0", "_id": "a", "_score": 1.0, "fields": {"document_id": ["d"]}}
     failure = {"status": 500, "error": {"type": "circuit_breaking_exception", "reason": "Data too large"}}
     server.answer = lambda ids: (200, {"responses": [{"status": 200, "hits": {"hits": [hit]}}, failure]})
     found = index.both("words", np.ones(4, np.float32) / 2, All(()), 5)

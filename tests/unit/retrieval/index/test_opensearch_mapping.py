@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.mapping import index_body
+from retrieval.index.opensearch.vectors import VectorLayout
 
 
 def test_what_keeps_vectors_and_refuses_surprises() -> None:
@@ -13,7 +14,9 @@ def test_what_keeps_vectors_and_refuses_surprises() -> None:
     assert body["settings"]["index.number_of_replicas"] == 2
     assert body["mappings"]["dynamic"] == "strict"
     assert "_source" not in body["mappings"]
-    assert body["mappings"]["_meta"] == {"embedder": "model", "dimensions": 384}
+    meta = body["mappings"]["_meta"]
+    assert (meta["embedder"], meta["dimensions"]) == ("model", 384)
+    assert VectorLayout.of_meta(meta) == VectorLayout.of_settings(OpenSearchSettings())
 
 
 def test_a_backfill_does_without_replicas_and_refreshes() -> None:
@@ -22,15 +25,7 @@ def test_a_backfill_does_without_replicas_and_refreshes() -> None:
     assert settings["index.refresh_interval"] == "-1"
 
 
-def test_faiss_with_half_precision() -> None:
-    settings = OpenSearchSettings(engine="faiss", encoder="fp16", hnsw_m=24, hnsw_ef_construction=256)
-    vector = index_body(settings, "model", 8, backfill=False)["mappings"]["properties"]["windows"]["properties"][
-        "vector"
-    ]
-    assert vector["dimension"] == 8
-    assert vector["method"]["engine"] == "faiss"
-    assert vector["method"]["parameters"] == {
-        "m": 24,
-        "ef_construction": 256,
-        "encoder": {"name": "sq", "parameters": {"type": "fp16", "clip": True}},
-    }
+def test_bytes_stay_in_the_source_which_can_not_be_derived_from_them() -> None:
+    body = index_body(OpenSearchSettings(encoder="byte"), "model", 384, backfill=False)
+    assert body["settings"]["index.knn.derived_source.enabled"] is False
+    assert body["mappings"]["properties"]["windows"]["properties"]["vector"]["data_type"] == "byte"

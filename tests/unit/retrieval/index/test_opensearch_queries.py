@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
+from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.queries import (
-    LEAST_WIDTH,
     MAX_RESULTS,
     MAX_TERMS,
     candidates,
     lexical_search,
-    to_cosine,
     vector_search,
 )
+from retrieval.index.opensearch.vectors import VectorLayout
+
+LUCENE = OpenSearchSettings()
 
 
 def test_both_searches_ask_for_ids_and_scores_only_and_say_how_many() -> None:
-    for search in (lexical_search("q", {}, 20_000), vector_search(np.ones(2, np.float32), {}, 20_000)):
+    for search in (
+        lexical_search("q", {}, 20_000),
+        vector_search(np.ones(2, np.float32), {}, 20_000, LUCENE, VectorLayout()),
+    ):
         assert search["size"] == MAX_RESULTS
         assert search["_source"] is False
         assert search["track_total_hits"] is False
@@ -26,10 +30,26 @@ def test_both_searches_ask_for_ids_and_scores_only_and_say_how_many() -> None:
 def test_the_filter_is_inside_both_legs() -> None:
     only = {"terms": {"acl": ["public"]}}
     assert lexical_search("q", only, 5)["query"]["bool"]["filter"] == [only]
-    search = vector_search(np.ones(2, np.float32), only, 5)
+    search = vector_search(np.ones(2, np.float32), only, 5, LUCENE, VectorLayout())
     knn = search["query"]["nested"]["query"]["knn"]["windows.vector"]
     assert knn["filter"] == only
-    assert (knn["k"], search["size"]) == (LEAST_WIDTH, 5)
+    assert (knn["k"], search["size"]) == (100, 5)
+
+
+def test_the_graph_is_searched_as_wide_as_the_settings_say() -> None:
+    wide = OpenSearchSettings(hnsw_ef_search=300)
+    search = vector_search(np.ones(2, np.float32), {}, 5, wide, VectorLayout())
+    assert search["query"]["nested"]["query"]["knn"]["windows.vector"]["k"] == 300
+
+
+def test_a_question_is_sent_as_the_generation_keeps_vectors() -> None:
+    settings = OpenSearchSettings(engine="faiss", mode="on_disk", hnsw_ef_search=200, rescore_oversample=5)
+    disk = vector_search(np.ones(2, np.float32), {}, 5, settings, VectorLayout.of_settings(settings))
+    knn = disk["query"]["nested"]["query"]["knn"]["windows.vector"]
+    assert knn["method_parameters"] == {"ef_search": 200}
+    assert knn["rescore"] == {"oversample_factor": 5}
+    rounded = vector_search(np.array([0.6, -0.8], np.float32), {}, 5, LUCENE, VectorLayout(encoder="byte"))
+    assert rounded["query"]["nested"]["query"]["knn"]["windows.vector"]["vector"].tolist() == [95, -127]
 
 
 def test_a_short_question_is_a_match_and_a_long_one_the_sum_of_its_most_telling_terms() -> None:
@@ -48,17 +68,7 @@ def test_a_lone_surrogate_in_a_question_is_replaced() -> None:
     assert lexical_search("a\ud800b", {}, 5)["query"]["bool"]["must"] == [{"match": {"search": {"query": "a?b"}}}]
 
 
-@pytest.mark.parametrize(("score", "cosine"), [(2.0, 1.0), (1.5, 0.5), (1.0, 0.0), (1 / 1.5, -0.5), (0.5, -1.0)])
-def test_scores_of_inner_products_are_cosines(score: float, cosine: float) -> None:
-    assert to_cosine(score) == pytest.approx(cosine)
-
-
-def test_rounding_never_leaves_the_range_of_a_cosine() -> None:
-    assert to_cosine(2.0000005) == 1.0
-    assert to_cosine(0.4999999) == -1.0
-
-
 def test_ties_are_in_the_order_of_their_ids() -> None:
     hits = [{"_id": i, "_score": s, "fields": {"document_id": ["d"]}} for i, s in [("b", 1.0), ("c", 2.0), ("a", 1.0)]]
-    assert [c.chunk_id for c in candidates({"hits": {"hits": hits}}, cosine=False)] == ["c", "a", "b"]
-    assert candidates({"status": 200}, cosine=False) == []
+    assert [c.chunk_id for c in candidates({"hits": {"hits": hits}})] == ["c", "a", "b"]
+    assert candidates({"status": 200}) == []
