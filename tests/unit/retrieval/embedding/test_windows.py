@@ -63,7 +63,9 @@ def chunk(text: str, title: str = "", headings: tuple[str, ...] = (), id: str = 
 PACKAGED = SentenceTransformersEmbedder(EmbedderSettings())
 
 text_of_words = st.lists(
-    st.text(alphabet=st.sampled_from("aé漢 \n-.x\u0301🙂\u200b"), min_size=1, max_size=30), min_size=1, max_size=60
+    st.text(alphabet=st.sampled_from("aßé漢한بก \n-.x\u0301\u0e47🙂\u200b"), min_size=1, max_size=30),
+    min_size=1,
+    max_size=60,
 ).map(" ".join)
 
 
