@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deploy.opensearch.node import Node
 
 DEFAULT_PORT = 9200
+DEFAULT_HEAP_MB = 512
 
 
 @click.group()
@@ -27,15 +28,18 @@ def opensearch() -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Where it listens."
 )
+@click.option(
+    "--heap-mb", type=click.IntRange(256), default=DEFAULT_HEAP_MB, show_default=True, help="Limit of the Java heap."
+)
 @json_option
-def start(port: int, as_json: bool) -> None:
+def start(port: int, heap_mb: int, as_json: bool) -> None:
     """Start the node; it keeps running. The first start fetches 60 MB from Maven Central.
 
     Needs a Java Development Kit 17 or newer, and Maven: apt install default-jdk-headless maven
     """
     from rich.console import Console  # noqa: PLC0415
 
-    node = _node(port)
+    node = _node(port, heap_mb)
     with Console(stderr=True, quiet=as_json).status("Starting OpenSearch") as display:
         node.install(display.update)
         node.start()
@@ -73,8 +77,8 @@ def status(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _node(port: int = DEFAULT_PORT) -> Node:
+def _node(port: int = DEFAULT_PORT, heap_mb: int = DEFAULT_HEAP_MB) -> Node:
     from api.supervisor.layout import Layout  # noqa: PLC0415
     from deploy.opensearch.node import Node  # noqa: PLC0415
 
-    return Node(Layout.of(context.settings()).data_dir / "opensearch", port)
+    return Node(Layout.of(context.settings()).data_dir / "opensearch", port, heap_mb=heap_mb)
