@@ -56,14 +56,7 @@ def read_collection(folder: Path, *, split: str = "test", allow_missing: bool = 
         DatasetError: a file is missing or malformed, an id is repeated, a judgment names an unknown query or document,
             or no query has a relevant document.
     """
-    documents: dict[str, Document] = {}
-    for where, row in read_rows(folder / "corpus.jsonl"):
-        document = Document(_text(row, "_id", where), str(row.get("title") or ""), _text(row, "text", where))
-        if document.id in documents:
-            raise DatasetError(f"{where}: document {document.id!r} is there twice. Remove one of the two lines.")
-        documents[document.id] = document
-    if not documents:
-        raise DatasetError(f"{folder / 'corpus.jsonl'} holds no document.")
+    documents = read_documents(folder)
     queries = read_queries(folder / "queries.jsonl")
     qrels, missing = _judgments(folder, split, queries, documents, allow_missing=allow_missing)
     judged = {query: grades for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
@@ -75,6 +68,23 @@ def read_collection(folder: Path, *, split: str = "test", allow_missing: bool = 
     asked = {query: queries[query] for query in judged}
     rest = {query: text for query, text in queries.items() if query not in judged}
     return Collection(folder.resolve().name, tuple(documents.values()), asked, judged, split, rest, missing)
+
+
+def read_documents(folder: Path) -> dict[str, Document]:
+    """Read ``corpus.jsonl`` alone: the documents by id, in its order.
+
+    Raises:
+        DatasetError: it is missing, malformed or empty, or an id is repeated.
+    """
+    documents: dict[str, Document] = {}
+    for where, row in read_rows(folder / "corpus.jsonl"):
+        document = Document(_text(row, "_id", where), str(row.get("title") or ""), _text(row, "text", where))
+        if document.id in documents:
+            raise DatasetError(f"{where}: document {document.id!r} is there twice. Remove one of the two lines.")
+        documents[document.id] = document
+    if not documents:
+        raise DatasetError(f"{folder / 'corpus.jsonl'} holds no document.")
+    return documents
 
 
 def read_queries(file: Path) -> dict[str, str]:
