@@ -11,13 +11,13 @@ from fastapi import FastAPI
 
 from api.middleware import EdgeMiddleware
 from api.problems import add_problem_handlers
-from api.routes import answers, documents, health, index, keys, page, page_images, search, sources, status
+from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
 from api.warmth import Warmth, flush_keys, keep_key_usage
 from api.wiring import Services, wire
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, index, keys, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, index, keys, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:

@@ -2,6 +2,7 @@
 
 import { AnswerView } from "./answer.js";
 import { ask, key } from "./client.js";
+import { offerFailures } from "./failures.js";
 
 const $ = (id) => document.getElementById(id);
 const question = $("question");
@@ -67,6 +68,7 @@ async function submit(event) {
 
 function showKey() {
   $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
+  offerFailures();
 }
 
 function setUpKey() {

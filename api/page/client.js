@@ -34,6 +34,8 @@ async function request(path, options = {}) {
 
 export const getJson = async (path) => (await request(path)).json();
 
+export const post = async (path) => (await request(path, { method: "POST" })).json();
+
 export const getBlob = async (path) => (await request(path)).blob();
 
 /**

@@ -16,6 +16,7 @@ _MEDIA_TYPES = {
     "index.html": "text/html; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "answer.js": "text/javascript; charset=utf-8",
+    "failures.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",
     "reader.js": "text/javascript; charset=utf-8",
     "pages.js": "text/javascript; charset=utf-8",

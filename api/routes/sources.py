@@ -98,5 +98,6 @@ def retry_failures(services: ServicesDep, source_id: str | None = None) -> Retri
 
 
 def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:
-    found = services.catalog.get().failures.list(source_id, limit, offset)
-    return FailureList(failures=[FailureBody.model_validate(failure) for failure in found])
+    failures = services.catalog.get().failures
+    found = [FailureBody.model_validate(failure) for failure in failures.list(source_id, limit, offset)]
+    return FailureList(failures=found, total=failures.count(source_id))

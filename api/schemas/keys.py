@@ -41,6 +41,14 @@ class KeyCreated(KeyBody):
     key: str
 
 
+class MeBody(ResponseBody):
+    """Whom a request speaks for; ``user`` is null for a reader without an identity."""
+
+    user: str | None
+    groups: list[str]
+    admin: bool
+
+
 class KeyList(ResponseBody):
     """Every key, revoked ones included."""
 

@@ -85,7 +85,11 @@ class SourceCreated(SourceBody):
 
 
 class FailureBody(ResponseBody):
-    """A document that couldn't be taken in, with the reason."""
+    """A document that couldn't be taken in, with the reason.
+
+    ``stage``: ``list``, ``parse`` or ``embed``. ``retryable``: it may pass by itself, so that the next sync tries
+    again; everything else waits for another version of the document or of what reads it, or for a retry.
+    """
 
     id: str | int
     source_id: str
@@ -114,9 +118,10 @@ class RunList(ResponseBody):
 
 
 class FailureList(ResponseBody):
-    """Failures, newest first."""
+    """Failures, newest first; ``total`` counts those that aren't in the list too."""
 
     failures: list[FailureBody]
+    total: int
 
 
 class Retried(ResponseBody):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Failure
@@ -20,18 +21,17 @@ class FailureStore:
 
     def list(self, source_id: str | None = None, limit: int = 100, offset: int = 0) -> builtins.list[Failure]:
         """Failures, the latest first; of one source, or of all."""
-        statement = select(FAILURES).join(SourceRow, SourceRow.id == FailureRow.source_id)
-        statement = statement.where(~SourceRow.deleting)
-        if source_id is not None:
-            statement = statement.where(FailureRow.source_id == source_id)
-        ordered = statement.order_by(FailureRow.last_seen.desc(), FailureRow.document_id).limit(limit).offset(offset)
+        found = _of(select(FAILURES), source_id).order_by(FailureRow.last_seen.desc(), FailureRow.document_id)
         with self._database.read() as connection:
-            return [failure_of(row) for row in connection.execute(ordered)]
+            return [failure_of(row) for row in connection.execute(found.limit(limit).offset(offset))]
 
     def count(self, source_id: str | None = None) -> int:
-        """How many there are."""
-        statement = select(func.count()).select_from(FailureRow)
-        if source_id is not None:
-            statement = statement.where(FailureRow.source_id == source_id)
+        """How many there are; of one source, or of all."""
         with self._database.read() as connection:
-            return connection.execute(statement).scalar_one()
+            return connection.execute(_of(select(func.count()).select_from(FailureRow), source_id)).scalar_one()
+
+
+def _of(statement: Select[Any], source_id: str | None) -> Select[Any]:
+    """Without those of sources that are being deleted, which go with them."""
+    shown = statement.join(SourceRow, SourceRow.id == FailureRow.source_id).where(~SourceRow.deleting)
+    return shown if source_id is None else shown.where(FailureRow.source_id == source_id)

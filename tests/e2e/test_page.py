@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,16 +192,49 @@ def test_a_key_opens_what_only_its_owner_may_read(page: Page, running_stack: Run
         json={"name": "Page test", "user": "tomas", "groups": ["security"]},
         headers={"Authorization": f"Bearer {running_stack.admin_key}"},
     ).json()
-    page.get_by_role("button", name="Access key").click()
-    page.get_by_label("Key", exact=True).fill(made["key"])
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Access key: set")).to_be_visible()
+    use_key(page, made["key"])
+    expect(page.get_by_role("button", name="Failed documents")).to_be_hidden()  # not an administrator's
     ask(page, CONFIDENTIAL)
     page.locator("#footnotes button").first.click()
     expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the original").click()
     assert Path(download.value.path()).stat().st_size > 0
+
+
+def use_key(page: Page, key: str) -> None:
+    page.get_by_role("button", name="Access key").click()
+    page.get_by_label("Key", exact=True).fill(key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Access key: set")).to_be_visible()
+
+
+def test_an_administrator_sees_what_failed_and_tries_it_again(page: Page, running_stack: RunningStack) -> None:
+    broken = running_stack.documents / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nthe rest of it is lost")
+    try:
+        running_stack.run("ingest", str(running_stack.documents))
+        expect(page.get_by_role("button", name="Failed documents")).to_be_hidden()  # nobody, so far
+        use_key(page, running_stack.admin_key)
+        page.get_by_role("button", name="Failed documents").click()
+        panel = page.get_by_role("dialog")
+        expect(panel).to_contain_text("1 document couldn’t be taken in.")
+        failure = panel.get_by_role("listitem")
+        for said in ("broken.pdf", "can't be read as pdf", "reading it (UnreadableDocument), tried once", "changes"):
+            expect(failure).to_contain_text(said)
+        broken.write_text("The parrot in reception is called Kolumbus.\n")
+        panel.get_by_role("button", name="Try all again").click()
+        expect(panel).to_contain_text("1 document is being tried again.")
+        deadline = time.monotonic() + 120
+        while "Every document was taken in." not in panel.inner_text():
+            assert time.monotonic() < deadline, panel.inner_text()
+            panel.get_by_role("button", name="Look again").click()
+            expect(panel.locator("#failure-said")).to_be_empty()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Failed documents")).to_be_focused()
+    finally:
+        broken.unlink()
+        running_stack.run("ingest", str(running_stack.documents))
 
 
 def test_a_wrong_key_is_said_to_be(page: Page) -> None:

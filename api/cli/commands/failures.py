@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import click
 
 from api.cli import context
@@ -19,18 +22,19 @@ def failures() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
 @json_option
 def list_(source: str | None, limit: int, as_json: bool) -> None:
-    """List the documents that couldn't be taken in, each with the reason."""
+    """List the documents that couldn't be taken in, the latest first: why, where, since when, and what would help."""
     client = context.client()
     path = f"/v1/sources/{find(client, source)['id']}/failures" if source else "/v1/failures"
-    found = client.request("GET", path, limit=limit)["failures"]
+    found = client.request("GET", path, limit=limit)
     if as_json:
-        print_json({"failures": found})
+        print_json(found)
         return
-    for failure in found:
-        click.echo(
-            f"{failure['external_id']}: {failure['message']} ({failure['stage']}, tried {failure['attempts']} times)"
-        )
-    if not found:
+    for failure in found["failures"]:
+        _show(failure)
+    left = found["total"] - len(found["failures"])
+    if left > 0:
+        click.echo(f"... and {left} more: --limit shows them.")
+    if not found["total"]:
         click.echo("No failures.")
 
 
@@ -45,4 +49,27 @@ def retry(source: str | None, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"{answer['retried']} documents are being tried again.")
+        count = answer["retried"]
+        said = "1 document is" if count == 1 else f"{count} documents are"
+        click.echo(f"{said} being tried again; `footnote sources list` shows how it goes.")
+
+
+def _show(failure: dict[str, Any]) -> None:
+    click.echo(f"{failure['external_id']}: {failure['message']}")
+    tried = "once" if failure["attempts"] == 1 else f"{failure['attempts']} times"
+    first, last = _minute(failure["first_seen"]), _minute(failure["last_seen"])
+    when = f"on {last}" if first == last else f"first on {first}, last on {last}"
+    click.echo(f"    {failure['error_class']} in stage {failure['stage']}, tried {tried}, {when} UTC")
+    click.echo(f"    {_what_helps(failure)}")
+
+
+def _what_helps(failure: dict[str, Any]) -> str:
+    if failure["stage"] == "list":
+        return "Every sync looks at it again."
+    if failure["retryable"]:
+        return "It may pass by itself: the next sync tries it again."
+    return "It is tried again once the document changes, or what reads it."
+
+
+def _minute(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M")

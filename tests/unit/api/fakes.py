@@ -27,6 +27,7 @@ from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.tables import DocumentRow
 from ingestion.chunking.model import Passage, PlacedElement
+from ingestion.connectors.port import Unreadable
 from ingestion.page_images.renderer import PageRenderer
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
@@ -184,6 +185,11 @@ class Stack:
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
         )
+
+    def fail_document(self, source_id: str, name: str, reason: str) -> None:
+        """Record that a document of a source can't be read, as a listing does."""
+        run, _ = self.catalog.runs.begin(source_id, 900)
+        self.catalog.intake.apply(run.id, source_id, [Unreadable(name, f"file:///{name}", reason)], parser=1)
 
     def add_document(
         self,

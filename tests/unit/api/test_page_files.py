@@ -15,6 +15,7 @@ FILES = {
     "/page/answer.js": "text/javascript",
     "/page/reader.js": "text/javascript",
     "/page/pages.js": "text/javascript",
+    "/page/failures.js": "text/javascript",
     "/page/client.js": "text/javascript",
     "/page/style.css": "text/css",
     "/page/icon.svg": "image/svg+xml",

@@ -30,11 +30,29 @@ async def test_a_source_lives(stack: Stack, client: httpx.AsyncClient, admin: di
     again = await client.post(f"{path}/sync")
     assert (again.status_code, again.json()["id"]) == (202, source["run"]["id"])
     assert [run["id"] for run in (await client.get(f"{path}/runs")).json()["runs"]] == [source["run"]["id"]]
-    assert (await client.get(f"{path}/failures")).json() == {"failures": []}
-    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == {"failures": []}
+    assert (await client.get(f"{path}/failures")).json() == {"failures": [], "total": 0}
+    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == {"failures": [], "total": 0}
     assert (await client.post("/v1/failures/retry")).json() == {"retried": 3}
     assert (await client.delete(path)).status_code == 202
     assert stack.ingestion.deleted == [source["id"]]
+
+
+async def test_a_failure_says_all_that_is_known_of_it(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    client.headers.update(admin)
+    source = (await client.post("/v1/sources", json=FOLDER)).json()
+    for name in ("a.pdf", "b.pdf"):
+        stack.fail_document(source["id"], name, "its sidecar is not YAML")
+    found = (await client.get("/v1/failures?limit=1")).json()
+    assert (found["total"], len(found["failures"])) == (2, 1)
+    assert (await client.get(f"/v1/sources/{source['id']}/failures?offset=1")).json()["total"] == 2
+    [failure] = found["failures"]
+    names = ("external_id", "stage", "error_class", "message", "retryable", "attempts")
+    assert [failure[name] for name in names[1:]] == ["list", "UnreadableDocument", "its sidecar is not YAML", False, 1]
+    assert failure["external_id"] in ("a.pdf", "b.pdf")
+    assert failure["document_id"]
+    assert failure["first_seen"] == failure["last_seen"]
 
 
 async def test_without_sync_there_is_no_run(client: httpx.AsyncClient, admin: dict[str, str]) -> None:

@@ -1,0 +1,91 @@
+// For administrators: the documents that couldn't be taken in, why, and trying them again.
+
+import { getJson, key, make, post } from "./client.js";
+
+const $ = (id) => document.getElementById(id);
+const dialog = $("failures");
+const PAGE = 50;
+const STAGES = { list: "looking at it", parse: "reading it", embed: "indexing it" };
+
+let shown = 0;
+
+/** Offer the list to those who may see it. */
+export async function offerFailures() {
+  let admin = false;
+  try {
+    admin = Boolean(key.get()) && (await getJson("/v1/me")).admin;
+  } catch {
+    // Whatever is wrong with the key or the service, the next question says it.
+  }
+  $("open-failures").hidden = !admin;
+}
+
+async function load(from) {
+  try {
+    const { failures, total } = await getJson(`/v1/failures?limit=${PAGE}&offset=${from}`);
+    if (!from) $("failure-list").replaceChildren();
+    $("failure-list").append(...failures.map(row));
+    shown = from + failures.length;
+    $("failure-count").textContent = total ? count(total) : "Every document was taken in.";
+    $("more-failures").hidden = shown >= total;
+    $("retry-failures").hidden = !total;
+  } catch (error) {
+    $("failure-count").textContent = error.message;
+  }
+}
+
+const count = (total) => (total === 1 ? "1 document couldn’t be taken in." : `${total} documents couldn’t be taken in.`);
+
+function row(failure) {
+  const tried = failure.attempts === 1 ? "once" : `${failure.attempts} times`;
+  const failed = `Failed at ${STAGES[failure.stage] ?? failure.stage} (${failure.error_class}), tried ${tried}.`;
+  return make(
+    "li",
+    {},
+    make("p", { className: "title" }, failure.external_id),
+    make("p", {}, failure.message),
+    make("p", { className: "place" }, `${failed} ${when(failure)} ${whatHelps(failure)}`),
+  );
+}
+
+function when({ first_seen: first, last_seen: last }) {
+  return minute(first) === minute(last) ? `Seen ${minute(last)}.` : `First seen ${minute(first)}, last ${minute(last)}.`;
+}
+
+const minute = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function whatHelps({ stage, retryable }) {
+  if (stage === "list") return "Every sync looks at it again.";
+  if (retryable) return "It may pass by itself: the next sync tries it again.";
+  return "It is tried again once the document changes, or what reads it.";
+}
+
+async function retry() {
+  $("retry-failures").disabled = true;
+  try {
+    const { retried } = await post("/v1/failures/retry");
+    const said = retried === 1 ? "1 document is being tried again." : `${retried} documents are being tried again.`;
+    $("failure-said").textContent = `${said} Look again in a while.`;
+  } catch (error) {
+    $("failure-said").textContent = error.message;
+  } finally {
+    $("retry-failures").disabled = false;
+  }
+}
+
+function refresh() {
+  $("failure-said").textContent = "";
+  return load(0);
+}
+
+$("open-failures").addEventListener("click", () => {
+  dialog.showModal();
+  $("failures-title").focus();
+  refresh();
+});
+$("refresh-failures").addEventListener("click", refresh);
+$("more-failures").addEventListener("click", () => load(shown));
+$("retry-failures").addEventListener("click", retry);
+$("close-failures").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => $("open-failures").focus());
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

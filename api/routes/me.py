@@ -1,0 +1,17 @@
+"""``GET /v1/me``: whom a key speaks for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import CallerDep
+from api.schemas.keys import MeBody
+
+router = APIRouter(prefix="/v1", tags=["keys"])
+
+
+@router.get("/me")
+def me(caller: CallerDep) -> MeBody:
+    """Whom this request speaks for, and whether it may administer Footnote."""
+    principal = caller.principal
+    return MeBody(user=principal.user, groups=sorted(principal.groups), admin=caller.admin)

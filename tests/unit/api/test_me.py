@@ -1,0 +1,27 @@
+"""Whom a key speaks for."""
+
+import httpx
+import pytest
+
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_reader_without_a_key_is_nobody(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/me")).json() == {"user": None, "groups": [], "admin": False}
+
+
+async def test_a_key_speaks_for_its_user(stack: Stack, client: httpx.AsyncClient) -> None:
+    _, key = stack.keys.create("laptop", "ida", ("staff", "hr"), admin=False)
+    found = await client.get("/v1/me", headers={"Authorization": f"Bearer {key}"})
+    assert found.json() == {"user": "ida", "groups": ["hr", "staff"], "admin": False}
+
+
+async def test_an_administrator_may_look_as_somebody_else(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
+    found = await client.get("/v1/me", headers={**admin, "X-Footnote-User": "ida"})
+    assert found.json() == {"user": "ida", "groups": [], "admin": True}
+
+
+async def test_a_wrong_key_is_nobodys(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/me", headers={"Authorization": "Bearer fn_wrong"})).status_code == 401
