@@ -50,12 +50,10 @@ class Asked:
     whole: int
 
 
-@click.command(
-    epilog="Example:  footnote bench peers --data scifact --peer-python peers/bin/python --out out  (docs/peers.md)"
-)
+@click.command(epilog="Example:  footnote bench peers --data scifact --peer-python peers/bin/python --out out")
 @click.option("--data", type=FOLDER, multiple=True, required=True, help="A collection in the BEIR layout. Repeatable.")
 @click.option("--split", default="test", show_default=True, help="Which judgments: qrels/SPLIT.tsv.")
-@click.option("--peer-python", type=FILE, required=True, help="The Python that has the peer: footnote[bench]'s pins.")
+@click.option("--peer-python", type=FILE, required=True, help="A Python with the bench extra (docs/peers.md).")
 @click.option("--opensearch", help="URL of the OpenSearch that both use; without it, the settings'.")
 @click.option("--model", help="The embedder that both use, as in embedder.model; without it, the settings'.")
 @click.option("--out", type=FOLDER, required=True, help="Where peers.json and report.md go.")
@@ -109,7 +107,7 @@ def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, E
     with ExitStack() as stack:
         sides = {FOOTNOTE: stack.enter_context(_footnote(asked.out)), HAYSTACK: stack.enter_context(_haystack(asked))}
         for name, side in sides.items():
-            record.about[name] = side.call("about", timeout_s=60)
+            record.about[f"side {name}"] = side.call("about", timeout_s=60)
         yield (
             Comparison(
                 sides=sides,
