@@ -49,6 +49,8 @@ class ParsingSettings(Section):
     """What they may come to together."""
     max_depth: Positive = 3
     """How deep documents may lie within documents: 1 is an attachment of a message."""
+    max_inner: Positive = 10_000
+    """Documents that may lie in one, at any depth: the limits above hold for each archive, and archives nest."""
     engine: ParsingEngine = "local"
     """Who reads ``cloud_kinds``; everything else is read here."""
     cloud_kinds: tuple[CloudKind, ...] = ("pdf", "image")

@@ -44,6 +44,13 @@ class DocumentStore:
         with self._database.read() as connection:
             return [document_of(row) for row in connection.execute(statement.limit(limit).offset(offset))]
 
+    def count_inner(self, document_id: str) -> int:
+        """How many documents lie in this one, at any depth."""
+        inner = select(DocumentRow.id).where(DocumentRow.parent_id == document_id).cte(recursive=True)
+        inner = inner.union_all(select(DocumentRow.id).where(DocumentRow.parent_id == inner.c.id))
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(inner)).scalar_one())
+
     def totals(self, source_id: str | None = None) -> dict[str, int]:
         """How many documents are in each state, states without any left out."""
         statement = select(DocumentRow.state, func.count()).group_by(DocumentRow.state)

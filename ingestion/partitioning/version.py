@@ -35,6 +35,7 @@ _LIMITS = (
     "ocr_timeout_s",
     "max_attachments",
     "max_unpacked_mb",
+    "max_inner",
 )
 """Settings that decide whether a document can be read."""
 _TIMEOUT_S = 30

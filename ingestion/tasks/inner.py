@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+from core.errors import DocumentTooLarge
 from core.telemetry import stage
 from ingestion.blobs import original_key
 from ingestion.catalog.family import depth, inner_name, within
-from ingestion.catalog.records import Work, document_id
+from ingestion.catalog.records import DocumentRecord, Work, document_id
 from ingestion.connectors.port import Original, Unreadable, Upsert
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.tasks.deleting import remove
@@ -28,8 +29,13 @@ def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
     """Enter what lies in a document into the catalog, and take out what no longer does.
 
     Called before the document itself counts as parsed, so that its run waits for them. Doing it again changes nothing.
+
+    Raises:
+        DocumentTooLarge: with these, more documents would lie in the outermost one than may.
     """
     record = work.record
+    if partition.attachments:
+        _check_family(parts, record, len(partition.attachments))
     with stage("ingest.inner", documents=len(partition.attachments)):
         found = [_change(parts, work, attachment) for attachment in partition.attachments]
         if found:
@@ -39,6 +45,20 @@ def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
         remove(parts, parts.catalog.removal.mark_inner(record.id, names), work.run_id)
     if found:
         dispatch(parts, record.source_id)
+
+
+def _check_family(parts: Parts, record: DocumentRecord, found: int) -> None:
+    """A thousand members, each an archive of a thousand, each of these too: no limit on a single one stops that."""
+    documents, most = parts.catalog.documents, parts.settings.parsing.max_inner
+    outermost = record
+    while outermost.parent_id is not None:
+        outermost = documents.get(outermost.parent_id)
+    others = documents.count_inner(outermost.id) - documents.count_inner(record.id)
+    if others + found > most:
+        raise DocumentTooLarge(
+            f"{outermost.title or outermost.external_id} would hold {others + found} documents, in one another; "
+            f"parsing.max_inner = {most}. Unpack it, or raise the limit."
+        )
 
 
 def _change(parts: Parts, work: Work, attachment: Attachment) -> Upsert | Unreadable:

@@ -140,3 +140,20 @@ def test_what_lies_too_deep_is_recorded_and_not_unpacked(nesting: Pipeline) -> N
     again = nesting.sync()
     assert (again.seen, again.unchanged, again.failed) == (5, 4, 1)
     assert nesting.parts.catalog.failures.list()[0].message == failure.message
+
+
+def test_archives_of_archives_have_a_limit_together(nesting: Pipeline) -> None:
+    parsing = nesting.parts.settings.parsing.model_copy(update={"max_inner": 7})
+    nesting.parts.settings = nesting.parts.settings.model_copy(update={"parsing": parsing})
+    put(nesting, "bomb.zip", {f"{n}.zip": {f"{m}.txt": f"{n} {m}" for m in range(3)} for n in range(3)})
+    done = nesting.sync()
+
+    assert (done.seen, done.indexed, done.failed) == (7, 5, 2)
+    failure = nesting.parts.catalog.failures.list()[0]
+    assert failure.external_id.startswith("bomb.zip!/")
+    assert "parsing.max_inner = 7" in failure.message
+    again = nesting.sync()
+    assert (again.seen, again.unchanged, again.failed) == (7, 5, 2)
+    nesting.source.documents["bomb.zip"] += " "
+    once_more = nesting.sync()
+    assert (once_more.seen, once_more.failed) == (7, 2), "what it holds doesn't count twice when it is read again"
