@@ -90,8 +90,8 @@ class Reference:
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.kill()
 
 
 def words(text: str) -> Counter[str]:

@@ -15,7 +15,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,10 +43,11 @@ OURS = "parse stage"
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds on the clock, and of CPU."""
+    """Seconds on the clock, of CPU, and of CPU outside of parser processes, which the worker's threads share."""
 
     wall_s: float
     cpu_s: float
+    own_s: float = 0.0
 
 
 Timings = dict[str, list[Spent]]
@@ -69,13 +70,14 @@ class ParseStage:
                 self.parse(inner.content, inner.name, inner.media_type)
 
 
-def cpu_s(parsers: Callable[[], Sequence[psutil.Process]]) -> float:
-    """Seconds of CPU that this process, its parsers, and all that either has started and ended have used."""
+def parsers_cpu_s(others: Collection[int]) -> float:
+    """Seconds of CPU that this process's children but ``others``, and all that they started and ended, have used."""
     own = os.times()
-    used = time.process_time() + own.children_user + own.children_system
-    for parser in parsers():
-        with suppress(psutil.NoSuchProcess):
-            used += sum(parser.cpu_times()[:4])
+    used = own.children_user + own.children_system
+    for child in psutil.Process().children():
+        if child.pid not in others:
+            with suppress(psutil.NoSuchProcess):
+                used += sum(child.cpu_times()[:4])
     return used
 
 
@@ -84,15 +86,13 @@ def time_file(path: Path, stage: ParseStage, references: dict[str, Reference], *
     others = {other.pid for other in references.values()}
     found: dict[str, Spent] = {}
 
-    def parsers() -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if child.pid not in others]
-
     def own() -> None:
         content = path.read_bytes()
-        began, used = time.perf_counter(), cpu_s(parsers)
+        in_parsers, in_here, began = parsers_cpu_s(others), time.process_time(), time.perf_counter()
         with suppress(DocumentError):
             stage.parse(content, path.name)
-            found[OURS] = Spent(time.perf_counter() - began, cpu_s(parsers) - used)
+            wall_s, own_s = time.perf_counter() - began, time.process_time() - in_here
+            found[OURS] = Spent(wall_s, own_s + parsers_cpu_s(others) - in_parsers, own_s)
 
     if ours_first:
         own()
@@ -121,12 +121,30 @@ def overhead(files: Sequence[Path], stage: ParseStage, references: dict[str, Ref
 def report_overhead(timings: Sequence[Timings], files: int, rounds: int) -> None:
     """Print the ratios."""
     print(f"{len(timings)} of {files} files are read by all; the median of {rounds} rounds counts for each.")
-    for clock, of in (("wall", lambda one: one.wall_s), ("CPU", lambda one: one.cpu_s)):
+    for clock, of in (("wall", _wall), ("CPU", _cpu)):
         seconds = {way: [statistics.median(map(of, one[way])) for one in timings] for way in (OURS, *WAYS)}
         print(f"{clock}: " + ", ".join(f"{way} {sum(spent):.1f} s" for way, spent in seconds.items()))
         for way in WAYS:
             estimate = bootstrap(_ratio, np.array([seconds[OURS], seconds[way]]).T)
             print(f"  to {way}: {estimate.value:.3f} (95 % {estimate.low:.3f} to {estimate.high:.3f})")
+
+    used, own_s = (sum(of(spent) for one in timings for spent in one[OURS]) for of in (_cpu, _own))
+    print(
+        f"{own_s / used:.1%} of the parse stage's CPU is used in the worker itself: two parser processes with a core "
+        f"each can read at most {min(2.0, used / max(own_s, 1e-9)):.2f} times as fast as one"
+    )
+
+
+def _wall(spent: Spent) -> float:
+    return spent.wall_s
+
+
+def _cpu(spent: Spent) -> float:
+    return spent.cpu_s
+
+
+def _own(spent: Spent) -> float:
+    return spent.own_s
 
 
 def _ratio(rows: NDArray[np.float64]) -> float:
