@@ -52,8 +52,9 @@ class Line:
         start, end: its span, in characters of the text that it is a line of.
         page: from 1.
         left, top, right, bottom: its box, in points.
-        words: three numbers for each word: where it begins, in characters from ``start``, its left and its right edge.
-            Empty where words don't follow one another from side to side, as in text that is turned on its page.
+        words: three numbers for each word: where it begins, in characters from ``start``, and its two edges along the
+            line: left and right, or top and bottom where the line runs up or down. Empty where they aren't known.
+        across: whether the line runs across the page, and not up or down it.
     """
 
     start: int
@@ -64,6 +65,7 @@ class Line:
     right: float
     bottom: float
     words: tuple[float, ...] = ()
+    across: bool = True
 
     def moved(self, offset: int) -> Line:
         """The same line of a text in which it begins ``offset`` characters later."""
@@ -74,32 +76,35 @@ class Line:
         start, end = max(start, self.start), min(end, self.end)
         if start >= end:
             return None
-        left, right = self._edges(start - self.start, end - self.start)
-        return Box(page=self.page, left=left, top=self.top, right=right, bottom=self.bottom)
+        low, high = self._edges(start - self.start, end - self.start)
+        if self.across:
+            return Box(page=self.page, left=low, top=self.top, right=high, bottom=self.bottom)
+        return Box(page=self.page, left=self.left, top=low, right=self.right, bottom=high)
 
     def _edges(self, start: int, end: int) -> tuple[float, float]:
+        """From where to where the words between two offsets reach along the line."""
+        whole = (self.left, self.right) if self.across else (self.top, self.bottom)
         if not self.words:
-            return self.left, self.right
+            return whole
         begins = [int(place) for place in self.words[::3]]
         # Between two words is one space, which is part of neither.
         ends = [*(place - 1 for place in begins[1:]), self.end - self.start]
         words = zip(begins, ends, self.words[1::3], self.words[2::3], strict=True)
-        edges = [(left, right) for begin, stop, left, right in words if begin < end and start < stop]
+        edges = [(low, high) for begin, stop, low, high in words if begin < end and start < stop]
         if not edges:
-            return self.left, self.right
-        return min(left for left, _ in edges), max(right for _, right in edges)
+            return whole
+        return min(low for low, _ in edges), max(high for _, high in edges)
 
     def packed(self) -> list[Any]:
         """As a list for JSON, the inverse of :meth:`unpacked`."""
         box = (self.left, self.top, self.right, self.bottom)
-        return [self.start, self.end, self.page, *box, list(self.words)]
+        return [self.start, self.end, self.page, *box, list(self.words), *([] if self.across else [False])]
 
     @classmethod
     def unpacked(cls, values: list[Any]) -> Line:
         """The inverse of :meth:`packed`."""
-        *place, words = values
-        start, end, page, left, top, right, bottom = place
-        return cls(start, end, page, left, top, right, bottom, tuple(words))
+        start, end, page, left, top, right, bottom, words, *rest = values
+        return cls(start, end, page, left, top, right, bottom, tuple(words), *rest)
 
 
 def boxes(lines: Iterable[Line], start: int, end: int) -> Iterator[Box]:
