@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,6 +13,7 @@ from core.place import Box
 _FEW_LETTERS = 10
 _PAD = 1.0
 _DPI = 300
+_TIME_S = 300.0
 
 
 def letters(text: str) -> str:
@@ -93,9 +95,8 @@ class Under:
                 max(int((box.left - _PAD) * scale), 0) : int((box.right + _PAD) * scale),
             ]
             shown[area] = pixels[area]
-        head = f"P5 {shown.shape[1]} {shown.shape[0]} 255\n".encode()
-        lines, _ = recognise(head + shown.tobytes(), _DPI, self._languages, 60)
-        return letters("".join(line.text for line in lines))
+        found = recognise(shown, _DPI, self._languages, time.monotonic() + _TIME_S)
+        return letters("".join(line.text for line in found.lines))
 
 
 def _user_space(page: Any, box: Box) -> tuple[float, float, float, float]:

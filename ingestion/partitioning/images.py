@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from itertools import groupby
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from core.errors import DocumentTooLarge, UnreadableDocument
-from ingestion.partitioning.port import Element, ElementKind
-from ingestion.partitioning.programs import TESSERACT, run
-from ingestion.partitioning.reading import Reading, clean
+from core.place import PageSize
+from ingestion.partitioning.ocr import (
+    DPI,
+    MOST_PIXELS,
+    OcrFailed,
+    OcrUnavailable,
+    Pixels,
+    Recognised,
+    check_languages,
+    recognise,
+)
+from ingestion.partitioning.pdf import PdfOptions
+from ingestion.partitioning.pdf_blocks import make_blocks
+from ingestion.partitioning.pdf_columns import arrange
+from ingestion.partitioning.pdf_elements import ElementMaker
+from ingestion.partitioning.reading import Reading
 
-_MOST_PIXELS = 150_000_000
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_MOST_DECODED = 150_000_000
 """Pixels of a page above which an image is refused: a few kilobytes can decode to gigabytes."""
-_WORD_LEVEL = "5"
+_LIKELY_DPI = (70.0, 1200.0)
+"""Resolutions that an image's own word is taken for."""
+_WIDE = ("I", "F")
+"""Pillow's names of pixels of more than eight bits begin with these."""
 
 
-def read_image(content: bytes, name: str) -> Reading:
-    """An image's text, a block of it an element, each frame of a TIFF a page; no elements if there is no text.
+def read_image(content: bytes, name: str, options: PdfOptions | None = None) -> Reading:
+    """An image's text, read as a scanned page of a PDF is; each frame of a TIFF a page; no elements without any text.
 
     Raises:
-        UnreadableDocument: broken, or Tesseract isn't installed.
+        UnreadableDocument: broken, or Tesseract or one of the languages isn't installed.
         DocumentTooLarge: too many pixels.
     """
+    options = options or PdfOptions()
     check_image(content, name)
-    language = "+".join(languages(name))
-    printed = run(TESSERACT, ["stdin", "stdout", "-l", language, "tsv"], name, content)
-    rows = csv.DictReader(io.StringIO(printed.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
-    words = [row for row in rows if row["level"] == _WORD_LEVEL and (row["text"] or "").strip()]
-    elements = []
-    for (page, _, _), block in groupby(words, key=lambda word: (word["page_num"], word["block_num"], word["par_num"])):
-        lines = groupby(block, key=lambda word: word["line_num"])
-        text = "\n".join(" ".join(word["text"] for word in line) for _, line in lines)
-        elements.append(Element(kind=ElementKind.TEXT, text=clean(text), page=int(page)))
-    return Reading(elements)
+    reading = Reading([])
+    try:
+        check_languages(options.ocr_languages)
+        if options.ask_for_time:
+            options.ask_for_time(options.ocr_seconds)
+        deadline = time.monotonic() + options.ocr_seconds
+        for number, (pixels, dpi) in enumerate(_pages(content), start=1):
+            found = recognise(pixels, dpi, options.ocr_languages, deadline)
+            _take(reading, found, number)
+    except OcrUnavailable as error:
+        raise UnreadableDocument(f"{name} needs Tesseract to be read: {error}.") from error
+    except OcrFailed as error:
+        raise UnreadableDocument(f"{name} can't be read by Tesseract: {error}.") from error
+    return reading
+
+
+def _take(reading: Reading, found: Recognised, number: int) -> None:
+    """Add what one page says."""
+    for line in found.lines:
+        line.page = 1
+    blocks = list(make_blocks(arrange(found.lines)))
+    # Where it stands is of no use to a reader: only pages of PDFs are shown as images.
+    reading.elements += [replace(one, page=number, lines=()) for one in ElementMaker(blocks, [PageSize(0, 0)]).make()]
+    if found.lines and not found.is_sure:
+        reading.warnings.append(f"OCR is not sure of what it read on page {number}.")
 
 
 def check_image(content: bytes, name: str) -> None:
@@ -47,24 +84,43 @@ def check_image(content: bytes, name: str) -> None:
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
-            if width * height <= _MOST_PIXELS:
+            if width * height <= _MOST_DECODED:
                 image.load()
     except Image.DecompressionBombError:
-        width, height = _MOST_PIXELS, 2
+        width, height = _MOST_DECODED, 2
     except Exception as error:
         raise UnreadableDocument(f"{name} is a broken image ({type(error).__name__}: {error}).") from error
-    if width * height > _MOST_PIXELS:
-        raise DocumentTooLarge(f"{name} has more than {_MOST_PIXELS // 1_000_000} million pixels. Scale it down.")
+    if width * height > _MOST_DECODED:
+        raise DocumentTooLarge(f"{name} has more than {_MOST_DECODED // 1_000_000} million pixels. Scale it down.")
 
 
-def languages(name: str) -> list[str]:
-    """The languages that Tesseract is installed with, English first.
+def _pages(content: bytes) -> Iterator[tuple[Pixels, float]]:
+    """The frames of a TIFF, or the first one of anything else, in grey, and their resolution."""
+    from PIL import Image, ImageSequence  # noqa: PLC0415
 
-    Raises:
-        UnreadableDocument: Tesseract isn't installed, or no language is.
-    """
-    listed = run(TESSERACT, ["--list-langs"], name).decode("utf-8", "replace").splitlines()[1:]
-    found = [language for language in map(str.strip, listed) if language and language not in ("osd", "equ")]
-    if not found:
-        raise UnreadableDocument(f"{name} needs a language of Tesseract: apt-get install tesseract-ocr-eng.")
-    return sorted(found, key=lambda language: (language != "eng", language))
+    with Image.open(io.BytesIO(content)) as image:
+        frames = ImageSequence.Iterator(image) if image.format == "TIFF" else (image,)
+        for frame in frames:
+            yield _grey(frame)
+
+
+def _grey(frame: Image) -> tuple[Pixels, float]:
+    """One frame, the way up that its camera noted, on white, and not larger than Tesseract can take."""
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
+    dpi = float(frame.info.get("dpi", (0, 0))[0])
+    dpi = dpi if _LIKELY_DPI[0] <= dpi <= _LIKELY_DPI[1] else DPI
+    upright = ImageOps.exif_transpose(frame)
+    if upright.mode.startswith(_WIDE):
+        levels = np.asarray(upright, dtype=np.float32)
+        low, high = float(levels.min()), float(levels.max())
+        upright = Image.fromarray(((levels - low) * (255 / ((high - low) or 1))).astype(np.uint8))
+    elif upright.has_transparency_data:
+        shown = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown)
+    grey = upright.convert("L")
+    shrunk = min(1.0, (MOST_PIXELS / (grey.width * grey.height)) ** 0.5)
+    if shrunk < 1:
+        grey = grey.resize((max(int(grey.width * shrunk), 1), max(int(grey.height * shrunk), 1)))
+    return np.asarray(grey, dtype=np.uint8), dpi * shrunk

@@ -1,27 +1,36 @@
-"""Reading pages that are images: rendered by PDFium, read by Tesseract, word by word with boxes."""
+"""Reading images by Tesseract, word by word with boxes, whichever way up the sheet lay."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
+import re
 import statistics
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
-from types import TracebackType
-from typing import Any, Self
 
-from core.place import PageSize
+import numpy as np
+from numpy.typing import NDArray
+
 from ingestion.partitioning.pdf_lines import TextLine, Word, clean_word
 from ingestion.partitioning.programs import TESSERACT
 
+Pixels = NDArray[np.uint8]
+"""A grey image: rows of pixels, 0 is black."""
 DPI = 300
 """What Tesseract reads best; its authors advise at least this (tesseract-ocr.github.io/tessdoc/ImproveQuality)."""
-_MOST_PIXELS = 40_000_000
+POINTS = 72
+"""Points to the inch."""
+MOST_PIXELS = 40_000_000
+"""Above this an image is scaled down before it is read."""
+NO_TIME = "no time is left (raise parsing.ocr_timeout_s)"
 _WORD_LEVEL = "5"
-_POINTS = 72
 _INK = 0.92
 """Height of a line's ink over that of its type, where it has letters that rise and letters that descend."""
 _LIKE_BODY = (0.65, 1.45)
@@ -30,6 +39,11 @@ _RULES = "|_"
 _NOISE = 30.0
 _PIECE_GAP = 1.2
 """Gap, in heights of type, that parts the cells of a row."""
+_TURNS = (90, 180, 270)
+_SHORTEST_TELLING = 3
+"""Letters of a word that must be wider than tall if it stands upright."""
+_OSD = "osd"
+_ROTATE = re.compile(r"^Rotate: (0|90|180|270)$", re.MULTILINE)
 
 
 class OcrUnavailable(Exception):
@@ -40,56 +54,38 @@ class OcrFailed(Exception):
     """Tesseract could not read this page."""
 
 
-class PageImages:
-    """The pages of a PDF as images.
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What an image says.
 
-    Raises:
-        OcrFailed: PDFium can't open it.
+    Attributes:
+        lines: in points from the top left corner of the image, once that is turned so that its text stands upright.
+        confidence: how sure Tesseract is of its words, on average, in percent.
+        direction: in which the text is read on the image as it was given, in degrees against the clock: 0, 90, 180
+            or 270.
     """
 
-    def __init__(self, content: bytes, password: str) -> None:
-        import pypdfium2 as pdfium  # noqa: PLC0415
+    lines: list[TextLine]
+    confidence: float
+    direction: int = 0
 
-        try:
-            self._document = pdfium.PdfDocument(content, password=password or None)
-        except pdfium.PdfiumError as error:
-            raise OcrFailed(str(error)) from error
+    @property
+    def is_sure(self) -> bool:
+        """Whether the text is to be trusted; where not, most pages are handwriting, or pictures of something else."""
+        return self.confidence >= _SURE
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def stands(self) -> bool:
+        """Whether its words are wider than they are tall: Tesseract also reads some text that runs down the page."""
+        telling = [word for line in self.lines for word in line.words if len(word.text) >= _SHORTEST_TELLING]
+        upright = sum(word.right - word.left > word.bottom - word.top for word in telling)
+        return upright * 2 >= len(telling)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._document.close()
-
-    def size(self, number: int) -> PageSize:
-        """The size of a page, from 1."""
-        import pypdfium2 as pdfium  # noqa: PLC0415
-
-        try:
-            width, height = self._document.get_page_size(number - 1)
-        except pdfium.PdfiumError as error:
-            raise OcrFailed(f"page {number} can't be opened ({error})") from error
-        return PageSize(round(width, 2), round(height, 2))
-
-    def render(self, number: int, dpi: int = DPI) -> tuple[bytes, float]:
-        """A page, from 1, as a grey PGM image, and its resolution: giant pages get a lower one."""
-        import pypdfium2 as pdfium  # noqa: PLC0415
-
-        try:
-            page = self._document[number - 1]
-            width, height = page.get_size()
-            scale = min(dpi / _POINTS, (_MOST_PIXELS / max(width * height, 1)) ** 0.5)
-            bitmap = page.render(scale=scale, grayscale=True)
-            pixels: Any = bitmap.to_numpy()
-            head = f"P5 {bitmap.width} {bitmap.height} 255\n".encode()
-            image = head + pixels.reshape(bitmap.height, -1)[:, : bitmap.width].tobytes()
-            bitmap.close()
-            page.close()
-        except (pdfium.PdfiumError, ValueError, IndexError) as error:
-            raise OcrFailed(f"page {number} can't be rendered ({error})") from error
-        return image, scale * _POINTS
+    @property
+    def score(self) -> float:
+        """How much was read and how surely, to compare turns of an image by."""
+        letters = sum(len(word.text) for line in self.lines for word in line.words)
+        return letters * self.confidence * (1 if self.stands else 0.5)
 
 
 @lru_cache(maxsize=4)
@@ -117,32 +113,81 @@ def check_languages(wanted: tuple[str, ...]) -> str:
     return "+".join(wanted)
 
 
-def recognise(image: bytes, dpi: float, languages: tuple[str, ...], timeout_s: float) -> tuple[list[TextLine], float]:
-    """The lines of an image and how sure Tesseract is of its words, in percent; in points from its top left corner.
+def recognise(image: Pixels, dpi: float, languages: tuple[str, ...], deadline: float) -> Recognised:
+    """Read an image, turned upright first where its text isn't.
+
+    Most pages stand upright, so they are read as they are; only where Tesseract isn't sure of its words, or they run
+    down the page, is it asked how the page lies (its "osd" data), and the page read again. Without that data, or on a
+    page with too few letters for it, all turns are tried, and the one that gives most text wins.
+
+    Args:
+        deadline: by the monotonic clock, for all of it.
 
     Raises:
         OcrUnavailable: Tesseract or a language isn't installed.
-        OcrFailed: it fails on this image, or takes longer than it may.
+        OcrFailed: it fails on this image, or the deadline is over.
     """
+    read = [_read(image, 0, dpi, languages, deadline)]
+    if not read[0].lines or (read[0].is_sure and read[0].stands):
+        return read[0]
+    for direction in _likely_directions(image, dpi, deadline):
+        # A turn that fails, or that no time is left for, leaves what is read already.
+        with contextlib.suppress(OcrFailed):
+            read.append(_read(image, direction, dpi, languages, deadline))
+    return max(read, key=lambda one: one.score)
+
+
+def _likely_directions(image: Pixels, dpi: float, deadline: float) -> Sequence[int]:
     command = TESSERACT.path() or "tesseract"
-    options = ["stdin", "stdout", "-l", check_languages(languages), "--dpi", str(round(dpi)), "tsv"]
+    if _OSD not in _installed(command):
+        return _TURNS
+    try:
+        printed = _run(image, ["--psm", "0", "--dpi", str(round(dpi))], deadline)
+    except OcrFailed:  # as it does on a page of few letters
+        return _TURNS
+    found = _ROTATE.search(printed)
+    if found is None:
+        return _TURNS
+    return [int(found[1])] if int(found[1]) else []
+
+
+def _read(image: Pixels, direction: int, dpi: float, languages: tuple[str, ...], deadline: float) -> Recognised:
+    """Read an image whose text runs in a direction."""
+    upright = np.rot90(image, -direction // 90)
+    options = ["-l", check_languages(languages), "--dpi", str(round(dpi)), "tsv"]
+    printed = _run(upright, options, deadline)
+    rows = csv.DictReader(io.StringIO(printed), delimiter="\t", quoting=csv.QUOTE_NONE)
+    words = [row for row in rows if row["level"] == _WORD_LEVEL and _is_text(row)]
+    lines = list(_lines(words, POINTS / dpi))
+    _settle_sizes(lines)
+    sure = statistics.fmean(float(row["conf"]) for row in words) if words else 100.0
+    return Recognised(lines, sure, direction)
+
+
+def _run(image: Pixels, options: Sequence[str], deadline: float) -> str:
+    """What Tesseract prints of an image.
+
+    Raises:
+        OcrFailed: as :func:`recognise` says.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise OcrFailed(NO_TIME)
+    height, width = image.shape
+    portable = f"P5 {width} {height} 255\n".encode() + image.tobytes()
     # Its own threads gain nothing on one page, and take cores from the parser's other children.
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+    command = [TESSERACT.path() or "tesseract", "stdin", "stdout", *options]
     try:
         done = subprocess.run(  # noqa: S603
-            [command, *options], input=image, capture_output=True, check=False, timeout=timeout_s, env=environment
+            command, input=portable, capture_output=True, check=False, timeout=left, env=environment
         )
     except subprocess.TimeoutExpired as error:
-        raise OcrFailed("it takes too long") from error
+        raise OcrFailed("it takes too long (raise parsing.ocr_timeout_s)") from error
     if done.returncode != 0:
         said = " ".join(done.stderr.decode("utf-8", "replace").split())[-200:]
         raise OcrFailed(said or f"Tesseract ended with {done.returncode}")
-    rows = csv.DictReader(io.StringIO(done.stdout.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
-    words = [row for row in rows if row["level"] == _WORD_LEVEL and _is_text(row)]
-    lines = list(_lines(words, _POINTS / dpi))
-    _settle_sizes(lines)
-    sure = statistics.fmean(float(row["conf"]) for row in words) if words else 100.0
-    return lines, sure
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _is_text(row: dict[str, str]) -> bool:
@@ -176,8 +221,3 @@ def _settle_sizes(lines: Sequence[TextLine]) -> None:
     least, most = _LIKE_BODY
     for line in lines:
         line.size = round((body if least * body <= line.size <= most * body else line.size) * 2) / 2
-
-
-def is_sure(confidence: float) -> bool:
-    """Whether a page's text is to be trusted; below, most pages are handwriting, or images of something else."""
-    return confidence >= _SURE

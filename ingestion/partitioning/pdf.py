@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from core.errors import EmptyDocument, UnreadableDocument
 from core.place import PageSize
-from ingestion.partitioning.ocr import OcrFailed, OcrUnavailable, PageImages, check_languages, is_sure, recognise
+from ingestion.partitioning.ocr import NO_TIME, OcrFailed, OcrUnavailable, check_languages, recognise
 from ingestion.partitioning.pdf_blocks import Block, make_blocks
 from ingestion.partitioning.pdf_columns import arrange
 from ingestion.partitioning.pdf_document import BROKEN, OpenPdf
@@ -19,6 +19,7 @@ from ingestion.partitioning.pdf_elements import ElementMaker, body_size
 from ingestion.partitioning.pdf_furniture import drop_furniture
 from ingestion.partitioning.pdf_glyphs import Glyph, PageContent, PageReader, Rule
 from ingestion.partitioning.pdf_lines import TextLine, make_lines
+from ingestion.partitioning.pdf_rendering import PageImages
 from ingestion.partitioning.pdf_tables import Table, ruled_tables
 from ingestion.partitioning.reading import Reading
 
@@ -53,15 +54,28 @@ class PdfOptions:
 
 @dataclass(slots=True)
 class _Page:
-    """A page as far as it is read; ``wants_ocr``: why its text layer won't do."""
+    """A page as far as it is read.
+
+    Attributes:
+        direction: in which the text of a scan is read, in degrees against the clock; its lines are those of the page
+            turned so that they read to the right.
+        wants_ocr: whether its text layer won't do.
+    """
 
     number: int
     size: PageSize
     lines: list[TextLine] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    direction: int = 0
     wants_ocr: bool = False
-    outside: int = 0
+    outside: list[str] = field(default_factory=list)
+
+    @property
+    def frame(self) -> PageSize:
+        """Its size once it is turned so that its text stands upright."""
+        across = self.direction in (90, 270)
+        return PageSize(self.size.height, self.size.width) if across else self.size
 
 
 def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Reading:
@@ -84,9 +98,9 @@ def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Re
         page.tables, page.lines = ruled_tables(page.lines, page.rules, page.number)
     sizes = [page.size for page in pages]
     body = body_size([line for page in pages for line in page.lines])
-    dropped = drop_furniture([page.lines for page in pages], sizes, body)
+    dropped = drop_furniture([page.lines for page in pages], [page.frame for page in pages], body)
     blocks: list[Block | Table] = [block for page in pages for block in _blocks(page)]
-    reading = Reading(list(ElementMaker(blocks, sizes).make()))
+    reading = Reading(list(ElementMaker(blocks, sizes, [page.direction for page in pages]).make()))
     reading.pages, reading.metadata = tuple(sizes), document.metadata()
     reading.warnings = [*warnings, *dropped.warnings(), *_outside(pages)]
     if document.repaired:
@@ -118,8 +132,9 @@ def _wants_ocr(page: PageContent) -> bool:
     """Whether a page's text layer is missing, or can't be what the page shows."""
     letters = [glyph for glyphs in page.glyphs.values() for glyph in glyphs if not glyph.text.isspace()]
     if not letters:
-        return page.image_share > 0 or page.drawn
-    if sum(map(_is_garbage, letters)) > _MOST_GARBAGE * len(letters):
+        return page.image_share > 0 or page.drawn or page.undecoded > 0
+    # An undecoded letter has one byte or two.
+    if sum(map(_is_garbage, letters)) + page.undecoded / 2 > _MOST_GARBAGE * len(letters):
         return True
     return len(letters) < _FEW_LETTERS and page.image_share > _MOSTLY_IMAGE
 
@@ -148,7 +163,7 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
                 try:
                     if page.size.width <= 0:
                         page.size = images.size(page.number)
-                    if not is_sure(_recognise(page, images, options.ocr_languages, deadline)):
+                    if not _recognise(page, images, options.ocr_languages, deadline):
                         unsure.append(page.number)
                 except OcrFailed as error:
                     failed.setdefault(str(error), []).append(page.number)
@@ -160,18 +175,20 @@ def _recognise_all(document: OpenPdf, pages: Sequence[_Page], options: PdfOption
     return warnings
 
 
-def _recognise(page: _Page, images: PageImages, languages: tuple[str, ...], deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise OcrFailed("no time is left (raise parsing.ocr_timeout_s)")
+def _recognise(page: _Page, images: PageImages, languages: tuple[str, ...], deadline: float) -> bool:
+    """Read one page; whether what was read is to be trusted."""
+    if time.monotonic() >= deadline:
+        raise OcrFailed(NO_TIME)
     image, dpi = images.render(page.number)
-    lines, sure = recognise(image, dpi, languages, left)
-    for line in lines:
+    found = recognise(image, dpi, languages, deadline)
+    for line in found.lines:
         line.page = page.number
     page.wants_ocr = False
-    if sum(len(line.text) for line in lines) >= sum(len(line.text) for line in page.lines if _is_legible(line)):
-        page.lines = lines
-    return sure
+    if sum(len(line.text) for line in found.lines) >= sum(len(line.text) for line in page.lines if _is_legible(line)):
+        page.lines, page.direction = found.lines, found.direction
+        # Ruling lines that are drawn stand as the page does.
+        page.rules = page.rules if found.direction == 0 else []
+    return found.is_sure
 
 
 def _is_legible(line: TextLine) -> bool:
@@ -186,7 +203,7 @@ def _blocks(page: _Page) -> Iterable[Block | Table]:
 
 
 def _outside(pages: Sequence[_Page]) -> list[str]:
-    count = sum(page.outside for page in pages)
+    count = sum(not letter.isspace() for page in pages for letter in page.outside)
     return [f"dropped: {count} letters outside of the visible page."] if count else []
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from core.place import Line, PageSize
 from ingestion.partitioning.pdf_blocks import BULLET, SENTENCE_END, Block
+from ingestion.partitioning.pdf_glyphs import DIAGONAL
 from ingestion.partitioning.pdf_lines import BULLETS, TextLine, Word
 from ingestion.partitioning.pdf_tables import Cell, Table
-from ingestion.partitioning.pdf_turns import TURNS_BACK
+from ingestion.partitioning.pdf_turns import TURNS_BACK, Corners
 from ingestion.partitioning.pdf_words import Vocabulary
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.tables import has_header, table_text
@@ -36,11 +37,16 @@ class ElementMaker:
     Args:
         blocks: all of them, in reading order.
         sizes: of the pages, from the first.
+        directions: in which the lines of each page are read that say they read to the right: other than 0 on scans
+            that were turned.
     """
 
-    def __init__(self, blocks: Sequence[Block | Table], sizes: Sequence[PageSize]) -> None:
+    def __init__(
+        self, blocks: Sequence[Block | Table], sizes: Sequence[PageSize], directions: Sequence[int] = ()
+    ) -> None:
         self._blocks = blocks
         self._sizes = sizes
+        self._directions = directions or [0] * len(sizes)
         paragraphs = [block for block in blocks if isinstance(block, Block)]
         self._body = body_size([line for block in paragraphs for line in block.lines])
         self._vocabulary = Vocabulary(block.lines for block in paragraphs)
@@ -122,21 +128,19 @@ class ElementMaker:
     def _place(self, line: TextLine, words: Sequence[Word], start: int) -> Line:
         """Where words of a line stand; ``start``: where they begin in their element's text."""
         size = self._sizes[line.page - 1]
-        box = (
-            min(word.left for word in words),
-            min(word.top for word in words),
-            max(word.right for word in words),
-            max(word.bottom for word in words),
-        )
-        turn = TURNS_BACK.get(line.direction)
-        left, top, right, bottom = (round(edge, 1) for edge in (turn(*box, size) if turn else box))
+        turn = TURNS_BACK.get(line.direction or self._directions[line.page - 1])
+        placed = [_rounded(turn(*_corners(word), size) if turn else _corners(word)) for word in words]
+        left, top = min(box[0] for box in placed), min(box[1] for box in placed)
+        right, bottom = max(box[2] for box in placed), max(box[3] for box in placed)
+        # A word's edges are those that it has along its line.
+        upright = line.direction == DIAGONAL or turn is None or turn is TURNS_BACK[180]
         edges: list[float] = []
         place = 0
-        for word in words:
-            edges += (place, round(word.left, 1), round(word.right, 1))
+        for word, box in zip(words, placed, strict=True):
+            edges += (place, *(box[::2] if upright else box[1::2]))
             place += len(word.text) + 1
-        upright = line.direction == 0
-        return Line(start, start + place - 1, line.page, left, top, right, bottom, tuple(edges) if upright else ())
+        known = () if line.direction == DIAGONAL else tuple(edges)
+        return Line(start, start + place - 1, line.page, left, top, right, bottom, known, upright)
 
     def _table(self, table: Table) -> Element | None:
         grid = table.grid()
@@ -183,6 +187,15 @@ def _reads_as_heading(block: Block) -> bool:
     text = block.text
     short = len(text) <= _LONGEST_HEADING and len(block.lines) <= _MOST_HEADING_LINES and not block.lines[0].direction
     return short and sum(letter.isalpha() for letter in text) > 1
+
+
+def _corners(word: Word) -> Corners:
+    return word.left, word.top, word.right, word.bottom
+
+
+def _rounded(box: Corners) -> Corners:
+    left, top, right, bottom = (round(edge, 1) for edge in box)
+    return left, top, right, bottom
 
 
 def _shortened(line: Line, end: int) -> Line:

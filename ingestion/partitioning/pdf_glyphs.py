@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -19,15 +19,17 @@ from pdfminer.pdfexceptions import PDFException
 from pdfminer.pdffont import PDFFont, PDFUnicodeNotDefined
 from pdfminer.pdfinterp import PDFGraphicState, PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
-from pdfminer.utils import Matrix, apply_matrix_pt, apply_matrix_rect
+from pdfminer.utils import Matrix, apply_matrix_pt, apply_matrix_rect, translate_matrix
 
 from core.place import PageSize
+from ingestion.partitioning.pdf_fonts import FontManager
 
 DIAGONAL = -1
 """The direction of letters that run neither along nor across the page."""
 _OFF_AXIS_DEGREES = 8
 _DEFAULT_DESCENT = -0.22
 _DEEPEST_DESCENT = -0.5
+_SPACE = 32
 _THIN = 3.0
 _MOST_RULES = 20_000
 _BOLD = ("bold", "black", "heavy", "-bd", "-medi", "cmbx", "sfbx")
@@ -68,6 +70,8 @@ class PageContent:
             :data:`DIAGONAL`), in the order in which they are drawn.
         image_share: area of its images over the page's own, at most 1.
         drawn: whether it draws any line or area.
+        outside: letters outside of the visible page, as drawn.
+        undecoded: bytes of text in fonts of which no letter could be read.
     """
 
     number: int
@@ -76,14 +80,15 @@ class PageContent:
     rules: list[Rule] = field(default_factory=list)
     image_share: float = 0.0
     drawn: bool = False
-    outside: int = 0
+    outside: list[str] = field(default_factory=list)
+    undecoded: int = 0
 
 
 class PageReader:
     """Reads the pages of one document, sharing its fonts between them."""
 
     def __init__(self) -> None:
-        resources = PDFResourceManager()
+        resources = FontManager()
         self._device = _Device(resources)
         self._interpreter = _Interpreter(resources, self._device)
 
@@ -138,6 +143,39 @@ class _Device(PDFTextDevice):
         left, bottom, right, top = apply_matrix_rect(self.ctm or (1, 0, 0, 1, 0, 0), (0, 0, 1, 1))
         self.content.image_share += (right - left) * (top - bottom)
 
+    def render_string_horizontal(  # noqa: PLR0917
+        self,
+        seq: Iterable[float | bytes],
+        matrix: Matrix,
+        pos: tuple[float, float],
+        font: PDFFont,
+        fontsize: float,
+        scaling: float,
+        charspace: float,
+        wordspace: float,
+        rise: float,
+        dxscale: float,
+        ncs: PDFColorSpace,
+        graphicstate: PDFGraphicState,
+    ) -> tuple[float, float]:
+        """Draw a line's letters by ISO 32000-1, 9.4.4.
+
+        pdfminer leaves out the letter spacing behind a string's last letter, and where OCR programs set their words
+        string by string, all letters that follow on the line stand beside their places.
+        """
+        x, y = pos
+        for part in seq:
+            if not isinstance(part, bytes):
+                x -= part * dxscale
+                continue
+            codes = list(font.decode(part))
+            self.content.undecoded += 0 if codes else len(part)
+            for code in codes:
+                place = translate_matrix(matrix, (x, y))
+                x += self.render_char(place, font, fontsize, scaling, rise, code, ncs, graphicstate) + charspace
+                x += wordspace if code == _SPACE else 0
+        return x, y
+
     def render_char(  # noqa: PLR0917
         self,
         matrix: Matrix,
@@ -160,7 +198,7 @@ class _Device(PDFTextDevice):
         angle = _direction(a * sign, b * sign) if not font.is_vertical() else _direction(c, d)
         size = abs(fontsize) * (math.hypot(c, d) or math.hypot(a, b))
         if self._is_outside(box):
-            self.content.outside += not text.isspace()
+            self.content.outside.append(text)
         else:
             self.content.glyphs[angle].append(Glyph(text, *box, size, self._is_bold(font)))
         return advance

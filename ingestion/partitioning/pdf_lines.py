@@ -26,6 +26,8 @@ _MERGE_GAP = 0.8
 _BACK = 0.5
 _SAME_BASELINE = 0.25
 _MARKER_GAP = 4.0
+_ALIGNED = 2.5
+"""Points within which lines end, or begin, at the same place."""
 _BUCKET = 6.0
 _SPREAD_LETTERS = 4
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
@@ -246,7 +248,7 @@ def _common(sizes: Iterable[float]) -> float:
 
 def _with_markers(lines: list[TextLine]) -> list[TextLine]:
     """Join the mark of a list's item with the line beside it."""
-    marks = [line for line in lines if _is_marker(line.text)]
+    marks = [line for line in lines if _is_marker(line.text) and not _ends_column(line, lines)]
     gone: set[int] = set()
     for mark in marks:
         beside = [
@@ -263,6 +265,13 @@ def _with_markers(lines: list[TextLine]) -> list[TextLine]:
             line.__post_init__()
             gone.add(id(mark))
     return [line for line in lines if id(line) not in gone]
+
+
+def _ends_column(mark: TextLine, lines: Sequence[TextLine]) -> bool:
+    """Whether other lines end where it ends, as at a column's right edge, where equations have their numbers."""
+    ends = [line for line in lines if abs(line.right - mark.right) <= _ALIGNED and not _is_marker(line.text)]
+    begins = [line for line in lines if abs(line.left - mark.left) <= _ALIGNED and line is not mark]
+    return len(ends) > len(begins)
 
 
 def _is_marker(text: str) -> bool:

@@ -53,7 +53,6 @@ _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
     "xls": spreadsheets.read_xls,
     "email": read_email,
     "msg": read_msg,
-    "image": read_image,
     "doc": partial(read_old_office, kind="doc"),
     "ppt": partial(read_old_office, kind="ppt"),
     "odt": partial(read_with_pandoc, kind="odt"),
@@ -112,6 +111,8 @@ def _read(detected: Detected, content: bytes, name: str, limits: Limits, pdf_opt
             return read_email(detected.text.encode(), name)
         if kind == "pdf":
             return read_pdf(content, name, pdf_options)
+        if kind == "image":
+            return read_image(content, name, pdf_options or PdfOptions())
         if kind in _FROM_BYTES:
             return _FROM_BYTES[kind](content, name)
         return _FROM_TEXT[kind](detected.text or "", name)

@@ -6,14 +6,17 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from core.errors import UnreadableDocument
 from core.place import boxes
 from core.settings import ParsingSettings
-from ingestion.partitioning import ocr
+from ingestion.partitioning import ocr, pdf_rendering
+from ingestion.partitioning.images import read_image
 from ingestion.partitioning.pdf import PdfOptions, read_pdf
 from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import ElementKind
@@ -44,11 +47,11 @@ def no_tesseract(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def image_page(picture: Any) -> Any:
+def image_page(picture: Any, width: float = WIDTH, height: float = HEIGHT) -> Any:
     def draw(canvas: Canvas) -> None:
         stream = io.BytesIO()
         picture.save(stream, "PNG")
-        canvas.drawImage(ImageReader(stream), 0, 0, WIDTH, HEIGHT)
+        canvas.drawImage(ImageReader(stream), 0, 0, width, height)
 
     return draw
 
@@ -78,6 +81,46 @@ def test_only_pages_without_text_are_read_by_ocr_and_have_boxes_too(picture: Any
         pytest.approx(left + stringWidth("archive", "Helvetica", 11), abs=2),
     )
     assert box.top < 180 < box.bottom + 2
+
+
+@pytest.mark.parametrize(("turn", "knows_orientation"), [(90, True), (180, True), (270, True), (270, False)])
+def test_scans_that_lie_turned_are_righted_and_their_boxes_are_on_the_page_as_shown(
+    picture: Any, turn: int, knows_orientation: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Tesseract's data for orientation, and without: then all turns are tried."""
+    if not knows_orientation:
+        monkeypatch.setattr(ocr, "_OSD", "none")
+    turned = picture.rotate(turn, expand=True)
+    across = turn in (90, 270)
+    width, height = (HEIGHT, WIDTH) if across else (WIDTH, HEIGHT)
+    reading = read_pdf(drawn(image_page(turned, width, height), size=(width, height)), "a.pdf")
+    assert [(e.kind, e.text) for e in reading.elements] == [
+        (ElementKind.TITLE, "Archive"),
+        (ElementKind.TEXT, " ".join(LINES)),
+    ]
+    assert (reading.pages[0].width, reading.pages[0].height) == (
+        pytest.approx(width, abs=1),
+        pytest.approx(height, abs=1),
+    )
+    text = reading.elements[1]
+    start = text.text.index("archive")
+    (box,) = boxes(text.lines, start, start + len("archive"))
+    # Where the word's middle is on the sheet as it was printed, and where the turn takes that.
+    x, y = 72 + word_middle(), 176.0
+    middle = {90: (y, WIDTH - x), 180: (WIDTH - x, HEIGHT - y), 270: (HEIGHT - y, x)}[turn]
+    assert ((box.left + box.right) / 2, (box.top + box.bottom) / 2) == (
+        pytest.approx(middle[0], abs=4),
+        pytest.approx(middle[1], abs=4),
+    )
+    assert max(box.right - box.left, box.bottom - box.top) < 45
+
+
+def word_middle() -> float:
+    """How far from a line's start the middle of the word "archive" is."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    before = stringWidth(LINES[0][: LINES[0].index("archive")], "Helvetica", 11)
+    return float(before + stringWidth("archive", "Helvetica", 11) / 2)
 
 
 def test_letters_without_a_meaning_are_read_by_ocr(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,11 +160,10 @@ def test_pages_that_no_time_is_left_for_are_named(picture: Any) -> None:
 
 
 def test_giant_pages_are_rendered_at_a_lower_resolution(monkeypatch: pytest.MonkeyPatch, picture: Any) -> None:
-    monkeypatch.setattr(ocr, "_MOST_PIXELS", 500_000)
-    with ocr.PageImages(drawn(image_page(picture)), "") as images:
+    monkeypatch.setattr(pdf_rendering, "MOST_PIXELS", 500_000)
+    with pdf_rendering.PageImages(drawn(image_page(picture)), "") as images:
         image, dpi = images.render(1)
-    head = image[:40].split()
-    assert int(head[1]) * int(head[2]) <= 501_500
+    assert image.size <= 501_500
     assert dpi < 100
 
 
@@ -134,3 +176,33 @@ def test_ocr_gets_time_of_its_own_in_the_child(picture: Any) -> None:
         partitioner.close()
     assert [element.page for element in found.elements] == [1, 1, 2, 2]
     assert found.elements[0].lines
+
+
+def test_images_are_read_in_the_languages_of_the_settings_and_with_their_structure(picture: Any) -> None:
+    stream = io.BytesIO()
+    other = Image.fromarray(np.asarray(picture))
+    picture.rotate(90, expand=True).save(stream, "TIFF", dpi=(200, 200), save_all=True, append_images=[other])
+    found = read_image(stream.getvalue(), "scan.tiff", PdfOptions(ocr_languages=("eng",)))
+    assert [(e.page, e.kind, e.text) for e in found.elements] == [
+        (page, kind, text)
+        for page in (1, 2)
+        for kind, text in ((ElementKind.TITLE, "Archive"), (ElementKind.TEXT, " ".join(LINES)))
+    ]
+    with pytest.raises(UnreadableDocument, match=r"scan\.tiff needs Tesseract.*no language tlh.*tesseract-ocr-tlh"):
+        read_image(stream.getvalue(), "scan.tiff", PdfOptions(ocr_languages=("eng", "tlh")))
+    with pytest.raises(UnreadableDocument, match=r"scan\.tiff can't be read by Tesseract: no time is left"):
+        read_image(stream.getvalue(), "scan.tiff", PdfOptions(ocr_seconds=0.0))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "1"])
+def test_images_of_every_kind_of_pixel_are_read(picture: Any, mode: str) -> None:
+    if mode in ("RGBA", "LA"):  # black letters on nothing, as screenshots of a window have them
+        shown = Image.new(mode, picture.size, (0, 0, 0, 0) if mode == "RGBA" else (0, 0))
+        shown.putalpha(picture.point(lambda level: 255 - level))
+    elif mode == "I;16":
+        shown = Image.fromarray(np.asarray(picture).astype(np.uint16) * 16)
+    else:
+        shown = picture.convert(mode)
+    stream = io.BytesIO()
+    shown.save(stream, "TIFF", dpi=(200, 200))
+    assert read_image(stream.getvalue(), "a.tiff").elements[-1].text == " ".join(LINES)
