@@ -23,6 +23,8 @@ from ingestion.partitioning.pdf_rendering import PageImages
 from ingestion.partitioning.pdf_tables import Table, ruled_tables
 from ingestion.partitioning.reading import Reading
 
+FURNITURE = "running headers and footers, page numbers"
+OUTSIDE = "outside of the visible page"
 _MOST_LISTED = 20
 _MOST_GARBAGE = 0.3
 """Share of a page's letters that may stand for no known character before the page is read by OCR."""
@@ -102,6 +104,7 @@ def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Re
     blocks: list[Block | Table] = [block for page in pages for block in _blocks(page)]
     reading = Reading(list(ElementMaker(blocks, sizes, [page.direction for page in pages]).make()))
     reading.pages, reading.metadata = tuple(sizes), document.metadata()
+    reading.left_out = {FURNITURE: dropped.lines, OUTSIDE: ["".join(page.outside) for page in pages]}
     reading.warnings = [*warnings, *dropped.warnings(), *_outside(pages)]
     if document.repaired:
         reading.warnings.append("The file is damaged; it was read after a repair.")

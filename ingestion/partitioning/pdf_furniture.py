@@ -31,10 +31,17 @@ _MOST_BESIDE = 2
 
 @dataclass(slots=True)
 class Dropped:
-    """What was left out, for the warning."""
+    """What was left out.
+
+    Attributes:
+        running: running headers and footers, numbers in them masked, with how often each was seen.
+        numbers: how many page numbers.
+        lines: the text of every line of both.
+    """
 
     running: Counter[str] = field(default_factory=Counter)
     numbers: int = 0
+    lines: list[str] = field(default_factory=list)
 
     def warnings(self) -> list[str]:
         """A sentence for each kind of thing left out."""
@@ -74,6 +81,7 @@ def drop_furniture(pages: Sequence[list[TextLine]], sizes: Sequence[PageSize], b
             gone.update(map(id, running))
             dropped.running[mask] += len(running)
     for lines in pages:
+        dropped.lines += [line.text for line in lines if id(line) in gone]
         lines[:] = [line for line in lines if id(line) not in gone]
     return dropped
 

@@ -29,13 +29,18 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(slots=True)
 class Reading:
-    """One document as its format's reader saw it."""
+    """One document as its format's reader saw it.
+
+    Attributes:
+        left_out: text that is in the document and, on purpose, in no element, by the reason.
+    """
 
     elements: list[Element]
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     pages: tuple[PageSize, ...] = ()
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
 Level = Callable[[int | None], int | None]
