@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.auth.keys import KeyStore
-from api.pages import PageLocator
 from api.part import Part
+from api.places import PlaceLocator
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
 from core.settings import Settings
@@ -40,6 +40,7 @@ class Services:
     catalog: Part[Catalog]
     keys: Part[KeyStore]
     blobs: Part[BlobStore]
+    places: PlaceLocator
     page_images: Part[PageRenderer]
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
@@ -73,15 +74,17 @@ def wire(settings: Settings) -> Services:
     embedder = Part("embedder", lambda: _embedder(settings))
     retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
+    places = PlaceLocator(catalog, blobs)
     return Services(
         settings=settings,
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, PageLocator(catalog, blobs))),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, places)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
+        places=places,
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
@@ -120,10 +123,10 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever], pages: PageLocator) -> Answerer:
+def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator) -> Answerer:
     from generation.build import build_answerer  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get(), pages)
+    return build_answerer(settings, retriever.get(), places)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -7,9 +7,14 @@ shows it: turned by its own rotation, and cut to its crop box. To draw a box on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+
+WORKBOOKS = frozenset({"xlsx", "xls"})
+"""The document types whose text stands in cells."""
+_RANGE = re.compile(r"(.+)!([A-Z]+)(\d+):([A-Z]+)(\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,14 @@ class Place:
     """Where a span of a document's text stands.
 
     Attributes:
-        page: the page that it begins on.
+        page: the page that it begins on; None where the format has no pages.
         boxes: around it, one for each line that it touches, in reading order; empty where that isn't known.
+        cells: of a workbook, as ``Rates!B4:C4``, one range for each block of cells that it touches.
     """
 
-    page: int
+    page: int | None
     boxes: tuple[Box, ...] = ()
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +120,15 @@ def boxes(lines: Iterable[Line], start: int, end: int) -> Iterator[Box]:
         box = line.box(start, end)
         if box is not None:
             yield box
+
+
+def rows_of(place: str, breaks: int, below: int) -> str:
+    """Some rows of a range of cells: its last ones but ``below``, with ``breaks`` line breaks between them."""
+    found = _RANGE.fullmatch(place)
+    if found is None:
+        return place
+    sheet, left, first, right, last = found.groups()
+    until = int(last) - below
+    since = max(until - breaks, int(first))
+    until = max(until, since)
+    return f"{sheet}!{left}{since}" if (left, since) == (right, until) else f"{sheet}!{left}{since}:{right}{until}"

@@ -15,7 +15,7 @@ from core.chunk import Chunk
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
 from core.logs import get_logger
-from core.place import Place
+from core.place import WORKBOOKS, Place
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
@@ -61,8 +61,8 @@ class PassageSearch(Protocol):
         ...
 
 
-PageLookup = Callable[[str, int, int], Place | None]
-"""Document id and a span of its text, in characters, to its page and boxes; None when the page isn't known."""
+PlaceLookup = Callable[[str, int, int], Place | None]
+"""Document id and a span of its text, in characters, to its page and boxes, or cells; None when that isn't known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,10 @@ class Answerer:
         retriever: PassageSearch,
         model: ChatModel | None,
         settings: Settings,
-        locate_page: PageLookup | None = None,
+        locate: PlaceLookup | None = None,
     ) -> None:
         self._retriever = retriever
-        self._locate_page = locate_page
+        self._locate = locate
         self._model = model
         self._settings = settings
 
@@ -118,20 +118,22 @@ class Answerer:
                 async for event in events:
                     if isinstance(event, Done):
                         outcome = tally.outcome
-                    yield await self._placed(event) if isinstance(event, Citation) else event
+                    yield event
         except FootnoteError:
             outcome = "failed"
             raise
         finally:
             ANSWERS.labels(outcome).inc()
 
-    async def _placed(self, citation: Citation) -> Citation:
-        """With the page and boxes of the quote: the passage's own page is only the one that it begins on."""
-        if citation.page is None or self._locate_page is None:
+    async def _placed(self, citation: Citation, chunk: Chunk) -> Citation:
+        """With the page and boxes of the quote, or its cells: the passage's own page is only the one it begins on."""
+        # To look reads the whole document, so only those are looked at that have pages or cells.
+        paged = chunk.page is not None or chunk.metadata.document_type in WORKBOOKS
+        if self._locate is None or not paged:
             return citation
         span = (citation.quote_start, citation.quote_end)
-        place = await anyio.to_thread.run_sync(self._locate_page, citation.document_id, *span)
-        return citation if place is None else replace(citation, page=place.page, boxes=place.boxes)
+        place = await anyio.to_thread.run_sync(self._locate, citation.document_id, *span)
+        return citation if place is None else replace(citation, page=place.page, boxes=place.boxes, cells=place.cells)
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
         response = await self._retrieve(question, tally)
@@ -156,6 +158,8 @@ class Answerer:
         began = time.perf_counter()
         async with aclosing(self._generate(question, chunks, sources, tally)) as events:
             async for written in events:
+                if isinstance(written, Citation):
+                    written = await self._placed(written, chunks[written.number - 1])  # noqa: PLW2901
                 yield written
         yield tally.finished("generate", began)
         yield tally.done()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.settings import Settings
-from generation.answerer import Answerer, PageLookup, PassageSearch
+from generation.answerer import Answerer, PassageSearch, PlaceLookup
 from generation.models.port import ChatModel
 
 
@@ -20,6 +20,6 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
     return None
 
 
-def build_answerer(settings: Settings, retriever: PassageSearch, locate_page: PageLookup | None = None) -> Answerer:
+def build_answerer(settings: Settings, retriever: PassageSearch, locate: PlaceLookup | None = None) -> Answerer:
     """The answerer over this retriever. Connects to nothing yet."""
-    return Answerer(retriever, build_chat_model(settings), settings, locate_page)
+    return Answerer(retriever, build_chat_model(settings), settings, locate)

@@ -86,6 +86,7 @@ class Citation:
         quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter.
         page: the page that the quote begins on, from 1; None where the format has no pages.
         boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
+        cells: of a workbook, those that the quote is in: a row's, as ``Rates!A4:C4``; empty in all other documents.
     """
 
     number: int
@@ -98,6 +99,7 @@ class Citation:
     ordinal: int
     page: int | None
     boxes: tuple[Box, ...] = ()
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import orjson
 from core.metadata import Metadata
 from core.place import Box, Line, PageSize, boxes
 from ingestion.catalog.rows import metadata_from_json, metadata_to_json
-from ingestion.chunking.model import Passage, PlacedElement
+from ingestion.chunking.model import Passage, PlacedElement, cells_of
 from ingestion.partitioning.port import ElementKind
 
 _FORMAT = 1
@@ -54,6 +54,10 @@ class ParsedDocument:
         """The boxes of ``text[start:end]``, one a line that it touches, in reading order; none where unknown."""
         touched = (element for element in self.elements if element.start < end and start < element.end)
         return tuple(box for element in touched for box in boxes(element.lines, start, end))
+
+    def cells(self, start: int, end: int) -> tuple[str, ...]:
+        """The cells of a workbook that ``text[start:end]`` is in, as ``Rates!B4:C6``; none in all other documents."""
+        return cells_of(self.elements, self.text, start, end)
 
     def to_bytes(self) -> bytes:
         """As JSON, in UTF-8."""

@@ -6,11 +6,14 @@ from typing import Any
 
 
 def place_of(passage: dict[str, Any]) -> str:
-    """Page and headings, each after a comma; a heading that repeats the title is left out."""
-    page, headings = passage.get("page"), list(passage.get("heading_path") or ())
+    """Page, cells and headings, each after a comma; a heading that repeats the title, or the sheet, is left out."""
+    page, cells, headings = passage.get("page"), passage.get("cells") or (), list(passage.get("heading_path") or ())
     if headings and headings[0] == passage.get("title"):
         del headings[0]
+    if cells and headings == [cells[0].rpartition("!")[0]]:
+        headings = []
     parts = [f"page {page}"] if page else []
+    parts += cells
     if headings:
         parts.append(" > ".join(headings))
     return "".join(f", {part}" for part in parts)

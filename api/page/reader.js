@@ -7,24 +7,27 @@ const $ = (id) => document.getElementById(id);
 const dialog = $("reader");
 const MOST_ELEMENTS = 4000;
 const KINDS = { title: "heading", list_item: "item", table: "mono", code: "mono" };
-const RANGE = /^([\s\S]+)!([A-Z]+)(\d+):([A-Z]+)(\d+)$/;
 
 let opening = 0;
 let pages = null;
 let preferred = "page"; // until the reader says otherwise
 
-/** Where a passage is, for people: its page, or the headings above it. */
+/** Where a passage is, for people: its page, its cells, or the headings above it. */
 export function placeOf(source) {
-  const parts = [];
-  if (source.page != null) parts.push(`Page ${source.page}`);
+  const cells = source.cells ?? [];
+  const parts = [...cells];
+  if (source.page != null) parts.unshift(`Page ${source.page}`);
   const headings = (source.heading_path ?? []).filter((heading, depth) => depth || heading !== source.title);
-  if (headings.length) parts.push(headings.join(" › "));
+  // A sheet is named by its cells already.
+  const sheet = cells[0]?.replace(/!.*$/s, "");
+  if (headings.length && headings.join() !== sheet) parts.push(headings.join(" › "));
   return parts.join(" · ");
 }
 
 /**
  * Open a document at a passage.
- * `place`: {document_id, ordinal, title, page, heading_path} and, for a citation, {quote, quote_start, quote_end}.
+ * `place`: {document_id, ordinal, title, page, heading_path} and, for a citation, {quote, quote_start, quote_end, boxes,
+ * cells}.
  */
 export async function openReader(place, onClose) {
   const mine = ++opening;
@@ -50,10 +53,10 @@ export async function openReader(place, onClose) {
 }
 
 async function spanOf(place, path) {
-  if (place.quote)
-    return { start: place.quote_start, end: place.quote_end, quote: place.quote, boxes: place.boxes ?? [] };
+  const { quote, quote_start: start, quote_end: end, boxes = [], cells = [] } = place;
+  if (quote) return { start, end, quote, boxes, cells };
   const passage = await getJson(`${path}/chunks/${place.ordinal}`);
-  return { start: passage.start, end: passage.end, quote: passage.text, boxes: passage.boxes };
+  return { ...passage, quote: passage.text };
 }
 
 function show(document, span, place, path) {
@@ -70,10 +73,11 @@ function show(document, span, place, path) {
   const container = $("reader-text");
   container.replaceChildren(...blocks(shown, cut, found));
   $("to-passage").hidden = !found;
-  showCells(document, found, cut);
+  const unmoved = found?.start === span.start;
+  $("reader-place").textContent = placeOf({ ...place, cells: unmoved ? span.cells : [] });
   if (document.media_type === "application/pdf" && document.pages.length) {
     const { title, page } = place;
-    const boxes = found?.start === span.start ? span.boxes : [];
+    const boxes = unmoved ? span.boxes : [];
     const events = { onTurn: turned, onFail: pageFailed };
     usePages(new PageView($("reader-page"), { path, title, page, pages: document.pages, boxes, quote: span.quote, ...events }));
   }
@@ -118,26 +122,6 @@ function turned(number) {
 function pageFailed(error) {
   choose("text");
   notice(`This page can’t be shown as an image. ${error.message}`);
-}
-
-/** For a spreadsheet: which cells the passage stands in, as `Rates!A3:C5`. */
-function showCells({ elements }, found, cut) {
-  if (!found) return;
-  const within = elements.filter(({ place, start, end }) => place && start < found.end && end > found.start);
-  const cells = within.map((element) => rowsAt(element, found, cut)).join(", ");
-  const known = $("reader-place").textContent;
-  if (cells) $("reader-place").textContent = [known, cells].filter(Boolean).join(" · ");
-}
-
-/** A table has a row a line, below lines with the names of its columns: as `rows_at` of the service counts them. */
-function rowsAt({ place, start, end }, found, cut) {
-  const range = RANGE.exec(place);
-  if (!range) return place;
-  const [, sheet, left, first, right, last] = range;
-  const lines = (from, to) => cut(from, Math.max(from, to)).split("\n").length - 1;
-  const until = Number(last) - lines(Math.max(found.end - 1, start), end);
-  const since = Math.max(until - lines(Math.max(found.start, start), Math.min(found.end - 1, end)), Number(first));
-  return `${sheet}!${left}${since}:${right}${Math.max(until, since)}`;
 }
 
 /** The quote's place in the text: where it was said to be, else wherever its words are. */

@@ -129,17 +129,10 @@ def passage(document: DocumentDep, ordinal: int, services: ServicesDep) -> Passa
         end=found.end,
         page=found.page,
         heading_path=found.heading_path,
-        cells=cells_of(parsed, found.start, found.end),
+        cells=parsed.cells(found.start, found.end),
         boxes=tuple(map(BoxBody.model_validate, parsed.boxes(found.start, found.end))),
         text=parsed.text[found.start : found.end],
     )
-
-
-def cells_of(parsed: ParsedDocument, start: int, end: int) -> tuple[str, ...]:
-    """The cells of a spreadsheet that a span of its text is in, as ``Rates!B4:C6``; empty for all other documents."""
-    within = (element for element in parsed.elements if element.start < end and element.end > start)
-    places = (element.rows_at(parsed.text, start, end) for element in within if element.place)
-    return tuple(place for place in places if place)
 
 
 def title_of(document: DocumentRecord) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import anyio.to_thread
 from fastapi import APIRouter
 
@@ -21,13 +19,16 @@ async def search(body: SearchRequest, caller: CallerDep, services: ServicesDep) 
     query = checked_question(body.query, services.settings.api.max_question_chars, what="query")
     filters = parse_filters(body.filters)
     retriever = await ready(services.retriever)
-    run = functools.partial(
-        retriever.search,
-        query,
-        caller.principal,
-        filters=filters,
-        limit=body.limit,
-        offset=body.offset,
-        pipeline=body.pipeline,
-    )
-    return SearchBody.of(await anyio.to_thread.run_sync(run))
+
+    def run() -> SearchBody:
+        response = retriever.search(
+            query,
+            caller.principal,
+            filters=filters,
+            limit=body.limit,
+            offset=body.offset,
+            pipeline=body.pipeline,
+        )
+        return SearchBody.of(response, services.places.cells)
+
+    return await anyio.to_thread.run_sync(run)

@@ -58,7 +58,7 @@ class CitationBody(ResponseBody):
     """A source supports a span of the answer; offsets count Unicode characters.
 
     ``boxes`` are around the quote, one for each line that it touches; empty where they aren't known. The sizes of the
-    pages that they are on come with the document's text.
+    pages that they are on come with the document's text. ``cells`` are a workbook's, as ``Rates!A4:C4``.
     """
 
     number: int
@@ -71,6 +71,7 @@ class CitationBody(ResponseBody):
     ordinal: int
     page: int | None
     boxes: tuple[BoxBody, ...] = ()
+    cells: tuple[str, ...] = ()
 
 
 class AbstainBody(ResponseBody):

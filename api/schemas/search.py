@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 if TYPE_CHECKING:
+    from core.chunk import Chunk
     from retrieval.hit import SearchHit, SearchResponse
 
 from api.schemas.base import RequestBody, ResponseBody
@@ -72,7 +74,7 @@ class DuplicateBody(ResponseBody):
 
 
 class HitBody(ResponseBody):
-    """A ranked passage; ``duplicates`` are its other places."""
+    """A ranked passage; ``duplicates`` are its other places, ``cells`` those of a workbook, as ``Rates!A3:C9``."""
 
     chunk_id: str
     document_id: str
@@ -83,6 +85,7 @@ class HitBody(ResponseBody):
     text: str
     page: int | None
     heading_path: tuple[str, ...]
+    cells: tuple[str, ...]
     metadata: MetadataBody
     score: float
     ranks: RanksBody
@@ -90,8 +93,8 @@ class HitBody(ResponseBody):
     duplicates: tuple[DuplicateBody, ...] = ()
 
     @classmethod
-    def of(cls, hit: SearchHit) -> HitBody:
-        """The wire form of a hit."""
+    def of(cls, hit: SearchHit, cells: tuple[str, ...] = ()) -> HitBody:
+        """The wire form of a hit, with the cells that it is in."""
         chunk = hit.chunk
         return cls(
             chunk_id=chunk.id,
@@ -103,6 +106,7 @@ class HitBody(ResponseBody):
             text=chunk.text,
             page=chunk.page,
             heading_path=chunk.heading_path,
+            cells=cells,
             metadata=MetadataBody.of(chunk.metadata),
             score=hit.score,
             ranks=RanksBody.model_validate(hit.ranks),
@@ -122,10 +126,10 @@ class SearchBody(ResponseBody):
     pipeline: str
 
     @classmethod
-    def of(cls, response: SearchResponse) -> SearchBody:
-        """The wire form of a response."""
+    def of(cls, response: SearchResponse, cells: Callable[[Chunk], tuple[str, ...]]) -> SearchBody:
+        """The wire form of a response; ``cells`` says of a passage which ones it is in."""
         return cls(
-            hits=[HitBody.of(hit) for hit in response.hits],
+            hits=[HitBody.of(hit, cells(hit.chunk)) for hit in response.hits],
             total_candidates=response.total_candidates,
             timings_ms=dict(response.timings_ms),
             degraded=tuple(response.degraded),

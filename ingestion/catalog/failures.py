@@ -28,7 +28,7 @@ class FailureStore:
     def count(self, source_id: str | None = None) -> int:
         """How many there are; of one source, or of all."""
         with self._database.read() as connection:
-            return connection.execute(_of(select(func.count()).select_from(FailureRow), source_id)).scalar_one()
+            return int(connection.execute(_of(select(func.count()).select_from(FailureRow), source_id)).scalar_one())
 
 
 def _of(statement: Select[Any], source_id: str | None) -> Select[Any]:

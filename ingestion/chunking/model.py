@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.place import Line, PageSize
+from core.place import Line, PageSize, rows_of
 from ingestion.partitioning.port import ElementKind
-
-_RANGE = re.compile(r"(.+)!([A-Z]+)(\d+):([A-Z]+)(\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +38,17 @@ class PlacedElement:
 
         A table has a row a line; above its rows there may be lines with the names of its columns.
         """
-        found = _RANGE.fullmatch(self.place or "")
-        if found is None:
-            return self.place
-        sheet, left, first, right, last = found.groups()
-        below = text.count("\n", max(end - 1, self.start), self.end)
+        if self.place is None:
+            return None
         touched = text.count("\n", max(start, self.start), min(end - 1, self.end))
-        until = int(last) - below
-        since = max(until - touched, int(first))
-        return f"{sheet}!{left}{since}:{right}{max(until, since)}"
+        below = text.count("\n", max(end - 1, self.start), self.end)
+        return rows_of(self.place, touched, below)
+
+
+def cells_of(elements: Iterable[PlacedElement], text: str, start: int, end: int) -> tuple[str, ...]:
+    """The cells of a workbook that ``text[start:end]`` is in, as ``Rates!B4:C6``; none in all other documents."""
+    within = (element for element in elements if element.place and element.start < end and start < element.end)
+    return tuple(place for element in within if (place := element.rows_at(text, start, end)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from core.chunk import Chunk
 from core.errors import EmptyDocument
 from core.metadata import Metadata
-from ingestion.chunking.model import ChunkedDocument, Passage
+from ingestion.chunking.model import ChunkedDocument, Passage, cells_of
 from ingestion.chunking.port import Chunker
 from ingestion.inspection.model import Fact, Inner, InspectedChunk, Inspection, Said, Window
 from ingestion.inspection.origin import Located
@@ -102,7 +102,7 @@ class Inspector:
             heading_path=passage.heading_path,
             context=chunk.context,
             tokens=passage.tokens,
-            cells=_cells(document, passage),
+            cells=cells_of(document.elements, document.text, passage.start, passage.end),
             windows=tuple(Window(text, count(text)) for text in cut_windows(chunk, self._embedder)),
         )
 
@@ -144,12 +144,6 @@ def facts_of(around: Sequence[Metadata], own: Metadata, name: str) -> tuple[Fact
 
 def _said(metadata: Metadata, name: str) -> Said:
     return Said(getattr(metadata, name), metadata.origins.get(name, ""))
-
-
-def _cells(document: ChunkedDocument, passage: Passage) -> tuple[str, ...]:
-    start, end = passage.start, passage.end
-    within = (element for element in document.elements if element.place and element.start < end and start < element.end)
-    return tuple(place for element in within if (place := element.rows_at(document.text, start, end)))
 
 
 def _inner(partition: Partition) -> tuple[Inner, ...]:

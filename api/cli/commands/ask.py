@@ -62,13 +62,13 @@ def show(events: Iterable[Event]) -> None:
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
     for number in sorted({citation["number"] for citation in citations}):
-        # A passage may run over several pages; the quote is on one of them.
-        page = next((c["page"] for c in citations if c["number"] == number and c.get("page")), None)
+        mine = [citation for citation in citations if citation["number"] == number]
         source = sources.get(number, {})
-        source = {**source, "page": page or source.get("page")}
-        click.echo(f"\n[{number}] {source.get('title', '')}{place_of(source)}")
-        quotes = dict.fromkeys(_short(c["quote"]) for c in citations if c["number"] == number)
-        for quote in quotes:
+        # A passage may run over several pages, or rows; the quotes are on some of them.
+        page = next((citation["page"] for citation in mine if citation.get("page")), source.get("page"))
+        cells = list(dict.fromkeys(cell for citation in mine for cell in citation.get("cells") or ()))
+        click.echo(f"\n[{number}] {source.get('title', '')}{place_of({**source, 'page': page, 'cells': cells})}")
+        for quote in dict.fromkeys(_short(citation["quote"]) for citation in mine):
             click.echo(f'    "{quote}"')
         click.echo(f"    {source.get('uri', '')}")
 

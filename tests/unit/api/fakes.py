@@ -14,6 +14,7 @@ from sqlalchemy import insert
 
 from api.auth.keys import KeyStore
 from api.part import Part
+from api.places import PlaceLocator
 from api.wiring import Services
 from core.chunk import Chunk
 from core.clock import SystemClock
@@ -167,6 +168,7 @@ class Stack:
             return Part(name, value if callable(value) else lambda: value, retry_after_s=0)
 
         index = part("search index", self.build_index or self.index)
+        catalog, blobs = part("catalog", self.catalog), part("document store", self.blobs)
 
         def retriever() -> Any:
             index.get()
@@ -178,9 +180,10 @@ class Stack:
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
-            catalog=part("catalog", self.catalog),
+            catalog=catalog,
             keys=part("key store", self.keys),
-            blobs=part("document store", self.blobs),
+            blobs=blobs,
+            places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,

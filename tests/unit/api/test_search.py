@@ -26,6 +26,7 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
                 "text": "Everybody has 28 days of leave.",
                 "page": 2,
                 "heading_path": ["Leave", "Days"],
+                "cells": [],
                 "metadata": {
                     "title": "Leave policy",
                     "document_type": None,

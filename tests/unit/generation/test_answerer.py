@@ -3,12 +3,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from core.errors import ConfigurationError, IndexUnavailable, ModelUnavailable
+from core.metadata import Metadata
+from core.place import Place
 from core.principal import ANONYMOUS
 from core.settings import LlmSettings, Settings
 from generation.answerer import Answerer, Question
@@ -206,3 +209,21 @@ def test_closing_closes_the_model(found: Any, scripted: Any) -> None:
     model = scripted()
     asyncio.run(Answerer(found, model, Settings()).close())
     assert model.closed
+
+
+def test_quotes_are_placed_where_there_are_pages_or_cells(passages: Any, make_chunk: Any, scripted: Any) -> None:
+    texts = [f"Every employee gets {days} days of paid leave a year." for days in (25, 26, 27)]
+    paged, sheet, prose = (make_chunk(text, document=f"d{number}") for number, text in enumerate(texts, start=1))
+    sheet = replace(sheet, page=None, metadata=Metadata(title="Leave", document_type="xlsx"))
+    prose = replace(prose, page=None)
+    looked: list[str] = []
+
+    def locate(document: str, start: int, end: int) -> Place:
+        looked.append(document)
+        assert (start, end) == (50, 50 + len(texts[0]))
+        return Place(4) if document == "d1" else Place(None, cells=("Leave!A2:B2",))
+
+    script = (Delta("25 days a year [1]. 26 days a year [2]. 27 days a year [3]."), STOP)
+    cited = only(answer(Answerer(passages(paged, sheet, prose), scripted(*script), Settings(), locate)), Citation)
+    assert [(one.page, one.cells) for one in cited] == [(4, ()), (None, ("Leave!A2:B2",)), (None, ())]
+    assert looked == ["d1", "d2"]  # to look is to read the whole document

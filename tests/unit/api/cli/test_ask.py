@@ -37,6 +37,13 @@ def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.Captur
     assert "reranker: off" in printed.err
 
 
+def test_a_row_of_a_workbook_is_named_by_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = source(1, heading_path=["Targets"])
+    rows = [{"number": 1, "quote": f"row {number}", "cells": [f"Targets!A{number}:C{number}"]} for number in (4, 6, 4)]
+    show([Event("sources", {"sources": [sheet]}), *(Event("citation", row) for row in rows), Event("done", {})])
+    assert "\n[1] Title 1, Targets!A4:C4, Targets!A6:C6\n" in capsys.readouterr().out
+
+
 def test_an_abstention_names_the_nearest_documents(capsys: pytest.CaptureFixture[str]) -> None:
     show([Event("abstain", {"reason": "nothing fits.", "nearest": [source(1, page=2)]}), Event("done", {})])
     assert capsys.readouterr().out == "No answer: nothing fits.\nNearest documents:\n  - Title 1, page 2  file:///1\n"

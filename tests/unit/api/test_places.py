@@ -1,11 +1,15 @@
-"""The page of a quote: from the elements of the extracted text, and none rather than a wrong one."""
+"""The place of a quote: from the elements of the extracted text, and none rather than a wrong one."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from api.pages import PageLocator
 from api.part import Part
+from api.places import PlaceLocator
+from core.chunk import Chunk
 from core.errors import NotFound, StorageUnavailable
 from core.metadata import Metadata
 from core.place import Box, Line, Place
@@ -41,9 +45,9 @@ class Store:
         return self._content
 
 
-def locator(content: bytes | Exception, store: Store | None = None, **options: int) -> PageLocator:
+def locator(content: bytes | Exception, store: Store | None = None, **options: int) -> PlaceLocator:
     part: Part[Any] = Part("store", lambda: store or Store(content))
-    return PageLocator(cast("Any", part), cast("Any", part), **options)
+    return PlaceLocator(cast("Any", part), cast("Any", part), **options)
 
 
 PARSED = ParsedDocument(
@@ -127,3 +131,57 @@ def test_a_span_has_a_box_for_each_line_that_it_touches(start: int, end: int, bo
     assert locator(parsed.to_bytes())("d", start, end) == Place(wanted[0].page, wanted)
     assert parsed.boxes(start, end) == wanted
     assert parsed.page(start) == wanted[0].page
+
+
+ROWS = [["Rome", "90"], ["Oslo", "120"], ["Bern", "130"]]
+SHEET = "Rates\n\n" + "\n".join(f"City: {city} | Rate: {rate}" for city, rate in ROWS) + "\n\nchecked in May"
+TABLE = (SHEET.index("City: Rome"), SHEET.index("130") + 3)
+WORKBOOK = ParsedDocument(
+    title="t",
+    metadata=Metadata(),
+    media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    text=SHEET,
+    elements=(
+        PlacedElement(kind=ElementKind.TITLE, start=0, end=5, level=1),
+        PlacedElement(kind=ElementKind.TABLE, start=TABLE[0], end=TABLE[1], place="Rates!B4:C7"),
+        PlacedElement(kind=ElementKind.TEXT, start=TABLE[1] + 2, end=len(SHEET), place="Rates!B9"),
+    ),
+    passages=(),
+    parser="p",
+    warnings=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("quote", "cells"),
+    [
+        ("City: Oslo | Rate: 120", ("Rates!B6:C6",)),
+        ("Rate: 120\nCity: Bern", ("Rates!B6:C7",)),
+        ("130\n\nchecked", ("Rates!B7:C7", "Rates!B9")),
+        ("checked in May", ("Rates!B9",)),
+    ],
+)
+def test_a_row_of_a_workbook_is_cited_by_its_cells(quote: str, cells: tuple[str, ...]) -> None:
+    start = SHEET.index(quote)
+    assert locator(WORKBOOK.to_bytes())("d", start, start + len(quote)) == Place(None, cells=cells)
+
+
+def test_a_sheets_name_has_no_cells() -> None:
+    assert locator(WORKBOOK.to_bytes())("d", 0, 5) is None
+
+
+@given(st.integers(0, len(SHEET) - 1), st.integers(1, len(SHEET)))
+def test_cells_are_those_that_the_document_itself_gives(start: int, length: int) -> None:
+    end = min(start + length, len(SHEET))
+    place = locator(WORKBOOK.to_bytes())("d", start, end)
+    assert (place.cells if place else ()) == WORKBOOK.cells(start, end)
+
+
+def test_only_workbooks_are_looked_at_for_the_cells_of_a_passage() -> None:
+    store = Store(WORKBOOK.to_bytes())
+    places = locator(b"", store)
+    chunk = Chunk(id="c", document_id="d", source_id="s", uri="u", ordinal=0, text="x", start=TABLE[0], end=TABLE[1])
+    assert (places.cells(chunk), store.reads) == ((), [])
+    sheet = replace(chunk, metadata=Metadata(document_type="xlsx"))
+    assert places.cells(sheet) == ("Rates!B5:C7",)
+    assert places.cells(replace(sheet, document_id="gone")) == ()

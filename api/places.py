@@ -1,7 +1,8 @@
-"""Which page of its document a quote is on, and where on it."""
+"""Where in its document a quote is: its page and the boxes on it, or its cells."""
 
 from __future__ import annotations
 
+import re
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 from api.part import Part
 from core.errors import FootnoteError
 from core.logs import get_logger
-from core.place import Line, Place
+from core.place import WORKBOOKS, Line, Place, rows_of
 
 if TYPE_CHECKING:
+    from core.chunk import Chunk
     from ingestion.blobs import BlobStore
     from ingestion.catalog.catalog import Catalog
     from ingestion.chunking.model import PlacedElement
@@ -22,11 +24,31 @@ if TYPE_CHECKING:
 CACHE_BYTES = 16 * 1024 * 1024
 """A page of prose takes some seven kilobytes: room for the places of two thousand pages."""
 _OVERHEAD = 256
+_BREAK = re.compile("\n")
 
 log = get_logger(__name__)
 
 
-class PageMap:
+class _Cells:
+    """A block of cells and where in the document's text its rows end."""
+
+    def __init__(self, element: PlacedElement, text: str) -> None:
+        self.start, self.end = element.start, element.end
+        self._place = element.place or ""
+        rows = text[element.start : element.end]
+        self._breaks = array("q", (element.start + found.start() for found in _BREAK.finditer(rows)))
+
+    @property
+    def bytes(self) -> int:
+        return _OVERHEAD + len(self._place) + len(self._breaks) * self._breaks.itemsize
+
+    def rows(self, start: int, end: int) -> str:
+        """The rows that a span of the text is in."""
+        last = bisect_left(self._breaks, end - 1)
+        return rows_of(self._place, last - bisect_left(self._breaks, start), len(self._breaks) - last)
+
+
+class PlaceMap:
     """Where a document's text stands, in a few bytes a word: the places of its elements, and the lines in them."""
 
     def __init__(self) -> None:
@@ -34,12 +56,15 @@ class PageMap:
         self._lines = array("q")
         self._spans, self._edges = array("q"), array("f")
         self._words, self._word_ends = array("f"), array("q")
+        self._cells: list[_Cells] = []
 
     @classmethod
-    def of(cls, elements: Iterable[PlacedElement]) -> PageMap:
-        """The map of elements in the order of their text."""
+    def of(cls, elements: Iterable[PlacedElement], text: str) -> PlaceMap:
+        """The map of a document's elements, in the order of its text."""
         found = cls()
         for element in elements:
+            if element.place is not None:
+                found._cells.append(_Cells(element, text))
             if element.page is not None:
                 found._starts.append(element.start)
                 found._pages.append(element.page)
@@ -55,10 +80,13 @@ class PageMap:
     def bytes(self) -> int:
         """What it takes."""
         parts = (self._starts, self._pages, self._lines, self._spans, self._edges, self._words, self._word_ends)
-        return _OVERHEAD + sum(len(part) * part.itemsize for part in parts)
+        blocks = sum(block.bytes for block in self._cells)
+        return _OVERHEAD + blocks + sum(len(part) * part.itemsize for part in parts)
 
     def place(self, start: int, end: int) -> Place | None:
-        """Where a span stands: its boxes where lines are known, else the page of the element that it begins in."""
+        """Where a span stands: its cells, its boxes where lines are known, or the page of the element it begins in."""
+        if cells := tuple(block.rows(start, end) for block in self._cells if block.start < end and start < block.end):
+            return Place(None, cells=cells)
         first = max(bisect_right(self._lines, start) - 1, 0)
         within = range(first, bisect_left(self._lines, end, first))
         boxes = tuple(box for box in (self._line(number).box(start, end) for number in within) if box is not None)
@@ -75,8 +103,8 @@ class PageMap:
         return Line(self._lines[number], end, page, left, top, right, bottom, edges)
 
 
-class PageLocator:
-    """Finds pages in the extracted text that is kept beside each original. Safe to use from several threads.
+class PlaceLocator:
+    """Finds places in the extracted text that is kept beside each original. Safe to use from several threads.
 
     An answer cites one document several times, and its extracted text can be megabytes: what is kept of it is where
     its lines stand, for the documents that were cited last, by document and content.
@@ -86,26 +114,33 @@ class PageLocator:
         self._catalog = catalog
         self._blobs = blobs
         self._cache_bytes = cache_bytes
-        self._cached: OrderedDict[tuple[str, str], PageMap] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, str], PlaceMap] = OrderedDict()
         self._held = 0
         self._lock = threading.Lock()
 
     def __call__(self, document_id: str, start: int, end: int) -> Place | None:
-        """Where this span of the document's text stands; None when its page can't be told.
+        """Where this span of the document's text stands; None when that can't be told.
 
-        A page is worth less than the answer it stands in: when the text can't be read, the citation goes without.
+        A place is worth less than the answer it stands in: when the text can't be read, the citation goes without.
         """
         try:
             document = self._catalog.get().documents.get(document_id)
             if document.content_hash is None:
                 return None
-            pages = self._pages(document.id, document.content_hash)
+            places = self._places(document.id, document.content_hash)
         except FootnoteError as error:
-            log.warning("page.unknown", document_id=document_id, error=type(error).__name__)
+            log.warning("place.unknown", document_id=document_id, error=type(error).__name__)
             return None
-        return pages.place(start, end)
+        return places.place(start, end)
 
-    def _pages(self, document_id: str, content_hash: str) -> PageMap:
+    def cells(self, chunk: Chunk) -> tuple[str, ...]:
+        """The cells that a passage is in; none if its document isn't a workbook, which isn't looked at then."""
+        if chunk.metadata.document_type not in WORKBOOKS:
+            return ()
+        place = self(chunk.document_id, chunk.start, chunk.end)
+        return () if place is None else place.cells
+
+    def _places(self, document_id: str, content_hash: str) -> PlaceMap:
         key = (document_id, content_hash)
         with self._lock:
             known = self._cached.get(key)
@@ -122,9 +157,9 @@ class PageLocator:
                 self._held -= dropped.bytes
         return read
 
-    def _read(self, document_id: str, content_hash: str) -> PageMap:
+    def _read(self, document_id: str, content_hash: str) -> PlaceMap:
         from ingestion.blobs import parsed_key  # noqa: PLC0415  brings fsspec
         from ingestion.parsed import ParsedDocument  # noqa: PLC0415  brings the chunking package
 
         parsed = ParsedDocument.from_bytes(self._blobs.get().get(parsed_key(document_id, content_hash)))
-        return PageMap.of(parsed.elements)
+        return PlaceMap.of(parsed.elements, parsed.text)
