@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from core.errors import DocumentTooLarge, EmptyDocument, UnreadableDocument
 from core.place import boxes
-from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.pdf import FURNITURE, OUTSIDE, PdfOptions, read_pdf
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading
 from tests.unit.ingestion.partitioning.pdf_writing import HEIGHT, WIDTH, column, drawn, prose, put
@@ -46,6 +46,26 @@ def test_two_columns_are_read_one_after_the_other_below_the_title_over_both() ->
 
     assert texts(read_pdf(drawn(page), "a.pdf"))[0] == "A title that runs over both of the columns below it"
     assert " ".join(texts(read_pdf(drawn(page), "a.pdf"))[1:]) == " ".join([*left, *right])
+
+
+def test_the_number_of_an_equation_is_not_the_mark_of_the_other_columns_line() -> None:
+    """It stands as close to that line as the number of a list's item would."""
+    left = ["which are shown as they stand in each", "column of a page of two, as in this one:"] * 4
+    right = ["larity) is the end of a word that began", "in the column on the left of this one."] * 4
+
+    def page(canvas: Canvas) -> None:
+        for number, (before, behind) in enumerate(zip(left, right, strict=True)):
+            canvas.setFont("Courier", 9)
+            if number == 3:
+                canvas.drawString(120, HEIGHT - 150 - 13 * number, "a = b + c")
+                canvas.drawRightString(72 + 40 * 5.4, HEIGHT - 150 - 13 * number, "(1)")
+            else:
+                canvas.drawString(72, HEIGHT - 150 - 13 * number, before.ljust(40, "."))
+            canvas.drawString(310, HEIGHT - 150 - 13 * number, behind)
+
+    told = " ".join(texts(read_pdf(drawn(page), "a.pdf")))
+    assert "a = b + c (1)" in told
+    assert " ".join(right) in told
 
 
 def test_words_cut_at_line_ends_are_joined_and_real_hyphens_stay() -> None:
@@ -92,6 +112,10 @@ def test_running_lines_and_page_numbers_are_dropped_and_counted() -> None:
         "dropped: 3 running headers and footers ('Travel policy, version #').",
         "dropped: 3 page numbers.",
     ]
+    left_out = {reason: sorted(lines) for reason, lines in reading.left_out.items()}
+    assert left_out[FURNITURE] == sorted(
+        line for number in (1, 2, 3) for line in (f"Travel policy, version {number}", f"{number} / 3")
+    )
 
 
 def test_what_only_looks_like_furniture_stays() -> None:
@@ -222,6 +246,7 @@ def test_text_outside_of_the_visible_page_is_dropped_and_counted() -> None:
     reading = read_pdf(drawn(page), "a.pdf")
     assert texts(reading) == ["Seen by everybody."]
     assert reading.warnings == ["dropped: 6 letters outside of the visible page."]
+    assert reading.left_out[OUTSIDE] == ["Unseen"]
 
 
 def test_type_made_bold_by_drawing_it_twice_is_read_once() -> None:
