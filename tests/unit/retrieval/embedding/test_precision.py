@@ -1,0 +1,30 @@
+"""Weights kept in bf16 change no vector: only what autocast would cast anyway is cast."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from retrieval.embedding.precision import cast_linear_weights
+
+
+def test_linear_weights_are_cast_once_and_nothing_else_is() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(8, 16), nn.Linear(16, 16), nn.LayerNorm(16), nn.Linear(16, 4)).eval()
+    tokens = torch.tensor([[1, 2, 3]])
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        before = model(tokens)
+        cast_linear_weights(model)
+        after = model(tokens)
+    assert torch.equal(before, after)
+    assert [parameter.dtype for parameter in model[2].parameters()] == [torch.float32] * 2
+    assert model[0].weight.dtype == torch.float32
+    assert {parameter.dtype for parameter in (*model[1].parameters(), *model[3].parameters())} == {torch.bfloat16}
+
+
+def test_weights_that_an_embedding_shares_stay_exact() -> None:
+    words = nn.Embedding(8, 16)
+    head = nn.Linear(16, 8, bias=False)
+    head.weight = words.weight
+    cast_linear_weights(nn.ModuleList([words, head]))
+    assert words.weight.dtype == torch.float32
