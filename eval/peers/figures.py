@@ -23,6 +23,8 @@ class IngestRow:
         documents_per_s: over all blocks.
         vectors: how many it made of them.
         times_slower: its seconds over the base's, for the same documents; None for the base.
+        cpu_ms: CPU time of its process for a document; None where it wasn't measured.
+        cpu_times: the same over the base's; None for the base, and where it wasn't measured.
         shares: of its time, by stage.
     """
 
@@ -30,6 +32,8 @@ class IngestRow:
     documents_per_s: float
     vectors: int
     times_slower: Estimate | None
+    cpu_ms: float | None
+    cpu_times: Estimate | None
     shares: dict[str, float]
 
 
@@ -40,6 +44,8 @@ class LatencyRow:
     Attributes:
         p50_ms, p95_ms: over all questions.
         p50_ratio, p95_ratio: the base's over this arm's; None for the base.
+        cpu_ms: the median CPU time of its process.
+        cpu_ratio: the base's over this arm's; None for the base.
         stages_ms: the median of each stage.
     """
 
@@ -48,6 +54,8 @@ class LatencyRow:
     p95_ms: float
     p50_ratio: Estimate | None
     p95_ratio: Estimate | None
+    cpu_ms: float
+    cpu_ratio: Estimate | None
     stages_ms: dict[str, float]
 
 
@@ -71,19 +79,25 @@ def ingest_rows(blocks: Sequence[Block]) -> list[IngestRow]:
     if not blocks:
         return []
     arms = list(blocks[0].seconds)
-    times = np.array([[block.seconds[arm] for arm in arms] for block in blocks])
-    documents = sum(block.documents for block in blocks)
     base = arms.index(BASE) if BASE in arms else 0
-    return [
-        IngestRow(
-            arm,
-            documents / float(times[:, at].sum()),
-            sum(block.vectors[arm] for block in blocks),
-            None if at == base else _slower(times, base, at),
-            _shares([block.stages[arm] for block in blocks], float(times[:, at].sum())),
+    documents = sum(block.documents for block in blocks)
+    times = np.array([[block.seconds[arm] for arm in arms] for block in blocks])
+    cpu = np.array([[block.cpu_s.get(arm, np.nan) for arm in arms] for block in blocks])
+    rows = []
+    for at, arm in enumerate(arms):
+        total = float(times[:, at].sum())
+        rows.append(
+            IngestRow(
+                arm=arm,
+                documents_per_s=documents / total,
+                vectors=sum(block.vectors[arm] for block in blocks),
+                times_slower=None if at == base else _slower(times, base, at),
+                cpu_ms=_known(1000 * float(cpu[:, at].sum()) / documents),
+                cpu_times=None if at == base or np.isnan(cpu[:, [base, at]]).any() else _slower(cpu, base, at),
+                shares=_shares([block.stages[arm] for block in blocks], total),
+            )
         )
-        for at, arm in enumerate(arms)
-    ]
+    return rows
 
 
 def latency_rows(questions: Sequence[Question]) -> list[LatencyRow]:
@@ -91,14 +105,24 @@ def latency_rows(questions: Sequence[Question]) -> list[LatencyRow]:
     if not questions:
         return []
     arms = list(questions[0].seconds)
-    times = np.array([[question.seconds[arm] for arm in arms] for question in questions]) * 1000
     base = arms.index(BASE) if BASE in arms else 0
+    times = np.array([[question.seconds[arm] for arm in arms] for question in questions]) * 1000
+    cpu = np.array([[question.cpu_s[arm] for arm in arms] for question in questions]) * 1000
     rows = []
     for at, arm in enumerate(arms):
-        p50, p95 = np.percentile(times[:, at], [50, 95])
-        ratios = [None, None] if at == base else [_ratio(times, base, at, percentile) for percentile in (50, 95)]
-        stages = _medians([question.stages[arm] for question in questions])
-        rows.append(LatencyRow(arm, float(p50), float(p95), ratios[0], ratios[1], stages))
+        p50, p95 = (float(value) for value in np.percentile(times[:, at], [50, 95]))
+        rows.append(
+            LatencyRow(
+                arm=arm,
+                p50_ms=p50,
+                p95_ms=p95,
+                p50_ratio=None if at == base else _ratio(times, base, at, 50),
+                p95_ratio=None if at == base else _ratio(times, base, at, 95),
+                cpu_ms=float(np.median(cpu[:, at])),
+                cpu_ratio=None if at == base else _ratio(cpu, base, at, 50),
+                stages_ms=_medians([question.stages[arm] for question in questions]),
+            )
+        )
     return rows
 
 
@@ -148,3 +172,7 @@ def _shares(stages: Sequence[Mapping[str, float]], total: float) -> dict[str, fl
 def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for each in stages for name in each)
     return {name: float(np.median([each.get(name, 0.0) for each in stages])) * 1000 for name in names}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -63,7 +63,7 @@ class Side:
         stages = {"embed": 0.0, "write": 0.0}
         windows = 0
         began = time.perf_counter()
-        chunks = [_chunk(document, to.embedder) for document in documents]
+        chunks = [_chunk(document) for document in documents]
         for first in range(0, len(chunks), to.batch):
             batch = chunks[first : first + to.batch]
             with _timed(stages, "embed"):
@@ -104,19 +104,18 @@ def _settings(url: str, index: str, model: str) -> Settings:
     return settings.model_copy(update={"index": where, "embedder": embedder})
 
 
-def _chunk(document: dict[str, str], embedder: Embedder) -> Chunk:
+def _chunk(document: dict[str, str]) -> Chunk:
     """A document as one chunk: those of the collections are shorter than a passage."""
     text = document["text"]
     return Chunk(
         id=document["id"],
         document_id=document["id"],
         source_id=_SOURCE,
-        uri=document.get("of", document["id"]),
+        uri=document["id"],
         ordinal=0,
         text=text,
         start=0,
         end=len(text),
-        tokens=embedder.tokenizer.count(text),
         metadata=Metadata(title=document["title"]),
         acl=AccessList.everyone().terms(),
     )

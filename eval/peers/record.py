@@ -22,11 +22,13 @@ class Block(_Part):
 
     Attributes:
         seconds, vectors: by arm.
+        cpu_s: CPU seconds of the arm's process, by arm; OpenSearch's own are not in it.
         stages: seconds by arm and stage.
     """
 
     documents: int
     seconds: dict[str, float] = {}
+    cpu_s: dict[str, float] = {}
     stages: dict[str, dict[str, float]] = {}
     vectors: dict[str, int] = {}
 
@@ -35,13 +37,14 @@ class Question(_Part):
     """One question, asked of every arm in turn.
 
     Attributes:
-        seconds: by arm.
+        seconds, cpu_s: by arm, as of a block.
         stages: seconds by arm and stage.
         found: documents by arm, best first.
     """
 
     id: str
     seconds: dict[str, float] = {}
+    cpu_s: dict[str, float] = {}
     stages: dict[str, dict[str, float]] = {}
     found: dict[str, list[str]] = {}
 

@@ -138,6 +138,7 @@ class Comparison:
         for arm in _in_turn(ARMS, number):
             answer = self._call(arm, "ask", ASK_S, query=text, limit=LIMIT)
             measured.seconds[arm.name] = answer["seconds"]
+            measured.cpu_s[arm.name] = answer["cpu_s"]
             measured.stages[arm.name] = answer["stages"]
             found = (document_of(each, fit=row.fit) for each in answer["documents"])
             measured.found[arm.name] = list(dict.fromkeys(found))
@@ -155,6 +156,8 @@ def _through_api(client: ApiClient, name: str, folder: Path) -> dict[str, Any]:
 
 def _note(block: Block, arm: str, measured: Mapping[str, Any]) -> None:
     block.seconds[arm] = measured["seconds"]
+    if "cpu_s" in measured:
+        block.cpu_s[arm] = measured["cpu_s"]
     block.stages[arm] = measured["stages"]
     block.vectors[arm] = measured["vectors"]
 

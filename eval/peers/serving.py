@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,11 +31,16 @@ def load(file: Path) -> Any:
 
 
 def answer(side: Any, line: str) -> dict[str, Any]:
-    """The answer to one request; what went wrong is an answer too, or the other process would wait for nothing."""
+    """The answer to one request, with the CPU seconds of all threads that it took.
+
+    What went wrong is an answer too, or the other process would wait for nothing.
+    """
     try:
         request = json.loads(line)
         method: Callable[..., Any] = getattr(side, request["call"])
-        return {"result": method(**request["arguments"])}
+        began = time.process_time()
+        result = method(**request["arguments"])
+        return {"result": result, "cpu_s": time.process_time() - began}
     except Exception as error:  # noqa: BLE001 - the boundary of the process
         return {"error": f"{type(error).__name__}: {error}"}
 

@@ -44,13 +44,23 @@ def _set(name: str, row: SetRecord, collection: Collection) -> Iterator[str]:
 
 def _ingest(rows: Iterable[IngestRow]) -> str:
     return _table(
-        ("arm", "documents/s", "vectors", "Footnote is faster by", "share of its time"),
+        (
+            "arm",
+            "documents/s",
+            "vectors",
+            "Footnote is faster by",
+            "CPU ms",
+            "CPU over Footnote's",
+            "share of its time",
+        ),
         [
             (
                 row.arm,
                 f"{row.documents_per_s:.1f}",
                 str(row.vectors),
                 _interval(row.times_slower),
+                "" if row.cpu_ms is None else f"{row.cpu_ms:.1f}",
+                _interval(row.cpu_times),
                 ", ".join(f"{name} {100 * share:.0f} %" for name, share in row.shares.items()),
             )
             for row in rows
@@ -60,7 +70,16 @@ def _ingest(rows: Iterable[IngestRow]) -> str:
 
 def _latency(rows: Iterable[LatencyRow]) -> str:
     return _table(
-        ("arm", "p50 ms", "p95 ms", "Footnote's p50 is", "Footnote's p95 is", "median ms of each stage"),
+        (
+            "arm",
+            "p50 ms",
+            "p95 ms",
+            "Footnote's p50 is",
+            "its p95 is",
+            "CPU ms",
+            "its CPU is",
+            "median ms of each stage",
+        ),
         [
             (
                 row.arm,
@@ -68,6 +87,8 @@ def _latency(rows: Iterable[LatencyRow]) -> str:
                 f"{row.p95_ms:.1f}",
                 _interval(row.p50_ratio),
                 _interval(row.p95_ratio),
+                f"{row.cpu_ms:.1f}",
+                _interval(row.cpu_ratio),
                 ", ".join(f"{name} {ms:.1f}" for name, ms in row.stages_ms.items()),
             )
             for row in rows
