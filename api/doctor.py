@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ from core.errors import FootnoteError
 from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from core.settings import ParsingSettings, Settings
 
 Manager = Literal["apt", "dnf", "brew"]
 _VERSION_TIMEOUT_S = 30
@@ -62,6 +62,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _checked("embedding model", True, "searching by meaning", lambda: _model(settings))
     yield _checked("index", settings.index.kind == "opensearch", "searching", lambda: _index(settings))
     yield _checked("parser sandbox", True, "reading documents", lambda: _sandbox(settings))
+    if settings.parsing.engine != "local":
+        yield _cloud(settings.parsing)
 
 
 def manager() -> Manager:
@@ -180,6 +182,25 @@ def _checked(name: str, required: bool, needed_for: str, look: Callable[[], str]
         return Finding(name=name, ok=True, required=required, detail=look(), needed_for=needed_for)
     except FootnoteError as error:
         return Finding(name=name, ok=False, required=required, detail=error.message, needed_for=needed_for)
+
+
+def _cloud(parsing: ParsingSettings) -> Finding:
+    """The service of ``parsing.engine``, without a page to read: that would have to be paid for."""
+
+    def look() -> str:
+        from ingestion.partitioning.build import build_service  # noqa: PLC0415 - brings a cloud's SDK
+
+        service = build_service(parsing)
+        assert service is not None
+        try:
+            return service.check()
+        finally:
+            service.close()
+
+    kinds = " and ".join(parsing.cloud_kinds)
+    found = _checked(f"parsing.engine {parsing.engine}", True, f"reading documents of the kinds {kinds}", look)
+    lacking = parsing.engine == "document_intelligence" and _version("azure-ai-documentintelligence") is None
+    return replace(found, install={"any": "pip install 'footnote[azure]'"}) if lacking else found
 
 
 def _model(settings: Settings) -> str:

@@ -65,7 +65,7 @@ def scope_options(wrapped: Command) -> Command:
 
     @functools.wraps(wrapped)
     def gathered(*, pipeline: str | None, **others: Any) -> Any:
-        names = ("departments", "since", "until", "types", "tags")
+        names = ("departments", "authors", "since", "until", "types", "tags")
         filters = filters_from(**{name: others.pop(name) for name in names})
         return wrapped(scope=Scope(filters, readable(pipeline, "--pipeline") if pipeline else None), **others)
 
@@ -76,6 +76,7 @@ def scope_options(wrapped: Command) -> Command:
         click.option("--type", "types", multiple=True, help="Only this kind of document, as pdf. Repeatable."),
         click.option("--until", metavar="DATE", help="Only documents last changed on or before this day."),
         click.option("--since", metavar="DATE", help="Only documents last changed on or after this day (YYYY-MM-DD)."),
+        click.option("--author", "authors", multiple=True, help="Only what this person wrote. Repeatable."),
         click.option("--department", "departments", multiple=True, help="Only this department's. Repeatable."),
     )
     for option in options:
@@ -84,14 +85,20 @@ def scope_options(wrapped: Command) -> Command:
 
 
 def filters_from(
-    *, departments: tuple[str, ...], since: str | None, until: str | None, types: tuple[str, ...], tags: tuple[str, ...]
+    *,
+    departments: tuple[str, ...],
+    authors: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    types: tuple[str, ...],
+    tags: tuple[str, ...],
 ) -> dict[str, Any] | None:
     """The filters in the form that the API takes; None when there are none.
 
     Raises:
         InvalidRequest: a date that isn't one, or text that isn't UTF-8.
     """
-    named = {"department": departments, "document_type": types, "tags": tags}
+    named = {"department": departments, "author": authors, "document_type": types, "tags": tags}
     filters: dict[str, Any] = {
         key: [readable(value, f"The filter {key}") for value in values] for key, values in named.items() if values
     }

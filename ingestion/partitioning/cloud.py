@@ -47,6 +47,14 @@ class CloudService(Protocol):
         """
         ...
 
+    def check(self) -> str:
+        """What it would be asked with, in a few words. Costs nothing: no page is sent.
+
+        Raises:
+            ModelUnavailable: it can't be used, as far as can be told without a page.
+        """
+        ...
+
     def close(self) -> None:
         """Close its connections."""
         ...

@@ -29,7 +29,7 @@ from ingestion.partitioning.document_intelligence_result import to_reading
 from ingestion.partitioning.reading import Reading
 
 try:
-    from azure.ai.documentintelligence import DocumentIntelligenceClient
+    from azure.ai.documentintelligence import DocumentIntelligenceAdministrationClient, DocumentIntelligenceClient
     from azure.core.credentials import AzureKeyCredential
     from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
 except ModuleNotFoundError as missing:
@@ -42,6 +42,7 @@ READ_S = 60.0
 POLL_S = 1.0
 ATTEMPTS = 5
 _SERVICE = "Azure AI Document Intelligence (parsing.engine)"
+_UNREACHABLE = f"{_SERVICE} can't be reached: check the network, and parsing.document_intelligence.endpoint."
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 _BAD_REQUEST, _UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _UNSUPPORTED, _TOO_MANY = (
     400,
@@ -60,6 +61,7 @@ class DocumentIntelligence:
 
     Args:
         open_client: a client of one's own for each document: closing it ends its polling.
+        open_administration: a client that asks for the resource's own details.
         timeout_s: for a document, from sending it to its result.
         poll_s: between two questions for the result, where the service doesn't say.
     """
@@ -69,8 +71,16 @@ class DocumentIntelligence:
     images: tuple[str, ...] = ("image/jpeg", "image/png", "image/bmp", "image/tiff")
     sheet_bytes = 500_000_000
 
-    def __init__(self, open_client: Callable[[], Any], *, timeout_s: float, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        open_client: Callable[[], Any],
+        open_administration: Callable[[], Any],
+        *,
+        timeout_s: float,
+        poll_s: float = POLL_S,
+    ) -> None:
         self._open_client = open_client
+        self._open_administration = open_administration
         self._timeout_s = timeout_s
         self._poll_s = poll_s
 
@@ -94,18 +104,21 @@ class DocumentIntelligence:
                 "https://NAME.cognitiveservices.azure.com."
             )
 
-        def open_client() -> DocumentIntelligenceClient:
-            return DocumentIntelligenceClient(
-                endpoint,
-                AzureKeyCredential(key),
-                connection_timeout=CONNECT_S,
-                read_timeout=read_s,
-                retry_total=attempts - 1,
-                retry_backoff_max=20,
-                logging_enable=False,
-            )
-
-        return cls(open_client, timeout_s=parsing.cloud_timeout_s, poll_s=poll_s)
+        options: dict[str, Any] = {
+            "connection_timeout": CONNECT_S,
+            "read_timeout": read_s,
+            "retry_total": attempts - 1,
+            "retry_backoff_max": 20,
+            "logging_enable": False,
+        }
+        return cls(
+            lambda: DocumentIntelligenceClient(endpoint, AzureKeyCredential(key), **options),
+            lambda: DocumentIntelligenceAdministrationClient(
+                endpoint, AzureKeyCredential(key), **{**options, "retry_total": 0}
+            ),
+            timeout_s=parsing.cloud_timeout_s,
+            poll_s=poll_s,
+        )
 
     def read(self, sheets: Sequence[bytes], sizes: Sequence[PageSize], name: str) -> Reading:
         """Read a document; see :class:`ingestion.partitioning.cloud.CloudService`."""
@@ -116,9 +129,7 @@ class DocumentIntelligence:
             except HttpResponseError as error:
                 raise _explained(error, name) from error
             except ServiceRequestError as error:
-                raise ModelUnavailable(
-                    f"{_SERVICE} can't be reached: check the network, and parsing.document_intelligence.endpoint."
-                ) from error
+                raise ModelUnavailable(_UNREACHABLE) from error
             except (AzureError, OSError) as error:
                 raise Unavailable(f"{_SERVICE} gave no answer for {name} ({type(error).__name__}).") from error
             except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -126,6 +137,25 @@ class DocumentIntelligence:
                     f"{_SERVICE} gave an answer for {name} that can't be read ({type(error).__name__})."
                 ) from error
         return reading
+
+    def check(self) -> str:
+        """That the endpoint answers and takes the key: asks for the resource's details, which are free.
+
+        https://learn.microsoft.com/rest/api/aiservices/miscellaneous/get-resource-details
+
+        Raises:
+            ModelUnavailable: it can't be reached, or refuses the key.
+        """
+        with self._open_administration() as client:
+            try:
+                client.get_resource_details()
+            except HttpResponseError as error:
+                raise ModelUnavailable(_explained(error, "the question for its details").message) from error
+            except ServiceRequestError as error:
+                raise ModelUnavailable(_UNREACHABLE) from error
+            except (AzureError, OSError, ValueError) as error:
+                raise ModelUnavailable(f"{_SERVICE} gives no sensible answer ({type(error).__name__}).") from error
+        return "the endpoint answers and takes the key"
 
     def close(self) -> None:
         """Nothing is open between documents."""

@@ -22,6 +22,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -88,6 +89,7 @@ class Textract:
 
         Raises:
             ConfigurationError: no region, or an endpoint that is no URL.
+            ModelUnavailable: the machine's credentials are kept by something that doesn't give them.
         """
         settings = parsing.textract
         config = Config(
@@ -100,6 +102,8 @@ class Textract:
             client = boto3.session.Session().client(
                 "textract", region_name=settings.region, endpoint_url=settings.endpoint, config=config
             )
+        except CredentialRetrievalError as error:
+            raise _without_credentials(error) from error
         except (BotoCoreError, ValueError) as error:
             raise ConfigurationError(f"{_SERVICE} needs parsing.textract.region or .endpoint: {error}") from error
         return cls(client, concurrency=settings.concurrency, timeout_s=parsing.cloud_timeout_s)
@@ -116,6 +120,29 @@ class Textract:
                 # After the first page that makes the document fail, no other is paid for.
                 pool.shutdown(wait=True, cancel_futures=True)
         return _assembled(answers, sizes, name)
+
+    def check(self) -> str:
+        """Region and kind of credentials. AWS isn't asked: nothing free tells whether AnalyzeDocument is allowed.
+
+        Raises:
+            ModelUnavailable: there are no credentials, or they can't be had.
+        """
+        try:
+            credentials = boto3.session.Session().get_credentials()
+            if credentials is not None:
+                credentials.get_frozen_credentials()  # fetched or renewed here, where a role or SSO gives them
+        except BotoCoreError as error:
+            raise _without_credentials(error) from error
+        if credentials is None:
+            raise ModelUnavailable(
+                f"{_SERVICE} needs AWS credentials on this machine, and there are none: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or give the machine a role."
+            )
+        there = self._client.meta
+        return (
+            f"{there.endpoint_url} in {there.region_name}, with credentials by {credentials.method}; whether they "
+            "allow textract:AnalyzeDocument, only a page tells"
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -163,6 +190,10 @@ def _assembled(answers: Sequence[list[Mapping[str, Any]] | str], sizes: Sequence
         furniture += page.furniture
     reading.warnings += [*warnings, *left_out(furniture)]
     return reading
+
+
+def _without_credentials(error: BotoCoreError) -> ModelUnavailable:
+    return ModelUnavailable(f"{_SERVICE} needs AWS credentials, which can't be had: {error}")
 
 
 def _explained(code: str) -> FootnoteError:

@@ -8,16 +8,24 @@ import pytest
 
 from api.cli.options import Scope, filters_from, question_from, readable
 from core.errors import InvalidRequest
+from core.filters import parse_filters
 
-NOTHING = {"departments": (), "since": None, "until": None, "types": (), "tags": ()}
+NOTHING = {"departments": (), "authors": (), "since": None, "until": None, "types": (), "tags": ()}
 
 
 def test_filters_take_the_form_of_the_api() -> None:
     filters = filters_from(
-        departments=("HR",), since="2025-01-01", until="2025-03-31", types=("pdf", "docx"), tags=("leave",)
+        departments=("HR",),
+        authors=("Ida Dahl", "Tomas"),
+        since="2025-01-01",
+        until="2025-03-31",
+        types=("pdf", "docx"),
+        tags=("leave",),
     )
+    assert parse_filters(filters) is not None, "the service takes it"
     assert filters == {
         "department": ["HR"],
+        "author": ["Ida Dahl", "Tomas"],
         "document_type": ["pdf", "docx"],
         "tags": ["leave"],
         "modified": {"from": "2025-01-01", "to": "2025-03-31"},
