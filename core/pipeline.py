@@ -50,6 +50,15 @@ class NeighbourConfig(_Config):
     """How much they count; 0: nothing changes."""
 
 
+class LateInteractionConfig(_Config):
+    """How the best candidates are read once more, token by token, by the embedder's own token embeddings."""
+
+    depth: Annotated[int, Field(gt=1, le=200)] = 30
+    """How many of the best are read."""
+    weight: Share = 0.4
+    """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone."""
+
+
 class RerankConfig(_Config):
     """The reranker's part in a pipeline."""
 
@@ -69,8 +78,10 @@ class PipelineConfig(_Config):
     fusion: FusionConfig = FusionConfig()
     neighbours: NeighbourConfig | None = None
     """None: no candidate vouches for another."""
+    late_interaction: LateInteractionConfig | None = None
+    """None: passages aren't read token by token."""
     reranker: RerankConfig | None = None
-    """None: the fused order stands."""
+    """None: the order before it stands."""
 
     @model_validator(mode="after")
     def _has_legs(self) -> Self:
@@ -82,3 +93,8 @@ class PipelineConfig(_Config):
     def single(self) -> bool:
         """Whether it has one leg, and so fuses nothing."""
         return len(self.legs) == 1
+
+    @property
+    def reads(self) -> int:
+        """How many of the best passages it reads to put them in order; what is behind them keeps its place."""
+        return max((stage.depth for stage in (self.late_interaction, self.reranker) if stage is not None), default=0)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import ConfigurationError
-from core.pipeline import FusionConfig, LegWeights, NeighbourConfig, PipelineConfig, RerankConfig
+from core.pipeline import (
+    FusionConfig,
+    LateInteractionConfig,
+    LegWeights,
+    NeighbourConfig,
+    PipelineConfig,
+    RerankConfig,
+)
 from core.settings import Settings
 
 __all__ = [
     "FusionConfig",
+    "LateInteractionConfig",
     "LegWeights",
     "NeighbourConfig",
     "PipelineConfig",
@@ -19,12 +27,16 @@ __all__ = [
 ]
 
 LEXICAL, VECTOR, HYBRID, RERANKED = "lexical", "vector", "hybrid", "hybrid+rerank"
-CONVEX, NEIGHBOURS = "convex", "convex+neighbours"
+CONVEX, NEIGHBOURS, LATE = "convex", "convex+neighbours", "convex+neighbours+late"
 
 
-def named_pipelines(settings: Settings, *, reranker: bool) -> dict[str, PipelineConfig]:
-    """Pipelines by name: each leg alone, both fused by rank, by score, and by score with neighbours, the reranked one
-    where there is a reranker, then the settings' own.
+def named_pipelines(settings: Settings, *, reranker: bool, tokens: bool = True) -> dict[str, PipelineConfig]:
+    """Pipelines by name: each leg alone, both fused by rank, by score, by score with neighbours, and that with late
+    interaction, the reranked one where there is a reranker, then the settings' own.
+
+    Args:
+        reranker: whether there is one.
+        tokens: whether the embedder shows the token embeddings that late interaction is made of.
 
     Raises:
         ConfigurationError: two of one name, or one with a reranker where none is set.
@@ -40,6 +52,8 @@ def named_pipelines(settings: Settings, *, reranker: bool) -> dict[str, Pipeline
         PipelineConfig(name=CONVEX, depth=own.depth, fusion=by_score),
         PipelineConfig(name=NEIGHBOURS, depth=own.depth, fusion=by_score, neighbours=NeighbourConfig()),
     ]
+    if tokens:
+        offered.append(offered[-1].model_copy(update={"name": LATE, "late_interaction": LateInteractionConfig()}))
     if reranker:
         rerank = RerankConfig(depth=settings.reranker.depth)
         offered.append(PipelineConfig(name=RERANKED, depth=own.depth, fusion=fusion, reranker=rerank))
@@ -63,7 +77,7 @@ def default_pipeline(settings: Settings, named: Mapping[str, PipelineConfig]) ->
     """
     wanted = settings.retrieval.pipeline
     if wanted is None:
-        return RERANKED if RERANKED in named else NEIGHBOURS
+        return next(name for name in (RERANKED, LATE, NEIGHBOURS) if name in named)
     if wanted not in named:
         hint = " Set reranker.model first." if wanted == RERANKED else ""
         raise ConfigurationError(

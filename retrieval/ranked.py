@@ -25,6 +25,7 @@ class Ranked:
     Attributes:
         fused: the fused score; None for a pipeline of one leg, which fuses nothing.
         neighbours: the score that also counts its neighbours', where they vouch.
+        read: the score of whatever read its passage last, mixed as the pipeline says with the score before.
         twins: passages of other documents that say the same, and have no place of their own in the ranking.
     """
 
@@ -37,6 +38,7 @@ class Ranked:
     rerank: float | None = None
     rerank_rank: int | None = None
     neighbours: float | None = None
+    read: float | None = None
     twins: list[Chunk] = field(default_factory=list)
 
     @classmethod
@@ -54,7 +56,7 @@ class Ranked:
 
     def hit(self) -> SearchHit:
         """The hit; its score is that of the last ranking it was in."""
-        order = (self.rerank, self.neighbours, self.fused, self.lexical, self.vector)
+        order = (self.read, self.neighbours, self.fused, self.lexical, self.vector)
         return SearchHit(
             chunk=self.passage,
             score=next(score for score in order if score is not None),
@@ -102,18 +104,28 @@ def _first(item: Ranked) -> float:
     return next(score for score in (item.fused, item.lexical, item.vector) if score is not None)
 
 
-def reorder(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
-    """Put the head of a ranking into the reranker's order, or by its score mixed with the one that it had.
+def reread(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
+    """Put the head of a ranking, whose passages are known, into the order of what read them.
 
-    Both are brought to [0, 1] over the head, and the reranker's counts ``weight``. Ties keep their order.
+    Its scores count ``weight`` against those that the head had, both brought to [0, 1] over the head; with a weight of
+    1 they stand as they are. Ties keep their order.
     """
-    first = _unit([item.hit().score for item in head])
-    second = _unit(scores)
-    mixed = [(1 - weight) * one + weight * other for one, other in zip(first, second, strict=True)]
-    for item, score in zip(head, scores, strict=True):
-        item.rerank = score
+    if weight == 1:
+        mixed = list(scores)
+    else:
+        pairs = zip(_unit([item.hit().score for item in head]), _unit(scores), strict=True)
+        mixed = [(1 - weight) * before + weight * score for before, score in pairs]
+    for item, score in zip(head, mixed, strict=True):
+        item.read = score
     order = sorted(range(len(head)), key=lambda at: -mixed[at])
     head[:] = [head[at] for at in order]
+
+
+def reorder(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
+    """:func:`reread` for the reranker, whose own scores and places a hit shows."""
+    for item, score in zip(head, scores, strict=True):
+        item.rerank = score
+    reread(head, scores, weight)
     for place, item in enumerate(head, start=1):
         item.rerank_rank = place
 

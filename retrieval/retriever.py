@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from core.chunk import Vector
 from core.errors import FootnoteError, IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import Filter, for_reader
-from core.logs import get_logger
 from core.principal import Principal
 from core.settings import Settings
-from core.telemetry import DEGRADED, stage
 from retrieval.duplicates import Distinct
 from retrieval.embedding.embedders import Embedders
-from retrieval.embedding.port import Embedder
+from retrieval.embedding.port import Embedder, TokenEmbeddings
 from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
 from retrieval.index.port import LegResults, SearchIndex
+from retrieval.notes import Notes as _Notes
 from retrieval.pipeline import (
     HYBRID,
     LEXICAL,
@@ -27,14 +23,12 @@ from retrieval.pipeline import (
     VECTOR,
     NeighbourConfig,
     PipelineConfig,
-    RerankConfig,
     default_pipeline,
     named_pipelines,
 )
-from retrieval.ranked import Ranked, rank, reorder, vouch
+from retrieval.ranked import Ranked, rank, vouch
+from retrieval.reading import read_tokens, rerank
 from retrieval.reranking.port import Reranker
-
-log = get_logger(__name__)
 
 __all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
 
@@ -47,29 +41,6 @@ alike, so that they stand side by side. Not more: each has to be fetched, at a t
 a passage of a page (fetch of 10: 5.9 ms, of 30: 13.1 ms, medians of 60 on two cores)."""
 _DEEPER, _DEEPEST = 4, 4000
 """By how much more candidates are asked for when copies of a few texts take all the places, and how many at most."""
-
-
-@dataclass(slots=True)
-class _Notes:
-    """What one search works on, and what it has to report besides its hits."""
-
-    view: View
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    degraded: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            with stage(f"retrieve.{name}"):
-                yield
-        finally:
-            self.timings_ms[name] = (time.perf_counter() - began) * 1000
-
-    def without(self, part: str, why: str) -> None:
-        self.degraded.append(f"{part}: {why}")
-        DEGRADED.labels(part).inc()
-        log.warning("retrieve.degraded", part=part, why=why)
 
 
 class Retriever:
@@ -90,7 +61,9 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._reranker = reranker
-        self._pipelines = named_pipelines(settings, reranker=reranker is not None)
+        self._pipelines = named_pipelines(
+            settings, reranker=reranker is not None, tokens=isinstance(embedder, TokenEmbeddings)
+        )
         self._default = default_pipeline(settings, self._pipelines)
         self._max_chars = settings.api.max_question_chars
         self._generation = GenerationWatch(index, embedder, embedders=embedders)
@@ -153,8 +126,11 @@ class Retriever:
         notes, began = _Notes(view), time.perf_counter()
         offset, limit = page_of
         total, found = self._distinct_for(config, query, visible, offset + limit, notes)
-        if config.reranker is not None and offset < config.reranker.depth:  # it only permutes what is above
-            self._rerank(query, found, config.reranker, notes)
+        if offset < config.reads:  # what reads passages only permutes what is above
+            if config.late_interaction is not None:
+                read_tokens(query, found, config.late_interaction, notes)
+            if config.reranker is not None and self._reranker is not None:
+                rerank(self._reranker, query, found, config.reranker, notes)
         if self._reranker is None and not config.single:
             notes.degraded.append("reranker: off")
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
@@ -235,7 +211,7 @@ class Retriever:
     ) -> tuple[int, list[Ranked]]:
         """How many candidates there are, and those up to the page's end, or the reranker's, one for each text."""
         depth = max(config.depth, end)
-        wanted = max(end, config.reranker.depth) if config.reranker is not None else end
+        wanted = max(end, config.reads)
         while True:
             legs = self._legs(config, query, visible, depth, notes)
             with notes.timed("fuse"):
@@ -270,18 +246,3 @@ class Retriever:
         for item in found:
             item.chunk = chunks[item.id]
         return found
-
-    def _rerank(self, query: str, found: list[Ranked], config: RerankConfig, notes: _Notes) -> None:
-        head = found[: config.depth]
-        try:
-            with notes.timed("rerank"):
-                scores = self._score(query, head)
-        except ModelUnavailable as error:
-            notes.without("reranker", error.message)
-        else:
-            reorder(head, scores, config.weight)
-            found[: config.depth] = head
-
-    def _score(self, query: str, items: list[Ranked]) -> list[float]:
-        assert self._reranker is not None  # the pipeline isn't offered without one
-        return self._reranker.score(query, [item.passage.search_text for item in items])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.chunk import Vector, Vectors
 
 
@@ -49,5 +52,28 @@ class Embedder(Protocol):
         """Embed windows, in batches sorted by length, returned in the order given; each must fit in a window.
 
         ``progress`` is told how many more are done.
+        """
+        ...
+
+
+@runtime_checkable
+class TokenEmbeddings(Protocol):
+    """What embedders show beside their vectors where they are made of tokens: the embeddings that go into the model.
+
+    Attributes:
+        name: as :attr:`Embedder.name`.
+    """
+
+    name: str
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """The tokens of each whole text, in order, special ones left out. Doesn't load the model."""
+        ...
+
+    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+        """The input embeddings of these tokens, shape (tokens, width), of any length; zeros where there is none.
+
+        Raises:
+            ModelUnavailable: the model can't be loaded, or has no such embeddings.
         """
         ...

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from core.chunk import Vector, Vectors
@@ -24,6 +25,7 @@ from retrieval.embedding.precision import (
     choose_device,
     choose_dtype,
 )
+from retrieval.embedding.token_table import input_embeddings
 from retrieval.embedding.tokenizer import FileTokenizer
 
 log = get_logger(__name__)
@@ -53,6 +55,7 @@ class SentenceTransformersEmbedder:
             raise ConfigurationError(f"{self.name} reads {self._files.max_tokens} tokens, all taken by its prompt.")
         self._lock = threading.Lock()
         self._model: Any = None
+        self._table: Vectors | None = None
         self._device = "cpu"
         self._dtype: Dtype = "float32"
 
@@ -87,6 +90,23 @@ class SentenceTransformersEmbedder:
             vectors[batch] = self._run([texts[position] for position in batch], query=False)
             if progress is not None:
                 progress(len(batch))
+        return vectors
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """The tokens of each whole text, in order, special ones left out. Doesn't load the model."""
+        return self._counter.ids(list(texts))
+
+    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+        """The input embeddings of these tokens, shape (tokens, width); zeros for tokens added without one.
+
+        Raises:
+            ModelUnavailable: the model can't be loaded, or has no such embeddings.
+        """
+        if self._table is None:
+            self.warm_up()
+            self._table = input_embeddings(self._model, self.name)
+        known = tokens < len(self._table)
+        vectors: Vectors = np.where(known[:, None], self._table[np.where(known, tokens, 0)], np.float32(0))
         return vectors
 
     def _run(self, texts: list[str], *, query: bool) -> Vectors:

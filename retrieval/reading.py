@@ -1,0 +1,45 @@
+"""Putting the best candidates in order by reading their passages; when that fails, the order before it stands."""
+
+from __future__ import annotations
+
+from core.errors import ModelUnavailable
+from core.pipeline import LateInteractionConfig, RerankConfig
+from retrieval.embedding.port import TokenEmbeddings
+from retrieval.notes import Notes
+from retrieval.ranked import Ranked, reorder, reread
+from retrieval.reranking.late_interaction import LateInteractionReranker
+from retrieval.reranking.port import Reranker
+
+
+def read_tokens(query: str, found: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:
+    """Reorder the head of ``found`` by late interaction, with the token embeddings of the generation's embedder."""
+    embedder = notes.view.embedder
+    if not isinstance(embedder, TokenEmbeddings):
+        notes.without("late interaction", "the embedder shows no token embeddings")
+        return
+    head = found[: config.depth]
+    try:
+        with notes.timed("interact"):
+            scores = _scores(LateInteractionReranker(embedder), query, head)
+    except ModelUnavailable as error:
+        notes.without("late interaction", error.message)
+    else:
+        reread(head, scores, config.weight)
+        found[: config.depth] = head
+
+
+def rerank(reranker: Reranker, query: str, found: list[Ranked], config: RerankConfig, notes: Notes) -> None:
+    """Reorder the head of ``found`` by the reranker."""
+    head = found[: config.depth]
+    try:
+        with notes.timed("rerank"):
+            scores = _scores(reranker, query, head)
+    except ModelUnavailable as error:
+        notes.without("reranker", error.message)
+    else:
+        reorder(head, scores, config.weight)
+        found[: config.depth] = head
+
+
+def _scores(reranker: Reranker, query: str, head: list[Ranked]) -> list[float]:
+    return reranker.score(query, [item.passage.search_text for item in head])

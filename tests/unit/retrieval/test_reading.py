@@ -1,0 +1,97 @@
+"""What reads the best passages: how it changes the order, and what is said when it can't."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.chunk import Chunk, Vectors
+from core.errors import ModelUnavailable
+from core.pipeline import LateInteractionConfig, RerankConfig
+from retrieval.generation_watch import View
+from retrieval.notes import Notes
+from retrieval.ranked import Ranked
+from retrieval.reading import read_tokens, rerank
+
+
+class Letters:
+    """A token is a letter, and unlike any other."""
+
+    name = "letters"
+    down = False
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        return [np.array([ord(letter) - ord("a") for letter in text], np.int64) for text in texts]
+
+    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+        if self.down:
+            raise ModelUnavailable("no model")
+        return np.eye(26, dtype=np.float32)[tokens]
+
+
+class EndOfTheAlphabet:
+    name = "end-of-the-alphabet"
+
+    def warm_up(self) -> None: ...
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        return [float(ord(passage[-1])) for passage in passages]
+
+
+def notes(embedder: object) -> Notes:
+    return Notes(View("g1", None, embedder))  # type: ignore[arg-type]
+
+
+def found(*texts: str) -> list[Ranked]:
+    """Candidates of falling score with these passages."""
+    ranked = []
+    for place, text in enumerate(texts):
+        chunk = Chunk(id=text, document_id=text, source_id="s", uri="u", ordinal=0, text=text, start=0, end=len(text))
+        ranked.append(Ranked(text, 1.0 - place / 10, None, None, {}, chunk=chunk))
+    return ranked
+
+
+def ids(ranked: Sequence[Ranked]) -> list[str]:
+    return [item.id for item in ranked]
+
+
+def test_tokens_reorder_the_head_by_both_scores() -> None:
+    ranked, said = found("xy", "xz", "ab", "abc"), notes(Letters())
+    read_tokens("ab", ranked, LateInteractionConfig(depth=3, weight=0.6), said)
+    assert ids(ranked) == ["ab", "xy", "xz", "abc"], "what is behind the depth keeps its place"
+    assert [item.hit().score for item in ranked] == pytest.approx([0.6, 0.4, 0.2, 0.7])
+    assert ranked[0].hit().ranks.rerank is None
+    assert said.degraded == []
+    assert "interact" in said.timings_ms
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_a_weight_of_nothing_and_of_all(weight: float) -> None:
+    ranked = found("xy", "ab", "ay")
+    read_tokens("ab", ranked, LateInteractionConfig(depth=3, weight=weight), notes(Letters()))
+    assert ids(ranked) == (["ab", "ay", "xy"] if weight else ["xy", "ab", "ay"])
+
+
+def test_without_tokens_the_order_before_stands() -> None:
+    for embedder, why in ((object(), "shows no token embeddings"), (Letters(), "no model")):
+        if isinstance(embedder, Letters):
+            embedder.down = True
+        ranked, said = found("xy", "ab"), notes(embedder)
+        read_tokens("ab", ranked, LateInteractionConfig(), said)
+        assert ids(ranked) == ["xy", "ab"]
+        assert len(said.degraded) == 1
+        assert said.degraded[0].startswith("late interaction: ")
+        assert why in said.degraded[0]
+
+
+def test_a_reranker_reads_after_that_and_has_its_say() -> None:
+    ranked, said = found("ab", "z", "y"), notes(Letters())
+    read_tokens("ab", ranked, LateInteractionConfig(), said)
+    before = [item.hit().score for item in ranked]
+    rerank(EndOfTheAlphabet(), "ab", ranked, RerankConfig(depth=2, weight=0.5), said)
+    assert sorted(ids(ranked)[:2]) == ["ab", "z"]
+    assert [item.hit().ranks.rerank for item in ranked] == [1, 2, None]
+    assert {item.rerank for item in ranked[:2]} == {float(ord("b")), float(ord("z"))}
+    assert ranked[0].hit().score >= ranked[1].hit().score, "the score that placed it, not the reranker's own"
+    assert before[0] == pytest.approx(1)
