@@ -56,9 +56,17 @@ def cached_vectors(embedder: Embedder, texts: Sequence[str], cache: Path, progre
 
     Written in parts, so that a run that was ended goes on where it was.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     bar = progress.add_task("embedding", total=len(texts))
     parts = []
+    for part in vectors_by_part(embedder, texts, cache):
+        parts.append(part)
+        progress.advance(bar, len(part))
+    return np.concatenate(parts)
+
+
+def vectors_by_part(embedder: Embedder, texts: Sequence[str], cache: Path) -> Iterator[Vectors]:
+    """The same, a part at a time: whoever stops asking goes on from there another time."""
+    cache.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(texts), _AT_ONCE):
         some = list(texts[first : first + _AT_ONCE])
         key = hashlib.sha256("\0".join([embedder.name, *some]).encode()).hexdigest()[:24]
@@ -67,9 +75,7 @@ def cached_vectors(embedder: Embedder, texts: Sequence[str], cache: Path, progre
             with file.with_suffix(".part").open("wb") as out:
                 np.save(out, embedder.embed_passages(some))
             file.with_suffix(".part").replace(file)
-        parts.append(np.load(file))
-        progress.advance(bar, len(some))
-    return np.concatenate(parts)
+        yield np.load(file)
 
 
 def _documents(data: Path) -> Iterator[str]:

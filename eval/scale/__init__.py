@@ -1,0 +1,1 @@
+"""How search grows with the number of chunks: ``footnote bench scale``."""
