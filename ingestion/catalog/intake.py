@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from core.clock import Clock
+from core.errors import SourceUnavailable, UnreadableDocument
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import newest, write_failure
 from ingestion.catalog.family import with_inner
@@ -109,21 +110,25 @@ class _Batch:
             self._seen.setdefault("failed" if row.state == DocumentState.FAILED else None, []).append(row.id)
 
     def unreadable(self, key: str, change: Unreadable, row: Row[Any] | None) -> None:
-        """Something that can't be read, its permissions included: nobody is shown what the index holds of it.
+        """Something that can't be read. What the index holds of it is shown to those who may read it, if known who.
 
-        It stays in the index, so that nothing but its permissions have to be put right once they are known again.
+        It stays in the index even if that isn't known, so that nothing but its permissions have to be put right later.
         """
+        acl = [] if change.acl is None else list(change.acl.terms())
         if row is None:
-            failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri}
+            failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri, "acl": acl}
             facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
             self._new.append(
                 {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
             )
         else:
-            self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="", acl=[])
+            self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="", acl=acl)
             if row.chunks:
                 self.restricted.append(row.id)
-        self._failures.append({"document_id": key, "external_id": change.external_id, "message": change.reason})
+        # Without its permissions it waits for a person; with them, it is a fetch that failed before it was tried.
+        why = UnreadableDocument if change.acl is None else SourceUnavailable
+        failure = {"error_class": why.__name__, "retryable": why.retryable, "message": change.reason}
+        self._failures.append({"document_id": key, "external_id": change.external_id, **failure})
 
     def compare(self, row: Row[Any], change: Upsert) -> None:
         """A document that is known: unchanged, changed, or changed in its permissions and metadata only."""
@@ -206,8 +211,6 @@ class _Batch:
                 source_id=self._source_id,
                 run_id=self._run_id,
                 stage="list",
-                error_class="UnreadableDocument",
-                retryable=False,
                 attempts=1,
                 now=self._now,
                 **failure,

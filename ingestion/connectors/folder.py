@@ -115,7 +115,7 @@ class FolderConnector:
         complete = True
         for found in self._scanner.scan():
             if isinstance(found, Unusable):
-                yield Unreadable(found.external_id, _uri(found.path), found.reason)
+                yield self._unreadable(found, sidecars)
                 if found.folder:
                     lost = [name for name in known if name.startswith(found.external_id)]
                     complete = complete and bool(known)
@@ -131,7 +131,8 @@ class FolderConnector:
                 yield Unreadable(found.external_id, _uri(found.path), str(error))
                 continue
             except OSError as error:
-                yield Unreadable(found.external_id, _uri(found.path), f"it can't be read: {error.strerror}")
+                reason = f"it can't be read: {error.strerror}"
+                yield self._unreadable(Unusable(found.external_id, found.path, reason, fault=True), sidecars)
                 continue
             files[found.external_id] = entry
             yield change
@@ -146,6 +147,16 @@ class FolderConnector:
             if match not in before:
                 _log.warning("folder.rule_matches_nothing", folder=str(self._config.path), rule=match)
         return unused
+
+    def _unreadable(self, found: Unusable, sidecars: Sidecars) -> Unreadable:
+        """With its readers, if a fault of the system keeps its bytes away and they don't stand in those."""
+        reason, acl = found.reason, None
+        if found.fault and not has_front_matter(found.path.name):
+            try:
+                acl = self._facts(found.external_id, Facts(), sidecars).acl
+            except BadFacts as error:
+                reason = f"{reason}, and {error}"
+        return Unreadable(found.external_id, _uri(found.path), reason, acl)
 
     def _out_of_sight(self, external_id: str, folder: Unusable) -> Unreadable:
         """A document that was in a folder which can't be listed now: not known to be gone, and so still named."""

@@ -28,12 +28,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Something that can't be read. ``folder``: one that can't be listed, so that what is in it is not known."""
+    """Something that can't be read.
+
+    Attributes:
+        folder: it is one that can't be listed, so that what is in it is not known.
+        fault: it is a document as far as anybody knows, and the system failed to look at it.
+    """
 
     external_id: str
     path: Path
     reason: str
     folder: bool = False
+    fault: bool = False
 
 
 class Scanner:
@@ -120,7 +126,7 @@ class Scanner:
         except FileNotFoundError:
             return None
         except OSError as error:
-            return Unusable(external_id, path, f"it can't be read: {error.strerror}")
+            return Unusable(external_id, path, f"it can't be read: {error.strerror}", fault=True)
         if not stat.S_ISREG(state.st_mode):
             return Unusable(external_id, path, "it is not a file but a pipe, a socket or a device")
         return Found(external_id, path, state.st_size, state.st_mtime_ns)

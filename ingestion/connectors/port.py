@@ -44,11 +44,17 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that should be a document but can't be read; recorded as a failure, never dropped."""
+    """Something that should be a document but can't be read; recorded as a failure, never dropped.
+
+    Attributes:
+        acl: who may read it, where that is known although its bytes aren't, as of a locked file: what the index holds
+            of it stays findable for them. None: nobody knows who may read it, so nobody is shown it.
+    """
 
     external_id: str
     uri: str
     reason: str
+    acl: AccessList | None = None
 
 
 Change = Upsert | Delete | Unreadable
