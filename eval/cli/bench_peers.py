@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 _REPORT = "report.md"
+_SIDES = Path(__file__).parents[1] / "peers"
+OURS, THEIRS = _SIDES / "footnote_side.py", _SIDES / "haystack_side.py"
 _SETS_OUR_OWN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
@@ -181,17 +183,20 @@ def _method(current: Settings) -> Mapping[str, Any]:
 
 
 def _footnote(out: Path) -> SideProcess:
-    from eval.peers import footnote_side  # noqa: PLC0415
     from eval.peers.process import SideProcess  # noqa: PLC0415
 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return SideProcess("Footnote", sys.executable, Path(footnote_side.__file__), out / "footnote.log", environment)
+    return SideProcess("Footnote", sys.executable, OURS, out / "footnote.log", environment)
 
 
 def _haystack(asked: Asked) -> SideProcess:
-    from eval.peers.process import SideProcess  # noqa: PLC0415
+    from eval.peers.process import SideFailed, SideProcess  # noqa: PLC0415
 
     kept = {name: value for name, value in os.environ.items() if name not in _SETS_OUR_OWN}
     environment = {**kept, "HAYSTACK_TELEMETRY_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-    side = Path(__file__).parents[1] / "peers" / "haystack_side.py"
-    return SideProcess("haystack", str(asked.peer_python), side, asked.out / "haystack.log", environment)
+    try:
+        return SideProcess("haystack", str(asked.peer_python), THEIRS, asked.out / "haystack.log", environment)
+    except SideFailed as error:
+        raise SideFailed(
+            f"{error.message} --peer-python should be a Python with the bench extra: docs/peers.md has the line."
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -58,7 +59,11 @@ class SideProcess:
             raise SideFailed(f"{name}: {python} can't be run ({error.strerror}).") from error
         self._reader = threading.Thread(target=self._read, name=f"answers of {name}", daemon=True)
         self._reader.start()
-        self._result(START_S, "start")
+        try:
+            self._result(START_S, "start")
+        except SideFailed:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +96,9 @@ class SideProcess:
                 self._kill()
         self._reader.join(_STOP_S)
         for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and not stream.closed:
-                stream.close()
+            with contextlib.suppress(OSError):  # what was left to be sent to a process that has ended
+                if stream is not None:
+                    stream.close()
 
     @property
     def _pipe(self) -> IO[str]:
