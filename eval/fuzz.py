@@ -130,20 +130,35 @@ def run(found: Sequence[Mutant], settings: ParsingSettings, *, quiet: bool = Fal
     return outcomes, pool.died
 
 
+def _part(told: str) -> tuple[int, int]:
+    number, _, of = told.partition("/")
+    if not 1 <= int(number) <= int(of):
+        raise ValueError(told)
+    return int(number), int(of)
+
+
 def main() -> None:
     """Break, read, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, help="at most so many mutants, chosen by the seed")
+    parser.add_argument("--kinds", nargs="+", help="only samples whose names end so, such as .pdf")
+    parser.add_argument(
+        "--part", type=_part, default=(1, 1), help="only the Nth of M parts, as N/M: a long run in pieces"
+    )
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=60, help="seconds for each")
     parser.add_argument("--out", type=Path, help="write every outcome here, a JSON object a line")
     arguments = parser.parse_args()
     samples = sorted(path for path in arguments.samples.rglob("*") if path.is_file())
+    if arguments.kinds:
+        samples = [path for path in samples if path.suffix.lower() in arguments.kinds]
     found = list(mutants(samples, arguments.seed))
     if arguments.limit is not None and arguments.limit < len(found):
         found = random.Random(arguments.seed).sample(found, arguments.limit)
+    number, of = arguments.part
+    found = found[number - 1 :: of]
     settings = ParsingSettings(processes=arguments.processes, timeout_s=arguments.timeout)
     outcomes, died = run(found, settings)
     if arguments.out:
