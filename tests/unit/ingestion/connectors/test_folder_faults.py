@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +12,24 @@ import pytest
 from core.principal import AccessList
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.port import Unreadable, Upsert
+from tests.unprivileged import unprivileged
 
-NOBODY = 65534
 HR = AccessList(groups=frozenset({"hr"}))
 
 
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Permissions count for root as well."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that others may enter, which pytest's own are not."""
-    made = Path(tempfile.mkdtemp())
-    made.chmod(0o755)
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that can be deleted in the end, whatever was done to it."""
+    made = tmp_path / "documents"
+    made.mkdir()
     yield made
     for path in made.rglob("*"):
         path.chmod(0o755)
-    shutil.rmtree(made)
 
 
 def listed(folder: Path, cursor: Any = None, **config: Any) -> tuple[dict[str, Any], Any]:
     connector = FolderConnector(FolderConfig(path=folder, **config), 1_000_000)
-    with without_privileges():
+    with unprivileged():
         listing = connector.changes(cursor or {})
         found = {change.external_id: change for change in listing.changes}
     return found, listing.cursor

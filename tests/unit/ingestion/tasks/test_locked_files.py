@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +9,7 @@ import pytest
 
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.port import Cursor, Listing, Original
-
-NOBODY = 65534
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Permissions count for root as well."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+from tests.unprivileged import unprivileged
 
 
 class Unprivileged:
@@ -38,24 +19,24 @@ class Unprivileged:
         self._folder = FolderConnector(FolderConfig(path=folder, default_acl=["group:hr"]), 1_000_000)
 
     def changes(self, cursor: Cursor) -> Listing:
-        with without_privileges():
+        with unprivileged():
             listing = self._folder.changes(cursor)
             found = list(listing.changes)
         return Listing(iter(found), listing.cursor, listing.complete)
 
     def fetch(self, external_id: str) -> Original:
-        with without_privileges():
+        with unprivileged():
             return self._folder.fetch(external_id)
 
 
 @pytest.fixture
-def folder(pipeline: Any) -> Iterator[Path]:
-    """A folder that others may enter, which pytest's own are not; it is the pipeline's source."""
-    made = Path(tempfile.mkdtemp())
-    made.chmod(0o755)
-    pipeline.source.changes, pipeline.source.fetch = (source := Unprivileged(made)).changes, source.fetch
-    yield made
-    shutil.rmtree(made)
+def folder(pipeline: Any, tmp_path: Path) -> Path:
+    """The folder that is the pipeline's source."""
+    made = tmp_path / "documents"
+    made.mkdir()
+    source = Unprivileged(made)
+    pipeline.source.changes, pipeline.source.fetch = source.changes, source.fetch
+    return made
 
 
 def readers(pipeline: Any) -> list[tuple[str, tuple[str, ...]]]:
