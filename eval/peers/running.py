@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from eval.client import ApiClient
 from eval.corpus_folder import write_corpus
 from eval.datasets import Collection, Document
+from eval.ingest import warm_up
 from eval.peers.arms import ARMS, FILES, LIMIT, Arm, writers
 from eval.peers.record import Block, Question, Record, SetRecord
 from eval.peers.texts import document_of
@@ -109,6 +110,9 @@ class Comparison:
     def whole(self, name: str, documents: Sequence[Document], size: int, client: ApiClient, folder: Path) -> bool:
         """Ingest files, from the folder to the index, block after block, by both sides in turn."""
         row = self.record.sets[name]
+        if len(row.files) * size < len(documents):
+            warm_up(client)
+            self._call(FILES, "ask", ASK_S, query=name, limit=LIMIT)
         for number, block in _blocks(documents, size):
             self.progress(f"{name}: from files", number * size, len(documents))
             if number < len(row.files):
