@@ -26,6 +26,9 @@ _PAGE_NUMBER = re.compile(
 _EXAMPLES = 3
 _LONGEST_EXAMPLE = 60
 _FEWEST_PAGES = 2
+_FEW_PAGES = 6
+"""Pages of a document up to which two with the same line are enough to call it running: in a longer one, two pages
+with the same word at their top are as likely two tables with the same column."""
 _MOST_BESIDE = 2
 
 
@@ -58,8 +61,8 @@ class Dropped:
 def drop_furniture(pages: Sequence[list[TextLine]], sizes: Sequence[PageSize], body: float) -> Dropped:
     """Take running headers, footers and page numbers out of the lines of each page, in place.
 
-    A running line stands in the margin of at least two pages, at the same height, with the same words; numbers in it
-    may differ. A page number stands alone in a margin, whether it is seen once or often.
+    A running line stands in the margin of at least two pages, of a longer document three, at the same height, with the
+    same words; numbers in it may differ. A page number stands alone in a margin, whether it is seen once or often.
     """
     found: dict[tuple[str, str], list[TextLine]] = defaultdict(list)
     dropped, gone = Dropped(), set()
@@ -74,10 +77,11 @@ def drop_furniture(pages: Sequence[list[TextLine]], sizes: Sequence[PageSize], b
                 gone.add(id(line))
                 dropped.numbers += 1
     looks = {lines[0].page: _DIGITS.sub("#", " ".join(line.text for line in lines)) for lines in pages if lines}
+    fewest = _FEWEST_PAGES + (len(pages) > _FEW_PAGES)
     for (_, mask), lines in found.items():
         running = [line for line in _at_one_height(lines) if id(line) not in gone]
         # A page that is there twice says nothing about what is furniture on it.
-        if len({looks[line.page] for line in running}) >= _FEWEST_PAGES:
+        if len({looks[line.page] for line in running}) >= fewest:
             gone.update(map(id, running))
             dropped.running[mask] += len(running)
     for lines in pages:

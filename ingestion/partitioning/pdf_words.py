@@ -24,6 +24,8 @@ class Vocabulary:
 
     def __init__(self, lines: Iterable[Sequence[TextLine]]) -> None:
         self._words: Counter[str] = Counter()
+        self._firsts: Counter[str] = Counter()
+        self._seconds: Counter[str] = Counter()
         self._cut: list[tuple[str, str]] = []
         for block in lines:
             for number, line in enumerate(block):
@@ -41,6 +43,10 @@ class Vocabulary:
         begin, end = int(cut_above), len(words) - int(not last and line.words[-1].text[-1:] in _HYPHENS)
         for word in words[begin:end]:
             self._words[word] += 1
+            first, hyphen, second = word.partition("-")
+            if hyphen and first and second:
+                self._firsts[first] += 1
+                self._seconds[second] += 1
 
     def _is_soft(self, first: str, second: str) -> bool:
         return bool(self._words[first + second]) or not (self._words[first] and self._words[second])
@@ -73,5 +79,9 @@ class Vocabulary:
             return False
         if self._words[f"{first}-{second}"] or "-" in first or first in _OWN:
             return True
-        both = self._words[first] and self._words[second] and min(len(first), len(second)) >= _SHORTEST
-        return bool(both) and self._keeps
+        begins, ends = self._firsts[first], self._seconds[second]
+        known = (self._words[first] or begins) and (self._words[second] or ends)
+        if not known or min(len(first), len(second)) < _SHORTEST:
+            return False
+        # "high-" before "dimensional", where "low-dimensional" or "high-quality" stands elsewhere.
+        return self._keeps or bool(begins or ends)

@@ -84,6 +84,32 @@ def test_words_cut_at_line_ends_are_joined_and_real_hyphens_stay() -> None:
     ]
 
 
+def test_a_hyphen_that_the_document_writes_between_such_words_elsewhere_stays() -> None:
+    lines = [
+        "A low-dimensional space is a dimensional one, and what is high may be under-",
+        "standing in need of understanding. Justified text has many cuts: repre-",
+        "sentation of a representation. It is a high-",
+        "dimensional one.",
+    ]
+    (element,) = read_pdf(drawn(lambda canvas: column(canvas, 72, 150, lines, size=9)), "a.pdf").elements
+    assert element.text.endswith("It is a high-dimensional one.")
+    assert "understanding in need of understanding" in element.text
+
+
+def test_two_pages_of_a_long_document_that_begin_with_the_same_word_have_no_running_line() -> None:
+    def page(number: int) -> Any:
+        def draw(canvas: Canvas) -> None:
+            if number in (2, 5):
+                put(canvas, 72, 60, "Rate")
+            column(canvas, 72, 200 + 5 * number, [*prose(number * 5, 4), "and so on."])
+
+        return draw
+
+    reading = read_pdf(drawn(*(page(number) for number in range(1, 9))), "a.pdf")
+    assert texts(reading).count("Rate") == 2
+    assert reading.warnings == []
+
+
 def test_a_sentence_goes_on_over_the_page_and_its_boxes_are_on_both() -> None:
     above, below = prose(0, 3), ["that goes on over here and ends.", "Then another one begins."]
     content = drawn(
