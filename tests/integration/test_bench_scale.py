@@ -17,6 +17,7 @@ from eval.cli.bench import bench
 from eval.scale import running, tables
 from eval.scale.measuring import NARROW, VISIBLE, WAYS
 from eval.scale.node import COMPONENTS, NodeStats
+from eval.scale.record import Build
 from retrieval.index.build import build_index
 
 DIMENSIONS = 16
@@ -90,8 +91,9 @@ def test_it_is_built_in_pieces_measured_and_dropped(opensearch_url: str, data: P
     turns = count()
     interrupted = plan(opensearch_url, data, cache, goes_on=lambda: next(turns) < 3)
     assert running.run(interrupted, embedder) is None
-    begun = len(list((cache / "builds").glob("*.json")))
-    assert 1 <= begun < 4
+    states = [Build.model_validate_json(file.read_bytes()) for file in (cache / "builds").glob("*.json")]
+    assert 0 < sum(state.done for state in states) < 6_000
+    begun = {state.generation for state in states}
     asked = plan(opensearch_url, data, cache)
     report = running.run(asked, embedder)
     assert report is not None
@@ -113,11 +115,8 @@ def test_it_is_built_in_pieces_measured_and_dropped(opensearch_url: str, data: P
         assert min(row.recall[VISIBLE], row.recall[NARROW]) > least
     page = tables.markdown(report)
     assert "| 2,000 fp32 / 1,000 fp32 |" in page
-    first = {build.generation for build in report.builds}
-    again = running.run(asked, embedder)
-    assert again is not None
-    assert {build.generation for build in again.builds} == first
-
+    # What the interrupted run had begun was built on.
+    assert begun <= {build.generation for build in report.builds}
     running.drop_all(asked, embedder)
     assert list((cache / "builds").glob("*.json")) == []
     stats = NodeStats(asked.settings.index.opensearch)
