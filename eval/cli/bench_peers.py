@@ -160,8 +160,7 @@ def _run_set(comparison: Comparison, collection: Collection, asked: Asked, embed
     warm = list(collection.unjudged.values()) or list(collection.queries.values())
     for arm in ARMS:
         comparison.open(collection.name, arm)
-    comparison.warm(warm)
-    done = comparison.ingest(collection.name, texts, asked.block)
+    done = comparison.ingest(collection.name, texts, asked.block, warm)
     done = done and comparison.ask(collection.name, collection, warm, asked.questions)
     if done and asked.whole and asked.api:
         comparison.open(collection.name, FILES)

@@ -17,8 +17,8 @@ from eval.peers.record import Block, Question, Record, SetRecord
 from eval.peers.texts import document_of
 
 OPEN_S, WRITE_S, ASK_S = 300.0, 3600.0, 120.0
-WARM = 20
-"""Questions that each arm answers before the clock starts."""
+WARM, WARM_MODELS = 20, 3
+"""Questions that each arm answers before questions are timed, and before documents are."""
 _SAVE_EVERY = 20
 WHOLE = "footnote"
 """The arm of the whole path on our side: the running service."""
@@ -68,9 +68,11 @@ class Comparison:
         )
         self.record.about[arm.name] = about
 
-    def ingest(self, name: str, texts: Sequence[dict[str, str]], size: int) -> bool:
+    def ingest(self, name: str, texts: Sequence[dict[str, str]], size: int, warm: Sequence[str]) -> bool:
         """Index block after block, each by all arms in turn; whether all are done."""
         row, arms = self.record.sets[name], writers()
+        if len(row.blocks) * size < len(texts):
+            self._warm(warm[:WARM_MODELS], arms)
         for number, block in _blocks(texts, size):
             self.progress(f"{name}: indexing", number * size, len(texts))
             if number < len(row.blocks):
@@ -93,7 +95,7 @@ class Comparison:
             return True
         for arm in writers():
             self._call(arm, "settle", WRITE_S)
-        self.warm(warm)
+        self._warm(warm[:WARM], ARMS)
         for number, (query, text) in enumerate(asked):
             if number < len(row.questions):
                 continue
@@ -131,10 +133,10 @@ class Comparison:
         self.progress(f"{name}: from files", len(documents), len(documents))
         return True
 
-    def warm(self, queries: Sequence[str]) -> None:
-        """Run every arm's model and searches before anything is timed."""
-        for query in queries[:WARM]:
-            for arm in ARMS:
+    def _warm(self, queries: Sequence[str], arms: Sequence[Arm]) -> None:
+        """Run arms' models and searches before they are timed."""
+        for query in queries:
+            for arm in arms:
                 self._call(arm, "ask", ASK_S, query=query, limit=LIMIT)
 
     def _question(self, query: str, text: str, number: int, row: SetRecord) -> Question:

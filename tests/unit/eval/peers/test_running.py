@@ -61,7 +61,7 @@ def record() -> Record:
 
 def test_every_arm_that_writes_gets_every_block_in_turn(record: Record) -> None:
     calls: list[tuple[str, str, Any]] = []
-    assert comparison(calls, record).ingest("tiny", TEXTS, 2)
+    assert comparison(calls, record).ingest("tiny", TEXTS, 2, ())
     names = [arm.name for arm in writers()]
     assert [variant for _, variant, _ in calls] == [
         *names,
@@ -79,14 +79,14 @@ def test_every_arm_that_writes_gets_every_block_in_turn(record: Record) -> None:
 def test_what_was_stopped_goes_on_where_it_was(record: Record) -> None:
     calls: list[tuple[str, str, Any]] = []
     left = iter([True, False])
-    assert not comparison(calls, record, lambda: next(left)).ingest("tiny", TEXTS, 2)
+    assert not comparison(calls, record, lambda: next(left)).ingest("tiny", TEXTS, 2, ())
     assert len(record.sets["tiny"].blocks) == 1
     calls.clear()
-    assert comparison(calls, record).ingest("tiny", TEXTS, 2)
+    assert comparison(calls, record).ingest("tiny", TEXTS, 2, ())
     assert calls[0][2]["documents"] == TEXTS[2:4]
     assert len(record.sets["tiny"].blocks) == 3
     calls.clear()
-    assert comparison(calls, record).ingest("tiny", TEXTS, 2)
+    assert comparison(calls, record).ingest("tiny", TEXTS, 2, ())
     assert not calls
 
 
