@@ -22,7 +22,7 @@ from retrieval.retriever import Retriever
 
 PIPELINES = ("lexical", "vector", "convex+neighbours")
 """Each leg alone, and what the service does unless it is told otherwise."""
-_LIMIT = 50
+_LIMIT = 20
 """Hits of a search: many more than the context has room for."""
 _AT_A_TIME = 512
 
