@@ -24,6 +24,28 @@ class LegWeights(_Config):
     vector: Weight = 1.0
 
 
+class FieldWeights(_Config):
+    """What counts in the lexical leg: the BM25 scores of each, with these weights, are added.
+
+    Which passages are found depends on ``body`` alone where that counts: it has the words of all the others.
+    """
+
+    title: Weight = 0.1
+    """The document's title, once more."""
+    headings: Weight = 0.1
+    """The headings above the passage, once more."""
+    body: Weight = 1.0
+    """The passage, with title and headings before it."""
+    phrases: Weight = 0.1
+    """Neighbouring words of the question that stand in the body as they were asked; only where the body counts."""
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not (self.title or self.headings or self.body):
+            raise ValueError("one of title, headings and body has to count")
+        return self
+
+
 class FusionConfig(_Config):
     """How the legs' rankings become one.
 
@@ -65,7 +87,9 @@ class RerankConfig(_Config):
     depth: Annotated[int, Field(gt=0)] = 50
     """How many of the best candidates it reads."""
     weight: Share = 1.0
-    """How much its score counts against the fused one, both brought to [0, 1] over what it reads; 1: it alone."""
+    """How much its score counts against the one before, both brought to [0, 1] over what it reads; 1: it alone."""
+    patience: Annotated[int, Field(ge=10)] | None = None
+    """It reads so many at a time, best first, and stops when none of them came among the best ten; None: reads all."""
 
 
 class PipelineConfig(_Config):
@@ -75,6 +99,7 @@ class PipelineConfig(_Config):
     legs: tuple[Leg, ...] = ("lexical", "vector")
     depth: Annotated[int, Field(gt=0, le=10_000)] = 100
     """Candidates of each leg."""
+    fields: FieldWeights = FieldWeights()
     fusion: FusionConfig = FusionConfig()
     neighbours: NeighbourConfig | None = None
     """None: no candidate vouches for another."""

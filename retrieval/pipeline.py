@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from core.errors import ConfigurationError
 from core.pipeline import (
+    FieldWeights,
     FusionConfig,
     LateInteractionConfig,
     LegWeights,
@@ -16,6 +17,7 @@ from core.pipeline import (
 from core.settings import Settings
 
 __all__ = [
+    "FieldWeights",
     "FusionConfig",
     "LateInteractionConfig",
     "LegWeights",
@@ -55,7 +57,7 @@ def named_pipelines(settings: Settings, *, reranker: bool, tokens: bool = True) 
     if tokens:
         offered.append(offered[-1].model_copy(update={"name": LATE, "late_interaction": LateInteractionConfig()}))
     if reranker:
-        rerank = RerankConfig(depth=settings.reranker.depth)
+        rerank = RerankConfig(depth=settings.reranker.depth, weight=settings.reranker.weight)
         offered.append(PipelineConfig(name=RERANKED, depth=own.depth, fusion=fusion, reranker=rerank))
     named: dict[str, PipelineConfig] = {}
     for pipeline in (*offered, *own.pipelines):

@@ -21,6 +21,7 @@ from retrieval.pipeline import (
     LEXICAL,
     RERANKED,
     VECTOR,
+    FieldWeights,
     NeighbourConfig,
     PipelineConfig,
     default_pipeline,
@@ -172,18 +173,18 @@ class Retriever:
 
     def _legs(self, pipeline: PipelineConfig, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
         if pipeline.legs == (LEXICAL,):
-            return self._lexical(query, visible, k, notes)
+            return self._lexical(query, visible, k, pipeline.fields, notes)
         try:
             embedding = self._embed(query, notes)
         except ModelUnavailable as error:
             if pipeline.legs == (VECTOR,):
                 raise
             notes.without("vector", error.message)
-            return self._lexical(query, visible, k, notes)
+            return self._lexical(query, visible, k, pipeline.fields, notes)
         with notes.timed("search"):
             if pipeline.legs == (VECTOR,):
                 return LegResults(lexical=None, vector=notes.view.index.vector(embedding, visible, k))
-            legs = notes.view.index.both(query, embedding, visible, k)
+            legs = notes.view.index.both(query, embedding, visible, k, pipeline.fields)
         for leg, why in legs.errors.items():
             notes.without(leg, why)
         return legs
@@ -193,9 +194,9 @@ class Retriever:
         with notes.timed("embed"):
             return notes.view.embedder.embed_query(query)
 
-    def _lexical(self, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
+    def _lexical(self, query: str, visible: Filter, k: int, fields: FieldWeights, notes: _Notes) -> LegResults:
         with notes.timed("search"):
-            return LegResults(lexical=notes.view.index.lexical(query, visible, k), vector=None)
+            return LegResults(lexical=notes.view.index.lexical(query, visible, k, fields), vector=None)
 
     def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: _Notes) -> None:
         try:

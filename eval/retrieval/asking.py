@@ -10,11 +10,11 @@ from typing import Any, cast
 from core.chunk import Vector
 from core.errors import FootnoteError
 from core.filters import Filter
-from core.pipeline import PipelineConfig
+from core.pipeline import FieldWeights, PipelineConfig
 from core.principal import Principal
 from eval.retrieval.scoring import DEPTH, DocumentScore
 from retrieval.hit import SearchHit, SearchResponse
-from retrieval.index.port import Candidate, LegResults, SearchIndex
+from retrieval.index.port import USUAL_FIELDS, Candidate, LegResults, SearchIndex
 from retrieval.retriever import Retriever
 
 LEXICAL, VECTOR, FUSED, RERANKED = "lexical", "vector", "fused", "reranked"
@@ -71,9 +71,9 @@ class LegRecorder:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._index, name)
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The index's own, remembered."""
-        self.legs[LEXICAL] = self._index.lexical(query, filter, k)
+        self.legs[LEXICAL] = self._index.lexical(query, filter, k, fields)
         return self.legs[LEXICAL]
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
@@ -81,9 +81,11 @@ class LegRecorder:
         self.legs[VECTOR] = self._index.vector(embedding, filter, k)
         return self.legs[VECTOR]
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(
+        self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
+    ) -> LegResults:
         """The index's own, remembered."""
-        found = self._index.both(query, embedding, filter, k)
+        found = self._index.both(query, embedding, filter, k, fields)
         legs = {LEXICAL: found.lexical, VECTOR: found.vector}
         self.legs.update((leg, candidates) for leg, candidates in legs.items() if candidates is not None)
         return found

@@ -13,9 +13,10 @@ from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import FootnoteError
 from core.filters import AnyOf, Filter
 from core.metadata import Metadata
+from core.pipeline import FieldWeights
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.windows import embed_chunks
-from retrieval.index.port import Candidate, Generation, IndexCounts, LegResults, SearchIndex
+from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, LegResults, SearchIndex
 
 _Write = Callable[[Generation, SearchIndex], int]
 
@@ -77,17 +78,19 @@ class EveryGeneration:
 
         self._each(write)
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """See the port."""
-        return self._index.lexical(query, filter, k)
+        return self._index.lexical(query, filter, k, fields)
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """See the port."""
         return self._index.vector(embedding, filter, k)
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(
+        self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
+    ) -> LegResults:
         """See the port."""
-        return self._index.both(query, embedding, filter, k)
+        return self._index.both(query, embedding, filter, k, fields)
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """See the port."""

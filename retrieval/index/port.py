@@ -9,8 +9,10 @@ from typing import Literal, Protocol, runtime_checkable
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.filters import Filter
 from core.metadata import Metadata
+from core.pipeline import FieldWeights
 
 Leg = Literal["lexical", "vector"]
+USUAL_FIELDS = FieldWeights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +102,20 @@ class SearchIndex(Protocol):
         """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed."""
         ...
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
-        """The best ``k`` chunks by BM25 among those that pass the filter."""
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
+        """The best ``k`` chunks by BM25 over these fields, added, among those that pass the filter.
+
+        A generation of an earlier release lacks some of the fields: they add nothing there.
+        """
         ...
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity, in [-1, 1], among those that pass."""
         ...
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(
+        self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
+    ) -> LegResults:
         """Both legs in one round trip where the adapter can. Raises only when both fail."""
         ...
 

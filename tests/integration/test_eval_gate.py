@@ -64,8 +64,8 @@ class WrongWayRound:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._index, name)
 
-    def both(self, query: str, embedding: Any, filter: Any, k: int) -> Any:
-        found = self._index.both(query, embedding, filter, k)
+    def both(self, query: str, embedding: Any, filter: Any, k: int, fields: Any) -> Any:
+        found = self._index.both(query, embedding, filter, k, fields)
         vector: list[Candidate] = list(reversed(found.vector or []))
         return type(found)(found.lexical, vector, found.errors)
 

@@ -9,21 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.query import MatchQuery
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
 from core.metadata import Metadata
+from core.pipeline import FieldWeights
 from core.telemetry import stage
-from retrieval.index.lance.rows import CHUNK_COLUMNS, SEARCH_TEXT, WINDOWS, chunk_columns, to_chunk, to_table
+from retrieval.index.lance.queries import lexical_query, query_vector
+from retrieval.index.lance.rows import CHUNK_COLUMNS, WINDOWS, chunk_columns, to_chunk, to_table
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
-from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
@@ -155,24 +155,26 @@ class LanceIndex:
 
     # Reads
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25. The query is words and nothing else: no operators, no errors of syntax."""
         words = query.encode("utf-8", "replace").decode("utf-8")
         where = predicate(filter)
         if k <= 0 or where == NOTHING or not words.strip():
             return []
-        with stage("index.lexical", k=k), self._reading() as (_, table):
-            match = MatchQuery(words, SEARCH_TEXT)  # type: ignore[call-arg]  # the rest of them have defaults
-            search = table.search(match, query_type="fts")
+        with stage("index.lexical", k=k), self._reading() as (record, table):
+            asked = lexical_query(words, fields, self._tables.able(record.name))
+            if asked is None:
+                return []
+            search = table.search(asked.query, query_type="fts")
             found = search.where(where, prefilter=True).select(["id", "document_id", "_score"]).limit(_room(k))
             rows = found.to_arrow()
-        return _ranked(rows, rows["_score"].to_pylist(), k)
+        return _ranked(rows, asked.scores(rows["_score"].to_pylist()), k)
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity."""
         where = predicate(filter)
         with stage("index.vector", k=k), self._reading() as (record, table):
-            query = _query_vector(embedding, record)
+            query = query_vector(embedding, record)
             if k <= 0 or where == NOTHING:
                 return []
             search = table.search(query, vector_column_name=WINDOWS).distance_type("cosine")
@@ -181,12 +183,14 @@ class LanceIndex:
         similarity = [min(1.0, max(-1.0, 1.0 - distance)) for distance in rows["_distance"].to_pylist()]
         return _ranked(rows, similarity, k)
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(
+        self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
+    ) -> LegResults:
         """Both legs; one that fails is None, with its reason. Raises when both fail."""
         errors: dict[Leg, str] = {}
         lexical = vector = None
         try:
-            lexical = self.lexical(query, filter, k)
+            lexical = self.lexical(query, filter, k, fields)
         except FootnoteError as error:
             errors["lexical"] = error.message
         try:
@@ -268,16 +272,6 @@ class LanceIndex:
 
 def _merge(table: Any, rows: Any) -> None:
     table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
-
-
-def _query_vector(embedding: Vector, record: Record) -> Vector:
-    query = np.asarray(embedding, np.float32)
-    if query.shape != (record.dimensions,):
-        raise ConfigurationError(
-            f"The query's vector has shape {query.shape}, and generation {record.name} holds vectors of "
-            f"{record.dimensions} dimensions, made by {record.embedder}."
-        )
-    return query
 
 
 def _room(k: int) -> int:

@@ -14,7 +14,9 @@ from core.errors import ConfigurationError, UnreadableDocument
 from core.metadata import Metadata
 
 SEARCH_TEXT = "search_text"
-"""The column of the lexical leg."""
+TITLE = "title"
+HEADINGS = "headings"
+"""The columns of the lexical leg; the last is made of the heading path."""
 WINDOWS = "windows"
 """The column of the vector leg: a list of vectors per chunk."""
 _STRINGS = pa.list_(pa.string())
@@ -47,12 +49,14 @@ CHUNK_COLUMNS = [name for name, _ in _CHUNK_COLUMNS]
 """What a chunk is read back from."""
 LATER_COLUMNS = ("author",)
 """Those of them, of text, that the first tables didn't have."""
+LATER_DERIVED = (HEADINGS,)
+"""Likewise of the others. Their chunks have nothing in them until they are written again."""
 
 
 def schema(dimensions: int) -> pa.Schema:
     """The table's columns for vectors of that length."""
     windows = pa.list_(pa.list_(pa.float32(), dimensions))
-    derived = ((SEARCH_TEXT, pa.string()), ("window_count", pa.int64()), (WINDOWS, windows))
+    derived = ((SEARCH_TEXT, pa.string()), (HEADINGS, pa.string()), ("window_count", pa.int64()), (WINDOWS, windows))
     return pa.schema([*_CHUNK_COLUMNS, *derived])
 
 
@@ -84,6 +88,7 @@ def chunk_columns(chunks: Sequence[Chunk]) -> dict[str, pa.Array]:
     try:
         columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in _CHUNK_COLUMNS}
         columns[SEARCH_TEXT] = pa.array([chunk.search_text for chunk in chunks], pa.string())
+        columns[HEADINGS] = pa.array(["\n".join(chunk.heading_path) for chunk in chunks], pa.string())
     except UnicodeEncodeError as error:
         documents = ", ".join(sorted({chunk.document_id for chunk in chunks}))
         raise UnreadableDocument(f"One of these documents holds text that isn't valid Unicode: {documents}.") from error

@@ -12,7 +12,8 @@ from lancedb.index import FTS
 from core.errors import Unavailable
 from core.logs import get_logger
 from core.telemetry import stage
-from retrieval.index.lance.rows import LATER_COLUMNS, SEARCH_TEXT, schema
+from retrieval.index.lance.queries import PHRASES
+from retrieval.index.lance.rows import HEADINGS, LATER_COLUMNS, LATER_DERIVED, SEARCH_TEXT, TITLE, schema
 from retrieval.index.lance.store import Record, Store
 
 _log = get_logger(__name__)
@@ -20,11 +21,14 @@ _ALWAYS_NEWEST = timedelta(0)
 _KEEP_VERSIONS = timedelta(seconds=30)
 """For how long a reader may go on with the version that it began with: many times a search. Not longer, because each
 tidying copies the table, and the copies of this time are on the disk together."""
-_TEXT_INDEX = f"{SEARCH_TEXT}_idx"
+_PLAIN_INDEX = f"{SEARCH_TEXT}_idx"
+"""The text index of tables of an earlier release: without positions, and the only one."""
+_TEXT_INDEX = f"{SEARCH_TEXT}_positions_idx"
 _UNINDEXED_ROWS = 128
 _UNINDEXED_SHARE = 0.05
 """Rows that the text index lacks are read word by word in each lexical search (about 80 us a chunk of 600 words), so
 they are bounded; folding them in copies the table, so it is put off until there are enough of them."""
+_LATER = {*LATER_COLUMNS, *LATER_DERIVED}
 _INDEX_CACHE_BYTES = 256 * 2**20
 _METADATA_CACHE_BYTES = 64 * 2**20
 """LanceDB's own limits are gigabytes, a process."""
@@ -40,6 +44,7 @@ class Tables:
         self._mutex = threading.Lock()
         self._connection: Any = None
         self._open: dict[str, Any] = {}
+        self._able: dict[str, frozenset[str]] = {}
 
     def open(self, name: str) -> Any:
         """The table of a generation that exists."""
@@ -54,7 +59,9 @@ class Tables:
         with self._mutex:
             self._connect().drop_table(record.name, ignore_missing=True)
             table = self._connect().create_table(record.name, schema=schema(record.dimensions))
-            table.create_index(SEARCH_TEXT, config=_english(), name=_TEXT_INDEX)
+            table.create_index(SEARCH_TEXT, config=_english(positions=True), name=_TEXT_INDEX)
+            for column in (TITLE, HEADINGS):
+                table.create_index(column, config=_english(), name=f"{column}_idx")
             self._open[record.name] = table
 
     def complete(self, name: str) -> None:
@@ -63,19 +70,32 @@ class Tables:
         Only under the store's write lock.
         """
         table = self.open(name)
-        missing = [column for column in LATER_COLUMNS if column not in table.schema.names]
+        missing = [column for column in _LATER if column not in table.schema.names]
         if missing:
             table.add_columns(dict.fromkeys(missing, "CAST(NULL AS string)"))
             _log.info("index.columns_added", generation=name, columns=missing)
 
     def is_complete(self, name: str) -> bool:
         """Whether a table has all columns."""
-        return set(LATER_COLUMNS) <= set(self.open(name).schema.names)
+        return _LATER.issubset(self.open(name).schema.names)
+
+    def able(self, name: str) -> frozenset[str]:
+        """What the lexical leg can ask of a table: the columns that have a text index, and phrases."""
+        with self._mutex:
+            known = self._able.get(name)
+        if known is None:
+            indexes = {index.name: index.columns for index in self.open(name).list_indices()}
+            known = frozenset(column for columns in indexes.values() for column in columns)
+            known |= {PHRASES} if _TEXT_INDEX in indexes else frozenset()
+            with self._mutex:
+                self._able[name] = known
+        return known
 
     def drop(self, name: str) -> None:
         """Delete a generation's table."""
         with self._mutex:
             self._open.pop(name, None)
+            self._able.pop(name, None)
             self._connect().drop_table(name)
 
     def tidy(self, table: Any, *, at_once: bool = False) -> None:
@@ -98,6 +118,7 @@ class Tables:
         """Let go of every table."""
         with self._mutex:
             self._open.clear()
+            self._able.clear()
             self._connection = None
 
     def _connect(self) -> Any:
@@ -109,13 +130,13 @@ class Tables:
         return self._connection
 
     def _is_due(self, table: Any, patience: float) -> bool:
-        indexed = table.index_stats(_TEXT_INDEX)
+        indexed = table.index_stats(_TEXT_INDEX) or table.index_stats(_PLAIN_INDEX)
         allowed = patience * (_UNINDEXED_ROWS + _UNINDEXED_SHARE * indexed.num_indexed_rows)
         if indexed.num_unindexed_rows > allowed:
             return True
         return bool(table.stats()["fragment_stats"]["num_fragments"] > patience * _FRAGMENTS)
 
 
-def _english() -> FTS:
+def _english(*, positions: bool = False) -> FTS:
     """As OpenSearch's analyzer: lower case, Snowball's stop words and stems; BM25 with k1 1.2 and b 0.75."""
-    return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True, with_position=False)
+    return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True, with_position=positions)

@@ -11,6 +11,7 @@ from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
 from core.filters import Filter
 from core.metadata import Metadata
+from core.pipeline import FieldWeights
 from core.settings import IndexSettings
 from core.telemetry import stage
 from retrieval.index.opensearch import bulk
@@ -24,7 +25,7 @@ from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
 from retrieval.index.opensearch.queries import ANSWER_FIELDS, WHERE, candidates, lexical_search, vector_search
 from retrieval.index.opensearch.vectors import VectorLayout, decode
-from retrieval.index.port import Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
 
 if TYPE_CHECKING:
     from core.chunk import Vector
@@ -115,17 +116,20 @@ class OpenSearchIndex:
 
     # Reading
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25 among those that pass the filter."""
-        return self._only("lexical", self._search({"lexical": lexical_search(query, to_query(filter), k)}, UNKNOWN)[0])
+        search = lexical_search(query, to_query(filter), k, fields)
+        return self._only("lexical", self._search({"lexical": search}, UNKNOWN)[0])
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
         return self._only("vector", self._ask({}, embedding, filter, k))
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(
+        self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
+    ) -> LegResults:
         """Both legs in one round trip. Raises only when both fail."""
-        found = self._ask({"lexical": lexical_search(query, to_query(filter), k)}, embedding, filter, k)
+        found = self._ask({"lexical": lexical_search(query, to_query(filter), k, fields)}, embedding, filter, k)
         failed = {leg: outcome for leg, outcome in found.items() if isinstance(outcome, FootnoteError)}
         if len(failed) == len(found):
             raise failed["lexical"]

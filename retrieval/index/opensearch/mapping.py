@@ -9,6 +9,9 @@ from retrieval.index.opensearch.analysis import ANALYZER, analysis
 from retrieval.index.opensearch.vectors import VectorLayout
 
 SEARCH_FIELD = "search"
+TITLE_FIELD = "title_words"
+HEADINGS_FIELD = "heading_words"
+"""The fields of the lexical leg. A generation of an earlier release has only the first."""
 WINDOWS = "windows"
 VECTOR = "windows.vector"
 
@@ -21,6 +24,7 @@ _DATE = {"type": "date"}
 _INTEGER = {"type": "integer"}
 # Only kept, to be read back: neither searched nor sorted by.
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
+_WORDS = {"type": "text", "analyzer": ANALYZER}
 _SEARCHED = {"type": "text", "index": False, "norms": False, "copy_to": SEARCH_FIELD}
 
 
@@ -67,10 +71,10 @@ def _properties(vector: dict[str, Any]) -> dict[str, Any]:
         "end": {"type": "integer", "index": False},
         "page": {"type": "integer", "index": False},
         "tokens": {"type": "integer", "index": False},
-        "heading_path": _KEPT,
+        "heading_path": {**_KEPT, "copy_to": HEADINGS_FIELD},
         "version": {"type": "long"},
         "acl": _KEYWORD,
-        "title": _KEPT,
+        "title": {**_KEPT, "copy_to": TITLE_FIELD},
         "document_type": _KEYWORD,
         "department": _KEYWORD,
         **LATER_FIELDS,
@@ -82,7 +86,9 @@ def _properties(vector: dict[str, Any]) -> dict[str, Any]:
         # Context and text are stored once each and searched together, as Chunk.search_text: a copy is not stored.
         "context": _SEARCHED,
         "text": _SEARCHED,
-        SEARCH_FIELD: {"type": "text", "analyzer": ANALYZER},
+        SEARCH_FIELD: _WORDS,
+        TITLE_FIELD: _WORDS,
+        HEADINGS_FIELD: _WORDS,
         "window_count": _INTEGER,
         WINDOWS: {"type": "nested", "properties": {"vector": vector}},
     }

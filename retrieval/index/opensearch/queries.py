@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.filters import Query
-from retrieval.index.opensearch.mapping import SEARCH_FIELD, VECTOR, WINDOWS
+from retrieval.index.opensearch.mapping import HEADINGS_FIELD, SEARCH_FIELD, TITLE_FIELD, VECTOR, WINDOWS
 from retrieval.index.opensearch.vectors import VectorLayout
-from retrieval.index.port import Candidate
+from retrieval.index.phrases import phrases
+from retrieval.index.port import USUAL_FIELDS, Candidate
 
 if TYPE_CHECKING:
     from core.chunk import Vector
+    from core.pipeline import FieldWeights
 
 MAX_RESULTS = 10_000
 """OpenSearch's own limit on one page of results (index.max_result_window), and on a k-NN query's k."""
@@ -28,10 +30,10 @@ WHERE = "responses.hits.hits._index"
 """What to ask for beside them to learn which generation answered."""
 
 
-def lexical_search(query: str, filter: Query, k: int) -> dict[str, Any]:
-    """BM25 over context and text. Lone surrogates in the query, which can't be sent, are replaced."""
+def lexical_search(query: str, filter: Query, k: int, fields: FieldWeights = USUAL_FIELDS) -> dict[str, Any]:
+    """BM25 of the fields, added. Lone surrogates in the query, which can't be sent, are replaced."""
     text = query.encode("utf-8", "replace").decode("utf-8")
-    return _page({"bool": {"must": [_match(text)], "filter": [filter]}}, k)
+    return _page({"bool": {**_lexical(text, fields), "filter": [filter]}}, k)
 
 
 def vector_search(
@@ -48,9 +50,31 @@ def vector_search(
     return _page({"nested": {"path": WINDOWS, "score_mode": "max", "query": {"knn": knn}}}, k)
 
 
-def _match(text: str) -> Query:
-    if _most_terms(text) <= MAX_TERMS:
-        return {"match": {SEARCH_FIELD: {"query": text}}}
+def _lexical(text: str, fields: FieldWeights) -> dict[str, Any]:
+    """What has to match, and what adds to the score of what does."""
+    weights = {SEARCH_FIELD: fields.body, TITLE_FIELD: fields.title, HEADINGS_FIELD: fields.headings}
+    matches = [_match(text, field, weight) for field, weight in weights.items() if weight]
+    most = _most_terms(text)
+    if most > MAX_TERMS:
+        return {"must": [_most_telling(text)]}
+    if most * len(matches) > MAX_TERMS:  # a page of text is no title: the body says it all
+        return {"must": matches[:1]}
+    if not fields.body:
+        return {"must": [{"bool": {"should": matches}}]}
+    pairs = phrases(text) if fields.phrases else []
+    # The body has the words of the others, so that only it has to be walked through.
+    return {"must": matches[:1], "should": [*matches[1:], *(_phrase(pair, fields.phrases) for pair in pairs)]}
+
+
+def _match(text: str, field: str, weight: float) -> Query:
+    return {"match": {field: {"query": text, "boost": weight}}}
+
+
+def _phrase(text: str, weight: float) -> Query:
+    return {"match_phrase": {SEARCH_FIELD: {"query": text, "boost": weight}}}
+
+
+def _most_telling(text: str) -> Query:
     # A match of pages of text would be refused. This is the BM25 sum over its most telling terms that occur, each
     # counted once. A match counts a word as often as it is asked, which is worth .07 of nDCG@10 on long questions.
     like = {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.chunk import Chunk, Vector, Vectors
 from core.filters import All, AnyOf, Filter
 from core.metadata import Metadata
+from core.pipeline import FieldWeights
 from core.principal import Principal
 from core.settings import RerankerSettings, RetrievalSettings, Settings
 from retrieval.hit import SearchHit
@@ -54,13 +55,13 @@ class Shelf:
     chunks: Sequence[Chunk]
     rounds: int = 0
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights) -> list[Candidate]:
         self.rounds += 1
         passing = [one for one in self.chunks if passes(one, filter)]
         return [Candidate(one.id, one.document_id, 1.0 / at) for at, one in enumerate(passing[:k], start=1)]
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
-        return LegResults(self.lexical(query, filter, k), self.lexical(query, filter, k))
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights) -> LegResults:
+        return LegResults(self.lexical(query, filter, k, fields), self.lexical(query, filter, k, fields))
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         found = {one.id: one for one in self.chunks if passes(one, filter)}

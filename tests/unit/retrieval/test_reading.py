@@ -95,3 +95,30 @@ def test_a_reranker_reads_after_that_and_has_its_say() -> None:
     assert {item.rerank for item in ranked[:2]} == {float(ord("b")), float(ord("z"))}
     assert ranked[0].hit().score >= ranked[1].hit().score, "the score that placed it, not the reranker's own"
     assert before[0] == pytest.approx(1)
+
+
+class Counting(EndOfTheAlphabet):
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        self.read.append(len(passages))
+        return super().score(query, passages)
+
+
+def test_it_stops_reading_where_nothing_comes_among_the_best_any_more() -> None:
+    falling, rising = "zyxwvutsrqponmlkjihgfedcba", "abcdefghijklmnopqrstuvwxyz"
+    for letters, read in ((falling, [10, 10]), (rising, [10, 10, 6])):
+        reranker, ranked = Counting(), found(*letters)
+        rerank(reranker, "q", ranked, RerankConfig(depth=26, patience=10), notes(Letters()))
+        assert reranker.read == read
+        assert ids(ranked) == list(falling)
+        assert [item.hit().ranks.rerank is not None for item in ranked].count(True) == sum(read)
+
+
+def test_nothing_found_is_nothing_to_read() -> None:
+    reranker, said = Counting(), notes(Letters())
+    rerank(reranker, "q", [], RerankConfig(patience=10), said)
+    read_tokens("q", [], LateInteractionConfig(), said)
+    assert reranker.read == []
+    assert said.degraded == []

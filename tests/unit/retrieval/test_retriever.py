@@ -8,6 +8,7 @@ import pytest
 from core.chunk import Chunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import All, AnyOf, Filter
+from core.pipeline import FieldWeights
 from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
 from retrieval.generation_watch import LIFETIME_S, GenerationWatch
@@ -40,16 +41,18 @@ class FakeIndex:
             raise IndexUnavailable(self.down[leg])
         return self.legs[leg][:k]
 
-    def lexical(self, query: str, filter: Filter, k: int) -> list[Candidate]:
+    def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights) -> list[Candidate]:
         self.calls.append("lexical")
+        self.fields = fields
         return self._leg("lexical", filter, k)
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         self.calls.append("vector")
         return self._leg("vector", filter, k)
 
-    def both(self, query: str, embedding: Vector, filter: Filter, k: int) -> LegResults:
+    def both(self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights) -> LegResults:
         self.calls.append("both")
+        self.fields = fields
         self.filters.append(filter)
         if len(self.down) == 2:
             raise IndexUnavailable("all down")
@@ -128,7 +131,7 @@ class Parts:
         self.reranker = FakeReranker() if rerank else None
         settings = Settings(
             retrieval=RetrievalSettings(**retrieval),
-            reranker=RerankerSettings(depth=3),
+            reranker=RerankerSettings(depth=3, weight=1),
             api=ApiSettings(max_question_chars=100),
         )
         self.retriever = Retriever(self.index, self.embedder, self.reranker, settings)  # type: ignore[arg-type]

@@ -36,13 +36,13 @@ class Failing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._index, name)
 
-    def lexical(self, query: str, filter: Any, k: int) -> Any:
+    def lexical(self, query: str, filter: Any, k: int, fields: Any) -> Any:
         if "leave" in query:
             raise IndexUnavailable("the index is away")
-        return [] if "travel" in query else self._index.lexical(query, filter, k)
+        return [] if "travel" in query else self._index.lexical(query, filter, k, fields)
 
-    def both(self, query: str, embedding: Any, filter: Any, k: int) -> Any:
-        found = self._index.both(query, embedding, filter, k)
+    def both(self, query: str, embedding: Any, filter: Any, k: int, fields: Any) -> Any:
+        found = self._index.both(query, embedding, filter, k, fields)
         return replace(found, vector=None, errors={"vector": "down"}) if self._vector_down else found
 
 

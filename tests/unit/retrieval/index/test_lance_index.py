@@ -31,7 +31,7 @@ def index(tmp_path: Path) -> LanceIndex:
 
 
 def text_index(index: LanceIndex) -> Any:
-    return index._table()[1].index_stats("search_text_idx")
+    return index._table()[1].index_stats("search_text_positions_idx")
 
 
 def test_nothing_is_made_before_the_first_generation(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.pipeline import FieldWeights
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.queries import (
     MAX_RESULTS,
@@ -65,7 +66,22 @@ def test_a_script_without_spaces_has_a_term_to_a_character() -> None:
 
 
 def test_a_lone_surrogate_in_a_question_is_replaced() -> None:
-    assert lexical_search("a\ud800b", {}, 5)["query"]["bool"]["must"] == [{"match": {"search": {"query": "a?b"}}}]
+    [match] = lexical_search("a\ud800b", {}, 5)["query"]["bool"]["must"]
+    assert match["match"]["search"]["query"] == "a?b"
+
+
+def test_fields_add_and_only_the_body_has_to_match() -> None:
+    asked = lexical_search("terms of service", {}, 5, FieldWeights(title=0.5, headings=0, phrases=0.2))["query"]["bool"]
+    assert asked["must"] == [{"match": {"search": {"query": "terms of service", "boost": 1.0}}}]
+    assert asked["should"] == [
+        {"match": {"title_words": {"query": "terms of service", "boost": 0.5}}},
+        {"match_phrase": {"search": {"query": "terms of service", "boost": 0.2}}},
+    ]
+    alone = lexical_search("terms of service", {}, 5, FieldWeights(title=1, headings=0, body=0))["query"]["bool"]
+    assert alone["must"] == [
+        {"bool": {"should": [{"match": {"title_words": {"query": "terms of service", "boost": 1}}}]}}
+    ]
+    assert "should" not in alone
 
 
 def test_ties_are_in_the_order_of_their_ids() -> None:
