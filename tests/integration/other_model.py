@@ -10,7 +10,7 @@ from retrieval.embedding.model_files import locate
 DIMENSIONS = 256
 
 
-def copy_with_another_output(to: Path) -> Path:
+def copy_with_another_output(to: Path, dimensions: int = DIMENSIONS) -> Path:
     """A sentence-transformers folder whose vectors can't be taken for the packaged model's."""
     packaged, _ = locate("packaged")
     for file in packaged.rglob("*"):
@@ -23,5 +23,5 @@ def copy_with_another_output(to: Path) -> Path:
     config = to / "config_sentence_transformers.json"
     values = json.loads(config.read_text())
     config.unlink()
-    config.write_text(json.dumps({**values, "truncate_dim": DIMENSIONS}))
+    config.write_text(json.dumps({**values, "truncate_dim": dimensions}))
     return to
