@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from core.metadata import Metadata
 from core.settings import IndexSettings, OpenSearchSettings
+from retrieval.embedding.embedders import Embedders
+from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.opensearch.index import OpenSearchIndex
 from retrieval.index.opensearch.vectors import VectorLayout
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, ids, passage, write
@@ -143,3 +146,17 @@ def test_an_index_of_an_earlier_release_is_searched_as_it_was_built(
     found = now.vector(at(40), PUBLIC, 2)
     assert ids(found) == ["a", "b"]
     np.testing.assert_allclose([one.score for one in found], np.cos(np.radians([0, 10])), atol=1e-5)
+
+
+def test_whole_vectors_are_taken_where_a_generation_has_them(indices: Indices) -> None:
+    index = indices.open(encoder="byte")
+    rounded = index.ensure(EMBEDDER, DIMENSIONS)
+    whole = indices.begin()
+    written = passage("a", angles=(41,))
+    for name in (rounded.name, whole):
+        write(index.for_generation(name), written)
+    write(index, passage("b"))  # the live one alone has it
+    default = SimpleNamespace(name=EMBEDDER, dimensions=DIMENSIONS)
+    every = EveryGeneration(index, Embedders(default, "default", lambda _: default))  # type: ignore[arg-type]
+    np.testing.assert_allclose(every.vectors(["a"], PUBLIC)["a"], written.windows, atol=1e-6)
+    assert set(every.vectors(["a", "b"], PUBLIC)) == {"a"}
