@@ -23,6 +23,7 @@ COMMANDS = {
     "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
+    "train": ("eval.cli.train", "Train a reranker on your own text, and promote it only through the gate."),
     "eval": ("eval.cli.main", "Measure retrieval, compare runs, gate changes."),  # only named: api imports no eval
     "bench": ("eval.cli.bench", "Measure speed at scale, and beside other libraries."),
 }

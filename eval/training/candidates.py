@@ -1,0 +1,176 @@
+"""The candidates of all sources, searched and taught, each source kept in a file as soon as it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigurationError
+from core.pipeline import PipelineConfig
+from core.settings import Settings
+from eval.datasets import Collection, DatasetError
+from eval.retrieval.corpus import fingerprint
+from eval.retrieval.own_index import open_index
+from eval.retrieval.running import Models
+from eval.training.gating import default_config, plain, without_reranker
+from eval.training.groups import Group, read_groups, write_groups
+from eval.training.mining import Mined, mine
+from eval.training.recipe import Recipe, Source
+from eval.training.sources import Questions, normalised, read_source, without
+from eval.training.teaching import Scores, build_scorers, teach
+from retrieval.embedding.port import Embedder
+from retrieval.index.build import build_index
+from retrieval.index.port import SearchIndex
+from retrieval.retriever import Retriever
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Every question that found something relevant.
+
+    Attributes:
+        facts: by source: its kind, how many questions were asked, and why others were left out.
+        key: identifies the groups.
+        embedder: the one that searched.
+    """
+
+    groups: list[Group]
+    facts: dict[str, dict[str, Any]]
+    key: str
+    embedder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What every source is searched with."""
+
+    recipe: Recipe
+    settings: Settings
+    pipeline: PipelineConfig
+    embedder: Embedder
+    scorers: dict[str, Scores]
+    folder: Path
+    cache: Path
+    progress: Progress
+    stale: bool
+
+
+def prepare(
+    recipe: Recipe,
+    settings: Settings,
+    tested: Sequence[Collection],
+    *,
+    work: Path,
+    cache: Path,
+    progress: Progress,
+    stale: bool,
+) -> Candidates:
+    """Read, search and teach every source, or read what was kept of it.
+
+    Args:
+        tested: the gate's sets, whose questions are left out of every source.
+
+    Raises:
+        DatasetError: a source has nothing to ask, or nothing of it is found.
+        ConfigurationError: a model isn't there, or the knowledge base has no index.
+        FootnoteError: a model or an index isn't usable.
+    """
+    embedder = Models().embedder(settings)
+    search = _Search(
+        recipe=recipe,
+        settings=plain(settings),
+        pipeline=recipe.mining.pipeline or without_reranker(default_config(settings)),
+        embedder=embedder,
+        scorers=build_scorers(recipe.teacher, settings),
+        folder=work / "groups",
+        cache=cache,
+        progress=progress,
+        stale=stale,
+    )
+    if search.pipeline.reranker is not None:
+        raise ConfigurationError(
+            "mining.pipeline has a reranker: its candidates are those that a reranker gets. Drop it."
+        )
+    search.folder.mkdir(parents=True, exist_ok=True)
+    avoided = frozenset(normalised(text) for one in tested for text in one.queries.values())
+    groups, facts, keys = [], {}, []
+    for name, source in recipe.sources.items():
+        questions = without(read_source(name, source, settings, recipe.fitting.seed), avoided, name)
+        found, key = _source(name, source, questions, search)
+        if not found.groups:
+            why = "; ".join(f"{reason}: {count}" for reason, count in found.left_out.items())
+            raise DatasetError(
+                f"{name}: of its {len(questions.collection.queries)} questions none can be used ({why})."
+            )
+        left_out = {**(questions.left_out or {}), **found.left_out}
+        facts[name] = {"kind": source.kind, "asked": len(questions.collection.queries), "left_out": left_out}
+        groups += found.groups
+        keys.append(key)
+    return Candidates(groups, facts, _digest(keys), embedder.name)
+
+
+def _source(name: str, source: Source, questions: Questions, search: _Search) -> tuple[Mined, str]:
+    """The groups of a source, from its file where the same ones were made before."""
+    key = _key(source, questions, search)
+    file, notes = search.folder / f"{name}-{key}.jsonl", search.folder / f"{name}-{key}.json"
+    if notes.is_file() and file.is_file():
+        return Mined(read_groups(file), Counter(json.loads(notes.read_text(encoding="utf-8")))), key
+    index = _index(questions, search)
+    try:
+        retriever = Retriever(index, search.embedder, None, search.settings)
+        retriever.warm_up()
+        mined = mine(questions.collection, retriever, search.pipeline, search.recipe.mining.depth, search.progress)
+    finally:
+        index.close()
+    taught = teach(mined.groups, search.scorers, search.progress, f"{name}: teaching")
+    write_groups(taught, file)
+    notes.write_text(json.dumps(mined.left_out) + "\n", encoding="utf-8")
+    return Mined(taught, mined.left_out), key
+
+
+def _index(questions: Questions, search: _Search) -> SearchIndex:
+    """The index of the source's own documents, or the one that is served, only read."""
+    collection, embedder = questions.collection, search.embedder
+    if questions.documents is None:
+        what = f"{collection.name}: indexing with {embedder.name}"
+        return open_index(
+            collection,
+            search.settings,
+            embedder,
+            cache=search.cache,
+            progress=lambda done, total: search.progress(what, done, total),
+            stale=search.stale,
+        ).index
+    index = build_index(search.settings)
+    if not any(generation.live for generation in index.generations()):
+        index.close()
+        raise ConfigurationError("The knowledge base has no index yet. Take documents in: footnote ingest FOLDER")
+    index.ensure(embedder.name, embedder.dimensions)
+    return index
+
+
+def _key(source: Source, questions: Questions, search: _Search) -> str:
+    recipe = search.recipe
+    return _digest(
+        [
+            source.model_dump(mode="json", exclude={"path", "qrels"}),
+            fingerprint(questions.collection),
+            questions.documents,
+            recipe.mining.depth,
+            search.pipeline.model_dump(mode="json"),
+            sorted(search.scorers),
+            search.embedder.name,
+            search.settings.chunking.model_dump(mode="json"),
+        ]
+    )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
