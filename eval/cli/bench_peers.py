@@ -45,6 +45,7 @@ class Asked:
     out: Path
     block: int
     fit: bool
+    documents: int
     questions: int
     minutes: float | None
     api: str | None
@@ -61,6 +62,9 @@ class Asked:
 @click.option("--out", type=FOLDER, required=True, help="Where peers.json and report.md go.")
 @click.option("--block", type=click.IntRange(1), default=256, show_default=True, help="Documents of a turn.")
 @click.option("--fit", is_flag=True, help="Cut documents to the model's window first: equal work for both sides.")
+@click.option(
+    "--documents", type=click.IntRange(0), default=0, help="Only the first so many of a collection; 0: all of them."
+)
 @click.option("--questions", type=click.IntRange(0), default=0, help="Ask only so many; 0: all that are judged.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop after so long; the same command goes on.")
 @click.option("--whole", type=click.IntRange(0), default=0, help="Ingest so many documents from files too (--api).")
@@ -76,9 +80,11 @@ def peers(**options: Any) -> None:
     with extra():
         from eval.datasets import read_collection  # noqa: PLC0415 - numpy, trec_eval
         from eval.peers.tables import report  # noqa: PLC0415
+        from eval.peers.texts import first  # noqa: PLC0415
     if asked.whole and not (asked.api and asked.key):
         raise InvalidRequest("--whole needs the running service: name it with --api and --key.")
-    collections = {each.name: each for each in (read_collection(f, split=asked.split) for f in asked.data)}
+    read = (read_collection(folder, split=asked.split) for folder in asked.data)
+    collections = {each.name: first(each, asked.documents) if asked.documents else each for each in read}
     with _comparison(asked, settings()) as (comparison, embedder):
         done = [_run_set(comparison, each, asked, embedder) for each in collections.values()]
         record = comparison.record

@@ -1,4 +1,4 @@
-"""What is compared: two ways of searching with Footnote and two of building the peer's pipelines."""
+"""What is compared: two ways of searching with Footnote, and three of building and running the peer's pipelines."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class Arm:
     files: bool = False
 
 
-TUNED = {"dtype": "bfloat16", "depth": 100}
-"""What the peer's parameters offer to reach Footnote's precision and depth."""
+TUNED = {"dtype": "bfloat16", "depth": 100, "analyzer": "english", "refresh": False}
+"""What the peer's parameters offer to reach Footnote's precision, analysis and depth."""
 
 ARMS = (
     Arm("footnote", FOOTNOTE, "footnote"),
     Arm("footnote, RRF", FOOTNOTE, "footnote", {"pipeline": "hybrid"}),
     Arm("haystack, documented", HAYSTACK, "haystack"),
-    Arm("haystack, tuned", HAYSTACK, "haystack-tuned", {**TUNED, "analyzer": "english", "refresh": False}),
+    Arm("haystack, tuned", HAYSTACK, "haystack-tuned", TUNED),
+    Arm("haystack, tuned, run_async", HAYSTACK, "haystack-tuned", {**TUNED, "concurrent": True}),
 )
 FILES = Arm("haystack, files", HAYSTACK, "haystack-files", {"dtype": "bfloat16"}, files=True)
 BASE = ARMS[0].name

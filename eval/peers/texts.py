@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.chunk import Chunk
 from core.metadata import Metadata
-from eval.datasets import Document
+from eval.datasets import Collection, DatasetError, Document
 from retrieval.embedding.port import Embedder
 from retrieval.embedding.windows import cut_windows
 
 _PIECE = "#"
+
+
+def first(collection: Collection, most: int) -> Collection:
+    """The collection's first documents, and its questions that have a relevant one among them.
+
+    Raises:
+        DatasetError: no question has.
+    """
+    documents = collection.documents[:most]
+    kept = {document.id for document in documents}
+    qrels = {
+        query: {document: grade for document, grade in grades.items() if document in kept}
+        for query, grades in collection.qrels.items()
+    }
+    qrels = {query: grades for query, grades in qrels.items() if any(grade > 0 for grade in grades.values())}
+    if not qrels:
+        raise DatasetError(f"No question of {collection.name} has a relevant one among its first {most} documents.")
+    return replace(collection, documents=documents, queries={q: collection.queries[q] for q in qrels}, qrels=qrels)
 
 
 def texts_of(documents: Sequence[Document], embedder: Embedder, *, fit: bool) -> list[dict[str, str]]:
