@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SyncSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
-from core.pipeline import PipelineConfig
+from core.pipeline import PipelineConfig, Share
 from core.section import Positive, Seconds, Section
 
 __all__ = [
@@ -91,7 +91,14 @@ class RerankerSettings(Section):
     model: str | None = None
     """A folder, or a name on a model hub; None: off, and answers say so."""
     depth: Positive = 50
+    """How many of the best candidates it reads."""
+    weight: Share = 0.5
+    """How much its score counts against the one before it, in ``hybrid+rerank``; 1: it alone."""
     batch_size: Positive = 16
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
+    """``int8`` is for CPUs without bf16; ``auto`` is as the embedder's."""
+    deadline_ms: Positive = 5000
+    """After so long the order before it stands, and the answer says so."""
 
 
 class RetrievalSettings(Section):

@@ -104,20 +104,26 @@ def _first(item: Ranked) -> float:
     return next(score for score in (item.fused, item.lexical, item.vector) if score is not None)
 
 
+def mixed(head: Sequence[Ranked], scores: Sequence[float], weight: float) -> list[float]:
+    """New scores for the head of a ranking: these count ``weight`` against those that it had.
+
+    Both are brought to [0, 1] over the head; with a weight of 1 the new ones stand as they are.
+    """
+    if weight == 1:
+        return list(scores)
+    pairs = zip(_unit([item.hit().score for item in head]), _unit(scores), strict=True)
+    return [(1 - weight) * before + weight * score for before, score in pairs]
+
+
 def reread(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
     """Put the head of a ranking, whose passages are known, into the order of what read them.
 
-    Its scores count ``weight`` against those that the head had, both brought to [0, 1] over the head; with a weight of
-    1 they stand as they are. Ties keep their order.
+    The new score of each is :func:`mixed`. Ties keep their order.
     """
-    if weight == 1:
-        mixed = list(scores)
-    else:
-        pairs = zip(_unit([item.hit().score for item in head]), _unit(scores), strict=True)
-        mixed = [(1 - weight) * before + weight * score for before, score in pairs]
-    for item, score in zip(head, mixed, strict=True):
+    new = mixed(head, scores, weight)
+    for item, score in zip(head, new, strict=True):
         item.read = score
-    order = sorted(range(len(head)), key=lambda at: -mixed[at])
+    order = sorted(range(len(head)), key=lambda at: -new[at])
     head[:] = [head[at] for at in order]
 
 

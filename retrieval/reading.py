@@ -6,9 +6,12 @@ from core.errors import ModelUnavailable
 from core.pipeline import LateInteractionConfig, RerankConfig
 from retrieval.embedding.port import TokenEmbeddings
 from retrieval.notes import Notes
-from retrieval.ranked import Ranked, reorder, reread
+from retrieval.ranked import Ranked, mixed, reorder, reread
 from retrieval.reranking.late_interaction import LateInteractionReranker
 from retrieval.reranking.port import Reranker
+
+_BEST = 10
+"""A page."""
 
 
 def read_tokens(query: str, found: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:
@@ -29,16 +32,29 @@ def read_tokens(query: str, found: list[Ranked], config: LateInteractionConfig, 
 
 
 def rerank(reranker: Reranker, query: str, found: list[Ranked], config: RerankConfig, notes: Notes) -> None:
-    """Reorder the head of ``found`` by the reranker."""
-    head = found[: config.depth]
+    """Reorder the head of ``found`` by the reranker, as far down as it pays to read."""
     try:
         with notes.timed("rerank"):
-            scores = _scores(reranker, query, head)
+            scores = _while_it_pays(reranker, query, found[: config.depth], config)
     except ModelUnavailable as error:
         notes.without("reranker", error.message)
     else:
+        head = found[: len(scores)]
         reorder(head, scores, config.weight)
-        found[: config.depth] = head
+        found[: len(scores)] = head
+
+
+def _while_it_pays(reranker: Reranker, query: str, head: list[Ranked], config: RerankConfig) -> list[float]:
+    """Scores of the head, or of so much of it as is read until a part brings none among the best."""
+    scores: list[float] = []
+    step = config.patience or len(head)
+    while len(scores) < len(head):
+        known = len(scores)
+        scores += _scores(reranker, query, head[known : known + step])
+        new = mixed(head[: len(scores)], scores, config.weight)
+        if max(sorted(range(len(new)), key=lambda at: -new[at])[:_BEST]) < known:
+            break
+    return scores
 
 
 def _scores(reranker: Reranker, query: str, head: list[Ranked]) -> list[float]:

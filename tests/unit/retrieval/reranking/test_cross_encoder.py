@@ -1,4 +1,4 @@
-"""The CrossEncoder adapter on models with random weights, made here: a tiny one, and a head on the packaged embedder."""
+"""The CrossEncoder adapter on models made here: a tiny random one, and a random head on the packaged embedder."""
 
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def test_scores_are_logits_so_that_the_best_are_told_apart(tmp_path: Path) -> No
     assert min(scores) < 0 or max(scores) > 1
 
 
-@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-5), ("bfloat16", 0.3), ("int8", 0.5)])
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e-5), ("bfloat16", 0.02), ("int8", 0.05)])
 def test_a_head_on_the_packaged_embedder_scores_alike_in_every_number_format(
     tmp_path: Path, dtype: str, apart: float
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_head_on_the_packaged_embedder_scores_alike_in_every_number_format(
     passages = ["Parental leave is 26 weeks.", "The lift is out of order. " * 30, "Leave is asked for in advance."]
     exact = reranker_of(tmp_path, dtype="float32").score("how long is parental leave", passages)
     scores = reranker_of(tmp_path, dtype=dtype, batch_size=1).score("how long is parental leave", passages)
-    assert scores == pytest.approx(exact, abs=apart * (max(exact) - min(exact)))
+    assert scores == pytest.approx(exact, abs=apart)
 
 
 def test_half_precision_on_a_cpu_names_its_setting(tmp_path: Path) -> None:
