@@ -26,7 +26,7 @@ REGION = "eu-central-1"
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a-session-token"
 PUBLIC = AnyOf("acl", frozenset({"public"}))
 VECTOR = np.array([0.6, 0.8], np.float32)
-HIT = {"_id": "a", "_score": 1.5, "fields": {"document_id": ["d"]}}
+HIT = {"_index": "signed-g0", "_id": "a", "_score": 1.5, "fields": {"document_id": ["d"]}}
 
 
 class Managed(ThreadingHTTPServer):
@@ -107,6 +107,8 @@ def _reply(operation: str, body: bytes) -> dict[str, Any]:
         return {"errors": False, "items": items}
     if operation == "_msearch":
         return {"responses": [{"status": 200, "hits": {"hits": [HIT]}} for _ in range(len(body.splitlines()) // 2)]}
+    if operation == "_mapping":
+        return {"signed-g0": {"mappings": {"_meta": {}}}}
     return {"version": {"number": "2.19.0"}}
 
 
@@ -146,7 +148,11 @@ def test_every_kind_of_request_is_signed_right(managed: Managed) -> None:
     assert managed.overloaded == 0
     managed.overloaded = 1
     index.upsert([chunk(1)])
-    assert managed.accepted == ["", "_bulk", "_msearch", "_msearch", "_msearch", "_bulk"]
+    assert managed.accepted == [
+        *("", "_mapping", "_bulk", "_msearch"),
+        *("_mapping", "_msearch", "_msearch"),
+        *("_mapping", "_bulk"),
+    ]
     index.close()
 
 

@@ -257,9 +257,10 @@ class OpenSearchIndex:
                 return found
 
     def _search(self, searches: _Searches, layout: VectorLayout) -> tuple[_Outcomes, set[str]]:
-        """What each search found, and the generations that the hits are from; of a pinned index, none."""
+        """What each search found, and the generations that the hits are from where that can matter."""
+        moves = not self._pinned and "vector" in searches
         body = b"".join(_HEADER + dumps(search) + b"\n" for search in searches.values())
-        wanted = ANSWER_FIELDS if self._pinned else f"{ANSWER_FIELDS},{WHERE}"
+        wanted = f"{ANSWER_FIELDS},{WHERE}" if moves else ANSWER_FIELDS
         with stage("index.search", legs=len(searches)):
             answer = self._client.request("POST", self._search_path, body, params={"filter_path": wanted})
         outcomes: _Outcomes = {}
@@ -269,7 +270,7 @@ class OpenSearchIndex:
                 outcomes[leg] = from_status(int(response["status"]), reason(response), self._client.url)
                 continue
             outcomes[leg] = candidates(response, layout.cosine if leg == "vector" else float)
-            if not self._pinned:
+            if moves:
                 answered |= {hit["_index"] for hit in response.get("hits", {}).get("hits", [])}
         return outcomes, answered
 

@@ -46,6 +46,6 @@ class Layouts:
                 "of one. Give it to one generation: footnote index swap NAME."
             )
         (generation, about), *_ = found.items()
-        layout = VectorLayout.of_meta(about["mappings"]["_meta"])
+        layout = VectorLayout.of_meta(about.get("mappings", {}).get("_meta", {}))
         self._known = Known(generation, layout or UNKNOWN)
         return self._known
