@@ -12,6 +12,7 @@ import argparse
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def check(document: ParsedDocument, under: Under, name: str, span: tuple[int, in
     return Check(
         name,
         quote,
-        _on_page(quote, boxes, page, under),
+        _on_page(document, span, boxes, page, under),
         bool(wanted) and shared >= least * len(wanted),
         shared / len(found) if found else 0.0,
         scan,
@@ -107,7 +108,9 @@ def _shared(wanted: str, found: str) -> int:
     return int(LCSseq.similarity(wanted, found))
 
 
-def _on_page(quote: str, boxes: Sequence[Box], page: int | None, under: Under) -> bool:
+def _on_page(
+    document: ParsedDocument, span: tuple[int, int], boxes: Sequence[Box], page: int | None, under: Under
+) -> bool:
     """Whether the quote begins on the page that is cited, and all its words are on the pages that its boxes are on."""
     if not boxes or page != boxes[0].page:
         return False
@@ -115,8 +118,16 @@ def _on_page(quote: str, boxes: Sequence[Box], page: int | None, under: Under) -
     if any(under.is_scan(number) for number in pages):
         return True  # judged by its boxes alone: what is under them was read from this page's image
     text = "".join(under.page(number) for number in pages)
-    # A word that a page break cuts is on both.
-    return all(word in text for word in map(letters, quote.split()) if word)
+    # A word that a page break cuts is on both; one with an index below it may be told in another order by PDFium.
+    return all(
+        letters(found[0]) in text or _is_under(document, span[0] + found.start(), span[0] + found.end(), under)
+        for found in re.finditer(r"\S+", document.text[slice(*span)])
+    )
+
+
+def _is_under(document: ParsedDocument, start: int, end: int, under: Under) -> bool:
+    """Whether all letters of a word are under its own boxes, in whatever order."""
+    return Counter(letters(document.text[start:end])) <= Counter(under.boxes(document.boxes(start, end)))
 
 
 def real_documents(folder: Path) -> Iterator[tuple[str, bytes]]:

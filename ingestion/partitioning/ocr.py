@@ -18,7 +18,7 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.partitioning.pdf_lines import TextLine, Word, clean_word
+from ingestion.partitioning.pdf_lines import TextLine, Word, clean_word, with_markers
 from ingestion.partitioning.programs import TESSERACT
 
 Pixels = NDArray[np.uint8]
@@ -39,9 +39,14 @@ _RULES = "|_"
 _NOISE = 30.0
 _PIECE_GAP = 1.2
 """Gap, in heights of type, that parts the cells of a row."""
+_BULLET = "\u2022"
+_BULLET_LIKE = {**dict.fromkeys("\u00a2\u00a9\u00ae\u00b0\u00ab\u00bb*\u2022", 0.75), **dict.fromkeys("eoO0.", 0.4)}
+"""What bullets are read as, and how tall one is at most, in heights of type: letters themselves are taller."""
 _TURNS = (90, 180, 270)
 _SHORTEST_TELLING = 3
 """Letters of a word that must be wider than tall if it stands upright."""
+_LOCAL_THRESHOLD = ("-c", "thresholding_method=2")
+"""What is ink is decided from what is around it (Sauvola): one threshold for a page makes shaded cells all black."""
 _OSD = "osd"
 _ROTATE = re.compile(r"^Rotate: (0|90|180|270)$", re.MULTILINE)
 
@@ -154,12 +159,15 @@ def _likely_directions(image: Pixels, dpi: float, deadline: float) -> Sequence[i
 def _read(image: Pixels, direction: int, dpi: float, languages: tuple[str, ...], deadline: float) -> Recognised:
     """Read an image whose text runs in a direction."""
     upright = np.rot90(image, -direction // 90)
-    options = ["-l", check_languages(languages), "--dpi", str(round(dpi)), "tsv"]
+    options = ["-l", check_languages(languages), "--dpi", str(round(dpi)), *_LOCAL_THRESHOLD, "tsv"]
     printed = _run(upright, options, deadline)
     rows = csv.DictReader(io.StringIO(printed), delimiter="\t", quoting=csv.QUOTE_NONE)
     words = [row for row in rows if row["level"] == _WORD_LEVEL and _is_text(row)]
     lines = list(_lines(words, POINTS / dpi))
     _settle_sizes(lines)
+    for line in lines:
+        _settle_bullet(line)
+    lines = with_markers(lines)
     sure = statistics.fmean(float(row["conf"]) for row in words) if words else 100.0
     return Recognised(lines, sure, direction)
 
@@ -220,4 +228,14 @@ def _settle_sizes(lines: Sequence[TextLine]) -> None:
     body = statistics.median_low([line.size for line in lines for _ in line.words])
     least, most = _LIKE_BODY
     for line in lines:
-        line.size = round((body if least * body <= line.size <= most * body else line.size) * 2) / 2
+        # A line of a bullet alone is no taller than that.
+        like_body = least * body <= line.size <= most * body or line.text in _BULLET_LIKE
+        line.size = round((body if like_body else line.size) * 2) / 2
+
+
+def _settle_bullet(line: TextLine) -> None:
+    """Call a list's bullet one at the start of a line, where Tesseract takes it for the letter most like it."""
+    first = line.words[0]
+    most = _BULLET_LIKE.get(first.text)
+    if most is not None and first.bottom - first.top <= most * line.size:
+        first.text = _BULLET

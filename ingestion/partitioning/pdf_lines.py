@@ -107,7 +107,7 @@ def make_lines(glyphs: Sequence[Glyph], page: int, direction: int, size: PageSiz
     turned = turned_glyphs(glyphs, direction, size)
     runs = _merged(_runs(_without_shadows(turned)))
     lines = [line for run in runs for line in _line(run, page, direction)]
-    return _with_markers(lines)
+    return with_markers(lines)
 
 
 def _diagonal_lines(glyphs: Sequence[Glyph], page: int) -> list[TextLine]:
@@ -246,7 +246,7 @@ def _common(sizes: Iterable[float]) -> float:
     return Counter(round(size * 2) / 2 for size in sizes).most_common(1)[0][0]
 
 
-def _with_markers(lines: list[TextLine]) -> list[TextLine]:
+def with_markers(lines: list[TextLine]) -> list[TextLine]:
     """Join the mark of a list's item with the line beside it."""
     marks = [line for line in lines if _is_marker(line.text) and not _ends_column(line, lines)]
     gone: set[int] = set()

@@ -115,6 +115,25 @@ def test_scans_that_lie_turned_are_righted_and_their_boxes_are_on_the_page_as_sh
     assert max(box.right - box.left, box.bottom - box.top) < 45
 
 
+def test_lists_of_scans_have_their_bullets_and_shaded_cells_their_letters() -> None:
+    def page(canvas: Canvas) -> None:
+        for number, line in enumerate(LINES):
+            put(canvas, 72, 120 + 14 * number, "\u2022")
+            put(canvas, 86, 120 + 14 * number, line)
+        canvas.setFillGray(0.62)
+        canvas.rect(72, HEIGHT - 230, 300, 50, fill=1)
+        canvas.setFillGray(0)
+        for place, (name, cell) in enumerate((("Participants", "5"), ("Completed", "3"), ("Terminated", "2"))):
+            put(canvas, 80 + 100 * place, 208, name, 12, font="Helvetica-Bold")
+            put(canvas, 110 + 100 * place, 248, cell, 12)
+        canvas.grid([72, 172, 272, 372], [HEIGHT - top for top in (180, 230, 265)])
+
+    reading = read_pdf(drawn(image_page(scan(drawn(page)))), "a.pdf")
+    assert [e.text for e in reading.elements if e.kind is ElementKind.LIST_ITEM] == LINES
+    words = {word.strip(":|") for element in reading.elements for word in element.text.split()}
+    assert {"Participants", "Completed", "Terminated", "5", "3", "2"} <= words
+
+
 def word_middle() -> float:
     """How far from a line's start the middle of the word "archive" is."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
