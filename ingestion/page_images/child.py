@@ -15,6 +15,7 @@ from typing import Any
 
 from ingestion.partitioning import sandbox
 from ingestion.partitioning.child import OUT_OF_MEMORY, limit_memory, readable, take_pipes
+from ingestion.partitioning.folders import end_with_parent, leave
 from ingestion.partitioning.wire import pack, read_frame
 
 _GRACE = 2
@@ -29,6 +30,7 @@ def main() -> None:
 
     sandbox.limit()
     enclosure = sandbox.enclose(Path.cwd(), readable())
+    end_with_parent(requests)  # a thread begun before would not be enclosed
     replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
     while (frame := read_frame(requests)) is not None:
         head, content = frame
@@ -39,6 +41,7 @@ def main() -> None:
         replies.write(reply)
         if reply is OUT_OF_MEMORY:
             return
+    leave()
 
 
 def _answer(head: dict[str, Any], content: bytes) -> bytes:

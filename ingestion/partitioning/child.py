@@ -19,6 +19,7 @@ import psutil
 
 from core.errors import DocumentError
 from ingestion.partitioning import sandbox
+from ingestion.partitioning.folders import end_with_parent, leave
 from ingestion.partitioning.programs import PROGRAMS
 from ingestion.partitioning.spool import spool
 from ingestion.partitioning.wire import dump_partition, pack, read_frame
@@ -40,6 +41,7 @@ def main() -> None:
     language.warm_up()
     sandbox.limit()
     enclosure = sandbox.enclose(Path.cwd(), readable())
+    end_with_parent(requests)  # a thread begun before would not be enclosed
     replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
     while (frame := read_frame(requests)) is not None:
         head, content = frame
@@ -50,6 +52,7 @@ def main() -> None:
         replies.write(reply)
         if reply is OUT_OF_MEMORY:
             return
+    leave()
 
 
 def readable() -> list[Path]:

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from typing import Any
 import psutil
 
 from core.errors import Unavailable
+from core.logs import get_logger
+from ingestion.partitioning.folders import make_folder, sweep
 from ingestion.partitioning.sandbox import Enclosure
 from ingestion.partitioning.unstructured_setup import ENVIRONMENT, link_sentence_model
 from ingestion.partitioning.wire import LENGTHS, pack
@@ -27,6 +28,7 @@ _PIECE = 1 << 20
 _WATCH_S = 0.1
 """How often the child's memory is looked at while it works."""
 _START_S = 120
+_log = get_logger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,8 +65,12 @@ class Child:
         self._memory: float = math.inf
         self._max_reply = max_reply_bytes
         self._baseline = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="footnote-parser-"))
-        self._errors = (self._folder / "stderr").open("w+b")
+        if swept := sweep():
+            _log.warning("parser_folders.swept", folders=len(swept), reason="their parsers were killed")
+        try:
+            self._folder, self._errors = make_folder()
+        except OSError as error:
+            raise Unavailable(f"A document parser can't be started: {error}.") from error
         try:
             link_sentence_model(self._folder)
             self._process = self._spawn()

@@ -41,11 +41,14 @@ def wait_until(holds: Callable[[], object], seconds: float = 60) -> None:
 
 
 def children() -> set[int]:
-    return {
-        child.pid
-        for child in psutil.Process().children()
-        if "ingestion.partitioning.child" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE
-    }
+    return {child.pid for child in psutil.Process().children() if is_parser(child)}
+
+
+def is_parser(process: psutil.Process) -> bool:
+    try:
+        return "ingestion.partitioning.child" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended meanwhile
+        return False
 
 
 def test_over_time_the_child_is_killed_and_the_next_document_is_read() -> None:
