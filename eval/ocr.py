@@ -1,4 +1,4 @@
-"""How well scans are read: ``python -m eval.ocr [--pages 40]``.
+"""How well scans are read: ``python -m eval.ocr [--pages 40] [--turned]``.
 
 Generated PDFs are rendered, given a scanner's faults (skew, blur, noise, grey paper), and put as images into PDFs
 without a text layer. They are read like any PDF, and compared word by word with the text of the originals. Prints the
@@ -55,8 +55,12 @@ def layouts() -> list[Layout]:
     return made
 
 
-def scanned(content: bytes, chance: random.Random) -> bytes:
-    """The pages of a PDF as a scanner would give them: images, a little askew, not quite sharp, not quite clean."""
+def scanned(content: bytes, chance: random.Random, turn: int = 0) -> bytes:
+    """The pages of a PDF as a scanner would give them: images, a little askew, not quite sharp, not quite clean.
+
+    Args:
+        turn: how the sheet lay, in degrees against the clock: 0, 90, 180 or 270.
+    """
     import pypdfium2 as pdfium  # noqa: PLC0415
     from PIL import Image, ImageFilter  # noqa: PLC0415
     from reportlab.lib.utils import ImageReader  # noqa: PLC0415
@@ -73,9 +77,11 @@ def scanned(content: bytes, chance: random.Random) -> bytes:
             image = image.filter(ImageFilter.GaussianBlur(_BLUR))
             pixels = np.asarray(image, dtype=np.float32) * (_PAPER / 255) + noise.normal(0, _NOISE, image.size[::-1])
             scan = io.BytesIO()
-            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(scan, "JPEG", quality=80, dpi=(_DPI, _DPI))
-            canvas.setPageSize(page.get_size())
-            canvas.drawImage(ImageReader(scan), 0, 0, *page.get_size())
+            sheet = Image.fromarray(np.rot90(np.clip(pixels, 0, 255).astype(np.uint8), turn // 90))
+            sheet.save(scan, "JPEG", quality=80, dpi=(_DPI, _DPI))
+            size = page.get_size() if turn in (0, 180) else page.get_size()[::-1]
+            canvas.setPageSize(size)
+            canvas.drawImage(ImageReader(scan), 0, 0, *size)
             canvas.showPage()
     canvas.save()
     return stream.getvalue()
@@ -87,8 +93,8 @@ def words(content: bytes) -> list[str]:
     return [word for element in reading.elements for word in element.text.split()]
 
 
-def measure(count: int, seed: int) -> Iterator[Page]:
-    """Read so many scans, each layout in turn."""
+def measure(count: int, seed: int, *, turned: bool = False) -> Iterator[Page]:
+    """Read so many scans, each layout in turn; on request of sheets that lay by 90, 180 and 270 degrees in turn."""
     from rapidfuzz.distance import Levenshtein  # noqa: PLC0415
 
     kinds = layouts()
@@ -96,7 +102,7 @@ def measure(count: int, seed: int) -> Iterator[Page]:
         layout = kinds[number % len(kinds)]
         chance = random.Random(f"{seed}-{number}")
         original = write(layout, chance)
-        scan = scanned(original, chance)
+        scan = scanned(original, chance, 90 * (number % 3 + 1) if turned else 0)
         began, cpu = time.perf_counter(), _cpu_seconds()
         read = words(scan)
         seconds, cpu = time.perf_counter() - began, _cpu_seconds() - cpu
@@ -114,9 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=45)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--turned", action="store_true", help="sheets that lay by 90, 180 and 270 degrees")
     arguments = parser.parse_args()
     pages = []
-    for page in measure(arguments.pages, arguments.seed):
+    for page in measure(arguments.pages, arguments.seed, turned=arguments.turned):
         pages.append(page)
         print(f"  {page.layout:<26} {page.errors:>3} errors in {page.words:>4} words, {page.seconds:.1f} s", flush=True)
     rows = np.asarray([(page.errors, page.words) for page in pages], dtype=float)

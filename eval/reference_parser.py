@@ -20,6 +20,8 @@ from typing import Any
 from ingestion.partitioning.unstructured_setup import ENVIRONMENT, link_sentence_model
 
 _STRATEGIES = ("fast", "ocr_only")
+_MOST_SCANNED = 20
+"""Pages of a document without text up to which unstructured's OCR is waited for: some seconds each."""
 
 
 def main() -> None:
@@ -43,7 +45,7 @@ def _read(path: str, options: dict[str, Any]) -> dict[str, object]:
     began, used = time.perf_counter(), _cpu_s()
     strategy, text = "", ""
     try:
-        for strategy in _STRATEGIES if path.lower().endswith(".pdf") else _STRATEGIES[:1]:
+        for strategy in _strategies(path):
             text = "\n".join(str(element) for element in partition(filename=path, strategy=strategy, **options))
             if text.strip():
                 break
@@ -55,6 +57,18 @@ def _read(path: str, options: dict[str, Any]) -> dict[str, object]:
 def _cpu_s() -> float:
     used = os.times()
     return time.process_time() + used.children_user + used.children_system
+
+
+def _strategies(path: str) -> tuple[str, ...]:
+    if not path.lower().endswith(".pdf"):
+        return _STRATEGIES[:1]
+    import pypdfium2 as pdfium  # noqa: PLC0415
+
+    try:
+        with pdfium.PdfDocument(path) as document:
+            return _STRATEGIES if len(document) <= _MOST_SCANNED else _STRATEGIES[:1]
+    except pdfium.PdfiumError:
+        return _STRATEGIES[:1]
 
 
 if __name__ == "__main__":

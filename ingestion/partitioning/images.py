@@ -113,7 +113,7 @@ def _grey(frame: Image) -> tuple[Pixels, float]:
     dpi = dpi if _LIKELY_DPI[0] <= dpi <= _LIKELY_DPI[1] else DPI
     upright = ImageOps.exif_transpose(frame)
     if upright.mode.startswith(_WIDE):
-        levels = np.asarray(upright, dtype=np.float32)
+        levels = np.nan_to_num(np.asarray(upright, dtype=np.float32))
         low, high = float(levels.min()), float(levels.max())
         upright = Image.fromarray(((levels - low) * (255 / ((high - low) or 1))).astype(np.uint8))
     elif upright.has_transparency_data:

@@ -30,6 +30,7 @@ POINTS = 72
 MOST_PIXELS = 40_000_000
 """Above this an image is scaled down before it is read."""
 NO_TIME = "no time is left (raise parsing.ocr_timeout_s)"
+_ANSWERS_S = 60
 _WORD_LEVEL = "5"
 _INK = 0.92
 """Height of a line's ink over that of its type, where it has letters that rise and letters that descend."""
@@ -95,7 +96,10 @@ class Recognised:
 
 @lru_cache(maxsize=4)
 def _installed(command: str) -> frozenset[str]:
-    listed = subprocess.run([command, "--list-langs"], capture_output=True, check=False, timeout=30)  # noqa: S603
+    try:
+        listed = subprocess.run([command, "--list-langs"], capture_output=True, check=False, timeout=_ANSWERS_S)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise OcrUnavailable(f"Tesseract does not say its languages within {_ANSWERS_S} s") from None
     return frozenset(listed.stdout.decode("utf-8", "replace").split())
 
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pdfminer.cmapdb import CMap, CMapBase, CMapParser
+from pdfminer.cmapdb import CMap, CMapBase, CMapParser, IdentityCMap
 from pdfminer.pdffont import PDFCIDFont, PDFFont
 from pdfminer.pdfinterp import PDFResourceManager
 from pdfminer.pdftypes import PDFStream
@@ -48,18 +48,26 @@ class _EmbeddedCMap(CMap):
 
     def add(self, first: bytes, last: bytes, cid: int) -> None:
         """Map the codes from ``first`` to ``last``, which have the same length, to the glyphs from ``cid`` on."""
-        start, count = int.from_bytes(first, "big"), int.from_bytes(last, "big") - int.from_bytes(first, "big") + 1
-        for place in range(min(count, _MOST_CODES - self._codes)):
+        start = int.from_bytes(first, "big")
+        codes = range(start, int.from_bytes(last, "big") + 1)[: _MOST_CODES - self._codes]
+        self._codes += len(codes)
+        for code in codes:
             level = self.code2cid
-            *prefix, end = (start + place).to_bytes(len(first), "big")
+            *prefix, end = code.to_bytes(len(first), "big")
             for byte in prefix:
                 below = level.setdefault(byte, {})
-                if not isinstance(below, dict):
+                if not isinstance(below, dict):  # a shorter code begins like this one
                     break
                 level = cast("dict[int, object]", below)
             else:
-                level[end] = cid + place
-        self._codes += max(min(count, _MOST_CODES - self._codes), 0)
+                level[end] = cid + code - start
+
+    def use_cmap(self, cmap: CMapBase) -> None:
+        """Take over what another one maps, as ``usecmap`` in a file says."""
+        if isinstance(cmap, IdentityCMap):
+            self.add(b"\x00\x00", b"\xff\xff", 0)
+        elif isinstance(cmap, CMap):
+            super().use_cmap(cmap)
 
 
 class _EmbeddedCMapParser(CMapParser):

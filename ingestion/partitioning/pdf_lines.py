@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import statistics
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -248,7 +249,14 @@ def _common(sizes: Iterable[float]) -> float:
 
 def with_markers(lines: list[TextLine]) -> list[TextLine]:
     """Join the mark of a list's item with the line beside it."""
-    marks = [line for line in lines if _is_marker(line.text) and not _ends_column(line, lines)]
+    ends = sorted(line.right for line in lines if not _is_marker(line.text))
+    begins = sorted(line.left for line in lines)
+    marks = [
+        line
+        for line in lines
+        # Where more lines end than begin is a column's right edge, at which equations have their numbers.
+        if _is_marker(line.text) and _near(ends, line.right) < _near(begins, line.left)
+    ]
     gone: set[int] = set()
     for mark in marks:
         beside = [
@@ -267,11 +275,9 @@ def with_markers(lines: list[TextLine]) -> list[TextLine]:
     return [line for line in lines if id(line) not in gone]
 
 
-def _ends_column(mark: TextLine, lines: Sequence[TextLine]) -> bool:
-    """Whether other lines end where it ends, as at a column's right edge, where equations have their numbers."""
-    ends = [line for line in lines if abs(line.right - mark.right) <= _ALIGNED and not _is_marker(line.text)]
-    begins = [line for line in lines if abs(line.left - mark.left) <= _ALIGNED and line is not mark]
-    return len(ends) > len(begins)
+def _near(places: Sequence[float], place: float) -> int:
+    """How many of some places, in their order, are close to one."""
+    return bisect_right(places, place + _ALIGNED) - bisect_left(places, place - _ALIGNED)
 
 
 def _is_marker(text: str) -> bool:
