@@ -2,7 +2,8 @@
 
 Celery workers that only list and parse, a broker and a catalog of their own, in three set-ups, in turns: one worker
 with one parser process, one worker with two, and two workers with one each. Timed is from asking for the sync to the
-last document parsed or failed; nothing is embedded. Each worker has parsed some documents before.
+last document parsed or failed; nothing is embedded. Each worker has parsed some documents before. The CPU that workers
+use themselves is told apart from that of their parsers: a worker's threads take turns in it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import psutil
 
 from core.settings import Settings
 from ingestion.broker import valkey_socket
@@ -47,13 +50,14 @@ SET_UPS = (SetUp(1, 1), SetUp(1, 2), SetUp(2, 1))
 
 
 @contextmanager
-def _running(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def _running(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
+    """Run it, in a folder, with its output in a log there; gives its process id."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, env=os.environ | environment, stdout=log, stderr=log
         )
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             try:
@@ -86,8 +90,19 @@ def _parse(ingestion: Ingestion, folder: Path, deadline_s: float) -> float:
     return time.monotonic() - began
 
 
+def _cpu_s(workers: Sequence[int]) -> tuple[float, float]:
+    """Seconds of CPU that workers have used themselves, and that their parsers have."""
+    own = parsers = 0.0
+    for worker in map(psutil.Process, workers):
+        used = worker.cpu_times()
+        own += used.user + used.system
+        parsers += used.children_user + used.children_system
+        parsers += sum(sum(child.cpu_times()[:4]) for child in worker.children())
+    return own, parsers
+
+
 def timed(set_up: SetUp, documents: Path, valkey: str, deadline_s: float) -> float:
-    """Seconds that the set-up takes for the documents."""
+    """Seconds that the set-up takes for the documents; prints them."""
     with TemporaryDirectory(prefix="fn-") as name, ExitStack() as stack:
         folder = Path(name)
         settings = Settings.model_validate(
@@ -116,11 +131,16 @@ def timed(set_up: SetUp, documents: Path, valkey: str, deadline_s: float) -> flo
             "-Q",
             "sync,parse",
         ]
+        workers = []
         for number in range(set_up.workers):
             command = [*worker, "-c", str(set_up.parsers), "-n", f"w{number}@%h", "--loglevel=warning"]
-            stack.enter_context(_running(command, folder, environment))
+            workers.append(stack.enter_context(_running(command, folder, environment)))
         _parse(ingestion, _warm_up(folder), deadline_s)
-        return _parse(ingestion, documents, deadline_s)
+        before = _cpu_s(workers)
+        seconds = _parse(ingestion, documents, deadline_s)
+        own, parsers = (now - then for now, then in zip(_cpu_s(workers), before, strict=True))
+        print(f"{set_up}: {seconds:.1f} s; CPU of workers {own:.1f} s, of parsers {parsers:.1f} s", flush=True)
+        return seconds
 
 
 def _warm_up(folder: Path) -> Path:
@@ -149,7 +169,6 @@ def main() -> None:
     for number in range(arguments.rounds):
         for set_up in SET_UPS if number % 2 == 0 else reversed(SET_UPS):
             seconds[set_up].append(timed(set_up, arguments.samples.absolute(), arguments.valkey, arguments.deadline))
-            print(f"{set_up}: {seconds[set_up][-1]:.1f} s", flush=True)
     first = seconds[SET_UPS[0]]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; throughput, times that of {SET_UPS[0]}:")
     for set_up in SET_UPS[1:]:
