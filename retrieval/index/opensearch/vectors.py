@@ -1,7 +1,7 @@
 """How a generation keeps its vectors: the field's mapping, and what is sent to it and read from it.
 
-The mapping's grammar: https://docs.opensearch.org/2.19/field-types/supported-field-types/knn-methods-engines/ and
-https://docs.opensearch.org/2.19/field-types/supported-field-types/knn-memory-optimized/.
+The mapping's grammar: https://docs.opensearch.org/latest/mappings/supported-field-types/knn-methods-engines/ and
+https://docs.opensearch.org/latest/mappings/supported-field-types/knn-memory-optimized/.
 """
 
 from __future__ import annotations
