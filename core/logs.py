@@ -64,6 +64,14 @@ def configure_logs(settings: TelemetrySettings) -> None:
     )
 
 
+def _on_stderr(*_: object) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)
+
+
+# Until configure_logs is called, as in a command that prints JSON on standard output: logs don't mix with that.
+structlog.configure(logger_factory=_on_stderr)
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger for a module: ``log = get_logger(__name__)``, then ``log.info("event", key=value)``."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +17,11 @@ from core.settings import TelemetrySettings
 def _restore() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_json_lines_carry_the_correlation_id(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,3 +57,10 @@ def test_tracebacks_show_no_local_variables(capsys: pytest.CaptureFixture[str], 
 
 def _fail_with(question: str) -> None:
     raise ValueError(str(len(question)))
+
+
+def test_until_logs_are_set_up_they_go_to_standard_error() -> None:
+    code = "from core.logs import get_logger; get_logger('core').warning('odd'); print('{}')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "{}\n"
+    assert "odd" in done.stderr
