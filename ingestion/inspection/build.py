@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from core.clock import SystemClock
 from core.settings import Settings
 from ingestion.catalog.database import Database, sqlite_url
+from ingestion.catalog.records import Source
 from ingestion.catalog.sources import SourceStore
 from ingestion.chunking.build import build_chunker
 from ingestion.inspection.inspector import Inspector
@@ -31,8 +31,8 @@ def open_inspector(settings: Settings) -> Iterator[Inspector]:
         partitioner.close()
 
 
-def folder_configs(settings: Settings) -> list[dict[str, Any]]:
-    """The configurations of the folder sources that are set up; none where nothing is. Changes nothing.
+def folder_sources(settings: Settings) -> list[Source]:
+    """The folder sources that are set up; none where nothing is. Changes nothing.
 
     Raises:
         StorageUnavailable: the catalog can't be read.
@@ -46,7 +46,6 @@ def folder_configs(settings: Settings) -> list[dict[str, Any]]:
         url = sqlite_url(file)
     database = Database(url)
     try:
-        sources = SourceStore(database, SystemClock()).list()
+        return [source for source in SourceStore(database, SystemClock()).list() if source.kind == "folder"]
     finally:
         database.close()
-    return [dict(source.config) for source in sources if source.kind == "folder"]

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from core.chunk import Chunk
 from core.errors import EmptyDocument
 from core.metadata import Metadata
-from ingestion.chunking.model import ChunkedDocument, Passage, cells_of
+from ingestion.chunking.chunks import Common, as_chunks
+from ingestion.chunking.model import ChunkedDocument, cells_of
 from ingestion.chunking.port import Chunker
 from ingestion.inspection.model import Fact, Inner, InspectedChunk, Inspection, Said, Window
 from ingestion.inspection.origin import Located
@@ -77,32 +78,21 @@ class Inspector:
         )
 
     def _chunks(self, document: ChunkedDocument, facts: Sequence[Fact]) -> tuple[InspectedChunk, ...]:
-        metadata = Metadata(title=next((str(fact.counts.value) for fact in facts if fact.name == "title"), ""))
-        return tuple(self._chunk(document, passage, metadata) for passage in document.passages)
+        title = next((str(fact.counts.value) for fact in facts if fact.name == "title"), "")
+        nowhere = Common(document_id="", source_id="", uri="", metadata=Metadata(title=title))
+        return tuple(self._chunk(document, one) for one in as_chunks(document.text, document.passages, nowhere))
 
-    def _chunk(self, document: ChunkedDocument, passage: Passage, metadata: Metadata) -> InspectedChunk:
-        chunk = Chunk(
-            id="",
-            document_id="",
-            source_id="",
-            uri="",
-            ordinal=passage.ordinal,
-            text=document.text[passage.start : passage.end],
-            start=passage.start,
-            end=passage.end,
-            heading_path=passage.heading_path,
-            metadata=metadata,
-        )
+    def _chunk(self, document: ChunkedDocument, chunk: Chunk) -> InspectedChunk:
         count = self._embedder.tokenizer.count
         return InspectedChunk(
-            ordinal=passage.ordinal,
-            start=passage.start,
-            end=passage.end,
-            page=passage.page,
-            heading_path=passage.heading_path,
+            ordinal=chunk.ordinal,
+            start=chunk.start,
+            end=chunk.end,
+            page=chunk.page,
+            heading_path=chunk.heading_path,
             context=chunk.context,
-            tokens=passage.tokens,
-            cells=cells_of(document.elements, document.text, passage.start, passage.end),
+            tokens=chunk.tokens,
+            cells=cells_of(document.elements, document.text, chunk.start, chunk.end),
             windows=tuple(Window(text, count(text)) for text in cut_windows(chunk, self._embedder)),
         )
 

@@ -52,9 +52,14 @@ def locate(file: Path, configs: Iterable[Mapping[str, Any]], settings: Settings)
     return found
 
 
+def root_of(config: Mapping[str, Any]) -> Path:
+    """The folder of a configuration, as its connector takes it."""
+    return Path(os.path.abspath(Path(str(config.get("path", ""))).expanduser()))  # noqa: PTH100
+
+
 def _in(path: Path, config: Mapping[str, Any], settings: Settings) -> Located | None:
     """The file in the source of this configuration; None if it isn't one of its documents."""
-    root = Path(os.path.abspath(Path(str(config.get("path", ""))).expanduser()))  # noqa: PTH100
+    root = root_of(config)
     if not path.is_relative_to(root) or not root.is_dir():
         return None
     connector = build_connector("folder", config, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from api.cli import context
 from api.cli.gating import Gate, gate_options, refused
 from api.cli.options import json_option, print_json, readable
+from api.cli.progress import Standing, follow
 from core.errors import FootnoteError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -152,18 +152,11 @@ def _model(named: str | None) -> str | None:
 
 
 def _follow(client: Client, build: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    path = f"/v1/index/rebuild/{_name(build['generation'])}"
+    return follow(build, lambda _: dict(client.request("GET", path)), _standing, poll_s=POLL_S, quiet=quiet)
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
-        bar = progress.add_task(build["generation"], total=build["total"])
-        said = None
-        while build["state"] not in OVER:
-            time.sleep(POLL_S)
-            build = client.request("GET", f"/v1/index/rebuild/{_name(build['generation'])}")
-            if build["error"] != said:
-                said = build["error"]
-                progress.console.print(f"Waiting: {said}" if said else "It goes on.", markup=False, highlight=False)
-            progress.update(bar, description=build["state"], completed=build["done"], total=build["total"])
-    return dict(build)
+
+def _standing(build: dict[str, Any]) -> Standing:
+    over = build["state"] in OVER
+    why = None if over else build["error"]
+    return Standing(over=over, label=build["state"], done=build["done"], total=build["total"], waits_for=why)

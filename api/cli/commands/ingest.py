@@ -11,6 +11,7 @@ import click
 
 from api.cli import context
 from api.cli.options import json_option, print_json, readable
+from api.cli.progress import Standing, follow
 from core.errors import FootnoteError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ POLL_S = 0.25
 STILL_S = 5.0
 """After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
-COUNTS = ("seen", "indexed", "unchanged", "failed", "deleted")
+OUTCOMES = ("indexed", "unchanged", "failed", "deleted")
 
 
 @click.command(epilog="Example:  footnote ingest ~/handbook ~/policies/travel.pdf --department HR --acl group:hr")
@@ -116,24 +117,22 @@ def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]
 
 
 def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    delays = _Delays(client)
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True) as progress:
-        said: str | None = None
-        delays = _Delays(client)
-        bar = progress.add_task(Path(name).name or name, total=None)
-        while run["finished_at"] is None:
-            time.sleep(POLL_S)
-            runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
-            run = next((other for other in runs if other["id"] == run["id"]), run)
-            why = delays.why(run)
-            if why != said:
-                said = why
-                progress.console.print(f"Waiting: {said}" if said else "It goes on.", markup=False, highlight=False)
-            progress.update(bar, total=run["seen"] or None, completed=sum(run[count] for count in COUNTS[1:]))
-    return run
+    def look(known: dict[str, Any]) -> dict[str, Any]:
+        runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
+        return next((dict(other) for other in runs if other["id"] == known["id"]), known)
+
+    def standing(run: dict[str, Any]) -> Standing:
+        return Standing(
+            over=run["finished_at"] is not None,
+            label=Path(name).name or name,
+            done=sum(run[count] for count in OUTCOMES),
+            total=run["seen"] or None,
+            waits_for=delays.why(run),
+        )
+
+    return follow(run, look, standing, poll_s=POLL_S, quiet=quiet)
 
 
 class _Delays:
@@ -148,7 +147,9 @@ class _Delays:
 
     def why(self, run: dict[str, Any]) -> str | None:
         """What the run waits for; None while it moves, or when nothing is known to be wrong."""
-        now, counts = time.monotonic(), [run[count] for count in COUNTS]
+        if run["finished_at"] is not None:
+            return None
+        now, counts = time.monotonic(), [run[count] for count in ("seen", *OUTCOMES)]
         if counts != self._counts:
             self._counts, self._moved, self._faults = counts, now, None
         elif min(now - self._moved, now - self._asked) > STILL_S:
@@ -157,6 +158,12 @@ class _Delays:
             down = [f"{name}: {one['detail']}" for name, one in state["dependencies"].items() if one["state"] == "down"]
             self._faults = "; ".join(down) or None
         return run.get("waiting") or self._faults
+
+
+def counted(run: dict[str, Any]) -> str:
+    """A run's counts: each document that was seen is in one of them, and those tried again are told besides."""
+    again = f" ({run['retried']} of them tried again)" if run["retried"] else ""
+    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again
 
 
 def _in_vain(run: dict[str, Any]) -> bool:
@@ -168,8 +175,7 @@ def _show(result: dict[str, Any], *, waited: bool) -> None:
     if not waited:
         click.echo(f"{name}: the sync has begun; `footnote sources list` shows how it goes.")
         return
-    counts = ", ".join(f"{run[count]} {count}" for count in COUNTS)
-    click.echo(f"{name}: {counts}")
+    click.echo(f"{name}: {counted(run)}")
     for failure in result["failures"]:
         again = " (will be tried again)" if failure.get("retryable") else ""
         click.echo(f"  failed: {failure['external_id']}: {failure['message']}{again}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from api.cli import context
 from api.cli.options import json_option, print_json, readable
-from core.errors import InvalidRequest, StorageUnavailable
+from core.errors import InvalidRequest, NotFound, StorageUnavailable
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -24,7 +25,9 @@ PAGES = 50
 @click.argument("file", metavar="FILE")
 @click.option("--html", metavar="OUT", help="Write all of it to this file: pages, boxes, chunks, windows.")
 @click.option("--pages", type=click.IntRange(0), default=PAGES, show_default=True, help="Page images in the HTML.")
-@click.option("--source", metavar="JSON", help="A folder source's configuration to read FILE by, from this file.")
+@click.option(
+    "--source", help="Read FILE by this folder source: its id, its name, or a file with a configuration (YAML, JSON)."
+)
 @json_option
 def inspect(*, file: str, html: str | None, pages: int, source: str | None, as_json: bool) -> None:
     """Show what Footnote sees in FILE: its text, what was left out and why, its facts and who says so, its chunks.
@@ -40,7 +43,10 @@ def inspect(*, file: str, html: str | None, pages: int, source: str | None, as_j
     settings = context.settings()
     target = _target(html)
     console = Console(stderr=True, quiet=as_json)
-    located = locate(Path(readable(file, "The path")), _configs(settings, source, console), settings)
+    configs = _configs(settings, source, console)
+    located = locate(Path(readable(file, "The path")), configs, settings)
+    if source is not None and not _is_in(located, configs[0]):
+        raise InvalidRequest(f"{file} is not a document of --source {source}, which is {configs[0]['path']}.")
     with console.status(f"Reading {located.external_id}"), open_inspector(settings) as inspector:
         inspection = inspector.inspect(located)
     if target is not None:
@@ -71,29 +77,51 @@ def _target(html: str | None) -> Path | None:
     return target
 
 
-def _configs(settings: Settings, source: str | None, console: Any) -> list[dict[str, Any]]:
-    if source is not None:
-        return [_read_config(Path(readable(source, "--source")).expanduser())]
-    from ingestion.inspection.build import folder_configs  # noqa: PLC0415
+def _configs(settings: Settings, named: str | None, console: Any) -> list[Mapping[str, Any]]:
+    """The configurations of folder sources to look for the file in: the one that was named, or all that are set up."""
+    if named is not None:
+        path = Path(readable(named, "--source")).expanduser()
+        return [_read_config(path) if path.is_file() else _config_of(settings, named)]
+    from ingestion.inspection.build import folder_sources  # noqa: PLC0415
 
     try:
-        return folder_configs(settings)
+        return [source.config for source in folder_sources(settings)]
     except StorageUnavailable as error:
         console.print(f"The rules of sources aren't known: {error.message}", markup=False, highlight=False)
         return []
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    import json  # noqa: PLC0415
+def _is_in(located: Located, config: Mapping[str, Any]) -> bool:
+    from ingestion.inspection.origin import root_of  # noqa: PLC0415
+
+    return located.source == str(root_of(config))
+
+
+def _config_of(settings: Settings, named: str) -> Mapping[str, Any]:
+    from ingestion.inspection.build import folder_sources  # noqa: PLC0415
+
+    for source in folder_sources(settings):
+        if named in (source.id, source.name):
+            return source.config
+    raise NotFound(
+        f"--source {named} is neither a file nor the id or the name of a folder source: `footnote sources list` shows "
+        "them."
+    )
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    import yaml  # noqa: PLC0415
 
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
     except OSError as error:
         raise InvalidRequest(f"--source {path} can't be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise InvalidRequest(f"--source {path} is not JSON: {error}.") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"--source {path} isn't UTF-8.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidRequest(f"--source {path} is neither YAML nor JSON: {' '.join(str(error).split())}.") from None
     if not isinstance(config, dict) or "path" not in config:
-        raise InvalidRequest(f'--source {path} must be a folder source\'s configuration, as {{"path": "/srv/files"}}.')
+        raise InvalidRequest(f"--source {path} must be a folder source's configuration, as 'path: /srv/files'.")
     return config
 
 

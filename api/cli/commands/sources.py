@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli import context
-from api.cli.commands.ingest import COUNTS
+from api.cli.commands.ingest import counted
 from api.cli.options import json_option, print_json, readable
 from core.errors import NotFound
 
@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:
         return
     for source in found:
         run = source["last_run"]
-        said = ", ".join(f"{run[count]} {count}" for count in COUNTS) + f" ({run['state']})" if run else "never synced"
+        said = f"{counted(run)} ({run['state']})" if run else "never synced"
         click.echo(f"{source['id']}  {source['kind']}  {source['name']}\n    {said}")
     if not found:
         click.echo("No sources yet: `footnote ingest FOLDER` makes one.")

@@ -9,6 +9,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from api.cli.main import cli
 from core.errors import FootnoteError
+from core.settings import Settings
+from ingestion.catalog.build import open_catalog
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,29 @@ def test_refusals_come_before_any_work(tmp_path: Path) -> None:
     Path("list.json").write_text("[]")
     assert "missing.pdf isn't there" in refusal("missing.pdf")
     assert "name a file in a folder that is there" in refusal("note.md", "--html", "no/such/folder.html")
-    assert "is not JSON" in refusal("note.md", "--source", "broken.json")
+    assert "is neither YAML nor JSON" in refusal("note.md", "--source", "broken.json")
     assert "must be a folder source's configuration" in refusal("note.md", "--source", "list.json")
-    assert "can't be read" in refusal("note.md", "--source", "missing.json")
+    assert "neither a file nor the id or the name" in refusal("note.md", "--source", "missing.json")
+    Path("elsewhere.yaml").write_text("path: /srv/files\n")
+    assert "is not a document of --source elsewhere.yaml, which is /srv/files" in refusal(
+        "note.md", "--source", "elsewhere.yaml"
+    )
+
+
+def department_of(*arguments: str) -> str:
+    facts = json.loads(inspect("note.md", "--json", *arguments).stdout)["facts"]
+    return next(fact["value"] for fact in facts if fact["name"] == "department")
+
+
+def test_a_source_is_named_by_its_file_its_id_or_its_name(tmp_path: Path) -> None:
+    Path("note.md").write_text("A note.")
+    Path("source.yaml").write_text(f"path: {tmp_path}\nrules:\n  - match: '*.md'\n    department: Roads\n")
+    assert department_of("--source", "source.yaml") == "Roads"
+    catalog = open_catalog(Settings(data_dir=tmp_path / "data"))
+    for name in ("Bridges", "Tunnels"):
+        config = {"path": str(tmp_path), "department": name}
+        made = catalog.sources.create(kind="folder", name=f"All {name}", config=config, interval_s=60)
+    catalog.close()
+    assert department_of("--source", "All Tunnels") == "Tunnels"
+    assert department_of("--source", made.id) == "Tunnels"
+    assert department_of("--source", "All Bridges") == "Bridges"

@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.errors import NotFound, UnreadableDocument
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
-from ingestion.inspection.build import folder_configs, open_inspector
+from ingestion.inspection.build import folder_sources, open_inspector
 from ingestion.inspection.inspector import Inspector
 from ingestion.inspection.model import Fact, Inspection
 from ingestion.inspection.origin import locate
@@ -55,6 +55,10 @@ def write_pdf(file: Path, **options: str) -> Path:
         canvas.showPage()
     canvas.save()
     return file
+
+
+def configs(settings: Settings) -> list[Any]:
+    return [source.config for source in folder_sources(settings)]
 
 
 def look(inspector: Inspector, file: Path, settings: Settings, *configs: dict[str, Any]) -> Inspection:
@@ -181,7 +185,7 @@ def test_what_ingestion_refuses_is_refused_with_its_reason(
 
 def test_the_folder_source_that_holds_the_file_is_found(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
-    assert folder_configs(settings) == []
+    assert folder_sources(settings) == []
     assert not (tmp_path / "data").exists(), "looking makes nothing"
 
     folder = tmp_path / "files"
@@ -192,12 +196,12 @@ def test_the_folder_source_that_holds_the_file_is_found(tmp_path: Path) -> None:
         catalog.sources.create(kind="folder", name=name, config={"path": str(path)}, interval_s=3600)
     catalog.close()
 
-    located = locate(folder / "hr" / "leave.txt", folder_configs(settings), settings)
+    located = locate(folder / "hr" / "leave.txt", configs(settings), settings)
     assert (located.external_id, located.source) == ("hr/leave.txt", str(folder))
-    roundabout = locate(folder / "hr" / ".." / "hr" / "leave.txt", folder_configs(settings), settings)
+    roundabout = locate(folder / "hr" / ".." / "hr" / "leave.txt", configs(settings), settings)
     assert roundabout.external_id == "hr/leave.txt"
     (tmp_path / "alone.txt").write_text("Alone.")
-    assert locate(tmp_path / "alone.txt", folder_configs(settings), settings).external_id == "alone.txt"
+    assert locate(tmp_path / "alone.txt", configs(settings), settings).external_id == "alone.txt"
 
 
 def test_json_has_all_of_it(inspector: Inspector, settings: Settings, tmp_path: Path) -> None:
