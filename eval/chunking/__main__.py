@@ -8,7 +8,7 @@ with McNemar's exact test. ``--incremental`` measures what an edit of a long doc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from core.settings import ChunkingSettings, Settings
@@ -32,16 +32,18 @@ def _mean_tokens(collection: Collection, chunker: Chunker) -> float:
     return sum(tokens) / len(tokens)
 
 
-def _strategies(collection: Collection, embedder: Embedder) -> dict[str, Chunker]:
-    """Ours, and the baselines at the size that gives the structural passages' average."""
+def _strategies(collection: Collection, embedder: Embedder, names: Sequence[str]) -> Iterator[tuple[str, Chunker]]:
+    """Of these, ours, and the baselines at the size that gives the structural passages' average."""
     structural = build_chunker(ChunkingSettings(strategy="structural"), embedder)
     wanted, tokenizer = _mean_tokens(collection, structural), RememberingTokenizer(embedder.tokenizer)
-    return {
-        "structural": structural,
-        "semantic": build_chunker(ChunkingSettings(strategy="semantic"), embedder),
-        "fixed": _sized(collection, lambda size: FixedChunker(tokenizer, size), wanted),
-        "recursive": _sized(collection, lambda size: RecursiveChunker(tokenizer, size), wanted),
+    make: dict[str, Callable[[], Chunker]] = {
+        "structural": lambda: structural,
+        "semantic": lambda: build_chunker(ChunkingSettings(strategy="semantic"), embedder),
+        "fixed": lambda: _sized(collection, lambda size: FixedChunker(tokenizer, size), wanted),
+        "recursive": lambda: _sized(collection, lambda size: RecursiveChunker(tokenizer, size), wanted),
     }
+    for name in names:
+        yield name, make[name]()
 
 
 def _sized(collection: Collection, make: Callable[[int], Chunker], wanted: float) -> Chunker:
@@ -95,11 +97,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if arguments.incremental:
             report_edits(title, collection, embedder, arguments.edits, arguments.seed)
             continue
-        strategies = _strategies(collection, embedder)
+        names = [name for name in NAMES if name not in arguments.without]
         measured = [
             measure(name, collection, chunker, embedder, arguments.pipelines)
-            for name, chunker in strategies.items()
-            if name not in arguments.without
+            for name, chunker in _strategies(collection, embedder, names)
         ]
         _report(title, collection, measured)
 
