@@ -30,6 +30,10 @@ from retrieval.index.port import SearchIndex
 
 _BATCH = 256
 _MARKER = "built.json"
+_NOT_OF_AN_INDEX = {
+    *("url", "user", "password", "ca_file", "aws", "timeout_s"),
+    *("hnsw_ef_search", "rescore_oversample"),  # of searches alone
+}
 _LOCK_TIMEOUT_S = 4 * 3600
 """Another run may be building the same index."""
 
@@ -102,7 +106,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _key(collection: Collection, settings: Settings, embedder: Embedder) -> str:
     opensearch = settings.index.opensearch
-    shape = opensearch.model_dump(mode="json", exclude={"url", "user", "password", "ca_file", "aws", "timeout_s"})
+    shape = opensearch.model_dump(mode="json", exclude=_NOT_OF_AN_INDEX)
     parts = [
         corpus_fingerprint(collection.documents),
         embedder.name,
