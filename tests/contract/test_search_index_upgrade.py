@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lancedb.index import FTS
 
 from core.filters import AnyOf
+from core.pipeline import FieldWeights
 from core.settings import IndexSettings, OpenSearchSettings
 from retrieval.index.lance.index import LanceIndex
 from retrieval.index.opensearch import mapping
 from retrieval.index.opensearch.index import OpenSearchIndex
 from retrieval.index.port import SearchIndex
-from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, passage, write
+from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, ids, passage, write
 
 GRACE = AnyOf("author", frozenset({"Grace"}))
 
@@ -41,6 +43,51 @@ def test_embedded(tmp_path: Path) -> None:
     index.close()
     index = LanceIndex(tmp_path)
     check(index)
+    index.close()
+
+
+def check_fields(index: SearchIndex) -> None:
+    """Title and headings add nothing in the old generation, and everything is found all the same."""
+    index.ensure(EMBEDDER, DIMENSIONS)
+    write(index, passage("new", "terms of service", title="Walrus"))
+    assert sorted(ids(index.lexical("walrus terms of service", PUBLIC, 5))) == ["new", "old"]
+    assert index.lexical("walrus", PUBLIC, 5) == index.lexical("walrus", PUBLIC, 5, FieldWeights(title=0, headings=0))
+    assert index.lexical("walrus", PUBLIC, 5, FieldWeights(title=1, body=0)) == []
+
+
+def test_embedded_fields(tmp_path: Path) -> None:
+    index = LanceIndex(tmp_path)
+    index.ensure(EMBEDDER, DIMENSIONS)
+    write(index, passage("old", "terms of service", title="Walrus"))
+    (generation,) = index.generations()
+    table = index._tables.open(generation.name)
+    for name in ("search_text_positions_idx", "title_idx", "headings_idx"):
+        table.drop_index(name)
+    table.drop_columns(["headings"])
+    table.create_index("search_text", config=FTS(stem=True, remove_stop_words=True), name="search_text_idx")
+    index.close()
+    index = LanceIndex(tmp_path)
+    check_fields(index)
+    index.close()
+
+
+def test_opensearch_fields(opensearch_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = IndexSettings(kind="opensearch", name="old-fields", opensearch=OpenSearchSettings(url=opensearch_url))
+    index = OpenSearchIndex(settings)
+    with monkeypatch.context() as patched:
+        present = mapping._properties
+
+        def earlier(vector: dict[str, object]) -> dict[str, object]:
+            fields = {name: dict(kind) for name, kind in present(vector).items() if not name.endswith("_words")}
+            for name in ("title", "heading_path"):
+                del fields[name]["copy_to"]
+            return fields
+
+        patched.setattr(mapping, "_properties", earlier)
+        generation = index.begin(EMBEDDER, DIMENSIONS)
+    index.swap(generation.name)
+    write(index, passage("old", "terms of service", title="Walrus"))
+    check_fields(index)
     index.close()
 
 
