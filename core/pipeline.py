@@ -77,8 +77,9 @@ class LateInteractionConfig(_Config):
 
     depth: Annotated[int, Field(gt=1, le=200)] = 30
     """How many of the best are read."""
-    weight: Share = 0.4
-    """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone."""
+    weight: Share = 0.2
+    """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone. More
+    suits questions for one passage; where many fit, it costs (docs/retrieval.md)."""
 
 
 class RerankConfig(_Config):
