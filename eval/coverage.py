@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -189,10 +189,17 @@ def main() -> None:
     finally:
         reader.close()
         other.close()
-    if arguments.out:
-        lines = (json.dumps(asdict(one), ensure_ascii=False) for one in found)
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     _report(found)
+    if arguments.out:
+        lines = (json.dumps(_record(one), ensure_ascii=False) for one in found)
+        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _record(one: Compared) -> dict[str, Any]:
+    """One file as a JSON object; ``asdict`` can't copy counters."""
+    told = {field.name: getattr(one, field.name) for field in fields(one) if field.name != "share"}
+    share = one.share
+    return told | ({} if share is None else {field.name: getattr(share, field.name) for field in fields(share)})
 
 
 def _report(found: Sequence[Compared]) -> None:

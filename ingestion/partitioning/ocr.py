@@ -137,27 +137,27 @@ def recognise(image: Pixels, dpi: float, languages: tuple[str, ...], deadline: f
         OcrFailed: it fails on this image, or the deadline is over.
     """
     read = [_read(image, 0, dpi, languages, deadline)]
-    if not read[0].lines or (read[0].is_sure and read[0].stands):
+    if read[0].lines and read[0].is_sure and read[0].stands:
         return read[0]
-    for direction in _likely_directions(image, dpi, deadline):
+    known = _orientation(image, dpi, deadline)
+    # A picture without a letter is not worth three more looks.
+    unknown = _TURNS if read[0].lines else ()
+    for direction in unknown if known is None else filter(None, (known,)):
         # A turn that fails, or that no time is left for, leaves what is read already.
         with contextlib.suppress(OcrFailed):
             read.append(_read(image, direction, dpi, languages, deadline))
     return max(read, key=lambda one: one.score)
 
 
-def _likely_directions(image: Pixels, dpi: float, deadline: float) -> Sequence[int]:
-    command = TESSERACT.path() or "tesseract"
-    if _OSD not in _installed(command):
-        return _TURNS
+def _orientation(image: Pixels, dpi: float, deadline: float) -> int | None:
+    """The direction in which an image's text is read, as Tesseract detects it; None where it can't."""
+    if _OSD not in _installed(TESSERACT.path() or "tesseract"):
+        return None
     try:
-        printed = _run(image, ["--psm", "0", "--dpi", str(round(dpi))], deadline)
+        found = _ROTATE.search(_run(image, ["--psm", "0", "--dpi", str(round(dpi))], deadline))
     except OcrFailed:  # as it does on a page of few letters
-        return _TURNS
-    found = _ROTATE.search(printed)
-    if found is None:
-        return _TURNS
-    return [int(found[1])] if int(found[1]) else []
+        return None
+    return int(found[1]) if found else None
 
 
 def _read(image: Pixels, direction: int, dpi: float, languages: tuple[str, ...], deadline: float) -> Recognised:

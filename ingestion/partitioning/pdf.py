@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pdfminer.pdfpage import PDFPage
+
 from core.errors import EmptyDocument, UnreadableDocument
 from core.place import PageSize
 from ingestion.partitioning.ocr import NO_TIME, OcrFailed, OcrUnavailable, check_languages, recognise
@@ -119,9 +121,9 @@ def _nothing(name: str, pages: Sequence[_Page], warnings: Sequence[str]) -> Exce
     return EmptyDocument(f"{name} has no text on its {len(pages)} pages.")
 
 
-def _read(reader: PageReader, page: object, number: int) -> _Page:
+def _read(reader: PageReader, page: PDFPage, number: int) -> _Page:
     try:
-        found = reader.read(page, number)  # type: ignore[arg-type]
+        found = reader.read(page, number)
     except BROKEN:
         return _Page(number, PageSize(0, 0), wants_ocr=True)
     made = _Page(number, found.size, rules=found.rules, outside=found.outside)
