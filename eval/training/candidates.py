@@ -1,14 +1,13 @@
-"""The candidates of all sources, searched and taught, each source kept in a file as soon as it is done."""
+"""The candidates of all sources, searched and taught, and kept block by block."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from core.errors import ConfigurationError
 from core.pipeline import PipelineConfig
@@ -29,6 +28,8 @@ from retrieval.index.port import SearchIndex
 from retrieval.retriever import Retriever
 
 Progress = Callable[[str, int, int], None]
+_BLOCK = 100
+"""Questions that are searched and taught before they are kept: what an end by force costs at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +118,56 @@ def prepare(
 
 
 def _source(name: str, source: Source, questions: Questions, search: _Search) -> tuple[Mined, str]:
-    """The groups of a source, from its file where the same ones were made before."""
+    """The groups of a source, block by block; a block that was made before is read from its file."""
     key = _key(source, questions, search)
-    file, notes = search.folder / f"{name}-{key}.jsonl", search.folder / f"{name}-{key}.json"
-    if notes.is_file() and file.is_file():
-        return Mined(read_groups(file), Counter(json.loads(notes.read_text(encoding="utf-8")))), key
-    index = _index(questions, search)
-    try:
-        retriever = Retriever(index, search.embedder, None, search.settings)
-        retriever.warm_up()
-        mined = mine(questions.collection, retriever, search.pipeline, search.recipe.mining.depth, search.progress)
-    finally:
-        index.close()
-    taught = teach(mined.groups, search.scorers, search.progress, f"{name}: teaching")
-    write_groups(taught, file)
-    notes.write_text(json.dumps(mined.left_out) + "\n", encoding="utf-8")
-    return Mined(taught, mined.left_out), key
+    folder = search.folder / f"{name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    collection, whole = questions.collection, Mined([])
+    asked = list(collection.queries)
+    with _Opened(questions, search) as opened:
+        for first in range(0, len(asked), _BLOCK):
+            file = folder / f"{first:07}.jsonl"
+            notes = file.with_suffix(".json")
+            if not (file.is_file() and notes.is_file()):
+                some = {query: collection.queries[query] for query in asked[first : first + _BLOCK]}
+                mined = opened.block(replace(collection, queries=some), first, len(asked))
+                write_groups(mined.groups, file)
+                notes.write_text(json.dumps(mined.left_out) + "\n", encoding="utf-8")
+            whole.groups.extend(read_groups(file))
+            whole.left_out.update(json.loads(notes.read_text(encoding="utf-8")))
+    return whole, key
+
+
+class _Opened:
+    """A source's index, opened by the first block that has to be made."""
+
+    def __init__(self, questions: Questions, search: _Search) -> None:
+        self._questions = questions
+        self._search = search
+        self._index: SearchIndex | None = None
+        self._retriever: Retriever | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._index is not None:
+            self._index.close()
+
+    def block(self, collection: Collection, done: int, total: int) -> Mined:
+        """Search and teach some of the questions, of which ``done`` are done already."""
+        search = self._search
+
+        def progress(what: str, here: int, _: int) -> None:
+            search.progress(what, done + here, total)
+
+        if self._retriever is None:
+            self._index = _index(self._questions, search)
+            self._retriever = Retriever(self._index, search.embedder, None, search.settings)
+            self._retriever.warm_up()
+        mined = mine(collection, self._retriever, search.pipeline, search.recipe.mining.depth, progress)
+        taught = teach(mined.groups, search.scorers, progress, f"{collection.name}: teaching")
+        return Mined(taught, mined.left_out)
 
 
 def _index(questions: Questions, search: _Search) -> SearchIndex:

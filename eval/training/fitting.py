@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +18,6 @@ from sentence_transformers.cross_encoder.losses import ListNetLoss, MarginMSELos
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
-try:
-    from sentence_transformers.base.evaluation import BaseEvaluator
-except ImportError:  # before 6
-    from sentence_transformers.evaluation import SentenceEvaluator as BaseEvaluator
-
 from core.errors import ModelUnavailable, StorageUnavailable
 from eval.datasets import DatasetError
 from eval.training.groups import Group
@@ -33,6 +30,16 @@ _PREDICT_BATCH = 32
 _METRIC = "dev_ndcg@10"
 
 Progress = Callable[[str, int, int], None]
+
+
+def _evaluator_class() -> Any:
+    """What an evaluator has to be derived from; it moved in release 6."""
+    if importlib.util.find_spec("sentence_transformers.base") is not None:
+        return importlib.import_module("sentence_transformers.base.evaluation").BaseEvaluator
+    return importlib.import_module("sentence_transformers.evaluation").SentenceEvaluator
+
+
+_Evaluator: Any = _evaluator_class()
 
 
 @dataclass(slots=True)
@@ -59,7 +66,7 @@ class Limits:
     deadline: float | None = None
 
 
-class _DevEvaluator(BaseEvaluator):  # type: ignore[misc]  # untyped
+class _DevEvaluator(_Evaluator):  # type: ignore[misc]  # known at run time only
     """nDCG@10 on the dev questions at the best weight: what chooses the checkpoint."""
 
     def __init__(self, groups: Sequence[Group], recipe: Recipe) -> None:

@@ -111,7 +111,7 @@ def _train(job: Job) -> Outcome:
         progress=job.progress,
         stale=job.stale,
     )
-    return _settle(job, model, facts, judged)
+    return settle(job, model, facts, judged)
 
 
 def _sides(job: Job, candidates: Candidates) -> tuple[list[Group], list[Group], dict[str, Any]]:
@@ -196,7 +196,7 @@ def _fit(
     return fitted
 
 
-def _settle(job: Job, model: Path, facts: dict[str, Any], judged: Judged) -> Outcome:
+def settle(job: Job, model: Path, facts: dict[str, Any], judged: Judged) -> Outcome:
     """Write card, run and report, and put the model where it belongs."""
     judged.run.save(job.work / RUN_FILE)
     keep(judged.run, job.runs)

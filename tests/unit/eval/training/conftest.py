@@ -97,7 +97,7 @@ def recipe(parts: Path, tiny: Path, tmp_path: Path) -> WriteRecipe:
 
     def written(*, fitting: str = "", gate: str = "", teacher: str = "", sources: str | None = None) -> Path:
         given = sources or (
-            f'[sources.titles]\nkind = "titles"\npath = "{HALDEN}"\n'
+            f'[sources.titles]\nkind = "titles"\npath = "{HALDEN}"\nlimit = 40\n'
             f'[sources.asked]\nkind = "beir"\npath = "{parts}/part4"\nsplit = "test"\n'
         )
         sets = "".join(

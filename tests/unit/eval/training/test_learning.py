@@ -126,7 +126,7 @@ def test_the_smaller_of_equal_weights_is_chosen_and_sources_count_alike() -> Non
     groups = [group("a", source="large"), group("b", source="large"), group("c", source="small")]
     perfect = [1.0 if n == 2 else 0.0 for n in range(10)]
     scores = {"large/a": perfect, "large/b": perfect, "small/c": [0.0] * 10}
-    found = mixed(groups, scores, [0.2, 0.9, 1.0], 10)
+    found = mixed(groups, scores, [0.1, 0.9, 1.0], 10)
     assert found.best == 0.9
     assert found.before == pytest.approx(0.5)
     assert found.after == pytest.approx((1 + 0.5) / 2)

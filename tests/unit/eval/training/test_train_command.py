@@ -6,6 +6,7 @@ import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -32,6 +33,12 @@ def train(recipe: Path, *options: str) -> Result:
     return CliRunner().invoke(cli, ["train", "reranker", "--recipe", str(recipe), "--out", "model", *options])
 
 
+def printed(said: Result) -> Any:
+    """The JSON on standard output, without the lines of logs that a test's process puts there too."""
+    lines = said.stdout.splitlines()
+    return json.loads("\n".join(lines[lines.index("{") :]))
+
+
 def refused(recipe: Path, kind: type[FootnoteError]) -> str:
     said = train(recipe)
     assert isinstance(said.exception, kind), said.output
@@ -43,14 +50,14 @@ def test_it_stops_goes_on_and_keeps_what_the_gate_rejects(recipe: WriteRecipe, w
     file = recipe(gate="weights = [1.0]")
     stopped = train(file, "--work", "work", "--json", "--stop-after", "0")
     assert stopped.exit_code == 75, stopped.output
-    assert json.loads(stopped.stdout)["steps"] == 1
+    assert printed(stopped)["steps"] == 1
     assert [folder.name for folder in workplace.glob("work/checkpoints-*/*")] == ["checkpoint-1"]
-    mined = {path: path.stat().st_mtime_ns for path in workplace.glob("work/groups/*.jsonl")}
+    mined = {path: path.stat().st_mtime_ns for path in workplace.glob("work/groups/*/*.jsonl")}
 
     said = train(file, "--work", "work", "--json")
     assert said.exit_code == 1, said.output
-    outcome = json.loads(said.stdout)
-    assert mined == {path: path.stat().st_mtime_ns for path in workplace.glob("work/groups/*.jsonl")}
+    outcome = printed(said)
+    assert mined == {path: path.stat().st_mtime_ns for path in workplace.glob("work/groups/*/*.jsonl")}
     assert not (workplace / "model").exists()
     assert not list(workplace.glob("work/checkpoints-*"))
     assert outcome["promoted"] is False
@@ -106,7 +113,11 @@ def test_documents_without_headings_ask_nothing(recipe: WriteRecipe, workplace: 
     (folder / "a.txt").write_text("one long note about pumps and valves in the cellar of the plant. " * 10)
     sources = f'[sources.notes]\nkind = "headings"\npath = "{folder}"\n'
     assert "heading of its own" in refused(recipe(sources=sources), DatasetError)
-    (folder / "a.txt").write_text("short")
+
+
+def test_a_folder_without_documents_is_nothing_to_learn_from(recipe: WriteRecipe, workplace: Path) -> None:
+    (workplace / "nothing").mkdir()
+    sources = f'[sources.notes]\nkind = "siblings"\npath = "{workplace}/nothing"\n'
     assert "no section of text" in refused(recipe(sources=sources), DatasetError)
 
 
