@@ -52,7 +52,7 @@ def read_image(content: bytes, name: str, options: PdfOptions | None = None) -> 
         if options.ask_for_time:
             options.ask_for_time(options.ocr_seconds)
         deadline = time.monotonic() + options.ocr_seconds
-        for number, (pixels, dpi) in enumerate(_pages(content), start=1):
+        for number, (pixels, dpi) in enumerate(_pages(content, name), start=1):
             found = recognise(pixels, dpi, options.ocr_languages, deadline)
             _take(reading, found, number)
     except OcrUnavailable as error:
@@ -90,17 +90,22 @@ def check_image(content: bytes, name: str) -> None:
         width, height = _MOST_DECODED, 2
     except Exception as error:
         raise UnreadableDocument(f"{name} is a broken image ({type(error).__name__}: {error}).") from error
+    _check_size(width, height, name)
+
+
+def _check_size(width: int, height: int, name: str) -> None:
     if width * height > _MOST_DECODED:
         raise DocumentTooLarge(f"{name} has more than {_MOST_DECODED // 1_000_000} million pixels. Scale it down.")
 
 
-def _pages(content: bytes) -> Iterator[tuple[Pixels, float]]:
+def _pages(content: bytes, name: str) -> Iterator[tuple[Pixels, float]]:
     """The frames of a TIFF, or the first one of anything else, in grey, and their resolution."""
     from PIL import Image, ImageSequence  # noqa: PLC0415
 
     with Image.open(io.BytesIO(content)) as image:
         frames = ImageSequence.Iterator(image) if image.format == "TIFF" else (image,)
         for frame in frames:
+            _check_size(*frame.size, name)
             yield _grey(frame)
 
 

@@ -12,10 +12,10 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from core.errors import UnreadableDocument
+from core.errors import DocumentTooLarge, UnreadableDocument
 from core.place import boxes
 from core.settings import ParsingSettings
-from ingestion.partitioning import ocr, pdf_rendering
+from ingestion.partitioning import images, ocr, pdf_rendering
 from ingestion.partitioning.images import read_image
 from ingestion.partitioning.pdf import PdfOptions, read_pdf
 from ingestion.partitioning.pool import ChildProcessPartitioner
@@ -225,3 +225,13 @@ def test_images_of_every_kind_of_pixel_are_read(picture: Any, mode: str) -> None
     stream = io.BytesIO()
     shown.save(stream, "TIFF", dpi=(200, 200))
     assert read_image(stream.getvalue(), "a.tiff").elements[-1].text == " ".join(LINES)
+
+
+def test_every_page_of_an_image_is_bounded(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first page of a TIFF may be small, and the second a bomb."""
+    monkeypatch.setattr(images, "_MOST_DECODED", 100_000)
+    stream = io.BytesIO()
+    small = Image.new("L", (200, 100), 255)
+    small.save(stream, "TIFF", save_all=True, append_images=[Image.new("L", (2000, 1000), 255)])
+    with pytest.raises(DocumentTooLarge, match=r"scan\.tiff has more than"):
+        read_image(stream.getvalue(), "scan.tiff")
