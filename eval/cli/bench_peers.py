@@ -99,6 +99,7 @@ def peers(**options: Any) -> None:
 def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, Embedder]]:
     """Start both sides, and go on with the record in --out or begin one."""
     from eval.peers.arms import FOOTNOTE, HAYSTACK  # noqa: PLC0415
+    from eval.peers.process import CPU  # noqa: PLC0415
     from eval.peers.record import FILE as RECORD  # noqa: PLC0415
     from eval.peers.running import Comparison  # noqa: PLC0415
     from retrieval.embedding.build import build_embedder  # noqa: PLC0415
@@ -115,7 +116,8 @@ def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, E
     with ExitStack() as stack:
         sides = {FOOTNOTE: stack.enter_context(_footnote(asked.out)), HAYSTACK: stack.enter_context(_haystack(asked))}
         for name, side in sides.items():
-            record.about[f"side {name}"] = side.call("about", timeout_s=60)
+            versions = side.call("about", timeout_s=60)
+            record.about[f"side {name}"] = {each: version for each, version in versions.items() if each != CPU}
         yield (
             Comparison(
                 sides=sides,

@@ -17,6 +17,8 @@ from eval.peers import serving
 
 START_S = 300.0
 """Importing torch and a library around it, on a busy machine."""
+CPU = "cpu_s"
+"""The key of an answer's CPU seconds."""
 _STOP_S = 30.0
 _LAST_LINES = 5
 
@@ -120,7 +122,7 @@ class SideProcess:
         if "error" in answer:
             raise SideFailed(f"{self.name}, {what}: {answer['error']}. Its log: {self._log}")
         result = answer["result"]
-        return {**result, "cpu_s": answer["cpu_s"]} if isinstance(result, dict) else result
+        return {**result, CPU: answer[CPU]} if isinstance(result, dict) else result
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # asked for above

@@ -13,6 +13,7 @@ from eval.corpus_folder import write_corpus
 from eval.datasets import Collection, Document
 from eval.ingest import warm_up
 from eval.peers.arms import ARMS, FILES, LIMIT, Arm, writers
+from eval.peers.process import CPU
 from eval.peers.record import Block, Question, Record, SetRecord
 from eval.peers.texts import document_of
 
@@ -66,7 +67,7 @@ class Comparison:
             model=self.model,
             options={**self.options.get(arm.side, {}), **arm.options, "top": LIMIT},
         )
-        self.record.about[arm.name] = about
+        self.record.about[arm.name] = {key: value for key, value in about.items() if key != CPU}
 
     def ingest(self, name: str, texts: Sequence[dict[str, str]], size: int, warm: Sequence[str]) -> bool:
         """Index block after block, each by all arms in turn; whether all are done."""
@@ -144,7 +145,7 @@ class Comparison:
         for arm in _in_turn(ARMS, number):
             answer = self._call(arm, "ask", ASK_S, query=text, limit=LIMIT)
             measured.seconds[arm.name] = answer["seconds"]
-            measured.cpu_s[arm.name] = answer["cpu_s"]
+            measured.cpu_s[arm.name] = answer[CPU]
             measured.stages[arm.name] = answer["stages"]
             found = (document_of(each, fit=row.fit) for each in answer["documents"])
             measured.found[arm.name] = list(dict.fromkeys(found))
@@ -162,8 +163,8 @@ def _through_api(client: ApiClient, name: str, folder: Path) -> dict[str, Any]:
 
 def _note(block: Block, arm: str, measured: Mapping[str, Any]) -> None:
     block.seconds[arm] = measured["seconds"]
-    if "cpu_s" in measured:
-        block.cpu_s[arm] = measured["cpu_s"]
+    if CPU in measured:
+        block.cpu_s[arm] = measured[CPU]
     block.stages[arm] = measured["stages"]
     block.vectors[arm] = measured["vectors"]
 
