@@ -93,6 +93,9 @@ class VectorLayout:
                 "parameters": parameters,
             },
         }
+        if self.engine == "lucene":
+            # Else every vector stands in the columns once more, for scripts that we don't have. faiss does without.
+            field["doc_values"] = False
         if self.encoder == "byte":
             field["data_type"] = "byte"
         if self.mode == "on_disk":

@@ -15,6 +15,7 @@ from retrieval.index.opensearch.vectors import VectorLayout, decode
 
 GRAPH = {"m": 24, "ef_construction": 256}
 INNER = {"type": "knn_vector", "dimension": 8}
+LUCENE = {**INNER, "doc_values": False}
 
 
 def method(engine: str, space: str = "innerproduct", **parameters: Any) -> dict[str, Any]:
@@ -24,9 +25,9 @@ def method(engine: str, space: str = "innerproduct", **parameters: Any) -> dict[
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        ({}, {**INNER, "method": method("lucene")}),
-        ({"encoder": "byte"}, {**INNER, "data_type": "byte", "method": method("lucene", "cosinesimil")}),
-        ({"mode": "on_disk"}, {**INNER, "mode": "on_disk", "compression_level": "4x", "method": method("lucene")}),
+        ({}, {**LUCENE, "method": method("lucene")}),
+        ({"encoder": "byte"}, {**LUCENE, "data_type": "byte", "method": method("lucene", "cosinesimil")}),
+        ({"mode": "on_disk"}, {**LUCENE, "mode": "on_disk", "compression_level": "4x", "method": method("lucene")}),
         ({"engine": "faiss"}, {**INNER, "method": method("faiss")}),
         (
             {"engine": "faiss", "encoder": "fp16"},
