@@ -51,6 +51,7 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--warm", type=click.IntRange(0), default=30, show_default=True, help="Questions before the clock starts."
 )
+@click.option("--segments", type=click.IntRange(0), default=0, help="Merge each index to so many; 0: as it is.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of everything that is drawn.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop building after so long; the same command goes on.")
 @click.option("--cache", type=FOLDER, help="Where vectors and states are kept; without it, in the data directory.")

@@ -68,7 +68,7 @@ def target(size: int, layout: str, settings: Settings, corpus: Corpus, embedder:
     opensearch = OpenSearchSettings(
         **{**present, **LAYOUTS[layout], "password": settings.index.opensearch.password, "rescore_oversample": None}
     )
-    kept = VectorLayout.of_settings(opensearch).as_meta()
+    kept = VectorLayout.of_settings(opensearch).field(embedder.dimensions)
     parts = [_REVISION, size, corpus.seed, embedder.name, _digest(corpus), kept, opensearch.shards, opensearch.url]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
     index = IndexSettings(kind="opensearch", name=f"footnote-scale-{key}", opensearch=opensearch)
@@ -91,6 +91,7 @@ def build(
     embedder: Embedder,
     folder: Path,
     *,
+    segments: int,
     goes_on: Callable[[], bool],
     progress: Progress,
     clock: Clock = time.monotonic,
@@ -98,6 +99,9 @@ def build(
     """Build the index, or go on building it, until it is finished or ``goes_on`` says to stop.
 
     What it says is kept in ``folder``. A build whose index is gone begins anew.
+
+    Args:
+        segments: merge to so many; 0: leave it as it has merged by itself.
     """
     stats = NodeStats(target.settings.index.opensearch)
     try:
@@ -105,7 +109,9 @@ def build(
             state = _state(target, index, embedder, folder)
             if not state.finished and _fill(state, corpus, index, folder, (goes_on, progress, clock)):
                 _finish(state, corpus, index, stats, (goes_on, clock))
-                state.save(folder)
+            if state.finished and 0 < segments < state.segments:
+                state.finished = _merge(state, stats, segments, (goes_on, clock))
+            state.save(folder)
     finally:
         stats.close()
     return state
@@ -169,6 +175,16 @@ def _finish(
     state.bytes, state.segments = stats.bytes_of(state.generation), stats.segments(state.generation)
     state.structure = asdict(structure(vectors_of(corpus, min(state.size, _STRUCTURE_OF))))
     state.finished = True
+
+
+def _merge(state: Build, stats: NodeStats, segments: int, rules: tuple[Callable[[], bool], Clock]) -> bool:
+    """Merge it further; whether that is done."""
+    goes_on, clock = rules
+    began = clock()
+    done = stats.merge(state.generation, segments, goes_on)
+    state.settled_s = round(state.settled_s + clock() - began, 1)
+    state.bytes, state.segments = stats.bytes_of(state.generation), stats.segments(state.generation)
+    return done
 
 
 def vectors_of(corpus: Corpus, size: int) -> Vectors:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from core.errors import IndexUnavailable
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.client import Client
 
@@ -88,14 +87,15 @@ class NodeStats:
             time.sleep(_POLL_S)
         return False
 
-    def merge(self, index: str, segments: int, timeout_s: float) -> bool:
-        """Merge the index to so many segments; False where that goes on after ``timeout_s``."""
-        params = {"max_num_segments": segments}
-        try:
-            self._client.request("POST", f"/{index}/_forcemerge", params=params, timeout_s=timeout_s, attempts=1)
-        except IndexUnavailable:
-            return False
-        return True
+    def merge(self, index: str, segments: int, goes_on: Callable[[], bool]) -> bool:
+        """Merge the index to so many segments; False when ``goes_on`` says to stop waiting: the node merges on."""
+        params = {"max_num_segments": segments, "wait_for_completion": "false"}
+        self._client.request("POST", f"/{index}/_forcemerge", params=params, timeout_s=_TIMEOUT_S, attempts=1)
+        while goes_on():
+            if self.segments(index) <= segments:
+                return True
+            time.sleep(_POLL_S)
+        return False
 
     def delete(self, index: str) -> None:
         """Delete an index; it may be gone already."""

@@ -32,6 +32,7 @@ class Plan:
     Attributes:
         cache: where vectors and the state of builds are kept.
         goes_on: whether to build on.
+        segments: merge every index to so many; 0: leave it as it has merged by itself.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Plan:
     distinct: int
     questions: int
     warm: int
+    segments: int
     seed: int
     cache: Path
     goes_on: Callable[[], bool]
@@ -111,7 +113,9 @@ def run(plan: Plan, embedder: Embedder) -> Report | None:
     folder.mkdir(parents=True, exist_ok=True)
     builds = []
     for one in targets:
-        made = build(one, corpus, embedder, folder, goes_on=plan.goes_on, progress=plan.progress)
+        made = build(
+            *(one, corpus, embedder, folder), segments=plan.segments, goes_on=plan.goes_on, progress=plan.progress
+        )
         if not made.finished:
             return None
         builds.append(made)

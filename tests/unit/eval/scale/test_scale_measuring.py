@@ -38,7 +38,7 @@ def made() -> Corpus:
 
 
 class _Embedder:
-    name = "fake"
+    name, dimensions = "fake", 16
 
 
 def targets(*pairs: tuple[int, str]) -> list[Target]:
