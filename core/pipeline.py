@@ -61,6 +61,16 @@ class FusionConfig(_Config):
     min-max, from the lowest score that the leg could give (0 for BM25, -1 for a cosine)."""
 
 
+class LateInteractionConfig(_Config):
+    """How the best of the fused candidates are read once more, by the embedder's own token embeddings."""
+
+    depth: Annotated[int, Field(gt=1, le=200)] = 30
+    """How many of the best are read."""
+    weight: Share = 0.2
+    """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone. More
+    suits questions for one passage; where many fit, it costs (docs/retrieval.md)."""
+
+
 class NeighbourConfig(_Config):
     """How the best candidates vouch for each other: each one's score is mixed with those of the ones like it."""
 
@@ -70,16 +80,6 @@ class NeighbourConfig(_Config):
     """How many of the others count for each."""
     weight: Share = 0.3
     """How much they count; 0: nothing changes."""
-
-
-class LateInteractionConfig(_Config):
-    """How the best candidates are read once more, token by token, by the embedder's own token embeddings."""
-
-    depth: Annotated[int, Field(gt=1, le=200)] = 30
-    """How many of the best are read."""
-    weight: Share = 0.2
-    """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone. More
-    suits questions for one passage; where many fit, it costs (docs/retrieval.md)."""
 
 
 class RerankConfig(_Config):
@@ -102,10 +102,10 @@ class PipelineConfig(_Config):
     """Candidates of each leg."""
     fields: FieldWeights = FieldWeights()
     fusion: FusionConfig = FusionConfig()
-    neighbours: NeighbourConfig | None = None
-    """None: no candidate vouches for another."""
     late_interaction: LateInteractionConfig | None = None
     """None: passages aren't read token by token."""
+    neighbours: NeighbourConfig | None = None
+    """None: no candidate vouches for another."""
     reranker: RerankConfig | None = None
     """None: the order before it stands."""
 
@@ -119,8 +119,3 @@ class PipelineConfig(_Config):
     def single(self) -> bool:
         """Whether it has one leg, and so fuses nothing."""
         return len(self.legs) == 1
-
-    @property
-    def reads(self) -> int:
-        """How many of the best passages it reads to put them in order; what is behind them keeps its place."""
-        return max((stage.depth for stage in (self.late_interaction, self.reranker) if stage is not None), default=0)

@@ -110,7 +110,8 @@ class RetrievalSettings(Section):
     lexical_weight: Annotated[float, Field(ge=0)] = 1.0
     vector_weight: Annotated[float, Field(ge=0)] = 1.0
     pipeline: str | None = None
-    """The pipeline of a search that names none; None: hybrid+rerank where a reranker is set, else convex+neighbours."""
+    """The pipeline of a search that names none; None: hybrid+rerank where a reranker is set, else
+    convex+late+neighbours."""
     pipelines: tuple[PipelineConfig, ...] = ()
     """Pipelines beside the built-in ones."""
     context_chunks: Annotated[int, Field(ge=1, le=50)] = 8

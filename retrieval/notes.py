@@ -24,13 +24,14 @@ class Notes:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Note how long a step took, also when it fails."""
+        """Note how long a step took, all its times together, also when it fails."""
         began = time.perf_counter()
         try:
             with stage(f"retrieve.{name}"):
                 yield
         finally:
-            self.timings_ms[name] = (time.perf_counter() - began) * 1000
+            spent = (time.perf_counter() - began) * 1000
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent
 
     def without(self, part: str, why: str) -> None:
         """Say that a part had to be done without."""

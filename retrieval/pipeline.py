@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 LEXICAL, VECTOR, HYBRID, RERANKED = "lexical", "vector", "hybrid", "hybrid+rerank"
-CONVEX, NEIGHBOURS, LATE = "convex", "convex+neighbours", "convex+neighbours+late"
+CONVEX, NEIGHBOURS, LATE = "convex", "convex+neighbours", "convex+late+neighbours"
 
 
 def named_pipelines(settings: Settings, *, reranker: bool, tokens: bool = True) -> dict[str, PipelineConfig]:
     """Pipelines by name: each leg alone, both fused by rank, by score, by score with neighbours, and that with late
-    interaction, the reranked one where there is a reranker, then the settings' own.
+    interaction before, the reranked one where there is a reranker, then the settings' own.
 
     Args:
         reranker: whether there is one.

@@ -24,8 +24,7 @@ class Ranked:
 
     Attributes:
         fused: the fused score; None for a pipeline of one leg, which fuses nothing.
-        neighbours: the score that also counts its neighbours', where they vouch.
-        read: the score of whatever read its passage last, mixed as the pipeline says with the score before.
+        placed: the score of the last that put it into its place after fusion.
         twins: passages of other documents that say the same, and have no place of their own in the ranking.
     """
 
@@ -37,8 +36,7 @@ class Ranked:
     chunk: Chunk | None = None
     rerank: float | None = None
     rerank_rank: int | None = None
-    neighbours: float | None = None
-    read: float | None = None
+    placed: float | None = None
     twins: list[Chunk] = field(default_factory=list)
 
     @classmethod
@@ -54,12 +52,17 @@ class Ranked:
             raise LookupError(f"chunk {self.id} was not fetched")
         return self.chunk
 
+    @property
+    def score(self) -> float:
+        """That of the last ranking it was in."""
+        order = (self.placed, self.fused, self.lexical, self.vector)
+        return next(score for score in order if score is not None)
+
     def hit(self) -> SearchHit:
-        """The hit; its score is that of the last ranking it was in."""
-        order = (self.read, self.neighbours, self.fused, self.lexical, self.vector)
+        """The hit, once its passage is known."""
         return SearchHit(
             chunk=self.passage,
-            score=next(score for score in order if score is not None),
+            score=self.score,
             ranks=Ranks(self.ranks.get("lexical"), self.ranks.get("vector"), self.rerank_rank),
             scores=Scores(self.lexical, self.vector, self.fused, self.rerank),
             duplicates=tuple(Duplicate(twin.document_id, twin.uri, twin.metadata.title) for twin in self.twins),
@@ -91,47 +94,46 @@ def vouch(ranked: list[Ranked], vectors: Mapping[str, Vectors], config: Neighbou
         return
     head = [ranked[at] for at in places]
     together = np.stack([pooled(vectors[item.id]) for item in head])
-    scores = regularised([_first(item) for item in head], together, weight=config.weight, neighbours=config.neighbours)
+    scores = regularised([item.score for item in head], together, weight=config.weight, neighbours=config.neighbours)
     for item, score in zip(head, scores, strict=True):
-        item.neighbours = score
-    best_first = sorted(head, key=lambda item: -(item.neighbours or 0.0))  # stable: ties keep their order
+        item.placed = score
+    best_first = sorted(head, key=lambda item: -item.score)  # stable: ties keep their order
     for at, item in zip(places, best_first, strict=True):
         ranked[at] = item
-
-
-def _first(item: Ranked) -> float:
-    """The score by which the legs placed it."""
-    return next(score for score in (item.fused, item.lexical, item.vector) if score is not None)
 
 
 def mixed(head: Sequence[Ranked], scores: Sequence[float], weight: float) -> list[float]:
     """New scores for the head of a ranking: these count ``weight`` against those that it had.
 
-    Both are brought to [0, 1] over the head; with a weight of 1 the new ones stand as they are.
+    Both are brought to [0, 1] over the head, and the mix to where the head's scores were, above those behind it.
     """
-    if weight == 1:
-        return list(scores)
-    pairs = zip(_unit([item.hit().score for item in head]), _unit(scores), strict=True)
-    return [(1 - weight) * before + weight * score for before, score in pairs]
+    before = [item.score for item in head]
+    low = min(before, default=0.0)
+    width = max(before, default=0.0) - low or 1.0
+    pairs = zip(_unit(before), _unit(scores), strict=True)
+    return [low + width * ((1 - weight) * one + weight * other) for one, other in pairs]
 
 
 def reread(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
-    """Put the head of a ranking, whose passages are known, into the order of what read them.
+    """Put the head of a ranking into the order of what read its passages.
 
     The new score of each is :func:`mixed`. Ties keep their order.
     """
     new = mixed(head, scores, weight)
     for item, score in zip(head, new, strict=True):
-        item.read = score
+        item.placed = score
     order = sorted(range(len(head)), key=lambda at: -new[at])
     head[:] = [head[at] for at in order]
 
 
 def reorder(head: list[Ranked], scores: Sequence[float], weight: float) -> None:
-    """:func:`reread` for the reranker, whose own scores and places a hit shows."""
+    """:func:`reread` for the reranker, whose own scores and places a hit shows; alone, they are what counts."""
     for item, score in zip(head, scores, strict=True):
         item.rerank = score
     reread(head, scores, weight)
+    if weight == 1:
+        for item in head:
+            item.placed = item.rerank
     for place, item in enumerate(head, start=1):
         item.rerank_rank = place
 

@@ -14,13 +14,12 @@ _BEST = 10
 """A page."""
 
 
-def read_tokens(query: str, found: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:
-    """Reorder the head of ``found`` by late interaction, with the token embeddings of the generation's embedder."""
+def read_tokens(query: str, head: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:
+    """Reorder ``head`` by late interaction, with the token embeddings of the generation's embedder."""
     embedder = notes.view.embedder
     if not isinstance(embedder, TokenEmbeddings):
         notes.without("late interaction", "the embedder shows no token embeddings")
         return
-    head = found[: config.depth]
     try:
         with notes.timed("interact"):
             scores = _scores(LateInteractionReranker(embedder), query, head)
@@ -28,7 +27,6 @@ def read_tokens(query: str, found: list[Ranked], config: LateInteractionConfig, 
         notes.without("late interaction", error.message)
     else:
         reread(head, scores, config.weight)
-        found[: config.depth] = head
 
 
 def rerank(reranker: Reranker, query: str, found: list[Ranked], config: RerankConfig, notes: Notes) -> None:

@@ -15,13 +15,14 @@ from retrieval.embedding.port import Embedder, TokenEmbeddings
 from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
 from retrieval.index.port import LegResults, SearchIndex
-from retrieval.notes import Notes as _Notes
+from retrieval.notes import Notes
 from retrieval.pipeline import (
     HYBRID,
     LEXICAL,
     RERANKED,
     VECTOR,
     FieldWeights,
+    LateInteractionConfig,
     NeighbourConfig,
     PipelineConfig,
     default_pipeline,
@@ -124,14 +125,11 @@ class Retriever:
     def _search(
         self, view: View, config: PipelineConfig, query: str, visible: Filter, page_of: tuple[int, int]
     ) -> SearchResponse:
-        notes, began = _Notes(view), time.perf_counter()
+        notes, began = Notes(view), time.perf_counter()
         offset, limit = page_of
         total, found = self._distinct_for(config, query, visible, offset + limit, notes)
-        if offset < config.reads:  # what reads passages only permutes what is above
-            if config.late_interaction is not None:
-                read_tokens(query, found, config.late_interaction, notes)
-            if config.reranker is not None and self._reranker is not None:
-                rerank(self._reranker, query, found, config.reranker, notes)
+        if self._reranker is not None and config.reranker is not None and offset < config.reranker.depth:
+            rerank(self._reranker, query, found, config.reranker, notes)  # it only permutes what is above
         if self._reranker is None and not config.single:
             notes.degraded.append("reranker: off")
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
@@ -171,7 +169,7 @@ class Retriever:
             raise InvalidRequest("The query is empty: send a question or some words.")
         return query
 
-    def _legs(self, pipeline: PipelineConfig, query: str, visible: Filter, k: int, notes: _Notes) -> LegResults:
+    def _legs(self, pipeline: PipelineConfig, query: str, visible: Filter, k: int, notes: Notes) -> LegResults:
         if pipeline.legs == (LEXICAL,):
             return self._lexical(query, visible, k, pipeline.fields, notes)
         try:
@@ -189,16 +187,24 @@ class Retriever:
             notes.without(leg, why)
         return legs
 
-    def _embed(self, query: str, notes: _Notes) -> Vector:
+    def _embed(self, query: str, notes: Notes) -> Vector:
         self._generation.check(notes.view)
         with notes.timed("embed"):
             return notes.view.embedder.embed_query(query)
 
-    def _lexical(self, query: str, visible: Filter, k: int, fields: FieldWeights, notes: _Notes) -> LegResults:
+    def _lexical(self, query: str, visible: Filter, k: int, fields: FieldWeights, notes: Notes) -> LegResults:
         with notes.timed("search"):
             return LegResults(lexical=notes.view.index.lexical(query, visible, k, fields), vector=None)
 
-    def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: _Notes) -> None:
+    def _read(
+        self, query: str, ranked: list[Ranked], config: LateInteractionConfig, visible: Filter, notes: Notes
+    ) -> None:
+        with notes.timed("fetch"):
+            head = self._with_chunks(ranked[: config.depth], visible, notes.view)
+        read_tokens(query, head, config, notes)
+        ranked[: config.depth] = head
+
+    def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: Notes) -> None:
         try:
             with notes.timed("neighbours"):
                 vectors = notes.view.index.vectors([item.id for item in ranked[: config.depth]], visible)
@@ -208,15 +214,17 @@ class Retriever:
             vouch(ranked, vectors, config)
 
     def _distinct_for(
-        self, config: PipelineConfig, query: str, visible: Filter, end: int, notes: _Notes
+        self, config: PipelineConfig, query: str, visible: Filter, end: int, notes: Notes
     ) -> tuple[int, list[Ranked]]:
         """How many candidates there are, and those up to the page's end, or the reranker's, one for each text."""
         depth = max(config.depth, end)
-        wanted = max(end, config.reads)
+        wanted = max(end, config.reranker.depth) if config.reranker is not None else end
         while True:
             legs = self._legs(config, query, visible, depth, notes)
             with notes.timed("fuse"):
                 ranked = rank(config, legs, depth)
+            if config.late_interaction is not None:
+                self._read(query, ranked, config.late_interaction, visible, notes)
             if config.neighbours is not None:
                 self._vouch(ranked, config.neighbours, visible, notes)
             found = self._distinct(ranked, wanted, visible, notes)
@@ -226,7 +234,7 @@ class Retriever:
             # Copies have crowded other texts out: look further down.
             depth = min(_DEEPEST, depth * _DEEPER)
 
-    def _distinct(self, ranked: list[Ranked], wanted: int, visible: Filter, notes: _Notes) -> list[Ranked]:
+    def _distinct(self, ranked: list[Ranked], wanted: int, visible: Filter, notes: Notes) -> list[Ranked]:
         """The best of each text with its passage, until so many are found.
 
         All of them from the top, whatever the page: a copy of what an earlier page showed is no result of this one.
@@ -242,8 +250,8 @@ class Retriever:
     @staticmethod
     def _with_chunks(ranked: list[Ranked], visible: Filter, view: View) -> list[Ranked]:
         """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
-        chunks = {c.id: c for c in view.index.fetch([item.id for item in ranked], visible)}
-        found = [item for item in ranked if item.id in chunks]
-        for item in found:
-            item.chunk = chunks[item.id]
-        return found
+        missing = [item for item in ranked if item.chunk is None]
+        chunks = {c.id: c for c in view.index.fetch([item.id for item in missing], visible)} if missing else {}
+        for item in missing:
+            item.chunk = chunks.get(item.id)
+        return [item for item in ranked if item.chunk is not None]

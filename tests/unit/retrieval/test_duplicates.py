@@ -89,7 +89,7 @@ def search(
     chunks: Sequence[Chunk], *terms: str, rerank: bool = False, shelf: Shelf | None = None, **more: object
 ) -> tuple[SearchHit, ...]:
     model = Model()
-    settings = Settings(retrieval=RetrievalSettings(depth=10), reranker=RerankerSettings(depth=3))
+    settings = Settings(retrieval=RetrievalSettings(depth=10), reranker=RerankerSettings(depth=3, weight=1))
     retriever = Retriever(shelf or Shelf(chunks), model, model if rerank else None, settings)  # type: ignore[arg-type]
     reader = Principal(groups=frozenset(terms))
     return retriever.search("words", reader, **{"pipeline": None if rerank else "lexical", **more}).hits  # type: ignore[arg-type]

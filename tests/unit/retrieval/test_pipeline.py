@@ -37,18 +37,11 @@ def test_the_default_is_the_settings_choice() -> None:
     named = named_pipelines(settings(), reranker=True)
     assert default_pipeline(settings(pipeline="lexical"), named) == "lexical"
     assert default_pipeline(settings(), named) == "hybrid+rerank"
-    assert default_pipeline(settings(), named_pipelines(settings(), reranker=False)) == "convex+neighbours+late"
+    assert default_pipeline(settings(), named_pipelines(settings(), reranker=False)) == "convex+late+neighbours"
     without = named_pipelines(settings(), reranker=False, tokens=False)
     assert default_pipeline(settings(), without) == "convex+neighbours"
     with pytest.raises(ConfigurationError, match="lexical, vector, hybrid"):
         default_pipeline(settings(pipeline="magic"), named)
-
-
-def test_a_pipeline_says_how_many_passages_it_reads() -> None:
-    assert PipelineConfig(name="x").reads == 0
-    late = {"name": "x", "late_interaction": {"depth": 20}}
-    assert PipelineConfig.model_validate(late).reads == 20
-    assert PipelineConfig.model_validate({**late, "reranker": {"depth": 50}}).reads == 50
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.chunk import Chunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import All, AnyOf, Filter
-from core.pipeline import FieldWeights
+from core.pipeline import FieldWeights, LateInteractionConfig
 from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
 from retrieval.generation_watch import LIFETIME_S, GenerationWatch
@@ -362,3 +363,50 @@ def test_without_vectors_the_fused_order_stands() -> None:
     parts.index.down = {}
     parts.index.gone = set("abcdxy")
     assert parts.ids(pipeline=VOUCHING) == ""
+
+
+class LettersEmbedder(FakeEmbedder):
+    """Shows tokens: the last letter of a passage, and the first of the question."""
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        question, *passages = texts
+        return [np.array([ord(letter)]) for letter in (question[0], *(passage[-1] for passage in passages))]
+
+    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+        return np.eye(128, dtype=np.float32)[tokens]
+
+
+LATE = PipelineConfig(name="late", late_interaction=LateInteractionConfig(depth=5, weight=0.9))
+
+
+def test_the_best_are_read_token_by_token_and_then_vouched_for() -> None:
+    parts = Parts()
+    parts.embedder = LettersEmbedder()
+    parts.retriever = Retriever(parts.index, parts.embedder, None, Settings())  # type: ignore[arg-type]
+    assert parts.retriever.pipelines[-1] == "convex+late+neighbours"
+    fused = parts.ids(pipeline="hybrid")
+    parts.index.fetched.clear()
+    response = parts.retriever.search("xyz", ANONYMOUS, pipeline=LATE)
+    found = "".join(hit.chunk.id for hit in response.hits)
+    assert found == "x" + fused.replace("x", "")
+    assert parts.index.fetched == [list(fused[:5]), list(fused[5:])], "nothing is fetched twice"
+    scores = [hit.score for hit in response.hits]
+    assert scores == sorted(scores, reverse=True), "also across the depth"
+    assert {"fetch", "interact"} <= set(response.timings_ms)
+    vouched = LATE.model_copy(update={"neighbours": NeighbourConfig(depth=5, neighbours=2, weight=0.9)})
+    assert parts.ids(pipeline=vouched) != found
+
+
+def test_a_passage_that_went_meanwhile_is_not_read() -> None:
+    parts = Parts()
+    parts.embedder = LettersEmbedder()
+    parts.retriever = Retriever(parts.index, parts.embedder, None, Settings())  # type: ignore[arg-type]
+    parts.index.gone = {"x"}
+    assert "x" not in parts.ids(pipeline=LATE)
+
+
+def test_an_embedder_without_tokens_reads_nothing_and_says_so() -> None:
+    parts = Parts()
+    response = parts.retriever.search("xyz", ANONYMOUS, pipeline=LATE)
+    assert "".join(hit.chunk.id for hit in response.hits) == parts.ids(pipeline="hybrid")
+    assert response.degraded == ("late interaction: the embedder shows no token embeddings", "reranker: off")
