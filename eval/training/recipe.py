@@ -104,9 +104,9 @@ class Mining(_Part):
 
 
 class Scorer(_Part):
-    """A reranker that teaches: ``late-interaction`` of the embedder, or a cross-encoder by folder or hub name."""
+    """A reranker that teaches: ``max-sim`` of the embedder, or a cross-encoder by folder or hub name."""
 
-    model: str = "late-interaction"
+    model: str = "max-sim"
     weight: Amount = 1.0
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from core.settings import RerankerSettings, Settings
 from eval.training.groups import Group, z_scores
-from eval.training.late_interaction import LateInteraction
 from eval.training.recipe import Teacher
+from eval.training.token_vectors import TokenVectors
 from retrieval.embedding.model_files import describe
 from retrieval.reranking.cross_encoder import CrossEncoderReranker
 
-LATE_INTERACTION = "late-interaction"
+MAX_SIM = "max-sim"
 
 Progress = Callable[[str, int, int], None]
 
@@ -39,8 +39,8 @@ def build_scorers(teacher: Teacher, settings: Settings) -> dict[str, Scores]:
 
 
 def _scorer(model: str, settings: Settings) -> Scores:
-    if model == LATE_INTERACTION:
-        return LateInteraction(describe(settings.embedder.model), device=settings.embedder.device)
+    if model == MAX_SIM:
+        return TokenVectors(describe(settings.embedder.model), device=settings.embedder.device)
     return CrossEncoderReranker(RerankerSettings(model=model), device=settings.embedder.device)
 
 

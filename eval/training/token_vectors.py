@@ -1,4 +1,4 @@
-"""Late interaction with an embedder's own token vectors: no training, and better than its one vector a text."""
+"""MaxSim over the token vectors that an embedder makes of whole passages: a teacher, too slow to search with."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _KEPT = 2000
 fp16, 400 MB."""
 
 
-class LateInteraction:
+class TokenVectors:
     """Scores passages by MaxSim: the mean, over the question's tokens, of the best cosine with a token of the passage.
 
     Khattab and Zaharia: ColBERT, SIGIR 2020, with vectors that weren't trained for it. Passages are cut at the model's
-    length.
+    length. A search's own late interaction (``retrieval.reranking.late_interaction``) reads input embeddings instead.
     """
 
     def __init__(self, files: ModelFiles, *, device: str = "auto") -> None:
-        self.name = f"late interaction of {files.name}"
+        self.name = f"max-sim of {files.name}"
         self._files = files
         self._device = device
         self._model: Any = None
