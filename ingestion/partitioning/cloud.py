@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from core.errors import EmptyDocument
 from core.place import PageSize
 from core.settings import ParsingSettings
 from core.telemetry import stage
@@ -88,8 +87,6 @@ class CloudPartitioner:
         sheets = [sheet.content for sheet in prepared.attachments]
         with stage("ingest.partition.cloud", pages=len(prepared.pages), engine=self._settings.engine):
             reading = service.read(sheets, prepared.pages, name)
-        if not reading.elements and kind == "pdf":
-            raise EmptyDocument(f"{name} has no text on its {len(prepared.pages)} pages.")
         reading.metadata = prepared.metadata
         detected = Detected(kind, None, prepared.warnings, prepared.media_type)
         text_bytes = self._settings.max_text_mb * 1_000_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pdfminer.pdfpage import PDFPage
 
-from core.errors import EmptyDocument, UnreadableDocument
+from core.errors import UnreadableDocument
 from core.place import PageSize
 from ingestion.partitioning.ocr import NO_TIME, OcrFailed, OcrUnavailable, check_languages, recognise
 from ingestion.partitioning.pdf_blocks import Block, make_blocks
@@ -90,7 +90,6 @@ def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Re
 
     Raises:
         UnreadableDocument: encrypted with an unknown password, broken, or all of it needs OCR, which isn't installed.
-        EmptyDocument: blank.
         DocumentTooLarge: more pages or objects than may be.
     """
     options = options or PdfOptions()
@@ -110,15 +109,9 @@ def read_pdf(content: bytes, name: str, options: PdfOptions | None = None) -> Re
     reading.warnings = [*warnings, *dropped.warnings(), *_outside(pages)]
     if document.repaired:
         reading.warnings.append("The file is damaged; it was read after a repair.")
-    if not reading.elements:
-        raise _nothing(name, pages, warnings)
+    if not reading.elements and any(page.wants_ocr for page in pages):
+        raise UnreadableDocument(" ".join((f"{name} has no text layer.", *warnings)))
     return reading
-
-
-def _nothing(name: str, pages: Sequence[_Page], warnings: Sequence[str]) -> Exception:
-    if any(page.wants_ocr for page in pages):
-        return UnreadableDocument(" ".join((f"{name} has no text layer.", *warnings)))
-    return EmptyDocument(f"{name} has no text on its {len(pages)} pages.")
 
 
 def _read(reader: PageReader, page: PDFPage, number: int) -> _Page:

@@ -175,9 +175,10 @@ def test_pdf_has_pages_headings_by_size_and_no_repeated_footers(partitioner: Par
     assert found.warnings == ("dropped: 2 running headers and footers ('Confidential, page #').",)
 
 
-def test_a_blank_pdf_says_so(partitioner: Partitioner) -> None:
-    with pytest.raises(EmptyDocument, match="no text on its 2 pages"):
-        partitioner.partition(pdf([[], []]), name="scan.pdf")
+def test_a_blank_pdf_is_known_by_its_title_and_says_so(partitioner: Partitioner) -> None:
+    found = partitioner.partition(pdf([[], []]), name="bridge_drawing.pdf")
+    assert found.metadata.title in found.elements[0].text
+    assert found.warnings == ("No text was found in it: it is indexed by its title and metadata alone.",)
 
 
 def test_docx(partitioner: Partitioner) -> None:
