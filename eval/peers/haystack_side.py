@@ -81,6 +81,7 @@ class _Variant:
     indexing: Pipeline
     embedder: SentenceTransformersDocumentEmbedder
     retriever: OpenSearchHybridRetriever
+    model: str
     url: str
     options: dict[str, Any]
     files: Pipeline | None = None
@@ -101,9 +102,8 @@ class Side:
 
     def open(self, variant: str, url: str, index: str, model: str, options: dict[str, Any]) -> dict[str, Any]:
         """Build the pipelines, load the model, and make the index if it isn't there."""
-        kwargs = {"dtype": options["dtype"]} if "dtype" in options else None
-        documents = _embedder(SentenceTransformersDocumentEmbedder, model, kwargs)
-        queries = _embedder(SentenceTransformersTextEmbedder, model, kwargs)
+        documents = _embedder(SentenceTransformersDocumentEmbedder, model, options)
+        queries = _embedder(SentenceTransformersTextEmbedder, model, options)
         documents.warm_up()
         queries.warm_up()
         store = _store(url, index, options)
@@ -115,7 +115,7 @@ class Side:
         indexing.add_component("write", DocumentWriter(store, policy=DuplicatePolicy.OVERWRITE))
         indexing.connect("embed", "write")
         store.count_documents()  # makes the index
-        self._variants[variant] = _Variant(store, indexing, documents, retriever, f"{url}/{index}", options)
+        self._variants[variant] = _Variant(store, indexing, documents, retriever, model, f"{url}/{index}", options)
         return {"batch": documents.batch_size, "dtype": options.get("dtype", "float32"), "depth": depth or 10}
 
     def write(self, variant: str, documents: list[dict[str, str]]) -> dict[str, Any]:
@@ -183,7 +183,8 @@ class Side:
         self._loop.close()
 
 
-def _embedder(kind: Any, model: str, kwargs: dict[str, Any] | None) -> Any:
+def _embedder(kind: Any, model: str, options: dict[str, Any]) -> Any:
+    kwargs = {"dtype": options["dtype"]} if "dtype" in options else None
     return kind(model=model, progress_bar=False, local_files_only=True, model_kwargs=kwargs)
 
 
@@ -205,12 +206,17 @@ def _store(url: str, index: str, options: dict[str, Any]) -> OpenSearchDocumentS
 
 
 def _files(to: _Variant) -> Pipeline:
-    """The indexing pipeline for files: converter, cleaner, splitter, embedder, writer."""
+    """The indexing pipeline for files: converter, cleaner, splitter, embedder, writer.
+
+    With an embedder of its own: a component can't be in two pipelines.
+    """
+    embedder = _embedder(SentenceTransformersDocumentEmbedder, to.model, to.options)
+    embedder.warm_up()
     pipeline = Pipeline()
     pipeline.add_component("read", TextFileToDocument())
     pipeline.add_component("clean", DocumentCleaner())
     pipeline.add_component("split", DocumentSplitter(split_by="word", split_length=200, split_overlap=20))
-    pipeline.add_component("embed", to.embedder)
+    pipeline.add_component("embed", embedder)
     pipeline.add_component("write", DocumentWriter(to.store, policy=DuplicatePolicy.OVERWRITE))
     for before, after in (("read", "clean"), ("clean", "split"), ("split", "embed"), ("embed", "write")):
         pipeline.connect(before, after)

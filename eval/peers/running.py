@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from core.errors import InvalidRequest
 from eval.client import ApiClient
 from eval.corpus_folder import write_corpus
 from eval.datasets import Collection, Document
@@ -111,8 +112,17 @@ class Comparison:
         return True
 
     def whole(self, name: str, documents: Sequence[Document], size: int, client: ApiClient, folder: Path) -> bool:
-        """Ingest files, from the folder to the index, block after block, by both sides in turn."""
+        """Ingest files, from the folder to the index, block after block, by both sides in turn.
+
+        Raises:
+            InvalidRequest: the service holds documents before the first block.
+        """
         row = self.record.sets[name]
+        if not row.files and client.documents():
+            raise InvalidRequest(
+                "The service holds documents already, and copies of them would not be embedded: start it on an empty "
+                "data directory and index."
+            )
         if len(row.files) * size < len(documents):
             warm_up(client)
             self._call(FILES, "ask", ASK_S, query=name, limit=LIMIT)

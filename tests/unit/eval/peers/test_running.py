@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from core.errors import InvalidRequest
 from eval.client import ApiClient
 from eval.datasets import Collection, Document
 from eval.peers.arms import ARMS, FILES, writers
@@ -118,7 +119,11 @@ def test_an_arm_s_index_is_its_own_and_the_options_reach_it(record: Record) -> N
 
 
 def test_the_whole_path_goes_through_the_service_and_through_the_peer_s_files(record: Record, tmp_path: Path) -> None:
+    held = {"indexed": 0}
+
     def service(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/status":
+            return httpx.Response(200, json={"documents": held})
         if request.method == "POST":
             return httpx.Response(200, json={"id": "s"})
         return httpx.Response(200, json={"runs": [{"finished_at": "now", "error": None, "indexed": 2}]})
@@ -132,3 +137,9 @@ def test_the_whole_path_goes_through_the_service_and_through_the_peer_s_files(re
     first = record.sets["tiny"].files[0]
     assert set(first.seconds) == {WHOLE, FILES.name}
     assert set(first.cpu_s) == {FILES.name}
+    held["indexed"], record.sets["tiny"].files = 1, []
+    with (
+        ApiClient("http://service", "key", httpx.MockTransport(service)) as client,
+        pytest.raises(InvalidRequest, match="holds documents already"),
+    ):
+        comparison(calls, record).whole("tiny", COLLECTION.documents, 3, client, tmp_path)
