@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, insert, literal, update
+from sqlalchemy import Connection, delete, func, insert, update
 
 from ingestion.catalog.tables import FAILURES, FailureRow
 
@@ -19,18 +19,14 @@ def write_failure(
     Takes the columns of ``failures``. The caller holds the document's row, so that no other writer is at it.
 
     Args:
-        parser: the number of what read it; None where nothing did.
+        parser: the number of what read it; None where nothing did. It doesn't replace what a sync has noted: see
+            :mod:`ingestion.catalog.parsers`.
     """
     existing = update(FAILURES).where(FailureRow.document_id == document_id)
-    known = values if parser is None else {**values, "parser": newest(parser)}
-    if connection.execute(existing.values(last_seen=now, **known)).rowcount == 0:
+    noted = func.coalesce(FailureRow.parser, parser)
+    if connection.execute(existing.values(last_seen=now, parser=noted, **values)).rowcount == 0:
         row = {"document_id": document_id, "first_seen": now, "last_seen": now, "parser": parser, **values}
         connection.execute(insert(FAILURES).values(**row))
-
-
-def newest(parser: int) -> ColumnElement[int | None]:
-    """The newer of this parser and the one that the failure has."""
-    return case((FailureRow.parser > parser, FailureRow.parser), else_=literal(parser))
 
 
 def clear_failures(connection: Connection, document_ids: Collection[str]) -> None:

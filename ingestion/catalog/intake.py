@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 from core.clock import Clock
 from core.errors import SourceUnavailable, UnreadableDocument
 from ingestion.catalog.database import Database
-from ingestion.catalog.dead_letters import newest, write_failure
+from ingestion.catalog.dead_letters import write_failure
 from ingestion.catalog.family import with_inner
 from ingestion.catalog.records import Applied, DocumentState, document_id
 from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
@@ -39,7 +39,7 @@ class Intake:
         """Enter a batch of changes. Applying one again in the same run changes nothing.
 
         Args:
-            parser: the number of what reads documents now; what an older one couldn't read is tried again.
+            parser: the number of what reads documents now; what another one couldn't read is tried again.
             parent_id: the document that all of these lie in; None: they are the source's own.
 
         Returns:
@@ -154,7 +154,7 @@ class _Batch:
         elif row.run_id == self._run_id:
             if row.chunks and state is not DocumentState.INDEXED:
                 self.restricted.append(row.id)  # the listing begins again: it may not have come to that
-        elif state is DocumentState.FAILED and (row.retryable or _was_read_by_older(row, self._parser)):
+        elif state is DocumentState.FAILED and (row.retryable or _was_read_by_another(row, self._parser)):
             self._change(row, DocumentState.PENDING, retried=True)
             self._retried.append(row.id)
         else:
@@ -204,7 +204,7 @@ class _Batch:
             connection.execute(update(DOCUMENTS).where(DOCUMENTS.c.id.in_(ids)).values(**seen))
         if self._retried:
             tried = update(FAILURES).where(FAILURES.c.document_id.in_(self._retried))
-            connection.execute(tried.values(parser=newest(self._parser)))
+            connection.execute(tried.values(parser=self._parser))
         for failure in self._failures:
             write_failure(
                 connection,
@@ -239,9 +239,9 @@ def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _was_read_by_older(row: Row[Any], parser: int) -> bool:
-    """Whether a document failed for what an older parser made of it: one that couldn't be listed is no parser's."""
-    return row.stage == "parse" and (row.parser is None or row.parser < parser)
+def _was_read_by_another(row: Row[Any], parser: int) -> bool:
+    """Whether a document failed for what another parser made of it: one that couldn't be listed is no parser's."""
+    return row.stage == "parse" and bool(row.parser != parser)
 
 
 def _name(change: Upsert | Unreadable) -> str:

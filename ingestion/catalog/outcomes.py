@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from core.clock import Clock
 from core.metadata import Metadata
 from ingestion.catalog.database import Database
-from ingestion.catalog.dead_letters import clear_failures, newest, write_failure
+from ingestion.catalog.dead_letters import clear_failures, write_failure
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import merge_metadata, metadata_to_json
@@ -181,10 +181,10 @@ class Outcomes:
     def retry_failed(self, source_id: str, run_id: str, *, parser: int) -> int:
         """Send the failed documents of a source that a retry can help through again, within a run; how many.
 
-        Those are the ones that failed for what may pass, and those that an older parser than this couldn't read.
+        Those are the ones that failed for what may pass, and those that another parser than this couldn't read.
         """
-        older = or_(FailureRow.parser.is_(None), FailureRow.parser < parser)
-        helped = or_(FailureRow.retryable, and_(FailureRow.stage == "parse", older))
+        another = or_(FailureRow.parser.is_(None), FailureRow.parser != parser)
+        helped = or_(FailureRow.retryable, and_(FailureRow.stage == "parse", another))
         wanted = select(FailureRow.document_id).where(FailureRow.source_id == source_id, helped)
         failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
         # What failed in this run has been tried in it.
@@ -194,7 +194,7 @@ class Outcomes:
         with self._database.write() as connection:
             count = send_again(connection, which, self._clock.now(), run_id=run_id, retried=True)
             tried = update(FAILURES).where(FailureRow.document_id.in_(again))
-            connection.execute(tried.values(parser=newest(parser)))
+            connection.execute(tried.values(parser=parser))
         return count
 
     def start_over(self, document_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The versions of what reads documents, numbered in the order in which they were first seen."""
+"""The versions of what reads documents, by number."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from ingestion.catalog.tables import PARSERS, ParserRow
 
 
 class ParserStore:
-    """Numbers versions, so that one is newer than another.
+    """Numbers versions.
 
-    A failure keeps the number of the newest parser that it was tried with, and is tried again by a newer one. Workers
-    that differ, as during an update, can't send a document back and forth for ever: numbers only grow.
+    A failure keeps the number of the parser that it was last tried with, and a sync that finds another one in its place
+    notes that one and has the document read again. It is the syncs' word that counts: where those that read documents
+    differ from those that list them, a document is tried once all the same, and not sent back and forth for ever.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -154,9 +154,9 @@ class Failure:
     Attributes:
         stage: ``list``, ``parse`` or ``embed``.
         error_class: name of the error's class, see :mod:`core.errors`.
-        retryable: whether the next sync tries again by itself; others wait for a changed document, a newer parser or
+        retryable: whether the next sync tries again by itself; others wait for a changed document, another parser or
             a retry.
-        parser: the number of the newest parser that it was tried with; None: none that is known.
+        parser: the number of the parser that it was last tried with; None: none that is known.
     """
 
     id: str

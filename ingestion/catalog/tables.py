@@ -147,7 +147,7 @@ class RunRow(Base):
 class FailureRow(Base):
     """Why a document is not (or not any more up to date) in the index; at most one row for each document.
 
-    ``parser`` is the number of the newest parser that it was tried with; None: none that is known.
+    ``parser`` is the number of the parser that it was last tried with; None: none that is known.
     """
 
     __tablename__ = "failures"
@@ -167,7 +167,7 @@ class FailureRow(Base):
 
 
 class ParserRow(Base):
-    """A version of what reads documents; a version that was seen later has a greater number."""
+    """A version of what reads documents."""
 
     __tablename__ = "parsers"
 

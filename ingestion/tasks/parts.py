@@ -109,7 +109,7 @@ class Parts:
         return cast(Partitioner, self._get("partitioner", lambda: self._makers.partitioner(self.settings)))
 
     def parser(self) -> int:
-        """The number of what reads documents here: it grows when a package, a program or a limit changes.
+        """The number of what reads documents here: another one when a package, a program or a limit changes.
 
         Looked at each time: programs are installed while a worker runs.
         """
