@@ -105,7 +105,7 @@ class _Letters:
 
     def __init__(self, have: Sequence[str]) -> None:
         self._letters = "".join(have)
-        self._taken: Counter[str] = Counter()
+        self._taken: Counter[tuple[str, str]] = Counter()
 
     def hold(self, told: Sequence[str], place: int) -> bool:
         """Whether a word's letters, with those before it or those behind it, stand in a row here once more."""
@@ -118,8 +118,9 @@ class _Letters:
             last += 1
             behind += told[last]
         # A long word is told by itself; it is there if it is part of a longer one.
-        runs = [run for run in (before, behind) if len(run) >= _TELLING]
-        held = any(self._letters.count(run) > self._taken[run] for run in runs)
+        runs = [(told[place], run) for run in (before, behind) if len(run) >= _TELLING]
+        # Both halves of a word that is cut answer to the same stretch, each for itself.
+        held = any(self._letters.count(run) > self._taken[word, run] for word, run in runs)
         self._taken.update(runs if held else ())
         return held
 

@@ -19,6 +19,10 @@ def test_what_is_cut_or_joined_elsewhere_is_held() -> None:
     assert share.held == 1.0
 
 
+def test_both_halves_of_a_word_that_is_cut_are_held_by_it() -> None:
+    assert compare("It selects and sup- ports the team.", "It selects and supports the team.").held == 1.0
+
+
 def test_what_is_told_twice_must_be_held_twice() -> None:
     assert compare(f"{PAGE} {PAGE}", PAGE).missing.total() == len(PAGE.split())
     assert compare(f"{PAGE} {PAGE}", f"{PAGE} {PAGE}").held == 1.0
