@@ -139,7 +139,9 @@ def read_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 row = json.loads(line)
             except ValueError as error:
-                raise DatasetError(f"{where}: not JSON ({error}).") from error
+                raise DatasetError(
+                    f"{where}: not JSON ({error}). Each line is one object: put it right or drop it."
+                ) from error
             if not isinstance(row, dict):
                 raise DatasetError(f"{where}: not a JSON object.")
             yield where, row

@@ -14,8 +14,12 @@ from core.pipeline import PipelineConfig
 from core.settings import Settings
 from eval.datasets import DatasetError
 
-_SHAPE = "a mapping `pipelines:` from names to `legs`, `depth`, `fusion`, `reranker` and `models`"
+_SHAPE = "a mapping `pipelines:` from names to `legs`, `fields`, `depth`, `fusion`, `reranker` and `models`"
 _MODELS = ("embedder", "reranker")
+_MESSAGES = {
+    "extra_forbidden": "there is no such option",
+    "model_type": "should be a mapping of options, as {option: value}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,6 @@ def _faults(error: ValidationError) -> str:
     found = []
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
-        message = "there is no such option" if fault["type"] == "extra_forbidden" else fault["msg"]
-        found.append(f"{key}: {message}" if key else message.removeprefix("Value error, "))
+        message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        found.append(f"{key}: {message}" if key else message)
     return "; ".join(found) + "."

@@ -28,6 +28,9 @@ _UNINDEXED_ROWS = 128
 _UNINDEXED_SHARE = 0.05
 """Rows that the text index lacks are read word by word in each lexical search (about 80 us a chunk of 600 words), so
 they are bounded; folding them in copies the table, so it is put off until there are enough of them."""
+_LITTLE = 0.1
+"""Of the patience, once a run has ended. A phrase reads those rows once more: 120 of them cost a question 50 ms of CPU
+time, where the other fields cost it 2."""
 _LATER = {*LATER_COLUMNS, *LATER_DERIVED}
 _INDEX_CACHE_BYTES = 256 * 2**20
 _METADATA_CACHE_BYTES = 64 * 2**20
@@ -104,11 +107,11 @@ class Tables:
         Only under the store's write lock. Nothing depends on it but speed, so a failure is logged and not raised.
 
         Args:
-            at_once: halve the patience: the caller has finished a batch of writes.
+            at_once: have little patience: the caller has finished a batch of writes, and searches come now.
         """
         try:
             with self._store.reporting("tidy"):
-                if self._is_due(table, 0.5 if at_once else 1.0):
+                if self._is_due(table, _LITTLE if at_once else 1.0):
                     with stage("index.tidy"):
                         table.optimize(cleanup_older_than=_KEEP_VERSIONS)
         except Unavailable as error:

@@ -71,6 +71,19 @@ def test_two_questions_of_one_id_are_refused(tmp_path: Path) -> None:
         read_judged(write(tmp_path, line, line), NAMES)
 
 
+def test_a_folder_in_the_beir_layout_needs_no_corpus(tmp_path: Path) -> None:
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "queries.jsonl").write_text('{"_id": "a", "text": "leave?"}\n{"_id": "b", "text": "nobody asks"}\n')
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\na\thr/guide.md\t2\n")
+    found = read_judged(tmp_path, NAMES)
+    assert (found.queries, found.qrels, list(found.unjudged)) == ({"a": "leave?"}, {"a": {"id3": 2}}, ["b"])
+    (tmp_path / "qrels" / "test.tsv").write_text("a\thr/gone.md\t2\n")
+    with pytest.raises(
+        DatasetError, match=r"test.tsv, line 1: no document of the knowledge base is called 'hr/gone.md'"
+    ):
+        read_judged(tmp_path, NAMES)
+
+
 def test_missing_documents_can_be_allowed(tmp_path: Path) -> None:
     file = write(tmp_path, '{"id": "a", "question": "?", "relevant": ["id1", "gone.md"]}')
     found = read_judged(file, NAMES, allow_missing=True)

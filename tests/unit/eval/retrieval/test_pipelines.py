@@ -50,6 +50,13 @@ def test_a_pipeline_without_a_reranker_runs_without_the_settings_one() -> None:
         ("pipelines:\n  a: {deph: 3}\n", r"pipeline 'a': deph: there is no such option"),
         ("pipelines:\n  a: {legs: []}\n", "legs names lexical, vector or both"),
         ("pipelines:\n  a: {fusion: {weights: {lexical: -1}}}\n", "fusion.weights.lexical"),
+        ("pipelines:\n  a: {fields: {titel: 1}}\n", r"pipeline 'a': fields.titel: there is no such option"),
+        ("pipelines:\n  a: {fields: [title]}\n", r"pipeline 'a': fields: should be a mapping of options"),
+        ("pipelines:\n  a: {fields: {title: .inf}}\n", "fields.title: .*finite"),
+        (
+            "pipelines:\n  a: {fields: {title: 0, headings: 0, body: 0}}\n",
+            "pipeline 'a': fields: one of title, headings and body has to count",
+        ),
         ("pipelines:\n  A b: {}\n", "pipeline 'A b': name"),
         ("pipelines:\n  a: [lexical]\n", "should be a mapping"),
         ("pipelines:\n  a: {models: {llm: x}}\n", "`models` takes `embedder` and `reranker`"),

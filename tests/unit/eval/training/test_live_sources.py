@@ -82,11 +82,12 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def live(settings: Settings, words: Any) -> Iterator[SearchIndex]:
-    """The served index, with eight documents; the last is not for everybody."""
+    """The served index: the eighth document is not for everybody, the ninth says what the fifth does."""
     index = build_index(settings)
     index.ensure(words.name, words.dimensions)
     topics = ("leave pay", "travel hotel", "password key", "invoice budget", "pump valve", "badge door", "lunch hour")
     texts = [*(f"All about {topic}, and what to do." for topic in topics), "All about leave pay of the board."]
+    texts.append(texts[4])
     chunks = [
         Chunk(
             id=f"c{number}",
@@ -97,7 +98,7 @@ def live(settings: Settings, words: Any) -> Iterator[SearchIndex]:
             text=text,
             start=0,
             end=len(text),
-            acl=("public",) if number < len(topics) else ("group:board",),
+            acl=("public",) if number != len(topics) else ("group:board",),
         )
         for number, text in enumerate(texts)
     ]
@@ -110,7 +111,7 @@ def live(settings: Settings, words: Any) -> Iterator[SearchIndex]:
 def recipe(tmp_path: Path) -> Recipe:
     asked = tmp_path / "asked.jsonl"
     asked.write_text(
-        '{"question": "all about leave pay", "relevant": ["d0"]}\n{"question": "pump", "relevant": ["d4"]}\n'
+        '{"question": "all about leave pay", "relevant": ["d0"]}\n{"question": "pump", "relevant": ["d8"]}\n'
     )
     return Recipe(
         sources={"asked": JudgedSource(kind="judged", path=asked)},
@@ -123,7 +124,7 @@ def recipe(tmp_path: Path) -> Recipe:
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "open_catalog", lambda settings: SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr(sources, "names_of", lambda catalog: Names({f"d{n}": f"kb/d{n}" for n in range(8)}))
+    monkeypatch.setattr(sources, "names_of", lambda catalog: Names({f"d{n}": f"kb/d{n}" for n in range(9)}))
 
 
 def test_judged_questions_are_mined_from_the_index_in_use(
@@ -140,12 +141,13 @@ def test_judged_questions_are_mined_from_the_index_in_use(
             progress=lambda what, done, total: told.append(what),
             stale=False,
         )
-        assert [group.relevant for group in found.groups] == [{"d0": 1}, {"d4": 1}]
+        assert [group.relevant for group in found.groups] == [{"d0": 1}, {"d8": 1}]
         for group in found.groups:
-            assert group.positives
+            assert len(group.positives) == 1  # of two that say the same, the one that was named
+            assert len(set(group.passages)) == len(group.passages)
             assert "d7" not in group.documents
     assert len(told) == 4
-    assert live.counts().documents == 8
+    assert live.counts().documents == 9
     assert not (tmp_path / "cache").exists()
 
 

@@ -77,6 +77,8 @@ def test_it_stops_goes_on_and_keeps_what_the_gate_rejects(recipe: WriteRecipe, w
     assert (workplace / "work" / "report.html").is_file()
     assert json.loads((workplace / "work" / "history.jsonl").read_text())["promoted"] is False
     assert len(list(workplace.glob("data/eval/runs/*.json"))) == 1
+    again = train(file, "--work", "work", "--json")  # judged once more, not trained
+    assert printed(again)["facts"]["trained_at"] == facts["trained_at"]
     scores = CrossEncoderReranker(RerankerSettings(model=str(kept))).score("sick leave", ["leave when sick", "a pump"])
     assert len(scores) == 2
 
