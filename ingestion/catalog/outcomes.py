@@ -60,12 +60,7 @@ class Outcomes:
             "not_before": None,
             "updated_at": self._clock.now(),
         }
-        claimed = and_(
-            DocumentRow.id == work.record.id,
-            DocumentRow.version == work.record.version,
-            DocumentRow.state == DocumentState.QUEUED,
-            DocumentRow.claimed_by == owner,
-        )
+        claimed = _held(work, owner, DocumentState.QUEUED)
         with self._database.write() as connection:
             return connection.execute(update(DOCUMENTS).where(claimed).values(**values, **_FREE)).rowcount == 1
 
@@ -152,12 +147,7 @@ class Outcomes:
             parser: the number of what tried to read it, where that was what failed.
         """
         now = self._clock.now()
-        held = and_(
-            DocumentRow.id == work.record.id,
-            DocumentRow.version == work.record.version,
-            DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)),
-            DocumentRow.claimed_by.is_(None) if owner is None else DocumentRow.claimed_by == owner,
-        )
+        held = _held(work, owner, DocumentState.QUEUED, DocumentState.PARSED)
         values = {"state": DocumentState.FAILED, "outcome": "failed", "not_before": None, "updated_at": now}
         with self._database.write() as connection:
             if connection.execute(update(DOCUMENTS).where(held).values(**values, **_FREE)).rowcount == 0:
@@ -202,6 +192,16 @@ class Outcomes:
         steady = DocumentRow.state.in_((DocumentState.INDEXED, DocumentState.UPDATING))
         with self._database.write() as connection:
             send_again(connection, and_(DocumentRow.id == document_id, steady), self._clock.now())
+
+
+def _held(work: Work, owner: str | None, *states: DocumentState) -> ColumnElement[bool]:
+    """The document, if it is in one of these states, of this version, and claimed by this owner (None: by nobody)."""
+    return and_(
+        DocumentRow.id == work.record.id,
+        DocumentRow.version == work.record.version,
+        DocumentRow.state.in_(states),
+        DocumentRow.claimed_by.is_(None) if owner is None else DocumentRow.claimed_by == owner,
+    )
 
 
 def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, **values: Any) -> int:
