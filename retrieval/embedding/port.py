@@ -66,11 +66,11 @@ class TokenEmbeddings(Protocol):
 
     name: str
 
-    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """The tokens of each whole text, in order, special ones left out. Doesn't load the model."""
         ...
 
-    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+    def token_embeddings(self, tokens: NDArray[np.int32]) -> Vectors:
         """The input embeddings of these tokens, shape (tokens, width), of any length; zeros where there is none.
 
         Raises:

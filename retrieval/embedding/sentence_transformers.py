@@ -25,6 +25,7 @@ from retrieval.embedding.precision import (
     choose_device,
     choose_dtype,
 )
+from retrieval.embedding.token_cache import TokenCache
 from retrieval.embedding.token_table import input_embeddings
 from retrieval.embedding.tokenizer import FileTokenizer
 
@@ -56,6 +57,7 @@ class SentenceTransformersEmbedder:
         self._lock = threading.Lock()
         self._model: Any = None
         self._table: Vectors | None = None
+        self._tokens = TokenCache(self._counter.ids)
         self._device = "cpu"
         self._dtype: Dtype = "float32"
 
@@ -92,11 +94,11 @@ class SentenceTransformersEmbedder:
                 progress(len(batch))
         return vectors
 
-    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """The tokens of each whole text, in order, special ones left out. Doesn't load the model."""
-        return self._counter.ids(list(texts))
+        return self._tokens(texts)
 
-    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+    def token_embeddings(self, tokens: NDArray[np.int32]) -> Vectors:
         """The input embeddings of these tokens, shape (tokens, width); zeros for tokens added without one.
 
         Raises:

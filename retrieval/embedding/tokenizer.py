@@ -45,10 +45,10 @@ class FileTokenizer:
         """:meth:`count` of each text, on several cores."""
         return [len(e.ids) for e in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
-    def ids(self, texts: list[str]) -> list[NDArray[np.int64]]:
+    def ids(self, texts: list[str]) -> list[NDArray[np.int32]]:
         """The tokens of each text, special ones left out; on several cores."""
         encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [np.asarray(each.ids, np.int64) for each in encoded]
+        return [np.asarray(each.ids, np.int32) for each in encoded]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Character span of each token, in order. Spans may touch but don't overlap.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from retrieval.embedding.port import TokenEmbeddings
 
 Floats = NDArray[np.float32]
+Tokens = NDArray[np.int32]
 
 _BLOCK_TOKENS = 24
 """Half a window: windows are of 48 tokens and overlap by half."""
@@ -56,23 +57,21 @@ class LateInteractionReranker:
         likeness = self._unit(tokens) @ self._unit(seen).T
         return _best_windows(likeness[:, places], lengths, weights / weights.sum())
 
-    def _unit(self, tokens: NDArray[np.int64]) -> Floats:
+    def _unit(self, tokens: Tokens) -> Floats:
         vectors = self._embedder.token_embeddings(tokens)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Floats = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
         return unit
 
 
-def _counted(asked: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+def _counted(asked: Tokens) -> tuple[Tokens, Floats]:
     """The question's different tokens, and how often each is asked."""
     tokens, first, counts = np.unique(asked, return_index=True, return_counts=True)
     kept = np.argsort(first)[:_MOST_ASKED]
     return tokens[kept], counts[kept].astype(np.float32)
 
 
-def _rarity(
-    tokens: NDArray[np.int64], seen: NDArray[np.int64], places: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> Floats:
+def _rarity(tokens: Tokens, seen: Tokens, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
     """BM25's idf of each token among the passages at hand: what all of them have can't tell them apart.
 
     Better, measured, than the idf over the collection: the legs have used that already.

@@ -21,10 +21,10 @@ class Letters:
     name = "letters"
     down = False
 
-    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        return [np.array([ord(letter) - ord("a") for letter in text], np.int64) for text in texts]
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        return [np.array([ord(letter) - ord("a") for letter in text], np.int32) for text in texts]
 
-    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+    def token_embeddings(self, tokens: NDArray[np.int32]) -> Vectors:
         if self.down:
             raise ModelUnavailable("no model")
         return np.eye(26, dtype=np.float32)[tokens]

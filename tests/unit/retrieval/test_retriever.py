@@ -368,11 +368,11 @@ def test_without_vectors_the_fused_order_stands() -> None:
 class LettersEmbedder(FakeEmbedder):
     """Shows tokens: the last letter of a passage, and the first of the question."""
 
-    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         question, *passages = texts
-        return [np.array([ord(letter)]) for letter in (question[0], *(passage[-1] for passage in passages))]
+        return [np.array([ord(letter)], np.int32) for letter in (question[0], *(passage[-1] for passage in passages))]
 
-    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+    def token_embeddings(self, tokens: NDArray[np.int32]) -> Vectors:
         return np.eye(128, dtype=np.float32)[tokens]
 
 

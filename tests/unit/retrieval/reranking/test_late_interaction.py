@@ -25,10 +25,10 @@ class Words:
 
     name = "words"
 
-    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        return [np.array([WORDS.index(word) for word in text.split()], np.int64) for text in texts]
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        return [np.array([WORDS.index(word) for word in text.split()], np.int32) for text in texts]
 
-    def token_embeddings(self, tokens: NDArray[np.int64]) -> Vectors:
+    def token_embeddings(self, tokens: NDArray[np.int32]) -> Vectors:
         return EMBEDDINGS[tokens]
 
 
@@ -108,4 +108,4 @@ def test_the_packaged_embedder_knows_words_that_mean_alike() -> None:
     assert exact > alike > other
     (tokens,) = embedder.token_ids(["leave"])
     assert embedder.token_embeddings(tokens).shape == (1, 384)
-    assert not embedder.token_embeddings(np.array([10**9])).any()
+    assert not embedder.token_embeddings(np.array([10**9], np.int32)).any()
