@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.errors import ConfigurationError
 from core.principal import ANONYMOUS, Principal
 from core.settings import EmbedderSettings, RerankerSettings, Settings
 from eval.datasets import Collection
@@ -124,7 +125,9 @@ def _scene(plan: Plan, collection: Collection, models: Models, *, live: bool) ->
         indexes = {}
         for entry in plan.entries:
             settings = entry.over(plan.settings)
-            embedder = models.embedder(settings)
+            with _naming(entry):
+                embedder = models.embedder(settings)
+                models.reranker(settings)
             key = embedder.name, entry.generation
             if key not in opened:
                 opened[key] = (
@@ -135,6 +138,20 @@ def _scene(plan: Plan, collection: Collection, models: Models, *, live: bool) ->
     finally:
         for own in opened.values():
             own.index.close()
+
+
+@contextmanager
+def _naming(entry: Entry) -> Iterator[None]:
+    """Say which pipeline's model can't be used, where the pipeline and not the settings names it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if entry.embedder is None and entry.reranker is None:
+            raise
+        raise ConfigurationError(
+            f"Pipeline {entry.config.name!r}, `models`: {error.message} Name the folder of a sentence-transformers "
+            "model, or a model's name on the hub."
+        ) from error
 
 
 def _own(plan: Plan, collection: Collection, settings: Settings, embedder: Embedder) -> OwnIndex:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from api.cli.main import cli
 from core.errors import FootnoteError
 from eval.retrieval import live, running
+from retrieval.embedding.build import build_embedder
 
 CORPUS = {f"d{n}": text for n, text in enumerate(("days of leave", "hotel in norway", "lost badge", "order number"))}
 
@@ -164,3 +165,12 @@ def test_a_missing_extra_is_one_sentence_with_the_way_out(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     said = refusal("gate", "--baseline", "a", "--candidate", "b")
     assert said == "`footnote eval` needs pytrec_eval, which isn't installed: pip install 'footnote[eval]'"
+
+
+def test_a_model_that_is_none_is_named_with_its_pipeline(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "build_embedder", build_embedder)
+    (workplace / "p.yaml").write_text("pipelines:\n  odd: {models: {embedder: ./tiny}}\n")
+    said = refusal("retrieval", "--data", "tiny", "--pipelines", "p.yaml", "--out", "out")
+    assert said.startswith("Pipeline 'odd', `models`: ")
+    assert "tiny is not a sentence-transformers model" in said
+    assert "Name the folder of a sentence-transformers model" in said
