@@ -14,6 +14,7 @@ from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder, TokenEmbeddings
 from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
+from retrieval.index.phrases import only_stop_words
 from retrieval.index.port import LegResults, SearchIndex
 from retrieval.notes import Notes
 from retrieval.pipeline import (
@@ -126,6 +127,8 @@ class Retriever:
         self, view: View, config: PipelineConfig, query: str, visible: Filter, page_of: tuple[int, int]
     ) -> SearchResponse:
         notes, began = Notes(view), time.perf_counter()
+        if LEXICAL in config.legs and only_stop_words(query):
+            notes.degraded.append("lexical: the question has only words that every text has")
         offset, limit = page_of
         total, found = self._distinct_for(config, query, visible, offset + limit, notes)
         if self._reranker is not None and config.reranker is not None and offset < config.reranker.depth:

@@ -44,5 +44,11 @@ def phrases(question: str) -> list[str]:
     return list(pairs.values())
 
 
+def only_stop_words(question: str) -> bool:
+    """Whether it has words, and none of them tells anything: the lexical leg can't find anything by it."""
+    words = [_plain(word.group()) for word in _WORD.finditer(question)]
+    return bool(words) and STOP_WORDS.issuperset(words)
+
+
 def _plain(text: str) -> str:
     return text.casefold().replace("\u2019", "'")

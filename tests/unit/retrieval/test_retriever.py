@@ -165,6 +165,22 @@ def test_lexical_embeds_nothing_and_keeps_the_legs_order() -> None:
     assert response.degraded == ()
 
 
+def test_the_pipelines_fields_go_to_the_lexical_leg() -> None:
+    own = PipelineConfig(name="own", fields=FieldWeights(title=2, headings=1.5))
+    parts = Parts(pipelines=(own,))
+    for config in (own, own.model_copy(update={"legs": ("lexical",)})):
+        parts.retriever.search("leave", ANONYMOUS, pipeline=config)
+        assert parts.index.fields == own.fields
+    parts.retriever.search("leave", ANONYMOUS, pipeline="hybrid")
+    assert parts.index.fields == FieldWeights()
+
+
+def test_a_question_of_stop_words_is_answered_by_vectors_and_that_is_said() -> None:
+    response = Parts().retriever.search("What is that?", ANONYMOUS, pipeline="convex")
+    assert "lexical: the question has only words that every text has" in response.degraded
+    assert response.hits
+
+
 def test_vector_asks_only_the_vector_leg() -> None:
     parts = Parts()
     assert parts.ids(pipeline="vector") == "bcxy"

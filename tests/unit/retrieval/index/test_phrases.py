@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.index.phrases import MOST, STOP_WORDS, phrases
+from retrieval.index.phrases import MOST, STOP_WORDS, only_stop_words, phrases
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_there_are_few_and_each_stands_in_the_question(question: str) -> None:
     for one in found:
         assert one in question
         assert one.casefold() not in STOP_WORDS
+
+
+def test_a_question_of_stop_words_tells_nothing() -> None:
+    assert only_stop_words("What is that, and who isn\u2019t?")
+    assert not only_stop_words("What is leave?")
+    assert not only_stop_words("?!")
