@@ -11,6 +11,7 @@ from core.errors import InvalidRequest
 from eval.cli.shared import bars, extra, json_option, print_json, runs_folder, settings
 
 if TYPE_CHECKING:
+    from eval.training.recipe import Recipe
     from eval.training.training import Outcome
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -51,13 +52,7 @@ def reranker(
     Exit status 0: it passed the gate, and is in --out. 1: it didn't; it is kept in --work, with the report. 75: it was
     stopped by --stop-after; the same command goes on.
     """
-    with extra():
-        from eval.training.recipe import read_recipe  # noqa: PLC0415 - numpy, scipy, trec_eval
-        from eval.training.student import check_installed, check_new  # noqa: PLC0415
-    read = read_recipe(recipe)
-    check_installed()
-    check_new(out)
-    current = settings()
+    read, current = _checked(recipe, out), settings()
     work = work or current.data_dir / "training" / recipe.stem
     if work.resolve() == out.resolve():
         raise InvalidRequest("--work and --out are one folder: name two.")
@@ -80,6 +75,17 @@ def reranker(
     _say(outcome, as_json=as_json)
 
 
+def _checked(recipe: Path, out: Path) -> Recipe:
+    """The recipe, once everything that can be said at once is said."""
+    with extra():
+        from eval.training.recipe import read_recipe  # noqa: PLC0415 - numpy, scipy, trec_eval
+        from eval.training.student import check_installed, check_new  # noqa: PLC0415
+    read = read_recipe(recipe)
+    check_installed()
+    check_new(out)
+    return read
+
+
 def _say(outcome: Outcome, *, as_json: bool) -> None:
     from eval.training.card import table, use, verdicts  # noqa: PLC0415
 
@@ -88,7 +94,7 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
         if as_json:
             print_json({"finished": False, "steps": outcome.facts["steps"]})
         else:
-            click.echo(f"Stopped after {outcome.facts['steps']} steps. The same command goes on from there.")
+            click.echo(f"Stopped at step {outcome.facts['steps']}. The same command goes on from there.")
         raise click.exceptions.Exit(UNFINISHED)
     passes = judged.decision.passes
     if as_json:

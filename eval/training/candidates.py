@@ -87,7 +87,7 @@ def prepare(
     search = _Search(
         recipe=recipe,
         settings=plain(settings),
-        pipeline=recipe.mining.pipeline or without_reranker(default_config(settings)),
+        pipeline=_pipeline(recipe, settings, embedder),
         embedder=embedder,
         scorers=build_scorers(recipe.teacher, settings),
         folder=work / "groups",
@@ -95,26 +95,38 @@ def prepare(
         progress=progress,
         stale=stale,
     )
-    if search.pipeline.reranker is not None:
+    search.folder.mkdir(parents=True, exist_ok=True)
+    avoided = frozenset(normalised(text) for one in tested for text in one.queries.values())
+    found = {name: _found(name, source, search, avoided) for name, source in recipe.sources.items()}
+    return Candidates(
+        groups=[group for groups, _, _ in found.values() for group in groups],
+        facts={name: facts for name, (_, facts, _) in found.items()},
+        key=_digest([key for _, _, key in found.values()]),
+        embedder=embedder.name,
+    )
+
+
+def _pipeline(recipe: Recipe, settings: Settings, embedder: Embedder) -> PipelineConfig:
+    pipeline = recipe.mining.pipeline or without_reranker(default_config(settings, embedder))
+    if pipeline.reranker is not None:
         raise ConfigurationError(
             "mining.pipeline has a reranker: its candidates are those that a reranker gets. Drop it."
         )
-    search.folder.mkdir(parents=True, exist_ok=True)
-    avoided = frozenset(normalised(text) for one in tested for text in one.queries.values())
-    groups, facts, keys = [], {}, []
-    for name, source in recipe.sources.items():
-        questions = without(read_source(name, source, settings, recipe.fitting.seed), avoided, name)
-        found, key = _source(name, source, questions, search)
-        if not found.groups:
-            why = "; ".join(f"{reason}: {count}" for reason, count in found.left_out.items())
-            raise DatasetError(
-                f"{name}: of its {len(questions.collection.queries)} questions none can be used ({why})."
-            )
-        left_out = {**(questions.left_out or {}), **found.left_out}
-        facts[name] = {"kind": source.kind, "asked": len(questions.collection.queries), "left_out": left_out}
-        groups += found.groups
-        keys.append(key)
-    return Candidates(groups, facts, _digest(keys), embedder.name)
+    return pipeline
+
+
+def _found(
+    name: str, source: Source, search: _Search, avoided: frozenset[str]
+) -> tuple[list[Group], dict[str, Any], str]:
+    """A source's groups, what is to be recorded of them, and what identifies them. Raises DatasetError."""
+    questions = without(read_source(name, source, search.settings, search.recipe.fitting.seed), avoided, name)
+    found, key = _source(name, source, questions, search)
+    asked = len(questions.collection.queries)
+    if not found.groups:
+        why = "; ".join(f"{reason}: {count}" for reason, count in found.left_out.items())
+        raise DatasetError(f"{name}: of its {asked} questions none can be used ({why}).")
+    left_out = {**(questions.left_out or {}), **found.left_out}
+    return found.groups, {"kind": source.kind, "asked": asked, "left_out": left_out}, key
 
 
 def _source(name: str, source: Source, questions: Questions, search: _Search) -> tuple[Mined, str]:

@@ -11,6 +11,14 @@ from eval.retrieval.gate import Decision
 from eval.training.gating import Judged
 
 CARD, FACTS = "README.md", "training.json"
+_FRONT_MATTER = (
+    "---",
+    "library_name: sentence-transformers",
+    "pipeline_tag: text-ranking",
+    "tags: [sentence-transformers, cross-encoder, reranker]",
+    "---",
+    "",
+)
 
 
 def write_card(model: Path, facts: Mapping[str, Any], judged: Judged) -> None:
@@ -88,12 +96,7 @@ def _card(facts: Mapping[str, Any], judged: Judged) -> str:
     ]
     return "\n".join(
         [
-            "---",
-            "library_name: sentence-transformers",
-            "pipeline_tag: text-ranking",
-            "tags: [sentence-transformers, cross-encoder, reranker]",
-            "---",
-            "",
+            *_FRONT_MATTER,
             f"# Reranker {facts['id']}",
             "",
             f"Trained by `footnote train reranker` from {facts['base']}, at commit {facts['commit']}. It {verdict} the "

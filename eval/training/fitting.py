@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from datasets.utils import disable_progress_bars
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
 from sentence_transformers.cross_encoder.losses import ListNetLoss, MarginMSELoss
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from core.errors import ModelUnavailable, StorageUnavailable
 from eval.datasets import DatasetError
@@ -143,25 +143,37 @@ def fit(
         callbacks=[watcher, EarlyStoppingCallback(recipe.fitting.patience)],
     )
     trainer.remove_callback(PrinterCallback)
-    folder = str(limits.checkpoints)
-    last = get_last_checkpoint(folder) if limits.checkpoints.is_dir() else None  # type: ignore[no-untyped-call, unused-ignore]
-    try:
-        trainer.train(resume_from_checkpoint=last)
-    except OSError as error:
-        raise StorageUnavailable(
-            f"A checkpoint can't be written to {limits.checkpoints} ({error.strerror or error}): make room, and run "
-            "the same command again; it goes on from the last one."
-        ) from error
-    except RuntimeError as error:
-        if "write" in str(error) and "enforce fail" in str(error):  # torch's own words for a full disk
-            raise StorageUnavailable(f"A checkpoint can't be written to {limits.checkpoints}: make room.") from error
-        raise ModelUnavailable(
-            f"The training can't be run here ({error}). A smaller fitting.batch needs less."
-        ) from error
+    _run(trainer, limits.checkpoints)
     history = _history(trainer.state.log_history)
     if watcher.stopped:
         return Fitted(False, trainer.state.global_step, None, history)
     return Fitted(True, trainer.state.global_step, evaluator.measure(model), history)
+
+
+def _run(trainer: CrossEncoderTrainer, checkpoints: Path) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=_last(checkpoints))
+    except OSError as error:
+        raise StorageUnavailable(
+            f"A checkpoint can't be written to {checkpoints} ({error.strerror or error}): make room, and run the same "
+            "command again; it goes on from the last one."
+        ) from error
+    except RuntimeError as error:
+        if "write" in str(error) and "enforce fail" in str(error):  # torch's own words for a full disk
+            raise StorageUnavailable(f"A checkpoint can't be written to {checkpoints}: make room.") from error
+        raise ModelUnavailable(
+            f"The training can't be run here ({error}). A smaller fitting.batch needs less."
+        ) from error
+
+
+def _last(checkpoints: Path) -> str | None:
+    """The last checkpoint that is whole: one that was cut off lacks what is written into it last, and goes."""
+    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
+    for folder in reversed(found):
+        if (folder / "trainer_state.json").is_file():
+            return str(folder)
+        shutil.rmtree(folder)
+    return None
 
 
 def _dataset(groups: Sequence[Group], recipe: Recipe) -> Dataset:

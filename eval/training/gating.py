@@ -15,6 +15,7 @@ from eval.retrieval.record import Run
 from eval.retrieval.running import Models, Plan, Progress, run_set
 from eval.training.recipe import Gate
 from eval.training.sources import Questions, normalised, read_source
+from retrieval.embedding.port import Embedder, TokenEmbeddings
 from retrieval.pipeline import default_pipeline, named_pipelines
 
 TRAINED = "trained"
@@ -30,9 +31,14 @@ class Judged:
     pipeline: PipelineConfig
 
 
-def default_config(settings: Settings) -> PipelineConfig:
-    """The pipeline of a search that names none, a reranker of the settings included. Raises ConfigurationError."""
-    named = named_pipelines(settings, reranker=settings.reranker.model is not None)
+def default_config(settings: Settings, embedder: Embedder) -> PipelineConfig:
+    """The pipeline of a search that names none, as a retriever with this embedder and the settings' reranker has it.
+
+    Raises:
+        ConfigurationError: two pipelines of one name, or the settings name one that there is not.
+    """
+    tokens = isinstance(embedder, TokenEmbeddings)
+    named = named_pipelines(settings, reranker=settings.reranker.model is not None, tokens=tokens)
     return named[default_pipeline(settings, named)]
 
 
@@ -82,7 +88,8 @@ def judge(
     Raises:
         FootnoteError: a model or an index isn't usable.
     """
-    base = default_config(settings)
+    models = Models()
+    base = default_config(settings, models.embedder(settings))
     candidate = without_reranker(base).model_copy(
         update={"name": TRAINED, "reranker": RerankConfig(depth=gate.depth, weight=weight)}
     )
@@ -94,7 +101,6 @@ def judge(
         progress=progress,
         stale=stale,
     )
-    models = Models()
     rows = [run_set(plan, one.collection, models, documents=one.documents).row for one in sets.values()]
     run = make_run(plan, rows, note=f"gate of the reranker {model.name}")
     rule = Rule(alpha=gate.alpha, latency_ratio=gate.latency_ratio or None, max_drop=gate.max_drop)

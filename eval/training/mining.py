@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from eval.datasets import Collection
 from eval.training.groups import Group, z_scores
 from eval.training.recipe import Mining, Teacher
 from eval.training.teaching import teacher_scores
+from retrieval.hit import SearchHit
 from retrieval.retriever import Retriever
 
 _LEAST = 3
@@ -50,14 +51,15 @@ def mine(
         except FootnoteError as error:
             mined.left_out[f"search failed ({type(error).__name__})"] += 1
             continue
+        relevant = {document: grade for document, grade in collection.qrels[query].items() if grade > 0}
         group = Group(
             id=query,
             source=collection.name,
             question=question,
-            documents=tuple(hit.chunk.document_id for hit in found.hits),
+            documents=tuple(_document(hit, relevant) for hit in found.hits),
             passages=tuple(hit.chunk.search_text for hit in found.hits),
             first=tuple(hit.score for hit in found.hits),
-            relevant={document: grade for document, grade in collection.qrels[query].items() if grade > 0},
+            relevant=relevant,
         )
         if len(group.documents) < _LEAST:
             mined.left_out["fewer than three candidates"] += 1
@@ -67,6 +69,12 @@ def mine(
             mined.groups.append(group)
         progress(what, number, len(collection.queries))
     return mined
+
+
+def _document(hit: SearchHit, relevant: Container[str]) -> str:
+    """The hit's document; where its text stands in several, a relevant one of them."""
+    documents = (hit.chunk.document_id, *(other.document_id for other in hit.duplicates))
+    return next((document for document in documents if document in relevant), documents[0])
 
 
 def drawn(groups: Sequence[Group], mining: Mining, teacher: Teacher, seed: int) -> Mined:

@@ -35,7 +35,7 @@ def check_base(base: str) -> str:
     try:
         folder, _ = locate(base)
     except ConfigurationError as error:
-        raise ConfigurationError(error.message.replace("embedder.model names", "base names")) from None
+        raise ConfigurationError(error.message.replace("embedder.model", "base")) from None
     config = folder / "config.json"
     if not config.is_file():
         raise ConfigurationError(f"base names {folder}, which is not a model: it has no config.json.")

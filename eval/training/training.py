@@ -96,6 +96,10 @@ def _train(job: Job) -> Outcome:
     )
     train_on, dev, facts = _sides(job, candidates)
     model = job.work / f"model-{facts['id']}"
+    rejected = _rejected(job, model)
+    if rejected.is_dir() and not model.is_dir():  # trained before, and judged by another gate or on other sets
+        shutil.copytree(rejected, model.with_suffix(".part"), dirs_exist_ok=True)
+        model.with_suffix(".part").rename(model)
     if not (model / FACTS).is_file():
         fitted = _fit(job, base, (train_on, dev), facts, model)
         if not fitted.finished:
@@ -202,7 +206,9 @@ def settle(job: Job, model: Path, facts: dict[str, Any], judged: Judged) -> Outc
     keep(judged.run, job.runs)
     report = write_report(judged.run, job.work / "report.html")
     write_card(model, facts, judged)
-    place = job.out if judged.decision.passes else job.work / "rejected" / model.name
+    rejected = _rejected(job, model)
+    shutil.rmtree(rejected, ignore_errors=True)  # the same model, judged before
+    place = job.out if judged.decision.passes else rejected
     _move(model, place)
     shutil.copy(report, place / "gate.html")
     shutil.copy(job.work / RUN_FILE, place / "gate.json")
@@ -212,14 +218,16 @@ def settle(job: Job, model: Path, facts: dict[str, Any], judged: Judged) -> Outc
     return Outcome(judged, place, report, facts)
 
 
+def _rejected(job: Job, model: Path) -> Path:
+    return job.work / "rejected" / model.name
+
+
 def _move(model: Path, place: Path) -> None:
     """Put a model's folder in its place, whole or not at all, over file systems too."""
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.parent / f".{place.name}.part"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(model, beside)
-    if place.is_dir() and place.parent.name == "rejected":
-        shutil.rmtree(place)  # the same model, judged before
     with suppress(FileNotFoundError):
         place.rmdir()  # an empty folder that was made for it
     beside.rename(place)

@@ -96,22 +96,22 @@ def test_a_model_that_fails_is_kept_apart_and_may_fail_again(job: Job) -> None:
     assert len((job.work / "history.jsonl").read_text().splitlines()) == 2
 
 
-def test_the_settings_that_are_printed_are_settings(tmp_path: Path) -> None:
+def test_the_settings_that_are_printed_are_settings(tmp_path: Path, words: Any) -> None:
     said = tomllib.loads(use(tmp_path / "reranker", judged()))
     settings = Settings.model_validate(said)
     assert settings.reranker.model == str(tmp_path / "reranker")
-    assert default_config(settings) == judged().pipeline
+    assert default_config(settings, words) == judged().pipeline
 
 
-def test_a_reranker_in_use_is_part_of_what_has_to_be_beaten() -> None:
+def test_a_reranker_in_use_is_part_of_what_has_to_be_beaten(words: Any) -> None:
     own = PipelineConfig(name="own", reranker=RerankConfig())
     settings = Settings(
         reranker=RerankerSettings(model="some/model"), retrieval=RetrievalSettings(pipelines=(own,), pipeline="own")
     )
-    assert default_config(settings) == own
+    assert default_config(settings, words) == own
     assert without_reranker(own).reranker is None
     assert plain(settings).retrieval.pipelines == ()
-    assert default_config(Settings()).reranker is None
+    assert default_config(Settings(), words).reranker is None
 
 
 def test_a_place_that_is_taken_or_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_it_stops_goes_on_and_keeps_what_the_gate_rejects(recipe: WriteRecipe, w
     assert stopped.exit_code == 75, stopped.output
     assert printed(stopped)["steps"] == 1
     assert [folder.name for folder in workplace.glob("work/checkpoints-*/*")] == ["checkpoint-1"]
+    (next(workplace.glob("work/checkpoints-*")) / "checkpoint-9").mkdir()  # cut off
     mined = {path: path.stat().st_mtime_ns for path in workplace.glob("work/groups/*/*.jsonl")}
 
     said = train(file, "--work", "work", "--json")
