@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, ModelUnavailable
 from core.principal import ANONYMOUS, Principal
 from core.settings import EmbedderSettings, RerankerSettings, Settings
 from eval.datasets import Collection
@@ -145,10 +145,10 @@ def _naming(entry: Entry) -> Iterator[None]:
     """Say which pipeline's model can't be used, where the pipeline and not the settings names it."""
     try:
         yield
-    except ConfigurationError as error:
+    except (ConfigurationError, ModelUnavailable) as error:
         if entry.embedder is None and entry.reranker is None:
             raise
-        raise ConfigurationError(
+        raise type(error)(
             f"Pipeline {entry.config.name!r}, `models`: {error.message} Name the folder of a sentence-transformers "
             "model, or a model's name on the hub."
         ) from error
@@ -173,7 +173,8 @@ def _ways(scene: _Scene) -> list[Way]:
         settings = entry.over(plan.settings)
         recorder, index = LegRecorder.around(plan.wrap(scene.indexes[entry.config.name].index))
         retriever = Retriever(index, scene.models.embedder(settings), scene.models.reranker(settings), settings)
-        retriever.warm_up()
+        with _naming(entry):
+            retriever.warm_up()
         found.append(Way(entry.config, retriever, recorder, plan.principal, plan.rule))
     return found
 
