@@ -36,8 +36,9 @@ class FieldWeights(_Config):
     """The headings above the passage, once more."""
     body: Weight = 1.0
     """The passage, with title and headings before it."""
-    phrases: Weight = 0.1
-    """Neighbouring words of the question that stand in the body as they were asked; only where the body counts."""
+    phrases: Weight = 0.0
+    """Neighbouring words of the question that stand in the body as they were asked; only where the body counts. Off: they
+    double the leg's time, and what they add is gone after fusion (docs/retrieval.md)."""
 
     @model_validator(mode="after")
     def _finds_something(self) -> Self:

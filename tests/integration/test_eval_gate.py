@@ -8,6 +8,7 @@ A change that hurts retrieval makes these fail. One that improves it should brin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from eval.retrieval.keeping import make_run
 from eval.retrieval.pipelines import read_pipelines
 from eval.retrieval.running import Models, Plan, run_set
 from retrieval.index.port import Candidate, SearchIndex
+from retrieval.pipeline import default_pipeline, named_pipelines
 
 EVAL = Path(__file__).resolve().parents[2] / "eval"
 BASELINE = EVAL / "baselines" / "halden.json"
@@ -50,6 +52,12 @@ def measure(tmp_path_factory: pytest.TempPathFactory) -> Measure:
     return measured
 
 
+def test_the_baseline_is_of_the_default_pipeline() -> None:
+    (entry,) = read_pipelines(BASELINE.with_name("pipelines.yaml"))
+    named = named_pipelines(Settings(), reranker=False)
+    assert entry.config == named[default_pipeline(Settings(), named)]
+
+
 def gate(candidate: Path, *options: str) -> Result:
     arguments = ["--baseline", str(BASELINE), "--candidate", str(candidate), "--latency-ratio", "0", *options]
     return CliRunner().invoke(cli, ["eval", "gate", *arguments])
@@ -66,7 +74,8 @@ class WrongWayRound:
 
     def both(self, query: str, embedding: Any, filter: Any, k: int, fields: Any) -> Any:
         found = self._index.both(query, embedding, filter, k, fields)
-        vector: list[Candidate] = list(reversed(found.vector or []))
+        right: list[Candidate] = found.vector or []
+        vector = [replace(worst, score=best.score) for best, worst in zip(right, reversed(right), strict=True)]
         return type(found)(found.lexical, vector, found.errors)
 
 
