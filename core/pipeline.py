@@ -37,8 +37,8 @@ class FieldWeights(_Config):
     body: Weight = 1.0
     """The passage, with title and headings before it."""
     phrases: Weight = 0.0
-    """Neighbouring words of the question that stand in the body as they were asked; only where the body counts. Off: they
-    double the leg's time, and what they add is gone after fusion (docs/retrieval.md)."""
+    """Neighbouring words of the question that stand in the body as they were asked; only where the body counts. Off:
+    they double the leg's time, and what they add is gone after fusion (docs/retrieval.md)."""
 
     @model_validator(mode="after")
     def _finds_something(self) -> Self:
