@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, settings
+from eval.cli.shared import bars, extra, json_option, print_json, settings
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -70,7 +70,8 @@ class Asked:
 @click.option("--whole", type=click.IntRange(0), default=0, help="Ingest so many documents from files too (--api).")
 @click.option("--api", help="With --whole: the running service, on the same OpenSearch and without documents.")
 @click.option("--key", help="With --whole: an administrator's key for it.")
-def peers(**options: Any) -> None:
+@json_option
+def peers(*, as_json: bool, **options: Any) -> None:
     """Ingest and ask the same with Footnote and with haystack, in turns: speed, latency and nDCG@10.
 
     Both write into one OpenSearch node, and both run the same model. What has been measured is kept in --out, so that
@@ -90,7 +91,10 @@ def peers(**options: Any) -> None:
         record = comparison.record
     page = report(record, collections)
     (asked.out / _REPORT).write_text(page, encoding="utf-8")
-    click.echo(page)
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        click.echo(page)
     if not all(done):
         click.echo("Not all of it: the same command goes on.", err=True)
 

@@ -123,12 +123,26 @@ class Stack:
         return self.ingestion.catalog.runs.get(run.id)
 
     def wait(self, run: Run, condition: Callable[[Run], bool], what: str) -> Run:
-        """Wait until a run is as asked; its log says why it isn't."""
+        """Wait until a run is as asked, under supervision; its log says why it isn't."""
+
+        def reached() -> bool:
+            self._supervise()
+            return condition(self.state(run))
+
         try:
-            until(lambda: condition(self.state(run)), what)
+            until(reached, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.state(run)}\n{self.log.read_text()[-5000:]}") from None
         return self.state(run)
+
+    def _supervise(self) -> None:
+        """Start a worker anew that ended by itself, as ``footnote up`` and Kubernetes do.
+
+        kombu 5.7 ends one whose broker dies at a moment when it holds messages: it wants to give them back on a
+        connection that it has closed ("'NoneType' object has no attribute 'hostname'").
+        """
+        if self.worker is not None and self.worker.poll() is not None:
+            self.start_worker()
 
     def finish(self, run: Run) -> Run:
         done = self.wait(run, lambda now: now.finished_at is not None, "the run's end")
