@@ -12,6 +12,7 @@ from eval.cli.shared import bars, extra, runs_folder, settings
 
 if TYPE_CHECKING:
     from eval.datasets import Collection
+    from eval.retrieval.generations import Judged
 
 Weigh = Callable[[str, str], dict[str, Any]]
 """Takes the names of the generation that is served and of the one that may replace it."""
@@ -40,23 +41,28 @@ def open_gate(
     """
     with extra():
         from core.principal import Principal  # noqa: PLC0415
-        from eval.retrieval import keeping  # noqa: PLC0415 - numpy, scipy, trec_eval
-        from eval.retrieval.gate import Rule  # noqa: PLC0415
-        from eval.retrieval.generations import Judged, compare  # noqa: PLC0415
-    current = settings()
+        from eval.retrieval.gate import Rule  # noqa: PLC0415 - numpy, scipy
+        from eval.retrieval.generations import Judged  # noqa: PLC0415 - trec_eval
     collection, documents = live_collection(questions, qrels)
     judged = Judged(
-        settings=current,
+        settings=settings(),
         collection=collection,
         documents=documents,
         principal=Principal(reader[0], frozenset(reader[1])),
         rule=Rule(allow_equal=allow_equal, latency_ratio=latency_ratio or None),
     )
 
+    return _weighing(judged, quiet)
+
+
+def _weighing(judged: Judged, quiet: bool) -> Weigh:
+    from eval.retrieval import keeping  # noqa: PLC0415
+    from eval.retrieval.generations import compare  # noqa: PLC0415
+
     def weigh(before: str, after: str) -> dict[str, Any]:
         with bars() as progress:
             run, decision = compare(judged, before, after, progress)
-        kept = keeping.keep(run, runs_folder(None, current))
+        kept = keeping.keep(run, runs_folder(None, judged.settings))
         if not quiet:
             show_decision(decision)
         return {"passes": decision.passes, **asdict(decision), "run": str(kept)}

@@ -80,8 +80,7 @@ def prepare(
 
     Raises:
         DatasetError: a source has nothing to ask, or nothing of it is found.
-        ConfigurationError: a model isn't there, or the knowledge base has no index.
-        FootnoteError: a model or an index isn't usable.
+        FootnoteError: a model or an index isn't there, or can't be used.
     """
     embedder = Models().embedder(settings)
     search = _Search(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -52,6 +53,7 @@ class Stack:
         self.index = build_index(self.settings)
         self.valkey: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
+        self._guarding = threading.Lock()
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -89,10 +91,11 @@ class Stack:
             )
 
     def kill_worker(self) -> None:
-        assert self.worker is not None
-        os.killpg(self.worker.pid, signal.SIGKILL)
-        self.worker.wait(30)
-        self.worker = None
+        with self._guarding:
+            assert self.worker is not None
+            os.killpg(self.worker.pid, signal.SIGKILL)
+            self.worker.wait(30)
+            self.worker = None
 
     def stop_broker(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.valkey is not None
@@ -141,8 +144,9 @@ class Stack:
         kombu 5.7 ends one whose broker dies at a moment when it holds messages: it wants to give them back on a
         connection that it has closed ("'NoneType' object has no attribute 'hostname'").
         """
-        if self.worker is not None and self.worker.poll() is not None:
-            self.start_worker()
+        with self._guarding:  # threads wait for runs of their own, while one kills the worker on purpose
+            if self.worker is not None and self.worker.poll() is not None:
+                self.start_worker()
 
     def finish(self, run: Run) -> Run:
         done = self.wait(run, lambda now: now.finished_at is not None, "the run's end")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,16 +20,7 @@ from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import PipelineRow, QueryRow, Run, SetRow
 from eval.retrieval.running import Plan
 from eval.retrieval.scoring import METRICS
-
-WORDS = re.compile(r"\w+")
-
-
-class WordTokenizer:
-    def count(self, text: str) -> int:
-        return len(WORDS.findall(text))
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in WORDS.finditer(text)]
+from tests.unit.eval.word_tokenizer import WORDS, WordTokenizer
 
 
 class WordEmbedder:

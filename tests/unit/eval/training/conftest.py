@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import zlib
 from collections.abc import Callable, Sequence
@@ -15,18 +14,10 @@ import pytest
 from core.chunk import Vector, Vectors
 from eval.retrieval import running
 from retrieval.embedding.model_files import locate
+from tests.unit.eval.word_tokenizer import WORDS, WordTokenizer
 
 HALDEN = Path(__file__).resolve().parents[4] / "eval" / "data" / "halden"
 PARTS = 5
-WORDS = re.compile(r"\w+")
-
-
-class WordTokenizer:
-    def count(self, text: str) -> int:
-        return len(WORDS.findall(text))
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in WORDS.finditer(text)]
 
 
 class WordEmbedder:
