@@ -27,6 +27,15 @@ def stack(home: Path) -> Iterator[Stack]:
         stack.close()
 
 
+@pytest.fixture(params=["embedded", "opensearch"])
+def index_settings(request: pytest.FixtureRequest, home: Path) -> dict[str, object]:
+    """Settings of an index of one's own, of each kind."""
+    if request.param == "embedded":
+        return {}
+    url = request.getfixturevalue("opensearch_url")
+    return {"kind": "opensearch", "name": f"test-{home.name.lower()}", "opensearch": {"url": url}}
+
+
 @pytest.fixture
 def running(stack: Stack) -> Stack:
     stack.start_broker()

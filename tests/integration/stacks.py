@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from retrieval.index.build import build_index
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 180
+_KOMBU_GAVE_UP = "'NoneType' object has no attribute 'hostname'"
+"""Its last words in the worker's log."""
 
 
 def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -54,6 +57,7 @@ class Stack:
         self.valkey: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
         self._guarding = threading.Lock()
+        self._broker_died = False
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -99,6 +103,7 @@ class Stack:
 
     def stop_broker(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.valkey is not None
+        self._broker_died = True
         self.valkey.send_signal(number)
         self.valkey.wait(30)
         self.valkey = None
@@ -139,14 +144,20 @@ class Stack:
         return self.state(run)
 
     def _supervise(self) -> None:
-        """Start a worker anew that ended by itself, as ``footnote up`` and Kubernetes do.
+        """Start a worker anew that its broker's death has ended, as ``footnote up`` and Kubernetes do.
 
         kombu 5.7 ends one whose broker dies at a moment when it holds messages: it wants to give them back on a
-        connection that it has closed ("'NoneType' object has no attribute 'hostname'").
+        connection that it has closed. A worker that ends for any other reason fails the test.
         """
         with self._guarding:  # threads wait for runs of their own, while one kills the worker on purpose
-            if self.worker is not None and self.worker.poll() is not None:
-                self.start_worker()
+            if self.worker is None or self.worker.poll() is None:
+                return
+            log = self.log.read_text()
+            why = f"The worker ended by itself:\n{log[-5000:]}"
+            assert self._broker_died, why
+            assert _KOMBU_GAVE_UP in log, why
+            self._broker_died = False
+            self.start_worker()
 
     def finish(self, run: Run) -> Run:
         done = self.wait(run, lambda now: now.finished_at is not None, "the run's end")
@@ -166,6 +177,18 @@ class Stack:
         self.index.refresh()
         counts = self.index.counts()
         assert (counts.documents, counts.chunks) == (count, count)
+
+
+@contextmanager
+def started(home: Path, **options: Any) -> Iterator[Stack]:
+    """A stack whose broker and worker run; the options are those of :class:`Stack`."""
+    stack = Stack(home, **options)
+    try:
+        stack.start_broker()
+        stack.start_worker()
+        yield stack
+    finally:
+        stack.close()
 
 
 def _variables(values: Mapping[str, Any], prefix: str = "FOOTNOTE_") -> Iterator[tuple[str, str]]:

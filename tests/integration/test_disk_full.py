@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import StorageUnavailable
 from ingestion.catalog.records import Run, RunState, Source
-from tests.integration.stacks import Stack, until
+from tests.integration.stacks import Stack, started, until
 
 FILE_LIMIT = 1_000_000
 
@@ -68,13 +68,8 @@ def _lift(stack: Stack) -> None:
 
 @pytest.fixture
 def on_disk(home: Path, disk: Disk) -> Iterator[Stack]:
-    stack = Stack(home, data_dir=disk.path / "d")
-    stack.start_broker()
-    stack.start_worker()
-    try:
+    with started(home, data_dir=disk.path / "d") as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 def test_a_full_disk_is_named_nothing_is_lost_and_it_goes_on_once_there_is_room(on_disk: Stack, disk: Disk) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,30 +23,21 @@ from retrieval.embedding.embedders import Embedders, live_of
 from retrieval.index.build import build_index
 from retrieval.retriever import Retriever
 from tests.integration.other_model import copy_with_another_output
-from tests.integration.stacks import Stack, until
+from tests.integration.stacks import Stack, started, until
 
 HALDEN = Path(__file__).resolve().parents[2] / "eval" / "data" / "halden"
 QUALITY = Rule(allow_equal=True, latency_ratio=None)
 SECTIONS = 40
 
 
-@pytest.fixture(params=["embedded", "opensearch"])
-def served(request: pytest.FixtureRequest, home: Path) -> Iterator[Stack]:
+@pytest.fixture
+def served(home: Path, index_settings: Mapping[str, Any]) -> Iterator[Stack]:
     """Sections of the demo company's handbook, a file each."""
-    index: dict[str, object] = {}
-    if request.param == "opensearch":
-        url = request.getfixturevalue("opensearch_url")
-        index = {"kind": "opensearch", "name": f"gate-{home.name.lower()}", "opensearch": {"url": url}}
     # By vectors alone: that the words are found as well would hide a bad model.
-    stack = Stack(home, index=index, sync={"lease_s": 5}, retrieval={"pipeline": "vector"})
-    for document in read_collection(HALDEN).documents[:SECTIONS]:
-        stack.write(f"{document.id}.md", f"# {document.title}\n\n{document.text}\n")
-    stack.start_broker()
-    stack.start_worker()
-    try:
+    with started(home, index=index_settings, sync={"lease_s": 5}, retrieval={"pipeline": "vector"}) as stack:
+        for document in read_collection(HALDEN).documents[:SECTIONS]:
+            stack.write(f"{document.id}.md", f"# {document.title}\n\n{document.text}\n")
         yield stack
-    finally:
-        stack.close()
 
 
 class Traffic:

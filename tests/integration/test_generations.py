@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,26 +20,17 @@ from retrieval.embedding.embedders import Embedders, live_of
 from retrieval.index.build import build_index
 from retrieval.retriever import Retriever
 from tests.integration.other_model import copy_with_another_output
-from tests.integration.stacks import Stack, until
+from tests.integration.stacks import Stack, started, until
 
 READER = Principal()
 STEADY = 30
 """Documents that stay as they are."""
 
 
-@pytest.fixture(params=["embedded", "opensearch"])
-def served(request: pytest.FixtureRequest, home: Path) -> Iterator[Stack]:
-    index: dict[str, object] = {}
-    if request.param == "opensearch":
-        url = request.getfixturevalue("opensearch_url")
-        index = {"kind": "opensearch", "name": f"gen-{home.name.lower()}", "opensearch": {"url": url}}
-    stack = Stack(home, index=index, sync={"embed_chunks": 8, "lease_s": 5})
-    stack.start_broker()
-    stack.start_worker()
-    try:
+@pytest.fixture
+def served(home: Path, index_settings: Mapping[str, Any]) -> Iterator[Stack]:
+    with started(home, index=index_settings, sync={"embed_chunks": 8, "lease_s": 5}) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 @pytest.fixture(scope="session")

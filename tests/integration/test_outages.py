@@ -12,7 +12,7 @@ import pytest
 from deploy.opensearch.node import Node
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.catalog.records import RunState
-from tests.integration.stacks import Stack, until
+from tests.integration.stacks import Stack, started, until
 
 
 @pytest.fixture
@@ -30,13 +30,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def on_opensearch(home: Path, node: Node) -> Iterator[Stack]:
     # Small batches, so that there is a middle to be interrupted.
     opensearch = {"url": node.url, "timeout_s": 5}
-    stack = Stack(home, index={"kind": "opensearch", "opensearch": opensearch}, sync={"embed_chunks": 4})
-    stack.start_broker()
-    stack.start_worker()
-    try:
+    with started(home, index={"kind": "opensearch", "opensearch": opensearch}, sync={"embed_chunks": 4}) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 def test_documents_wait_for_an_opensearch_that_is_down(on_opensearch: Stack, node: Node) -> None:

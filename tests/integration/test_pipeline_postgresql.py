@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from ingestion.catalog.records import RunState
-from tests.integration.stacks import Stack, until
+from tests.integration.stacks import Stack, started, until
 
 
 @pytest.fixture
@@ -20,13 +20,9 @@ def on_postgresql(home: Path, postgresql_url: str) -> Iterator[Stack]:
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
-    stack = Stack(home, catalog={"url": postgresql_url.replace("/postgres?", f"/{name}?")}, sync={"embed_chunks": 8})
-    stack.start_broker()
-    stack.start_worker()
-    try:
+    catalog = {"url": postgresql_url.replace("/postgres?", f"/{name}?")}
+    with started(home, catalog=catalog, sync={"embed_chunks": 8}) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 def test_a_folder_is_kept_in_sync_and_a_killed_worker_loses_nothing(on_postgresql: Stack) -> None:
