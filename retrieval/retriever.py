@@ -22,7 +22,6 @@ from retrieval.pipeline import (
     LEXICAL,
     RERANKED,
     VECTOR,
-    FieldWeights,
     LateInteractionConfig,
     NeighbourConfig,
     PipelineConfig,
@@ -172,32 +171,34 @@ class Retriever:
             raise InvalidRequest("The query is empty: send a question or some words.")
         return query
 
-    def _legs(self, pipeline: PipelineConfig, query: str, visible: Filter, k: int, notes: Notes) -> LegResults:
-        if pipeline.legs == (LEXICAL,):
-            return self._lexical(query, visible, k, pipeline.fields, notes)
+    def _embedded(self, pipeline: PipelineConfig, query: str, notes: Notes) -> Vector | None:
+        """The question's vector; None where the pipeline needs none, or has to do without."""
+        if VECTOR not in pipeline.legs:
+            return None
         try:
-            embedding = self._embed(query, notes)
+            self._generation.check(notes.view)
+            with notes.timed("embed"):
+                return notes.view.embedder.embed_query(query)
         except ModelUnavailable as error:
-            if pipeline.legs == (VECTOR,):
+            if pipeline.single:
                 raise
             notes.without("vector", error.message)
-            return self._lexical(query, visible, k, pipeline.fields, notes)
+            return None
+
+    @staticmethod
+    def _legs(
+        pipeline: PipelineConfig, query: str, embedding: Vector | None, visible: Filter, notes: Notes, *, k: int
+    ) -> LegResults:
+        index = notes.view.index
         with notes.timed("search"):
-            if pipeline.legs == (VECTOR,):
-                return LegResults(lexical=None, vector=notes.view.index.vector(embedding, visible, k))
-            legs = notes.view.index.both(query, embedding, visible, k, pipeline.fields)
+            if embedding is None:
+                return LegResults(lexical=index.lexical(query, visible, k, pipeline.fields), vector=None)
+            if pipeline.single:
+                return LegResults(lexical=None, vector=index.vector(embedding, visible, k))
+            legs = index.both(query, embedding, visible, k, pipeline.fields)
         for leg, why in legs.errors.items():
             notes.without(leg, why)
         return legs
-
-    def _embed(self, query: str, notes: Notes) -> Vector:
-        self._generation.check(notes.view)
-        with notes.timed("embed"):
-            return notes.view.embedder.embed_query(query)
-
-    def _lexical(self, query: str, visible: Filter, k: int, fields: FieldWeights, notes: Notes) -> LegResults:
-        with notes.timed("search"):
-            return LegResults(lexical=notes.view.index.lexical(query, visible, k, fields), vector=None)
 
     def _read(
         self, query: str, ranked: list[Ranked], config: LateInteractionConfig, visible: Filter, notes: Notes
@@ -222,8 +223,9 @@ class Retriever:
         """How many candidates there are, and those up to the page's end, or the reranker's, one for each text."""
         depth = max(config.depth, end)
         wanted = max(end, config.reranker.depth) if config.reranker is not None else end
+        embedding = self._embedded(config, query, notes)
         while True:
-            legs = self._legs(config, query, visible, depth, notes)
+            legs = self._legs(config, query, embedding, visible, notes, k=depth)
             with notes.timed("fuse"):
                 ranked = rank(config, legs, depth)
             if config.late_interaction is not None:

@@ -77,8 +77,10 @@ class Shelf:
 class Model:
     name = "fake"
     dimensions = 2
+    embedded = 0
 
     def embed_query(self, query: str) -> Vector:
+        self.embedded += 1
         return np.array([1, 0], np.float32)
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
@@ -86,9 +88,14 @@ class Model:
 
 
 def search(
-    chunks: Sequence[Chunk], *terms: str, rerank: bool = False, shelf: Shelf | None = None, **more: object
+    chunks: Sequence[Chunk],
+    *terms: str,
+    rerank: bool = False,
+    shelf: Shelf | None = None,
+    model: Model | None = None,
+    **more: object,
 ) -> tuple[SearchHit, ...]:
-    model = Model()
+    model = model or Model()
     settings = Settings(retrieval=RetrievalSettings(depth=10), reranker=RerankerSettings(depth=3, weight=1))
     retriever = Retriever(shelf or Shelf(chunks), model, model if rerank else None, settings)  # type: ignore[arg-type]
     reader = Principal(groups=frozenset(terms))
@@ -135,6 +142,14 @@ def test_pages_hold_each_text_once_and_are_full_however_many_copies_there_are() 
     assert [hit.chunk.id for hit in (*first, *second)] == [f"{text}0" for text in "abcdefgh"]
     assert shelf.rounds > 2
     assert search(chunks, limit=4, offset=8) == ()
+
+
+def test_a_question_is_embedded_once_however_deep_copies_make_a_search_look() -> None:
+    chunks = [chunk(f"{text}{copy}", f"{LONG} {text}") for text in "abcd" for copy in range(40)]
+    shelf, model = Shelf(chunks), Model()
+    assert len(search(chunks, shelf=shelf, model=model, limit=4, pipeline="hybrid")) == 4
+    assert shelf.rounds > 2
+    assert model.embedded == 1
 
 
 def test_the_reranker_reads_each_text_once() -> None:
