@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-import re
-
-import numpy as np
 import pytest
 
-from core.chunk import Vector, Vectors
 from eval.datasets import Collection, DatasetError, Document
 from eval.peers.texts import covered, document_of, first, texts_of
+from tests.unit.eval.word_embedder import WordEmbedder
 
 LONG = " ".join(f"word{n}" for n in range(50))
 DOCUMENTS = (Document("a#1", "A title", LONG), Document("b", "", "short text"), Document("empty", " ", ""))
 
 
-class WordEmbedder:
-    """Reads 20 words at a time."""
-
-    name, dimensions, window_tokens = "words", 1, 20
-
-    class tokenizer:  # noqa: N801 - stands in for an attribute
-        @staticmethod
-        def count(text: str) -> int:
-            return len(text.split())
-
-        @staticmethod
-        def offsets(text: str) -> list[tuple[int, int]]:
-            return [match.span() for match in re.finditer(r"\S+", text)]
-
-    def warm_up(self) -> None: ...
-
-    def embed_query(self, query: str) -> Vector:
-        return np.ones(1, np.float32)
-
-    def embed_passages(self, texts: list[str], progress: object = None) -> Vectors:
-        return np.ones((len(texts), 1), np.float32)
-
-
 def test_whole_documents_are_given_as_they_are() -> None:
-    texts = texts_of(DOCUMENTS, WordEmbedder(), fit=False)
+    texts = texts_of(DOCUMENTS, WordEmbedder(window_tokens=20), fit=False)
     assert texts == [
         {"id": "a#1", "title": "A title", "text": LONG},
         {"id": "b", "title": "", "text": "short text"},
     ]
     assert [document_of(text["id"], fit=False) for text in texts] == ["a#1", "b"]
-    assert covered(texts, WordEmbedder()) == pytest.approx((20 + 2) / (52 + 2))
+    assert covered(texts, WordEmbedder(window_tokens=20)) == pytest.approx((20 + 2) / (52 + 2))
 
 
 def test_pieces_fit_cover_everything_and_lead_back_to_their_document() -> None:
-    texts = texts_of(DOCUMENTS, WordEmbedder(), fit=True)
+    texts = texts_of(DOCUMENTS, WordEmbedder(window_tokens=20), fit=True)
     assert all(len(text["text"].split()) <= 20 for text in texts)
     assert set(LONG.split()) <= {word for text in texts for word in text["text"].split()}
     assert {document_of(text["id"], fit=True) for text in texts} == {"a#1", "b"}
     assert len({text["id"] for text in texts}) == len(texts)
-    assert covered(texts, WordEmbedder()) == 1
+    assert covered(texts, WordEmbedder(window_tokens=20)) == 1
 
 
 def test_of_a_part_of_the_documents_only_the_questions_that_it_answers_are_left() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from core.chunk import Vector, Vectors
 from core.settings import Settings
 from eval.datasets import Collection, Document
 from eval.retrieval import running
@@ -20,32 +17,7 @@ from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import PipelineRow, QueryRow, Run, SetRow
 from eval.retrieval.running import Plan
 from eval.retrieval.scoring import METRICS
-from tests.unit.eval.word_tokenizer import WORDS, WordTokenizer
-
-
-class WordEmbedder:
-    """A text's words, hashed into a vector: texts that share words are near."""
-
-    dimensions = 64
-    window_tokens = 100
-    tokenizer = WordTokenizer()
-
-    def __init__(self, name: str = "words") -> None:
-        self.name = name
-        self.windows = 0
-
-    def warm_up(self) -> None:
-        pass
-
-    def embed_query(self, query: str) -> Vector:
-        vector = np.full(self.dimensions, 1e-3, np.float32)
-        for word in WORDS.findall(query.casefold()):
-            vector[zlib.crc32(word[:4].encode()) % self.dimensions] += 1
-        return vector / np.linalg.norm(vector)
-
-    def embed_passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
-        self.windows += len(texts)
-        return np.stack([self.embed_query(text) for text in texts])
+from tests.unit.eval.word_embedder import WordEmbedder
 
 
 @pytest.fixture

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from core.chunk import Vector, Vectors
 from eval.retrieval import running
 from retrieval.embedding.model_files import locate
-from tests.unit.eval.word_tokenizer import WORDS, WordTokenizer
+from tests.unit.eval.word_embedder import WordEmbedder
 
 HALDEN = Path(__file__).resolve().parents[4] / "eval" / "data" / "halden"
 PARTS = 5
 
 
-class WordEmbedder:
-    """A text's words, hashed into a vector."""
-
-    name, dimensions, window_tokens = "words", 64, 200
-    tokenizer = WordTokenizer()
-
-    def warm_up(self) -> None:
-        pass
-
-    def embed_query(self, query: str) -> Vector:
-        vector = np.full(self.dimensions, 1e-3, np.float32)
-        for word in WORDS.findall(query.casefold()):
-            vector[zlib.crc32(word[:4].encode()) % self.dimensions] += 1
-        return vector / np.linalg.norm(vector)
-
-    def embed_passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
-        return np.stack([self.embed_query(text) for text in texts])
-
-
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> WordEmbedder:
     """In place of the embedder that the settings name."""
-    embedder = WordEmbedder()
+    embedder = WordEmbedder(window_tokens=200)
     monkeypatch.setattr(running, "build_embedder", lambda settings: embedder)
     return embedder
 
