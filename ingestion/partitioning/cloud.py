@@ -100,7 +100,7 @@ class CloudPartitioner:
 
 def cloud_kind(content: bytes, kinds: Collection[str]) -> str | None:
     """``pdf`` or ``image``, if that is what the first bytes say and it is one of ``kinds``."""
-    import filetype  # type: ignore[import-untyped]  # noqa: PLC0415
+    import filetype  # noqa: PLC0415
 
     if b"%PDF-" in content[:1024]:
         found = "pdf"

@@ -70,7 +70,7 @@ def _metadata(properties: str) -> Metadata:
 
 def _odt_properties(content: bytes) -> Metadata:
     """What Pandoc leaves out: the document's meta.xml (OpenDocument 1.3, part 3, 4.3)."""
-    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415
+    from lxml import etree  # noqa: PLC0415
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if "meta.xml" not in archive.namelist():

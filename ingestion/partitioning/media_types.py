@@ -76,7 +76,7 @@ def _binary_kind(content: bytes, name: str) -> tuple[str, str | None] | None:
 
 
 def _image_kind(content: bytes, name: str) -> tuple[str, str | None] | None:
-    import filetype  # type: ignore[import-untyped]  # noqa: PLC0415
+    import filetype  # noqa: PLC0415
 
     guess = filetype.guess(content[:8192])
     if guess is None or guess.mime.startswith("text/"):

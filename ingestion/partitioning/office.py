@@ -53,7 +53,7 @@ def check_size(content: bytes, name: str) -> None:
 
 def properties(content: bytes) -> Metadata:
     """The core properties, read from their own part: the same in all three formats."""
-    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415
+    from lxml import etree  # noqa: PLC0415
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if "docProps/core.xml" not in archive.namelist():

@@ -70,7 +70,7 @@ def _drop_introduction(kept: list[str]) -> None:
 
 def without_html_quotes(html: str) -> tuple[str, int]:
     """An HTML reply without what it quotes, and how many pieces that were; all of it if nothing else is in it."""
-    from lxml import html as parser  # type: ignore[import-untyped]  # noqa: PLC0415
+    from lxml import html as parser  # noqa: PLC0415
 
     try:
         root = parser.document_fromstring(html)

@@ -110,7 +110,7 @@ def _config_of(settings: Settings, named: str) -> Mapping[str, Any]:
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415
+    import yaml  # noqa: PLC0415
 
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
