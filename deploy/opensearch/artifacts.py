@@ -19,6 +19,9 @@ HINT = "On Debian: apt-get install openjdk-17-jdk-headless maven."
 
 Progress = Callable[[str], None]
 
+_SIMD_MODULE = "jdk.incubator.vector"
+_SIMD_JAVAS = range(20, 26)
+"""Lucene 9.12 knows the module of 20 to 22 and has to be told that later ones will do; 25 was tried."""
 _GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
 
@@ -40,6 +43,22 @@ def find_java() -> Path:
     if not java.with_name("javac").exists():
         raise ConfigurationError(f"{java} belongs to a JRE: the local OpenSearch node needs a JDK. {HINT}")
     return java
+
+
+def vector_options(java: Path) -> tuple[str, ...]:
+    """What lets Lucene compare vectors with SIMD on this Java, which the JDK's ``release`` file tells about.
+
+    Without it, as on Java 17, they are compared number by number, with the same results.
+    """
+    release = java.parent.parent / "release"
+    if not release.is_file():
+        return ()
+    facts = dict(re.findall(r'^(\w+)="(.*)"$', release.read_text(encoding="utf-8"), re.MULTILINE))
+    version = facts.get("JAVA_VERSION", "").partition(".")[0]
+    feature = int(version) if version.isdigit() else 0
+    if feature not in _SIMD_JAVAS or _SIMD_MODULE not in facts.get("MODULES", "").split():
+        return ()
+    return (f"--add-modules={_SIMD_MODULE}", f"-Dorg.apache.lucene.vectorization.upperJavaFeatureVersion={feature}")
 
 
 def install(cache: Path, *, security: bool, progress: Progress) -> None:

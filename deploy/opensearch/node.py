@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from core.errors import Conflict, IndexUnavailable
-from deploy.opensearch.artifacts import HERE, Progress, class_path, default_cache, find_java, install
+from deploy.opensearch.artifacts import HERE, Progress, class_path, default_cache, find_java, install, vector_options
 from deploy.opensearch.certificates import CA_FILE
 from deploy.opensearch.security import PLUGIN_CLASS, SecuredConfig, node_settings, write_security
 
@@ -163,7 +163,7 @@ class Node:
         launcher = str(HERE / "Launcher.java")
         with (logs / "console.log").open("wb") as console:
             child = self._child = subprocess.Popen(  # noqa: S603  # fixed arguments, no shell
-                [str(java), *_JVM, *heap, "-cp", jars, launcher, str(config), *plugins],
+                [str(java), *_JVM, *vector_options(java), *heap, "-cp", jars, launcher, str(config), *plugins],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

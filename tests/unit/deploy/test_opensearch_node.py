@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from core.errors import ConfigurationError, Conflict, IndexUnavailable, Unavailable
-from deploy.opensearch.artifacts import class_path, find_java, install
+from deploy.opensearch.artifacts import class_path, find_java, install, vector_options
 from deploy.opensearch.certificates import ADMIN_NAME, CA_FILE, NODE_NAME, write_certificates
 from deploy.opensearch.node import Node
 
@@ -123,3 +123,32 @@ def test_certificates_are_strict_enough_for_any_client(tmp_path: Path) -> None:
         certificate = x509.load_pem_x509_certificate((tmp_path / f"{name}.pem").read_bytes())
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate((tmp_path / CA_FILE).read_bytes()))
         assert certificate.subject.rfc4514_string() == f"CN={name}"
+
+
+def jdk(folder: Path, release: str | None) -> Path:
+    (folder / "bin").mkdir(parents=True)
+    if release is not None:
+        (folder / "release").write_text(release, encoding="utf-8")
+    return folder / "bin" / "java"
+
+
+def test_a_java_with_the_vector_module_is_told_to_use_it(tmp_path: Path) -> None:
+    java = jdk(tmp_path, 'JAVA_VERSION="21.0.8"\nMODULES="java.base jdk.incubator.vector jdk.jfr"\n')
+    assert vector_options(java) == (
+        "--add-modules=jdk.incubator.vector",
+        "-Dorg.apache.lucene.vectorization.upperJavaFeatureVersion=21",
+    )
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        'JAVA_VERSION="17.0.15"\nMODULES="java.base jdk.incubator.vector"\n',  # Lucene has no code for it
+        'JAVA_VERSION="21"\nMODULES="java.base"\n',  # a runtime without the module
+        'JAVA_VERSION="26-ea"\nMODULES="java.base jdk.incubator.vector"\n',  # nobody has tried
+        "",
+        None,
+    ],
+)
+def test_any_other_java_gets_no_option_it_might_not_know(tmp_path: Path, release: str | None) -> None:
+    assert vector_options(jdk(tmp_path, release)) == ()
