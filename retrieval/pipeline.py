@@ -58,7 +58,8 @@ def named_pipelines(settings: Settings, *, reranker: bool, tokens: bool = True) 
         offered.append(offered[-1].model_copy(update={"name": LATE, "late_interaction": LateInteractionConfig()}))
     if reranker:
         rerank = RerankConfig(depth=settings.reranker.depth, weight=settings.reranker.weight)
-        offered.append(PipelineConfig(name=RERANKED, depth=own.depth, fusion=fusion, reranker=rerank))
+        # On top of the best there is without it: what `footnote train reranker` measures a model on, too.
+        offered.append(offered[-1].model_copy(update={"name": RERANKED, "reranker": rerank}))
     named: dict[str, PipelineConfig] = {}
     for pipeline in (*offered, *own.pipelines):
         if pipeline.name in named:

@@ -19,7 +19,14 @@ def test_the_settings_pipelines_come_after_the_built_in_ones() -> None:
     assert list(named)[-1] == "by-score"
     assert named["by-score"].fusion.weights.vector == 2
     assert (named["hybrid"].fusion.k, named["hybrid"].fusion.weights.lexical) == (10, 0.5)
-    assert "hybrid+rerank" in named_pipelines(settings(), reranker=True)
+
+
+def test_the_reranker_stands_on_the_best_there_is_without_it() -> None:
+    for tokens, before in ((True, "convex+late+neighbours"), (False, "convex+neighbours")):
+        named = named_pipelines(settings(), reranker=True, tokens=tokens)
+        reranked = named["hybrid+rerank"]
+        assert reranked.reranker is not None
+        assert reranked.model_copy(update={"reranker": None, "name": before}) == named[before]
 
 
 def test_two_of_one_name_are_refused() -> None:
