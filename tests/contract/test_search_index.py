@@ -137,6 +137,20 @@ class TestFinding:
         write(index, passage("a", "The travelling policies"), passage("b", "The canteen's menu"))
         assert ids(index.lexical("what is the travel policy", PUBLIC, 5)) == ["a"]
 
+    @pytest.mark.parametrize(
+        ("text", "question"),
+        [
+            ("出張の宿泊費は一泊一万二千円までです。", "宿泊費の上限はいくらですか"),
+            ("員工每年享有十五天帶薪年假", "帶薪年假有幾天"),
+            ("직원은 매년 십오일의 휴가를 받습니다", "휴가는 며칠입니까"),
+            ("ﾌﾟﾛｼﾞｪｸﾄの予算", "プロジェクトの費用"),
+            ("Die Reise nach 東京都 dauert", "東京都"),
+        ],
+    )
+    def test_scripts_without_spaces_are_searched_by_pairs(self, index: SearchIndex, text: str, question: str) -> None:
+        write(index, passage("a", text), passage("b", "今日は天気がいい"), passage("c", "The canteen's menu"))
+        assert ids(index.lexical(question, PUBLIC, 5))[:1] == ["a"]
+
     def test_title_and_headings_are_searched(self, index: SearchIndex) -> None:
         titled = passage("a", "Ask your manager.", title="Parental leave")
         write(index, replace(titled, chunk=replace(titled.chunk, heading_path=("Sabbaticals",))), passage("b"))

@@ -12,6 +12,7 @@ from lancedb.query import BooleanQuery, MatchQuery, Occur, PhraseQuery
 from core.chunk import Vector
 from core.errors import ConfigurationError
 from core.pipeline import FieldWeights
+from retrieval.index.cjk import with_bigrams
 from retrieval.index.lance.rows import HEADINGS, SEARCH_TEXT, TITLE
 from retrieval.index.lance.store import Record
 from retrieval.index.phrases import phrases
@@ -54,11 +55,12 @@ def lexical_query(words: str, fields: FieldWeights, able: Collection[str]) -> Le
 
 
 def _match(words: str, column: str, boost: float) -> Any:
-    return MatchQuery(words, column, boost=boost)  # type: ignore[call-arg]  # the rest of them have defaults
+    # Titles stand in their column as they are read, and so are found as a whole only.
+    return MatchQuery(words if column == TITLE else with_bigrams(words), column, boost=boost)  # type: ignore[call-arg]  # the rest of them have defaults
 
 
 def _phrase(words: str) -> Any:
-    return PhraseQuery(words, SEARCH_TEXT)  # type: ignore[call-arg]  # likewise
+    return PhraseQuery(with_bigrams(words), SEARCH_TEXT)  # type: ignore[call-arg]  # likewise
 
 
 def query_vector(embedding: Vector, record: Record) -> Vector:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from core.chunk import Chunk, EmbeddedChunk
 from core.errors import ConfigurationError, UnreadableDocument
 from core.metadata import Metadata
+from retrieval.index.cjk import with_bigrams
 
 SEARCH_TEXT = "search_text"
 TITLE = "title"
@@ -87,8 +88,8 @@ def chunk_columns(chunks: Sequence[Chunk]) -> dict[str, pa.Array]:
     rows = [_row(chunk) for chunk in chunks]
     try:
         columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in _CHUNK_COLUMNS}
-        columns[SEARCH_TEXT] = pa.array([chunk.search_text for chunk in chunks], pa.string())
-        columns[HEADINGS] = pa.array(["\n".join(chunk.heading_path) for chunk in chunks], pa.string())
+        columns[SEARCH_TEXT] = pa.array([with_bigrams(chunk.search_text) for chunk in chunks], pa.string())
+        columns[HEADINGS] = pa.array([with_bigrams("\n".join(chunk.heading_path)) for chunk in chunks], pa.string())
     except UnicodeEncodeError as error:
         documents = ", ".join(sorted({chunk.document_id for chunk in chunks}))
         raise UnreadableDocument(f"One of these documents holds text that isn't valid Unicode: {documents}.") from error
