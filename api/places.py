@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from api.part import Part
 from core.errors import FootnoteError
 from core.logs import get_logger
-from core.place import WORKBOOKS, Line, Place, rows_of
+from core.place import SPREADSHEETS, Line, Place, rows_of
 
 if TYPE_CHECKING:
     from core.chunk import Chunk
@@ -135,7 +135,7 @@ class PlaceLocator:
 
     def cells(self, chunk: Chunk) -> tuple[str, ...]:
         """The cells that a passage is in; none if its document isn't a workbook, which isn't looked at then."""
-        if chunk.metadata.document_type not in WORKBOOKS:
+        if chunk.metadata.document_type not in SPREADSHEETS:
             return ()
         place = self(chunk.document_id, chunk.start, chunk.end)
         return () if place is None else place.cells

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-WORKBOOKS = frozenset({"xlsx", "xls"})
+SPREADSHEETS = frozenset({"xlsx", "xls", "ods", "csv", "tsv"})
 """The document types whose text stands in cells."""
-_RANGE = re.compile(r"(.+)!([A-Z]+)(\d+):([A-Z]+)(\d+)", re.DOTALL)
+_RANGE = re.compile(r"(.+!)?([A-Z]+)(\d+):([A-Z]+)(\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,11 @@ def boxes(lines: Iterable[Line], start: int, end: int) -> Iterator[Box]:
 
 
 def rows_of(place: str, breaks: int, below: int) -> str:
-    """Some rows of a range of cells: its last ones but ``below``, with ``breaks`` line breaks between them."""
+    """Some rows of a range of cells: its last ones but ``below``, with ``breaks`` line breaks between them.
+
+    Args:
+        place: ``Rates!B4:C9``, or ``B4:C9`` where there are no sheets; one that isn't a range is given back.
+    """
     found = _RANGE.fullmatch(place)
     if found is None:
         return place
@@ -131,4 +135,5 @@ def rows_of(place: str, breaks: int, below: int) -> str:
     until = int(last) - below
     since = max(until - breaks, int(first))
     until = max(until, since)
-    return f"{sheet}!{left}{since}" if (left, since) == (right, until) else f"{sheet}!{left}{since}:{right}{until}"
+    start, end = f"{sheet or ''}{left}{since}", f"{right}{until}"
+    return start if (left, since) == (right, until) else f"{start}:{end}"

@@ -15,7 +15,7 @@ from core.chunk import Chunk
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
 from core.logs import get_logger
-from core.place import WORKBOOKS, Place
+from core.place import SPREADSHEETS, Place
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
@@ -128,7 +128,7 @@ class Answerer:
     async def _placed(self, citation: Citation, chunk: Chunk) -> Citation:
         """With the page and boxes of the quote, or its cells: the passage's own page is only the one it begins on."""
         # To look reads the whole document, so only those are looked at that have pages or cells.
-        paged = chunk.page is not None or chunk.metadata.document_type in WORKBOOKS
+        paged = chunk.page is not None or chunk.metadata.document_type in SPREADSHEETS
         if self._locate is None or not paged:
             return citation
         span = (citation.quote_start, citation.quote_end)

@@ -12,10 +12,16 @@ from core.metadata import Metadata
 _OFFICE_PARTS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
 _MIMETYPES = {
     b"application/epub+zip": "epub",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
+    b"application/vnd.oasis.opendocument.spreadsheet-template": "ods",
     b"application/vnd.oasis.opendocument.text": "odt",
     b"application/vnd.oasis.opendocument.text-template": "odt",
 }
 _MIMETYPE_ROOM = 200
+_OASIS = b"application/vnd.oasis"
+_MANIFEST = "META-INF/manifest.xml"
+"""Which parts of an OpenDocument file are encrypted (OpenDocument 1.3, part 2, 4.3)."""
+_MANIFEST_ROOM = 1_000_000
 _COMPOUND = {
     "WordDocument": "doc",
     "PowerPoint Document": "ppt",
@@ -39,9 +45,12 @@ def zip_kind(content: bytes, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.namelist()
-            mimetype = _mimetype(archive) if "mimetype" in parts else b""
+            mimetype = _part(archive, "mimetype")[:_MIMETYPE_ROOM].strip()
+            encrypted = mimetype.startswith(_OASIS) and b"encryption-data" in _part(archive, _MANIFEST)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, RuntimeError) as error:
         raise UnreadableDocument(f"{name} is corrupt: its zip container can't be opened ({error}).") from None
+    if encrypted:
+        raise _encrypted(name)
     if mimetype in _MIMETYPES:
         return _MIMETYPES[mimetype]
     # A damaged Office file is still no archive of XML files.
@@ -49,14 +58,18 @@ def zip_kind(content: bytes, name: str) -> str:
         for prefix, kind in _OFFICE_PARTS.items():
             if any(part.startswith(prefix) for part in parts):
                 return kind
-    if mimetype.startswith(b"application/vnd.oasis"):
-        raise UnreadableDocument(f"{name} is {mimetype.decode('latin-1')}, which is not read. Save it as .odt or PDF.")
+    if mimetype.startswith(_OASIS):
+        kind = mimetype.decode("latin-1")
+        raise UnreadableDocument(f"{name} is {kind}, which is not read. Save it as .odt, .ods or PDF.")
     return "zip"
 
 
-def _mimetype(archive: zipfile.ZipFile) -> bytes:
-    with archive.open("mimetype") as part:
-        return part.read(_MIMETYPE_ROOM).strip()
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The first bytes of a part; none if there is none of that name."""
+    if name not in archive.namelist():
+        return b""
+    with archive.open(name) as part:
+        return part.read(_MANIFEST_ROOM)
 
 
 def compound_kind(content: bytes, name: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
-import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +14,7 @@ from core.metadata import Metadata
 from ingestion.partitioning.facts import clean_tags
 from ingestion.partitioning.markup import read_html
 from ingestion.partitioning.office import TEMPLATE_TITLES, read_docx, read_pptx
+from ingestion.partitioning.open_document import open_document_properties
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, run, scratch
 from ingestion.partitioning.reading import Reading, clean
@@ -43,7 +42,7 @@ def read_with_pandoc(content: bytes, name: str, kind: str) -> Reading:
     printed = run(PANDOC, options, name, content).decode("utf-8", "replace")
     properties, _, body = printed.partition(f"\n{_SPLIT}\n")
     reading = read_html(f"<html><body>{body}</body></html>", name)
-    own = {"odt": _odt_properties, "rtf": _rtf_properties}.get(kind)
+    own = {"odt": open_document_properties, "rtf": _rtf_properties}.get(kind)
     reading.metadata = _metadata(properties).over(own(content) if own else Metadata())
     if kind in _TITLE_TAKEN and reading.metadata.title:
         # Pandoc makes the text's first heading its title, and takes it out of the text.
@@ -65,30 +64,6 @@ def _metadata(properties: str) -> Metadata:
         tags=clean_tags(_words(known.get("keywords") or known.get("subject")).split(",")),
         created=_moment(_words(known.get("date"))),
         language=language if language.isalpha() else None,
-    )
-
-
-def _odt_properties(content: bytes) -> Metadata:
-    """What Pandoc leaves out: the document's meta.xml (OpenDocument 1.3, part 3, 4.3)."""
-    from lxml import etree  # noqa: PLC0415
-
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if "meta.xml" not in archive.namelist():
-            return Metadata()
-        part = archive.read("meta.xml")
-    root = etree.fromstring(part, etree.XMLParser(resolve_entities=False, no_network=True, recover=True))
-    if root is None:
-        return Metadata()
-    found: dict[str, list[str]] = {}
-    for node in root.iter("{*}*"):
-        found.setdefault(etree.QName(node).localname, []).append(" ".join((node.text or "").split()))
-    first = {name: values[0] for name, values in found.items()}
-    return Metadata(
-        title=first.get("title", ""),
-        author=first.get("initial-creator") or first.get("creator") or None,
-        tags=clean_tags(found.get("keyword", [])),
-        created=_moment(first.get("creation-date", "")),
-        modified=_moment(first.get("date", "")),
     )
 
 

@@ -1,9 +1,7 @@
-"""Readers of Markdown, HTML, XML, JSON, plain text and delimited tables."""
+"""Readers of Markdown, HTML, XML, JSON and plain text."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from datetime import UTC, datetime
 
@@ -13,7 +11,6 @@ from ingestion.partitioning.facts import BadFacts, clean_tags
 from ingestion.partitioning.front_matter import front_matter_fault, split_front_matter
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading, clean, convert
-from ingestion.partitioning.tables import table_text
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"<html[^>]*\slang=[\"']?([a-zA-Z]{2})\b", re.IGNORECASE)
@@ -121,28 +118,3 @@ def read_text(text: str) -> Reading:
     """Plain text, a paragraph an element. Lines keep their breaks: in plain text they can mean anything."""
     paragraphs = (clean(paragraph) for paragraph in _PARAGRAPHS.split(text))
     return Reading([Element(kind=ElementKind.TEXT, text=paragraph) for paragraph in paragraphs if paragraph.strip()])
-
-
-def read_delimited(text: str, name: str, delimiter: str | None = None) -> Reading:
-    """CSV and TSV. The delimiter of CSV is found out: comma, semicolon, tab or bar."""
-    delimiter = delimiter or _delimiter(text)
-    csv.field_size_limit(max(len(text), 131_072))
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise UnreadableDocument(f"{name} can't be read as a table: {error}.") from None
-    table = clean(table_text(rows))
-    return Reading([Element(kind=ElementKind.TABLE, text=table, cells=tuple(map(tuple, rows)))] if table else [])
-
-
-def _delimiter(text: str) -> str:
-    """The one that cuts the most lines into the same number of cells, more than one; a comma where none does."""
-    lines = [line for line in text[:65536].split("\n")[:50] if line.strip()]
-    best, most = ",", 0
-    for candidate in ",;\t|":
-        widths = [len(row) for row in csv.reader(lines, delimiter=candidate)]
-        usual = max(set(widths), key=widths.count) if widths else 1
-        agreeing = widths.count(usual) if usual > 1 else 0
-        if agreeing > most:
-            best, most = candidate, agreeing
-    return best

@@ -10,11 +10,13 @@ from importlib.metadata import version
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from ingestion.partitioning import markup, office, spreadsheets
 from ingestion.partitioning.archives import read_zip
+from ingestion.partitioning.delimited import read_delimited
 from ingestion.partitioning.documents import read_old_office, read_with_pandoc
 from ingestion.partitioning.finishing import finish
 from ingestion.partitioning.images import read_image
 from ingestion.partitioning.media_types import Detected, detect
 from ingestion.partitioning.message import read_email, read_msg
+from ingestion.partitioning.open_document import read_ods
 from ingestion.partitioning.pdf import PdfOptions, read_pdf
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.partitioning.reading import Reading
@@ -41,8 +43,8 @@ _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "text": lambda text, _: markup.read_text(text),
     "json": lambda text, _: markup.read_json(text),
     "xml": lambda text, _: markup.read_xml(text),
-    "csv": markup.read_delimited,
-    "tsv": partial(markup.read_delimited, delimiter="\t"),
+    "csv": read_delimited,
+    "tsv": partial(read_delimited, delimiter="\t"),
     "rst": lambda text, name: read_with_pandoc(text.encode(), name, "rst"),
     "org": lambda text, name: read_with_pandoc(text.encode(), name, "org"),
 }
@@ -51,6 +53,7 @@ _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
     "pptx": office.read_pptx,
     "xlsx": spreadsheets.read_xlsx,
     "xls": spreadsheets.read_xls,
+    "ods": read_ods,
     "email": read_email,
     "msg": read_msg,
     "doc": partial(read_old_office, kind="doc"),
@@ -63,6 +66,7 @@ _PARSERS = {
     "pdf": "pdfminer.six",
     "xlsx": "openpyxl",
     "xls": "xlrd",
+    "ods": "python-calamine",
     "csv": "footnote",
     "tsv": "footnote",
     "text": "footnote",

@@ -39,12 +39,14 @@ def read_xlsx(content: bytes, name: str) -> Reading:
     check_size(content, name)
     book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     reading = Reading([], properties(content))
-    count = _Count(name)
+    count = CellCount(name)
     try:
         for sheet in book.worksheets:
             # The dimensions that a file states are often wrong, and cells outside them would be lost.
             sheet.reset_dimensions()
-            reading.elements += _sheet(sheet.title, count.rows(enumerate(sheet.iter_rows(values_only=True), start=1)))
+            reading.elements += sheet_elements(
+                sheet.title, count.rows(enumerate(sheet.iter_rows(values_only=True), start=1))
+            )
     finally:
         book.close()
     return reading
@@ -55,11 +57,11 @@ def read_xls(content: bytes, name: str) -> Reading:
     import xlrd  # noqa: PLC0415
 
     reading = Reading([], compound_properties(content))
-    count = _Count(name)
+    count = CellCount(name)
     with xlrd.open_workbook(file_contents=content, logfile=io.StringIO(), on_demand=True) as book:
         for sheet in book.sheets():
             values = ([_old(cell, book.datemode) for cell in sheet.row(index)] for index in range(sheet.nrows))
-            reading.elements += _sheet(sheet.name, count.rows(enumerate(values, start=1)))
+            reading.elements += sheet_elements(sheet.name, count.rows(enumerate(values, start=1)))
     return reading
 
 
@@ -78,7 +80,7 @@ def _old(cell: Any, datemode: int) -> Any:
     return None if cell.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK) else cell.value
 
 
-class _Count:
+class CellCount:
     """Bounds the cells of a workbook: a sheet of a kilobyte can name a billion."""
 
     def __init__(self, name: str) -> None:
@@ -86,13 +88,25 @@ class _Count:
         self._left = _MOST_CELLS
 
     def rows(self, numbered: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[Row]:
+        """Rows with their numbers, their cells as text.
+
+        Raises:
+            DocumentTooLarge: too many cells.
+        """
         for number, values in numbered:
             self._left -= max(len(values), 1)
-            if self._left < 0:
-                raise DocumentTooLarge(
-                    f"{self._name} has more than {_MOST_CELLS // 1_000_000} million cells. Split it."
-                )
+            self.check()
             yield Row(number, [_cell(value) for value in values])
+
+    def check(self, more: int = 0) -> None:
+        """Refuse so many more cells before anything is made of them.
+
+        Raises:
+            DocumentTooLarge: with them, they are too many.
+        """
+        if self._left < more:
+            limit = f"{_MOST_CELLS // 1_000_000} million cells, empty ones before the last of a row included"
+            raise DocumentTooLarge(f"{self._name} has more than {limit}. Split it.")
 
 
 def _cell(value: Any) -> str:
@@ -105,7 +119,8 @@ def _cell(value: Any) -> str:
     return clean(f"{value:.15g}" if isinstance(value, float) else str(value)).strip()
 
 
-def _sheet(title: str, rows: Iterator[Row]) -> list[Element]:
+def sheet_elements(title: str, rows: Iterator[Row]) -> list[Element]:
+    """A sheet under its name as a heading; nothing if it is empty."""
     parts: list[Element] = []
     block: list[Row] = []
     for row in rows:
@@ -150,10 +165,14 @@ def _table(rows: list[Row], sheet: str) -> list[Element]:
 
 
 def place(sheet: str, row: int, column: int, last_row: int | None = None, last_column: int | None = None) -> str:
-    """A cell's or a range's address as people write it: ``Rates!B4``, ``Rates!A3:C5``. Columns count from 0."""
+    """A cell's or a range's address as people write it: ``Rates!B4``, ``Rates!A3:C5``; ``B4`` without a sheet's name.
+
+    Columns count from 0.
+    """
     start = f"{_letters(column)}{row}"
     end = f"{_letters(last_column)}{last_row}" if last_row is not None and last_column is not None else start
-    return f"{' '.join(sheet.split())}!{start}" + (f":{end}" if end != start else "")
+    named = f"{' '.join(sheet.split())}!" if sheet else ""
+    return f"{named}{start}" + (f":{end}" if end != start else "")
 
 
 def _letters(column: int) -> str:

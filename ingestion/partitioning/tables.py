@@ -40,10 +40,11 @@ def has_header(rows: Sequence[Row]) -> bool:
         return False
     names = [name for name in rows[0] if name]
     wide_enough = len(names) >= max(2, len(rows[0]) - 1)
-    return wide_enough and len(set(names)) == len(names) and not any(_is_number(name) for name in names)
+    return wide_enough and len(set(names)) == len(names) and not any(is_number(name) for name in names)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds figures, with any signs and no letters."""
     digits = sum(character.isdigit() for character in text)
     return digits > 0 and not any(character.isalpha() for character in text)
 

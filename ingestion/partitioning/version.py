@@ -18,6 +18,7 @@ _PACKAGES = (
     "pypdfium2",
     "openpyxl",
     "xlrd",
+    "python-calamine",
     "python-oxmsg",
     "olefile",
     "lxml",
@@ -36,6 +37,7 @@ _LIMITS = (
     "max_attachments",
     "max_unpacked_mb",
     "max_inner",
+    "max_depth",
 )
 """Settings that decide whether a document can be read."""
 _TIMEOUT_S = 30
