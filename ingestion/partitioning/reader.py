@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
@@ -101,6 +101,7 @@ def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[
     return tuple(attachments)
 
 
+@cache  # a package's version is read from its files, which takes as long as a short document
 def _parser(kind: str) -> str:
     package = _PARSERS.get(kind, "unstructured")
     return f"{package} {version(package)}"
