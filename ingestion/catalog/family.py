@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from core.metadata import Metadata
 from core.principal import AccessList
@@ -20,6 +20,9 @@ from ingestion.connectors.port import Unreadable, Upsert
 MARK = "!/"
 """Between a document's name and the name of what lies in it: ``mail.eml!/offer.pdf``."""
 _INHERITED = ("department", "owner", "tags")
+_INNER = select(DOCUMENTS).where(
+    DocumentRow.parent_id.in_(bindparam("outer_ids", expanding=True)), DocumentRow.state != DocumentState.DELETING
+)
 
 
 def depth(external_id: str) -> int:
@@ -90,9 +93,7 @@ def _follow(outer: Upsert | Unreadable, row: Row[Any]) -> Upsert | Unreadable:
 
 def inner_rows(connection: Connection, outer_ids: Iterable[str]) -> list[Row[Any]]:
     """The rows of the documents that lie directly in these and are not on their way out."""
-    inside = DocumentRow.parent_id.in_(list(outer_ids))
-    alive = DocumentRow.state != DocumentState.DELETING
-    return list(connection.execute(select(DOCUMENTS).where(inside, alive)))
+    return list(connection.execute(_INNER, {"outer_ids": list(outer_ids)}))
 
 
 def with_all_inner(connection: Connection, ids: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
 from core.clock import Clock
 from core.metadata import Metadata
@@ -18,6 +18,13 @@ from ingestion.catalog.rows import merge_metadata, metadata_to_json
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
+_END_PARSING = update(DOCUMENTS).where(
+    DocumentRow.id == bindparam("held_id"),
+    DocumentRow.version == bindparam("held_version"),
+    DocumentRow.state == DocumentState.QUEUED,
+    DocumentRow.claimed_by == bindparam("holder"),
+)
+"""Built once, as it is run once a document; its values come when it is run."""
 
 
 class Outcomes:
@@ -60,9 +67,9 @@ class Outcomes:
             "not_before": None,
             "updated_at": self._clock.now(),
         }
-        claimed = _held(work, owner, DocumentState.QUEUED)
+        held = {"held_id": work.record.id, "held_version": work.record.version, "holder": owner}
         with self._database.write() as connection:
-            return connection.execute(update(DOCUMENTS).where(claimed).values(**values, **_FREE)).rowcount == 1
+            return connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount == 1
 
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.

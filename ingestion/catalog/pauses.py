@@ -6,13 +6,15 @@ import builtins
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Pause
 from ingestion.catalog.rows import pause_of
 from ingestion.catalog.tables import PAUSES, PauseRow
+
+_OF_STAGE = select(PAUSES).where(PauseRow.stage == bindparam("wanted"))
 
 
 class PauseStore:
@@ -30,7 +32,7 @@ class PauseStore:
     def get(self, stage: str) -> Pause | None:
         """The pause of a stage, over or not; None once something got through."""
         with self._database.read() as connection:
-            row = connection.execute(select(PAUSES).where(PauseRow.stage == stage)).first()
+            row = connection.execute(_OF_STAGE, {"wanted": stage}).first()
         return None if row is None else pause_of(row)
 
     def active(self, stage: str) -> Pause | None:

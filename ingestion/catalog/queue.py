@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
@@ -20,6 +20,29 @@ from ingestion.catalog.rows import work_of
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow
 
 _SCAN = 1000
+
+# What is asked once a document is built once: building a statement takes as long as running it.
+_WAITING = and_(
+    DocumentRow.state == DocumentState.PARSED,
+    DocumentRow.claimed_by.is_(None),
+    or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= bindparam("now")),
+)
+_BACKLOG = select(
+    func.coalesce(func.sum(case((_WAITING, DocumentRow.parsed_chunks), else_=0)), 0),
+    func.coalesce(func.sum(case((_WAITING, 1), else_=0)), 0),
+    func.coalesce(func.sum(case((DocumentRow.state == DocumentState.QUEUED, 1), else_=0)), 0),
+).where(DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)))
+_CLAIM_FOR_PARSING = (
+    update(DOCUMENTS)
+    .where(
+        DocumentRow.id == bindparam("wanted_id"),
+        DocumentRow.version == bindparam("wanted_version"),
+        DocumentRow.state == DocumentState.QUEUED,
+        or_(DocumentRow.claimed_by.is_(None), DocumentRow.claimed_until < bindparam("now")),
+    )
+    .values(attempts=DocumentRow.attempts + 1)
+    .returning(DOCUMENTS)
+)
 
 
 Holds = Callable[[str | None], bool]
@@ -104,22 +127,22 @@ class DocumentQueue:
     def claim_for_parsing(self, ticket: Ticket, owner: str, lease_s: float) -> Work | None:
         """Take on a queued document; None when it changed meanwhile, or another worker is alive at it."""
         now = self._clock.now()
-        mine = and_(
-            DocumentRow.id == ticket.document_id,
-            DocumentRow.version == ticket.version,
-            DocumentRow.state == DocumentState.QUEUED,
-            or_(DocumentRow.claimed_by.is_(None), DocumentRow.claimed_until < now),
-        )
-        claim = update(DOCUMENTS).where(mine).values(**self._claim(owner, lease_s)).returning(DOCUMENTS)
+        values = {
+            "wanted_id": ticket.document_id,
+            "wanted_version": ticket.version,
+            "now": now,
+            "claimed_by": owner,
+            "claimed_until": now + timedelta(seconds=lease_s),
+        }
         with self._database.write() as connection:
-            row = connection.execute(claim).first()
+            row = connection.execute(_CLAIM_FOR_PARSING, values).first()
         return None if row is None else work_of(row)
 
     def claim_for_embedding(self, owner: str, max_chunks: int, lease_s: float) -> list[Work]:
         """Take on parsed documents, oldest first, up to ``max_chunks`` chunks together, but at least one document."""
         waiting = (
             select(DocumentRow.id, DocumentRow.parsed_chunks)
-            .where(self._waiting())
+            .where(_WAITING)
             .order_by(DocumentRow.updated_at, DocumentRow.id)
             .limit(max_chunks)
             .with_for_update(skip_locked=True)
@@ -127,7 +150,7 @@ class DocumentQueue:
         with self._database.write() as connection:
             ids: list[str] = []
             room = max_chunks
-            for row in connection.execute(waiting):
+            for row in connection.execute(waiting, {"now": self._clock.now()}):
                 if ids and row.parsed_chunks > room:
                     break
                 ids.append(row.id)
@@ -146,14 +169,8 @@ class DocumentQueue:
 
     def backlog(self) -> Backlog:
         """What waits for embedding, and how much is still being parsed."""
-        waiting = self._waiting()
-        statement = select(
-            func.coalesce(func.sum(case((waiting, DocumentRow.parsed_chunks), else_=0)), 0),
-            func.coalesce(func.sum(case((waiting, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((DocumentRow.state == DocumentState.QUEUED, 1), else_=0)), 0),
-        ).where(DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)))
         with self._database.read() as connection:
-            chunks, parsed, queued = connection.execute(statement).one()
+            chunks, parsed, queued = connection.execute(_BACKLOG, {"now": self._clock.now()}).one()
         return Backlog(int(chunks), int(parsed), int(queued))
 
     def sources_with_pending(self) -> list[str]:
@@ -190,10 +207,6 @@ class DocumentQueue:
             connection.execute(uncounted.values(attempts=DocumentRow.attempts - 1))
         queued = [Ticket(row.id, row.version) for row in lost if row.state == DocumentState.QUEUED]
         return queued, [work_of(row) for row in lost if row.claimed_by is not None and row.id not in excused]
-
-    def _waiting(self) -> ColumnElement[bool]:
-        due = or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= self._clock.now())
-        return and_(DocumentRow.state == DocumentState.PARSED, DocumentRow.claimed_by.is_(None), due)
 
     def _claim(self, owner: str, lease_s: float) -> dict[str, Any]:
         until = self._clock.now() + timedelta(seconds=lease_s)

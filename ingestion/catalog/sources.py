@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
@@ -17,6 +17,8 @@ from ingestion.catalog.database import Database
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
 from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, FailureRow, RunRow, SourceRow
+
+_ONE = select(SOURCES).where(SourceRow.id == bindparam("wanted_id"), ~SourceRow.deleting)
 
 
 class SourceStore:
@@ -39,7 +41,7 @@ class SourceStore:
             NotFound: there is none of that id.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(SOURCES).where(SourceRow.id == source_id, ~SourceRow.deleting)).first()
+            row = connection.execute(_ONE, {"wanted_id": source_id}).first()
         if row is None:
             raise NotFound(f"There is no source {source_id!r}.")
         return source_of(row)

@@ -25,15 +25,18 @@ class TokenIndex:
         position = 0
         while position < len(text):
             end = _piece_end(text, position)
-            for start, _ in tokenizer.offsets(text[position:end]):
-                self._add(position + start)
+            self._add([position + start for start, _ in tokenizer.offsets(text[position:end])])
             position = end
         self._fill(len(text))
 
-    def _add(self, start: int) -> None:
-        # Some tokenizers give several tokens of one character the same place.
-        self._fill(start)
-        self._starts.append(start)
+    def _add(self, starts: list[int]) -> None:
+        """Note tokens by their places, of which some tokenizers give several tokens of one character the same."""
+        last = self._starts[-1] if self._starts else 0
+        for start in starts:
+            if start - last > _LONGEST_TOKEN:
+                self._fill(start)
+            self._starts.append(start)
+            last = start
 
     def _fill(self, until: int) -> None:
         last = self._starts[-1] if self._starts else 0

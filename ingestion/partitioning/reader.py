@@ -101,7 +101,7 @@ def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[
     return tuple(attachments)
 
 
-@cache  # a package's version is read from its files, which takes as long as a short document
+@cache  # a version is read from the files of its package, each time
 def _parser(kind: str) -> str:
     package = _PARSERS.get(kind, "unstructured")
     return f"{package} {version(package)}"

@@ -56,10 +56,12 @@ class FileTokenizer:
         Byte-level tokenizers give every byte of one character that character's span: the first token keeps it, the
         others get an empty span at its end.
         """
-        spans: list[tuple[int, int]] = []
+        # Of a batch, even of one: the library's ``encode`` keeps every other thread of this process waiting.
+        (encoded,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
+        spans: list[tuple[int, int]] = encoded.offsets
         reached = 0
-        for begin, stop in self._tokenizer.encode(text, add_special_tokens=False).offsets:
-            span = max(begin, reached), max(stop, reached)
-            spans.append(span)
-            reached = span[1]
+        for number, (begin, stop) in enumerate(spans):
+            if begin < reached or stop < reached:
+                spans[number] = max(begin, reached), max(stop, reached)
+            reached = max(stop, reached)
         return spans
