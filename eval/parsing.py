@@ -5,7 +5,7 @@ call in one process, and by the same call without language detection, in turns, 
 Files that both sides can read count. Ratios are of sums, of wall time and of CPU time, with 95 % bootstrap intervals
 over the files; unstructured's part-of-speech tagging is in both of its figures, since no option turns it off.
 
-``--throughput`` reads all files with one parser process and with two instead, in turns.
+``--throughput`` compares one parser process with two instead; see :mod:`eval.parsing_throughput`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import statistics
 import sys
 import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,8 @@ from core.errors import DocumentError
 from core.settings import Settings
 from eval.coverage import Reference
 from eval.metrics import bootstrap
-from ingestion.chunking.port import Chunker
-from ingestion.chunking.structural import StructuralChunker
-from ingestion.partitioning.pool import ChildProcessPartitioner
-from ingestion.partitioning.port import Partitioner
-from retrieval.embedding.model_files import describe
-from retrieval.embedding.tokenizer import FileTokenizer
+from eval.parsing_stage import ParseStage, open_chunker, open_pool
+from eval.parsing_throughput import throughput
 
 WAYS = ("unstructured", "unstructured without detection")
 OURS = "parse stage"
@@ -52,22 +47,6 @@ class Spent:
 
 Timings = dict[str, list[Spent]]
 """By who read it, a time for each round; of a file that one of them can't read there is none."""
-
-
-class ParseStage:
-    """What the worker does with a document between its bytes and its passages."""
-
-    def __init__(self, partitioner: Partitioner, chunker: Chunker) -> None:
-        self._partitioner = partitioner
-        self._chunker = chunker
-
-    def parse(self, content: bytes, name: str, media_type: str | None = None) -> None:
-        """Read and cut a document, and those within it. Raises DocumentError if it can't be read itself."""
-        partition = self._partitioner.partition(content, name=name, media_type=media_type)
-        self._chunker.chunk(partition)
-        for inner in partition.attachments:
-            with suppress(DocumentError):
-                self.parse(inner.content, inner.name, inner.media_type)
 
 
 def parsers_cpu_s(others: Collection[int]) -> float:
@@ -151,50 +130,13 @@ def _ratio(rows: NDArray[np.float64]) -> float:
     return float(rows[:, 0].sum() / rows[:, 1].sum())
 
 
-def read_all(files: Sequence[Path], stage: ParseStage, at_a_time: int) -> float:
-    """Seconds to read all files, so many at a time."""
-
-    def one(path: Path) -> None:
-        with suppress(DocumentError):
-            stage.parse(path.read_bytes(), path.name)
-
-    began = time.perf_counter()
-    with ThreadPoolExecutor(at_a_time) as threads:
-        list(threads.map(one, files))
-    return time.perf_counter() - began
-
-
-def throughput(files: Sequence[Path], settings: Settings, chunker: Chunker, rounds: int) -> None:
-    """Print how much faster two parser processes read all files than one; each is warm before it is timed."""
-    pools = {n: ChildProcessPartitioner(settings.parsing.model_copy(update={"processes": n})) for n in (1, 2)}
-    stages = {n: ParseStage(pool, chunker) for n, pool in pools.items()}
-    # Every child takes part in warming up: as many of each kind as there are children, and then some.
-    warm = list({path.suffix.lower(): path for path in files}.values())
-    ratios = []
-    try:
-        for n, stage in stages.items():
-            read_all(warm * n, stage, n)
-        for number in range(rounds):
-            order = (1, 2) if number % 2 == 0 else (2, 1)
-            seconds = {n: read_all(files, stages[n], n) for n in order}
-            ratios.append(seconds[1] / seconds[2])
-            print(f"one process {seconds[1]:.1f} s, two {seconds[2]:.1f} s: {ratios[-1]:.2f} times", flush=True)
-    finally:
-        for pool in pools.values():
-            pool.close()
-    print(
-        f"{len(files)} files, {rounds} rounds, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores: two processes "
-        f"read {statistics.median(ratios):.2f} times as fast as one (median; {min(ratios):.2f} to {max(ratios):.2f})"
-    )
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="folders of files")
     parser.add_argument("--every", type=int, default=1, help="take only every so manieth file")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--throughput", action="store_true", help="one parser process against two instead")
+    parser.add_argument("--throughput", action="store_true", help="two parser processes against one, and a control")
     parser.add_argument(
         "--reference-python",
         default=sys.executable,
@@ -203,14 +145,12 @@ def main() -> None:
     arguments = parser.parse_args()
     files = [path for root in arguments.samples for path in sorted(root.rglob("*")) if path.is_file()]
     files = files[:: arguments.every]
-    settings = Settings()
-    tokenizer = FileTokenizer(describe(settings.embedder.model).folder / "tokenizer.json")
-    chunker = StructuralChunker(tokenizer, settings.chunking)
     if arguments.throughput:
-        throughput(files, settings, chunker, arguments.rounds)
+        throughput(files, arguments.rounds)
         return
-    pool = ChildProcessPartitioner(settings.parsing.model_copy(update={"processes": 1}))
-    stage = ParseStage(pool, chunker)
+    settings = Settings()
+    pool = open_pool(settings, 1)
+    stage = ParseStage(pool, open_chunker(settings))
     options = dict(zip(WAYS, ((), ("--without-detection",)), strict=True))
     references = {way: Reference(arguments.reference_python, *given) for way, given in options.items()}
     try:

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.settings import ChunkingSettings, EmbedderSettings, ParsingSettings
-from eval.parsing import OURS, WAYS, ParseStage, Spent, overhead, read_all, report_overhead
-from ingestion.chunking.structural import StructuralChunker
-from ingestion.partitioning.pool import ChildProcessPartitioner
-from retrieval.embedding.model_files import describe
-from retrieval.embedding.tokenizer import FileTokenizer
+from core.settings import Settings
+from eval.parsing import OURS, WAYS, Spent, overhead, report_overhead
+from eval.parsing_stage import ParseStage, open_chunker, open_pool
+from eval.parsing_throughput import APART, ONE, TWO, report_throughput, throughput
 
 MAIL = b"From: a@example.com\nTo: b@example.com\nSubject: Leave\n\nTwenty days a year.\n"
 
@@ -35,13 +33,12 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_files_that_all_can_read_are_timed_in_each_round(files: list[Path]) -> None:
-    tokenizer = FileTokenizer(describe(EmbedderSettings().model).folder / "tokenizer.json")
-    pool = ChildProcessPartitioner(ParsingSettings())
-    stage = ParseStage(pool, StructuralChunker(tokenizer, ChunkingSettings()))
+    settings = Settings()
+    pool = open_pool(settings, 1)
+    stage = ParseStage(pool, open_chunker(settings))
     references: dict[str, Any] = {way: ReadsMarkdown() for way in WAYS}
     try:
         timings = overhead(files, stage, references, rounds=2)
-        read_all(files, stage, 2)
     finally:
         pool.close()
 
@@ -66,3 +63,23 @@ def test_ratios_are_of_sums_of_medians(capsys: pytest.CaptureFixture[str]) -> No
     assert told.count("0.250 (95 % 0.250 to 0.250)") == 1
     assert told.count("0.500 (95 % 0.500 to 0.500)") == 2
     assert "25.0% of the parse stage's CPU" in told
+
+
+def test_one_and_two_parsers_and_two_processes_read_in_turns(
+    files: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    throughput(files, rounds=2)
+
+    told = capsys.readouterr().out.splitlines()
+    assert [line.count("documents/s") for line in told[:2]] == [1, 1]
+    assert "3 files, 2 rounds" in told[2]
+    assert len(told) == 6
+
+
+def test_throughput_is_compared_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = [{ONE: 10.0, TWO: 15.0, APART: 20.0}, {ONE: 20.0, TWO: 35.0, APART: 35.0}]
+    report_throughput(measured, 5)
+
+    told = capsys.readouterr().out
+    assert f"{TWO}, times the throughput of {ONE}: 1.62 (median; 1.50 to 1.75)" in told
+    assert f"{TWO}, times the throughput of {APART}: 0.88 (median; 0.75 to 1.00)" in told
