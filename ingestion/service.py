@@ -109,15 +109,28 @@ class Ingestion:
         """
         if source_id is not None:
             self.catalog.sources.get(source_id)
-        count = 0
-        for failing in self.catalog.retries.sources(source_id):
-            retry = self.catalog.retries.begin(failing, self._settings.sync.lease_s)
-            count += retry.documents
-            if retry.listing:
-                self._send(retry.run, "footnote.sync", {"run_id": retry.run.id})
-            else:
-                self._send_or_leave("footnote.dispatch", {"source_id": failing})
-        return count
+        return sum(self._retry(failing) for failing in self.catalog.retries.sources(source_id))
+
+    def retry_failure(self, document: str) -> int:
+        """Send one failed document through again: 1, or 0 if a sync that is running has it already.
+
+        Args:
+            document: its id, its address, or its name in its source.
+
+        Raises:
+            NotFound: it hasn't failed.
+            InvalidRequest: documents of that name have failed in several sources.
+        """
+        failure = self.catalog.failures.find(document)
+        return self._retry(failure.source_id, failure.document_id)
+
+    def _retry(self, source_id: str, document_id: str | None = None) -> int:
+        retry = self.catalog.retries.begin(source_id, self._settings.sync.lease_s, document_id)
+        if retry.listing:
+            self._send(retry.run, "footnote.sync", {"run_id": retry.run.id})
+        else:
+            self._send_or_leave("footnote.dispatch", {"source_id": source_id})
+        return retry.documents
 
     def find_source(self, kind: str, config: Mapping[str, Any]) -> Source | None:
         """The source of that kind with exactly that configuration, if there is one."""

@@ -39,12 +39,16 @@ const count = (total) => (total === 1 ? "1 document couldn’t be taken in." : `
 function row(failure) {
   const tried = failure.attempts === 1 ? "once" : `${failure.attempts} times`;
   const failed = `Failed at ${STAGES[failure.stage] ?? failure.stage} (${failure.error_class}), tried ${tried}.`;
+  const button = make("button", { type: "button", className: "link" }, "Try again");
+  button.setAttribute("aria-label", `Try ${failure.external_id} again`);
+  button.addEventListener("click", () => retry(button, failure.document_id));
   return make(
     "li",
     {},
     make("p", { className: "title" }, failure.external_id),
     make("p", {}, failure.message),
     make("p", { className: "place" }, `${failed} ${when(failure)} ${whatHelps(failure)}`),
+    button,
   );
 }
 
@@ -60,16 +64,19 @@ function whatHelps({ stage, retryable }) {
   return "It is tried again once the document changes, or what reads it.";
 }
 
-async function retry() {
-  $("retry-failures").disabled = true;
+/** Try all of them again, or one; `button` rests meanwhile. */
+async function retry(button, document) {
+  button.disabled = true;
   try {
-    const { retried } = await post("/v1/failures/retry");
-    const said = retried === 1 ? "1 document is being tried again." : `${retried} documents are being tried again.`;
+    const which = document === undefined ? "" : `?document_id=${encodeURIComponent(document)}`;
+    const { retried } = await post(`/v1/failures/retry${which}`);
+    const many = retried === 1 ? "1 document is being tried again." : `${retried} documents are being tried again.`;
+    const said = document !== undefined && !retried ? "A sync that is running has it already." : many;
     $("failure-said").textContent = `${said} Look again in a while.`;
   } catch (error) {
     $("failure-said").textContent = error.message;
   } finally {
-    $("retry-failures").disabled = false;
+    button.disabled = false;
   }
 }
 
@@ -85,7 +92,7 @@ $("open-failures").addEventListener("click", () => {
 });
 $("refresh-failures").addEventListener("click", refresh);
 $("more-failures").addEventListener("click", () => load(shown));
-$("retry-failures").addEventListener("click", retry);
+$("retry-failures").addEventListener("click", () => retry($("retry-failures")));
 $("close-failures").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => $("open-failures").focus());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -20,6 +20,7 @@ from api.schemas.sources import (
     SourceList,
     SourceRequest,
 )
+from core.errors import InvalidRequest
 
 router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep])
 
@@ -92,9 +93,18 @@ def list_failures(services: ServicesDep, limit: Limit = 100, offset: Offset = 0)
 
 
 @router.post("/failures/retry", status_code=202)
-def retry_failures(services: ServicesDep, source_id: str | None = None) -> Retried:
-    """Queue failed documents again, of one source or of all."""
-    return Retried(retried=services.ingestion.get().retry_failures(source_id))
+def retry_failures(services: ServicesDep, source_id: str | None = None, document_id: str | None = None) -> Retried:
+    """Queue failed documents again: all, those of one source, or one.
+
+    ``document_id`` may also be the document's address, or its name in its source. ``retried`` is 0 for a document
+    that a running sync has already.
+    """
+    ingestion = services.ingestion.get()
+    if document_id is None:
+        return Retried(retried=ingestion.retry_failures(source_id))
+    if source_id is not None:
+        raise InvalidRequest("Give source_id or document_id, not both.")
+    return Retried(retried=ingestion.retry_failure(document_id))
 
 
 def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:

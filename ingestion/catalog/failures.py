@@ -5,12 +5,16 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
+from core.errors import InvalidRequest, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Failure
 from ingestion.catalog.rows import failure_of
-from ingestion.catalog.tables import FAILURES, FailureRow, SourceRow
+from ingestion.catalog.tables import FAILURES, DocumentRow, FailureRow, SourceRow
+
+_MOST_NAMED = 10
+"""Documents of one name that are told apart."""
 
 
 class FailureStore:
@@ -29,6 +33,24 @@ class FailureStore:
         """How many there are; of one source, or of all."""
         with self._database.read() as connection:
             return int(connection.execute(_of(select(func.count()).select_from(FailureRow), source_id)).scalar_one())
+
+    def find(self, named: str) -> Failure:
+        """The failure of a document: by its id, by its address, or by its name in its source.
+
+        Raises:
+            NotFound: no document of that name has failed.
+            InvalidRequest: several have, in different sources.
+        """
+        same = or_(FailureRow.document_id == named, FailureRow.external_id == named, DocumentRow.uri == named)
+        failed = _of(select(FAILURES), None).join(DocumentRow, DocumentRow.id == FailureRow.document_id).where(same)
+        with self._database.read() as connection:
+            found = connection.execute(failed.order_by(FailureRow.document_id).limit(_MOST_NAMED)).all()
+        if not found:
+            raise NotFound(f"No document named {named!r} has failed; `footnote failures list` shows those that have.")
+        if len(found) > 1:
+            ids = ", ".join(row.document_id for row in found)
+            raise InvalidRequest(f"{named!r} has failed in several sources. Name one by its id: {ids}.")
+        return failure_of(found[0])
 
 
 def _of(statement: Select[Any], source_id: str | None) -> Select[Any]:

@@ -49,10 +49,13 @@ class Retries:
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
-    def begin(self, source_id: str, lease_s: float) -> Retry:
-        """Send the failed documents of a source through again, in one transaction with the run that counts them.
+    def begin(self, source_id: str, lease_s: float, document_id: str | None = None) -> Retry:
+        """Send the failed documents of a source, or one, through again, in one transaction with the run that counts it.
 
         Were the run begun first, whoever finishes runs could find it without documents, and finish it.
+
+        Args:
+            document_id: only this one. If it failed in listing, its whole source is listed anew.
 
         Raises:
             NotFound: there is no source of that id.
@@ -60,18 +63,21 @@ class Retries:
         """
         for _ in range(_TRIES):
             try:
-                return self._begin(source_id, lease_s)
+                return self._begin(source_id, lease_s, document_id)
             except IntegrityError:  # another process began a run between our look and our insert: join that one
                 continue
         raise Conflict("Other syncs of the source begin all the time; retry its failures once they are through.")
 
-    def _begin(self, source_id: str, lease_s: float) -> Retry:
+    def _begin(self, source_id: str, lease_s: float, document_id: str | None) -> Retry:
         now = self._clock.now()
         unlisted = select(func.count()).where(FailureRow.source_id == source_id, FailureRow.stage == "list")
+        failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
+        if document_id is not None:
+            unlisted = unlisted.where(FailureRow.document_id == document_id)
+            failed = and_(failed, DocumentRow.id == document_id)
         with self._database.write() as connection:
             listed = connection.execute(unlisted).scalar_one()
             run, new = open_run(connection, source_id, now, lease_s, listed=not listed)
-            failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
             which = and_(failed, ~failed_in_listing(source_id))
             again = send_again(connection, which, now, run_id=run.id, retried=True)
         return Retry(run, new, again + (listed if new else 0), listing=bool(listed) and new)

@@ -213,31 +213,42 @@ def use_key(page: Page, key: str) -> None:
 
 
 def test_an_administrator_sees_what_failed_and_tries_it_again(page: Page, running_stack: RunningStack) -> None:
-    broken = running_stack.documents / "broken.pdf"
-    broken.write_bytes(b"%PDF-1.7\nthe rest of it is lost")
+    broken, other = running_stack.documents / "broken.pdf", running_stack.documents / "other.pdf"
+    for file in (broken, other):
+        file.write_bytes(b"%PDF-1.7\nthe rest of it is lost")
     try:
         running_stack.run("ingest", str(running_stack.documents))
         expect(page.get_by_role("button", name="Failed documents")).to_be_hidden()  # nobody, so far
         use_key(page, running_stack.admin_key)
         page.get_by_role("button", name="Failed documents").click()
         panel = page.get_by_role("dialog")
-        expect(panel).to_contain_text("1 document couldn’t be taken in.")
-        failure = panel.get_by_role("listitem")
+        expect(panel).to_contain_text("2 documents couldn’t be taken in.")
+        failure = panel.get_by_role("listitem").filter(has_text="broken.pdf")
         for said in ("broken.pdf", "can't be read as pdf", "reading it (UnreadableDocument), tried once", "changes"):
             expect(failure).to_contain_text(said)
         broken.write_text("The parrot in reception is called Kolumbus.\n")
+        failure.get_by_role("button", name=re.compile(r"Try .*broken\.pdf again")).click()
+        expect(panel).to_contain_text("1 document is being tried again.")
+        look_until(panel, "1 document couldn’t be taken in.")
+        expect(panel.get_by_role("listitem")).to_contain_text("other.pdf")
+        other.write_text("The other parrot is called Vespucci.\n")
         panel.get_by_role("button", name="Try all again").click()
         expect(panel).to_contain_text("1 document is being tried again.")
-        deadline = time.monotonic() + 120
-        while "Every document was taken in." not in panel.inner_text():
-            assert time.monotonic() < deadline, panel.inner_text()
-            panel.get_by_role("button", name="Look again").click()
-            expect(panel.locator("#failure-said")).to_be_empty()
+        look_until(panel, "Every document was taken in.")
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name="Failed documents")).to_be_focused()
     finally:
         broken.unlink()
+        other.unlink()
         running_stack.run("ingest", str(running_stack.documents))
+
+
+def look_until(panel: Locator, said: str) -> None:
+    deadline = time.monotonic() + 120
+    while said not in panel.inner_text():
+        assert time.monotonic() < deadline, panel.inner_text()
+        panel.get_by_role("button", name="Look again").click()
+        expect(panel.locator("#failure-said")).to_be_empty()
 
 
 def test_a_wrong_key_is_said_to_be(page: Page) -> None:

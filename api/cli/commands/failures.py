@@ -38,16 +38,21 @@ def list_(source: str | None, limit: int, as_json: bool) -> None:
         click.echo("No failures.")
 
 
-@failures.command(epilog="Example:  footnote failures retry")
+@failures.command(epilog="Example:  footnote failures retry --document hr/leave.pdf")
 @click.option("--source", help="Only this source's (id or name).")
+@click.option("--document", help="Only this document (id, address, or name as `failures list` shows it).")
 @json_option
-def retry(source: str | None, as_json: bool) -> None:
+def retry(source: str | None, document: str | None, as_json: bool) -> None:
     """Try the failed documents again, for example once a full disk or a broken file has been put right."""
+    if source and document:
+        raise click.UsageError("Give --source or --document, not both.")
     client = context.client()
-    source_id = find(client, source)["id"] if source else None
-    answer = client.request("POST", "/v1/failures/retry", source_id=source_id)
+    which = {"document_id": document} if document else {"source_id": find(client, source)["id"] if source else None}
+    answer = client.request("POST", "/v1/failures/retry", **which)
     if as_json:
         print_json(answer)
+    elif document and not answer["retried"]:
+        click.echo("A sync that is running has it already; `footnote sources list` shows how it goes.")
     else:
         count = answer["retried"]
         said = "1 document is" if count == 1 else f"{count} documents are"

@@ -137,6 +137,10 @@ class FakeIngestion:
     def retry_failures(self, source_id: str | None = None) -> int:
         return 3
 
+    def retry_failure(self, document: str) -> int:
+        self.catalog.failures.find(document)
+        return 1
+
     def close(self) -> None:
         pass
 

@@ -55,6 +55,19 @@ async def test_a_failure_says_all_that_is_known_of_it(
     assert failure["first_seen"] == failure["last_seen"]
 
 
+async def test_one_failed_document_is_tried_again(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    client.headers.update(admin)
+    source = (await client.post("/v1/sources", json=FOLDER)).json()
+    stack.fail_document(source["id"], "a.pdf", "its sidecar is not YAML")
+    path = "/v1/failures/retry"
+    assert (await client.post(path, params={"document_id": "a.pdf"})).json() == {"retried": 1}
+    assert (await client.post(path, params={"document_id": "b.pdf"})).status_code == 404
+    both = await client.post(path, params={"document_id": "a.pdf", "source_id": source["id"]})
+    assert (both.status_code, both.json()["detail"]) == (422, "Give source_id or document_id, not both.")
+
+
 async def test_without_sync_there_is_no_run(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
     assert (await client.post("/v1/sources", json=FOLDER, headers=admin)).json()["run"] is None
 

@@ -77,3 +77,15 @@ def test_a_retry_says_how_many(monkeypatch: pytest.MonkeyPatch, count: int, said
     client = Client(retried=count)
     assert run(monkeypatch, client, "retry", "--source", "s1").startswith(said)
     assert client.asked[-1] == ("POST", "/v1/failures/retry", {"source_id": "s1"})
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 document is being"), (0, "A sync that is running has it")])
+def test_one_document_is_tried_again(monkeypatch: pytest.MonkeyPatch, count: int, said: str) -> None:
+    client = Client(retried=count)
+    assert run(monkeypatch, client, "retry", "--document", "hr/old.pdf").startswith(said)
+    assert client.asked == [("POST", "/v1/failures/retry", {"document_id": "hr/old.pdf"})]
+
+
+def test_a_source_or_a_document() -> None:
+    done = CliRunner().invoke(failures, ["retry", "--document", "a", "--source", "b"])
+    assert (done.exit_code, "not both" in done.output) == (2, True)
