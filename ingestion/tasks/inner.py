@@ -9,7 +9,7 @@ from core.telemetry import stage
 from ingestion.blobs import original_key
 from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
-from ingestion.connectors.port import Original, Unreadable, Upsert
+from ingestion.connectors.port import Original, Upsert
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.tasks.deleting import remove
 from ingestion.tasks.hand_off import dispatch
@@ -61,13 +61,22 @@ def _check_family(parts: Parts, record: DocumentRecord, found: int) -> None:
         )
 
 
-def _change(parts: Parts, work: Work, attachment: Attachment) -> Upsert | Unreadable:
+def check_depth(parts: Parts, record: DocumentRecord) -> None:
+    """Refuse what lies too deep, before it is read. Its bytes are kept: once the limit is raised, it is read after all.
+
+    Raises:
+        DocumentTooLarge: it lies in more documents than may be in one another.
+    """
+    deepest = parts.settings.parsing.max_depth
+    if depth(record.external_id) > deepest:
+        raise DocumentTooLarge(
+            f"It lies in more than parsing.max_depth = {deepest} documents. Unpack it, or raise the limit."
+        )
+
+
+def _change(parts: Parts, work: Work, attachment: Attachment) -> Upsert:
     record = work.record
     external_id, uri = inner_name(record.external_id, attachment.name), inner_name(record.uri, attachment.name)
-    deepest = parts.settings.parsing.max_depth
-    if depth(external_id) > deepest:
-        reason = f"It lies in more than parsing.max_depth = {deepest} documents. Unpack it, or raise the limit."
-        return Unreadable(external_id, uri, reason)
     content_hash = hashlib.sha256(attachment.content).hexdigest()
     parts.blobs.put(original_key(document_id(record.source_id, external_id), content_hash), attachment.content)
     return within(

@@ -17,7 +17,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
-from ingestion.tasks.inner import enter_inner, original_of
+from ingestion.tasks.inner import check_depth, enter_inner, original_of
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -85,6 +85,7 @@ def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
 def _parse(parts: Parts, work: Work, owner: str) -> int:
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
+    check_depth(parts, record)
     with stage("ingest.fetch"):
         original = original_of(parts, work)
         content_hash = hashlib.sha256(original.content).hexdigest()

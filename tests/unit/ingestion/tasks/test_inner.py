@@ -10,6 +10,7 @@ import pytest
 from core.principal import AccessList
 from ingestion.connectors.port import Delete, Unreadable
 from ingestion.partitioning.port import Attachment, Partition
+from ingestion.partitioning.version import parser_version
 from tests.unit.ingestion.tasks.conftest import Pipeline
 from tests.unit.ingestion.tasks.fakes import FakePartitioner
 
@@ -142,9 +143,29 @@ def test_what_lies_too_deep_is_recorded_and_not_unpacked(nesting: Pipeline) -> N
     assert nesting.parts.catalog.failures.list()[0].message == failure.message
 
 
+@pytest.mark.parametrize("limit", ["max_depth", "max_inner"])
+def test_a_higher_limit_has_it_read(nesting: Pipeline, limit: str) -> None:
+    set_limits(nesting, **{"max_depth": 9, limit: 3})
+    put(nesting, "1.zip", {"2.zip": {"3.zip": {"4.zip": {"5.txt": "Deep."}}}})
+    assert (nesting.sync().failed, "Deep." in nesting.index.texts()) == (1, False)
+
+    set_limits(nesting, **{limit: 4})
+    done = nesting.sync()
+    assert (done.seen, done.failed, done.retried) == (5, 0, 1)
+    assert "Deep." in nesting.index.texts()
+    assert nesting.source.fetched == ["1.zip"], "it is read from what was kept"
+
+
+def set_limits(pipeline: Pipeline, **limits: int) -> None:
+    """As a restart with other settings does."""
+    settings = pipeline.parts.settings
+    parsing = settings.parsing.model_copy(update=limits)
+    pipeline.parts.settings = settings.model_copy(update={"parsing": parsing})
+    pipeline.version.append(parser_version(parsing))
+
+
 def test_archives_of_archives_have_a_limit_together(nesting: Pipeline) -> None:
-    parsing = nesting.parts.settings.parsing.model_copy(update={"max_inner": 7})
-    nesting.parts.settings = nesting.parts.settings.model_copy(update={"parsing": parsing})
+    set_limits(nesting, max_inner=7)
     put(nesting, "bomb.zip", {f"{n}.zip": {f"{m}.txt": f"{n} {m}" for m in range(3)} for n in range(3)})
     done = nesting.sync()
 
