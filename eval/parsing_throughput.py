@@ -26,6 +26,7 @@ from typing import Any
 
 from core.errors import DocumentError
 from core.settings import Settings
+from eval.other_work import other_work
 from eval.parsing_stage import ParseStage, open_chunker, open_pool
 
 ONE, TWO, APART = "one parser", "two parsers", "two processes of one parser each"
@@ -106,9 +107,11 @@ def throughput(files: Sequence[Path], rounds: int) -> None:
         ways = {ONE: (readers[:1], 1), TWO: (readers[2:], 2), APART: (readers[:2], 1)}
         for number in range(rounds):
             order = list(ways) if number % 2 == 0 else list(reversed(ways))
-            rates = {way: _rate(*ways[way], len(files)) for way in order}
+            with other_work() as others:
+                rates = {way: _rate(*ways[way], len(files)) for way in order}
             measured.append(rates)
-            print(", ".join(f"{way} {rates[way]:.2f}" for way in ways) + " documents/s", flush=True)
+            told = ", ".join(f"{way} {rates[way]:.2f}" for way in ways)
+            print(f"{told} documents/s; other work kept {others():.2f} cores busy", flush=True)
     report_throughput(measured, len(files))
 
 
