@@ -14,23 +14,16 @@ from retrieval.embedding.embedders import Embedders, live_of
 from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.port import SearchIndex
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, ids, passage, write
+from tests.word_tokenizer import WordTokenizer
 
 OTHER = 4
-
-
-class _Tokenizer:
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        raise NotImplementedError
 
 
 class _Embedder:
     """Every text points the same way."""
 
     window_tokens = 100
-    tokenizer = _Tokenizer()
+    tokenizer = WordTokenizer()
 
     def __init__(self, name: str, dimensions: int) -> None:
         self.name, self.dimensions = name, dimensions

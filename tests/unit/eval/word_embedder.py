@@ -9,18 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.chunk import Vector, Vectors
+from tests.word_tokenizer import WordTokenizer
 
 _WORDS = re.compile(r"\w+")
-
-
-class WordTokenizer:
-    """A :class:`retrieval.embedding.port.Tokenizer`: a token is a word."""
-
-    def count(self, text: str) -> int:
-        return len(_WORDS.findall(text))
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in _WORDS.finditer(text)]
 
 
 class WordEmbedder:
@@ -31,7 +22,7 @@ class WordEmbedder:
     """
 
     dimensions = 64
-    tokenizer = WordTokenizer()
+    tokenizer = WordTokenizer(_WORDS.pattern)
 
     def __init__(self, name: str = "words", *, window_tokens: int = 100) -> None:
         self.name = name

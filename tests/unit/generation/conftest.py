@@ -16,21 +16,9 @@ from core.principal import Principal
 from generation.models.port import Delta, Message
 from generation.words import terms
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
+from tests.word_tokenizer import WordTokenizer
 
 ChunkMaker = Callable[..., Chunk]
-
-
-class WordTokenizer:
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        spans, position = [], 0
-        for word in text.split():
-            start = text.index(word, position)
-            position = start + len(word)
-            spans.append((start, position))
-        return spans
 
 
 class WordEmbedder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
 from ingestion.tasks.parts import Parts
 from retrieval.index.port import Generation
+from tests.word_tokenizer import WordTokenizer
 
 
 class SteppedClock:
@@ -95,14 +95,6 @@ class FakePartitioner:
 
     def close(self) -> None:
         pass
-
-
-class WordTokenizer:
-    def count(self, text: str) -> int:
-        return len(self.offsets(text))
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in re.finditer(r"\S+", text)]
 
 
 class FakeEmbedder:

@@ -14,16 +14,7 @@ from core.metadata import Metadata
 from core.settings import EmbedderSettings
 from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
 from retrieval.embedding.windows import cut_windows, embed_chunks
-
-
-class WordTokenizer:
-    """A token a word; of long words, one for every four characters, counted from the start of what it is given."""
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [m.span() for m in re.finditer(r"\S{1,4}", text)]
-
-    def count(self, text: str) -> int:
-        return len(self.offsets(text))
+from tests.word_tokenizer import WordTokenizer
 
 
 class CountingEmbedder:
@@ -32,7 +23,7 @@ class CountingEmbedder:
     name = "counting"
     dimensions = 2
     window_tokens = 12
-    tokenizer = WordTokenizer()
+    tokenizer = WordTokenizer(r"\S{1,4}")  # long words are several tokens, counted from the start of what it is given
 
     def warm_up(self) -> None: ...
 
@@ -125,7 +116,7 @@ def test_a_window_that_holds_no_word_is_a_configuration_error() -> None:
 
     embedder = CountingEmbedder()
     embedder.window_tokens = 4
-    embedder.tokenizer = Greedy()
+    embedder.tokenizer = Greedy(r"\S{1,4}")
     with pytest.raises(ConfigurationError, match="too small"):
         cut_windows(chunk("some words here"), embedder)
 
