@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from core.errors import ConfigurationError, Unavailable
 
@@ -64,7 +67,8 @@ def vector_options(java: Path) -> tuple[str, ...]:
 def install(cache: Path, *, security: bool, progress: Progress) -> None:
     """Fetch what is missing into ``cache``: the node with k-NN (55 MB), and the security plugin (49 MB) if asked for.
 
-    A folder appears only when it is complete, so an interrupted call is simply repeated.
+    A folder appears only when it is complete, so an interrupted call is simply repeated. A call waits for one in
+    another process: Maven's own cache isn't made for two at once.
 
     Raises:
         ConfigurationError: Maven is missing.
@@ -72,8 +76,11 @@ def install(cache: Path, *, security: bool, progress: Progress) -> None:
     """
     for part in ("node", "security") if security else ("node",):
         if not (cache / part).is_dir():
-            progress(f"Fetching OpenSearch {VERSION} ({part}) with Maven into {cache}")
-            _install_part(cache, part)
+            cache.mkdir(parents=True, exist_ok=True)
+            with _alone(cache):
+                if not (cache / part).is_dir():
+                    progress(f"Fetching OpenSearch {VERSION} ({part}) with Maven into {cache}")
+                    _install_part(cache, part)
 
 
 def class_path(cache: Path, *, security: bool) -> list[Path]:
@@ -86,8 +93,20 @@ def class_path(cache: Path, *, security: bool) -> list[Path]:
     return list(chosen.values())
 
 
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    lock = FileLock(cache / "install.lock")
+    try:
+        lock.acquire(timeout=2 * MAVEN_TIMEOUT_S)
+    except Timeout as error:
+        raise Unavailable(f"Another process has been fetching OpenSearch into {cache} for too long.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _install_part(cache: Path, part: str) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{part}-") as scratch:
         folder = Path(scratch) / part
         _run_maven(part, folder)
@@ -97,12 +116,7 @@ def _install_part(cache: Path, part: str) -> None:
             with zipfile.ZipFile(archive) as opened:
                 opened.extractall(folder if part == "security" else folder / name)
             archive.unlink()
-        try:
-            folder.rename(cache / part)
-        except OSError:
-            # Another process was quicker; what it put there is complete.
-            if not (cache / part).is_dir():
-                raise
+        folder.rename(cache / part)
 
 
 def _run_maven(part: str, folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from core.errors import ConfigurationError, Conflict, IndexUnavailable, Unavaila
 from deploy.opensearch.artifacts import class_path, find_java, install, vector_options
 from deploy.opensearch.certificates import ADMIN_NAME, CA_FILE, NODE_NAME, write_certificates
 from deploy.opensearch.node import Node
+
+_MAKE_FOLDER = f"{shutil.which('mkdir')} -p ${{a#-DoutputDirectory=}}"
 
 
 def program(folder: Path, name: str, script: str = "exit 0") -> None:
@@ -59,7 +63,21 @@ def test_maven_that_fails_leaves_nothing_half_done(programs: Path, tmp_path: Pat
     cache = tmp_path / "cache"
     with pytest.raises(Unavailable, match="Unknown host"):
         install(cache, security=False, progress=lambda _: None)
-    assert list(cache.iterdir()) == []
+    assert [left.name for left in cache.iterdir()] == ["install.lock"]
+
+
+def test_of_several_at_once_one_fetches_and_the_others_wait_for_it(programs: Path, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    os.mkfifo(tmp_path / "gate")
+    program(programs, "mvn", f"echo called >> {calls}; read _ < {tmp_path / 'gate'}; for a; do :; done; {_MAKE_FOLDER}")
+    cache = tmp_path / "cache"
+    with ThreadPoolExecutor(3) as pool:
+        done = [pool.submit(install, cache, security=False, progress=lambda _: None) for _ in range(3)]
+        (tmp_path / "gate").write_text("go\n")  # returns once the program reads
+        for one in done:
+            one.result(60)
+    assert calls.read_text().splitlines() == ["called"]
+    assert (cache / "node").is_dir()
 
 
 def test_of_two_versions_the_nodes_own_wins_then_the_security_plugins(jars: Path) -> None:
