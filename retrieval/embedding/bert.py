@@ -112,8 +112,8 @@ class _Layer(nn.Module):
 
     def forward(self, states: Tensor, attended: Tensor | None) -> Tensor:
         query, key, value = (self._split(part(states)) for part in (self.query, self.key, self.value))
-        heads = scaled_dot_product_attention(query, key, value, attn_mask=attended)
-        joined = self.joined(heads.transpose(1, 2).reshape(states.shape))
+        heads: Tensor = scaled_dot_product_attention(query, key, value, attn_mask=attended)
+        joined: Tensor = self.joined(heads.transpose(1, 2).reshape(states.shape))
         states = self.joined_norm(joined + states)
         inner: Tensor = self.norm(self.narrower(gelu(self.wider(states))) + states)
         return inner
