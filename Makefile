@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Pip's own cache and progress bars are left as they are: the first installation takes minutes and should show it.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Processes of the tests and of mypy. Each of the tests' has services of its own: 2 GB of memory.
+JOBS ?= 2
 INPUTS := pyproject.toml constraints.txt
 
 .PHONY: help demo test lint format constraints needs clean
@@ -31,12 +33,12 @@ demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask three quest
 
 test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n $(JOBS)
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Put the code into the common format

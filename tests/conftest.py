@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -10,9 +13,37 @@ import pytest
 from deploy.opensearch.node import Node
 from tests.postgresql import serve
 
+TESTS = Path(__file__).parent
+
 # Hypothesis fails an example that takes over 200 ms by default: on a busy machine that says nothing about the code.
 hypothesis.settings.register_profile("footnote", deadline=None)
 hypothesis.settings.load_profile("footnote")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One of several processes, which have the cores between them: so do the workers and services that it starts.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With ``-n``: a process takes a file at a time, or all end-to-end tests, which share a running stack."""
+    from xdist.scheduler import LoadScopeScheduling  # only there with -n
+
+    class ByStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+    # What waits for services comes first, many short files last: both processes end at about the same time.
+    config.option.loadscopereorder = False
+    return ByStack(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Levels from the slowest file to the quickest; within a file and a level as they are."""
+    order = {level: place for place, level in enumerate(("e2e", "integration", "contract", "unit"))}
+    items.sort(key=lambda item: order[item.path.relative_to(TESTS).parts[0]])
 
 
 @pytest.fixture(scope="session")
