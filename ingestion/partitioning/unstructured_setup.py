@@ -5,10 +5,13 @@ Called once in the child process, before anything of unstructured is imported.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 ENVIRONMENT = {
     "SCARF_NO_ANALYTICS": "true",
@@ -52,7 +55,29 @@ def prepare() -> None:
     # spaCy imports torch if it is there: 400 MB and seconds for nothing, since the sentence model runs on numpy.
     sys.modules["torch"] = None  # type: ignore[assignment]
     logging.disable(logging.CRITICAL)
+    _import_spacy_when_used()
     _keep_all_html()
+
+
+def _import_spacy_when_used() -> None:
+    """Put spaCy off until a text is tagged: its import takes longer than all the rest, and few kinds need it.
+
+    unstructured imports it at its top, where it names two of its types.
+    """
+    stand_in = ModuleType("spacy")
+    names = {"language": SimpleNamespace(Language=object), "tokens": SimpleNamespace(Doc=object)}
+
+    def find(name: str) -> Any:
+        if sys.modules.get("spacy") is stand_in:
+            del sys.modules["spacy"]
+        return getattr(importlib.import_module("spacy"), name)
+
+    vars(stand_in).update(names, __getattr__=find)
+    sys.modules["spacy"] = stand_in
+    import unstructured.nlp.tokenize  # noqa: F401, PLC0415
+
+    if sys.modules["spacy"] is stand_in:
+        del sys.modules["spacy"]
 
 
 def _keep_all_html() -> None:
