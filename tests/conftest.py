@@ -19,6 +19,10 @@ TESTS = Path(__file__).parent
 hypothesis.settings.register_profile("footnote", deadline=None)
 hypothesis.settings.load_profile("footnote")
 
+# Ten nodes of OpenSearch start in the course of the suite, and none lives long enough to gain by the optimising
+# compiler: without it a start takes 5.6 s of CPU time instead of 10.4.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One of several processes, which have the cores between them: so do the workers and services that it starts.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
