@@ -21,8 +21,22 @@ def test_by_hand() -> None:
 
 
 def test_only_the_nearest_count() -> None:
-    scores = regularised([4.0, 2.0, 0.0], around(0, 10, 50), weight=1.0, neighbours=1)
-    assert scores == pytest.approx([0.5, 1.0, 0.5])
+    # each has its opposite, so that their mean is 0; the others of a half lie nearer than those across
+    half = around(0, 10, 50)
+    scores = regularised([4.0, 2.0, 0.0, 1.0, 1.0, 1.0], np.concatenate([half, -half]), weight=1.0, neighbours=1)
+    assert scores == pytest.approx([0.5, 1.0, 0.5, 0.25, 0.25, 0.25])
+
+
+def test_what_all_have_in_common_does_not_count() -> None:
+    apart = np.array([[1, 0.2], [1, -0.2], [-1, 0.2], [-1, -0.2]], np.float32)
+    shared = np.concatenate([apart, np.full((4, 1), 9, np.float32)], axis=1)
+    shared /= np.linalg.norm(shared, axis=1, keepdims=True)  # all cosines are above .96 now
+    scores = regularised([3.0, 1.0, 0.0, 2.0], shared, weight=1.0, neighbours=3)
+    assert scores == pytest.approx([1 / 3, 1.0, 2 / 3, 0.0]), "two pairs vouch for each other"
+
+
+def test_copies_tell_nothing_apart() -> None:
+    assert regularised([3.0, 1.0, 2.0], around(40, 40, 40), weight=0.5, neighbours=2) == pytest.approx([1, 0, 0.5])
 
 
 def test_nothing_to_score() -> None:
