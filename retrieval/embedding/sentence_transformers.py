@@ -1,4 +1,4 @@
-"""Embedding with a model in the layout of sentence-transformers. torch is loaded by the first embedding, not before."""
+"""Embedding with a sentence-transformers model. torch is loaded by the first embedding, not before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
 from core.settings import EmbedderSettings
 from retrieval.embedding.batches import by_length
-from retrieval.embedding.bert_files import plain_bert
 from retrieval.embedding.model_files import describe
 from retrieval.embedding.port import Tokenizer
 from retrieval.embedding.precision import (
@@ -150,36 +149,22 @@ class SentenceTransformersEmbedder:
 
     def _load(self) -> None:
         import torch  # noqa: PLC0415
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
         if self._settings.threads:
             torch.set_num_threads(self._settings.threads)
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
         self._device = choose_device(self._settings.device)
         self._dtype = choose_dtype(self._settings.dtype, self._device)
-        model = self._plain() or self._any()
+        model = SentenceTransformer(str(self._files.folder), device=self._device, local_files_only=True)
+        model.max_seq_length = self._files.max_tokens
         if self._device != "cpu" and self._dtype != "float32":
             model = model.to(getattr(torch, self._dtype))
         elif self._dtype == "bfloat16":
             cast_linear_weights(model)
         self._model = model.eval()
         log.info("embedder.loaded", model=self.name, device=self._device, dtype=self._dtype)
-
-    def _plain(self) -> Any:
-        """The model without sentence-transformers, whose import takes seconds; None if it needs that."""
-        files = plain_bert(self._files.folder, self.dimensions)
-        if files is None:
-            return None
-        from retrieval.embedding.bert import BertEncoder  # noqa: PLC0415 - torch
-
-        return BertEncoder(files, self._files.max_tokens).to(self._device)
-
-    def _any(self) -> Any:
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
-        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
-
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-        model = SentenceTransformer(str(self._files.folder), device=self._device, local_files_only=True)
-        model.max_seq_length = self._files.max_tokens
-        return model
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -9,15 +9,14 @@ from core.errors import ModelUnavailable
 
 
 def input_embeddings(model: Any, name: str) -> Vectors:
-    """The table of a loaded model, shape (vocabulary, width). On a CPU it is the model's own
+    """The table of a loaded sentence-transformers model, shape (vocabulary, width). On a CPU it is the model's own
     memory, not a copy: it isn't written to.
 
     Raises:
         ModelUnavailable: its first part isn't a transformer over tokens.
     """
     try:
-        reader = model if hasattr(model, "get_input_embeddings") else model[0].auto_model
-        weight = reader.get_input_embeddings().weight
+        weight = model[0].auto_model.get_input_embeddings().weight
     except (AttributeError, NotImplementedError) as error:
         raise ModelUnavailable(f"{name} has no token embeddings: use a pipeline without late_interaction.") from error
     table: Vectors = weight.detach().float().cpu().numpy()
