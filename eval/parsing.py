@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take only every so manieth file")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--throughput", action="store_true", help="two parser processes against one, and a control")
+    parser.add_argument("--equal-cores", action="store_true", help="for --throughput: see eval.equal_cores")
     parser.add_argument(
         "--reference-python",
         default=sys.executable,
@@ -146,7 +147,7 @@ def main() -> None:
     files = [path for root in arguments.samples for path in sorted(root.rglob("*")) if path.is_file()]
     files = files[:: arguments.every]
     if arguments.throughput:
-        throughput(files, arguments.rounds)
+        throughput(files, arguments.rounds, equal=arguments.equal_cores)
         return
     settings = Settings()
     pool = open_pool(settings, 1)

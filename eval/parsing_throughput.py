@@ -26,6 +26,7 @@ from typing import Any
 
 from core.errors import DocumentError
 from core.settings import Settings
+from eval.equal_cores import equal_cores
 from eval.other_work import other_work
 from eval.parsing_stage import ParseStage, open_chunker, open_pool
 
@@ -94,8 +95,8 @@ class Reader:
         self._process.communicate()
 
 
-def throughput(files: Sequence[Path], rounds: int) -> None:
-    """Measure and print."""
+def throughput(files: Sequence[Path], rounds: int, *, equal: bool = False) -> None:
+    """Measure and print; ``equal``: as if cores were equal, see :mod:`eval.equal_cores`."""
     measured: list[Rates] = []
     with ExitStack() as stack:
         readers: list[Reader] = []
@@ -107,7 +108,7 @@ def throughput(files: Sequence[Path], rounds: int) -> None:
         ways = {ONE: (readers[:1], 1), TWO: (readers[2:], 2), APART: (readers[:2], 1)}
         for number in range(rounds):
             order = list(ways) if number % 2 == 0 else list(reversed(ways))
-            with other_work() as others:
+            with equal_cores(equal), other_work() as others:
                 rates = {way: _rate(*ways[way], len(files)) for way in order}
             measured.append(rates)
             told = ", ".join(f"{way} {rates[way]:.2f}" for way in ways)

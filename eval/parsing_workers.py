@@ -31,6 +31,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from core.settings import Settings
+from eval.equal_cores import equal_cores
 from eval.other_work import other_work
 from ingestion.broker import valkey_socket
 from ingestion.catalog.records import DocumentState
@@ -195,14 +196,14 @@ def _worker(set_up: SetUp, number: int, cores: Iterator[int]) -> list[str]:
     return [*tie, *worker, "-c", str(set_up.parsers), "-n", f"w{number}@%h", "--loglevel=warning"]
 
 
-def timed(set_up: SetUp, documents: Path, valkey: str, deadline_s: float) -> float:
+def timed(set_up: SetUp, documents: Path, valkey: str, deadline_s: float, *, equal: bool) -> float:
     """Documents a second that the set-up parses; prints them."""
     cores = iter(sorted(os.sched_getaffinity(0)) if set_up.tied else [])
     with ExitStack() as stack, ThreadPoolExecutor() as threads:
         stacks = [Stack(set_up, valkey, deadline_s, cores) for _ in range(set_up.workers if set_up.apart else 1)]
         for one in stacks:
             stack.callback(one.close)
-        with other_work() as others:
+        with equal_cores(equal), other_work() as others:
             found: list[Parsed] = list(threads.map(lambda one: one.parse(documents), stacks))
     total = sum(one.rate for one in found)
     own_ms = 1000 * statistics.mean(one.workers_s for one in found)
@@ -226,6 +227,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, required=True, help="a folder of files")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--deadline", type=float, default=3600, help="seconds to wait for each")
+    parser.add_argument("--equal-cores", action="store_true", help="see eval.equal_cores")
     parser.add_argument(
         "--valkey",
         default=shutil.which("valkey-server") or shutil.which("redis-server"),
@@ -234,10 +236,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.valkey is None:
         parser.error("no valkey-server or redis-server is on the path: give one with --valkey")
+    documents, deadline_s = arguments.samples.absolute(), arguments.deadline
     rates: dict[SetUp, list[float]] = {set_up: [] for set_up in set_ups()}
     for number in range(arguments.rounds):
         for set_up in rates if number % 2 == 0 else reversed(rates):
-            rates[set_up].append(timed(set_up, arguments.samples.absolute(), arguments.valkey, arguments.deadline))
+            of = timed(set_up, documents, arguments.valkey, deadline_s, equal=arguments.equal_cores)
+            rates[set_up].append(of)
     report(rates)
 
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from eval import other_work as other_work_module
+from eval.equal_cores import equal_cores
 from eval.other_work import other_work
 from eval.parsing_workers import SetUp, rate, report, set_ups
 
@@ -47,3 +49,25 @@ def test_what_this_process_and_its_own_do_is_not_others_work(monkeypatch: pytest
     with other_work() as others:
         subprocess.run([sys.executable, "-c", burn], check=True)
     assert others() == pytest.approx(2, abs=0.2)
+
+
+def test_nothing_is_rescheduled_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_setscheduler", lambda *_: pytest.fail("no priority may change"), raising=False)
+    with equal_cores(wanted=False):
+        pass
+
+
+def test_measured_processes_run_first_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr("os.SCHED_RR", 2, raising=False)
+    monkeypatch.setattr("os.SCHED_OTHER", 0, raising=False)
+    monkeypatch.setattr("os.sched_param", lambda priority: priority, raising=False)
+    monkeypatch.setattr("os.sched_setscheduler", lambda _, policy, __: calls.append(policy), raising=False)
+    before = psutil.Process().children()
+    with equal_cores(wanted=True):
+        during = set(calls)
+        calls.clear()
+        assert len(psutil.Process().children()) > len(before)
+    assert during == {2}
+    assert set(calls) == {0}
+    assert psutil.Process().children() == before
