@@ -1,4 +1,4 @@
-"""A rebuild with another model, a swap and a rollback, while a worker writes and a reader searches without a pause."""
+"""A rebuild with another model, a swap and a rollback, while a worker writes and a reader searches all the time."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from tests.integration.stacks import Stack, started, until
 READER = Principal()
 STEADY = 30
 """Documents that stay as they are."""
+PAUSE_S = 0.02
+"""Between searches, and between syncs: the build needs the cores as well."""
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         number = 0
-        while not self._done.is_set():
+        while not self._done.wait(PAUSE_S):
             number = (number + 1) % STEADY
             try:
                 found = self._retriever.search(f"what is topic{number} about", READER, limit=5)
@@ -80,7 +82,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self._done.is_set():
+            while not self._done.wait(PAUSE_S):
                 self._change(self.rounds)
                 self._stack.sync(self._source)
                 self.rounds += 1
