@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
 
-from api.part import StillStarting
+from api.part import Part, StillStarting
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
@@ -37,29 +37,34 @@ class Dependency:
         return self.required and self.state != "ok"
 
 
-async def check(services: Services, *, warm: bool, timeout_s: float = CHECK_TIMEOUT_S) -> list[Dependency]:
+async def check(services: Services, *, warm: bool, timeout_s: float | None = None) -> list[Dependency]:
     """Ask every dependency, side by side. One that was down and is back is taken up again by this.
 
     Args:
         services: the service's parts.
         warm: whether the models have been loaded.
-        timeout_s: one that takes longer counts as down (the index as starting, if it never was up).
+        timeout_s: one that takes longer counts as down, or as starting while the service still opens it; None: 3 s.
     """
+    timeout_s = CHECK_TIMEOUT_S if timeout_s is None else timeout_s
     found: list[Dependency | None] = [None, None, None, None]
 
-    async def ask(place: int, name: str, ping: Callable[[], None], required: bool) -> None:
-        found[place] = await _ask(name, ping, required, timeout_s)
+    async def ask(
+        place: int, name: str, ping: Callable[[], None], required: bool, part: Part[Any] | None = None
+    ) -> None:
+        found[place] = await _ask(name, ping, required, timeout_s, part)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask, 0, "index", lambda: services.index.get().ping(), True)
-        tasks.start_soon(ask, 1, "catalog", lambda: ping_catalog(services), True)
+        tasks.start_soon(ask, 0, "index", lambda: services.index.get().ping(), True, services.index)
+        tasks.start_soon(ask, 1, "catalog", lambda: ping_catalog(services), True, services.catalog)
         tasks.start_soon(ask, 2, "broker", services.ping_broker, False)
         tasks.start_soon(ask, 3, "disk", lambda: check_room(services.settings.data_dir), False)
     answered = [dependency for dependency in found if dependency is not None]
     return [*answered, _models(services, warm), _llm(services)]
 
 
-async def _ask(name: str, ping: Callable[[], None], required: bool, timeout_s: float) -> Dependency:
+async def _ask(
+    name: str, ping: Callable[[], None], required: bool, timeout_s: float, part: Part[Any] | None
+) -> Dependency:
     with anyio.move_on_after(timeout_s):
         try:
             await anyio.to_thread.run_sync(ping, abandon_on_cancel=True)
@@ -71,7 +76,8 @@ async def _ask(name: str, ping: Callable[[], None], required: bool, timeout_s: f
             log.warning("readiness.failed", dependency=name, exc_info=error)
             return Dependency(name, required, "down", f"It failed with {type(error).__name__}; the log says more.")
         return Dependency(name, required, "ok")
-    return Dependency(name, required, "down", f"No answer within {timeout_s:g} s.")
+    opening = part is not None and part.built is None and part.error is None
+    return Dependency(name, required, "starting" if opening else "down", f"No answer within {timeout_s:g} s.")
 
 
 def ping_catalog(services: Services) -> None:

@@ -79,6 +79,26 @@ async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
         await ready(client)
 
 
+async def test_an_index_that_takes_long_to_open_is_starting_and_not_down(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`footnote up` waits for what starts, and gives up on what is down."""
+    monkeypatch.setattr("api.readiness.CHECK_TIMEOUT_S", 0.01)
+    opened = threading.Event()
+
+    def build_index() -> Any:
+        opened.wait(60)
+        return stack.index
+
+    stack.build_index = build_index
+    async with serving(stack) as client:
+        index = (await client.get("/readyz")).json()["dependencies"]["index"]
+        assert (index["state"], index["detail"]) == ("starting", "No answer within 0.01 s.")
+        opened.set()
+        monkeypatch.undo()
+        await ready(client)
+
+
 async def test_an_index_that_goes_down_later_is_seen(stack: Stack) -> None:
     async with serving(stack) as client:
         await ready(client)
