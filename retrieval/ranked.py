@@ -24,6 +24,7 @@ class Ranked:
 
     Attributes:
         fused: the fused score; None for a pipeline of one leg, which fuses nothing.
+        windows: its passage's vectors, where they were read with it.
         placed: the score of the last that put it into its place after fusion.
         twins: passages of other documents that say the same, and have no place of their own in the ranking.
     """
@@ -34,6 +35,7 @@ class Ranked:
     vector: float | None
     ranks: Mapping[str, int]
     chunk: Chunk | None = None
+    windows: Vectors | None = None
     rerank: float | None = None
     rerank_rank: int | None = None
     placed: float | None = None

@@ -201,17 +201,27 @@ class Retriever:
         return legs
 
     def _read(
-        self, query: str, ranked: list[Ranked], config: LateInteractionConfig, visible: Filter, notes: Notes
+        self,
+        query: str,
+        ranked: list[Ranked],
+        config: LateInteractionConfig,
+        visible: Filter,
+        notes: Notes,
+        *,
+        vectors: bool,
     ) -> None:
         with notes.timed("fetch"):
-            head = self._with_chunks(ranked[: config.depth], visible, notes.view)
+            head = self._with_chunks(ranked[: config.depth], visible, notes.view, vectors=vectors)
         read_tokens(query, head, config, notes)
         ranked[: config.depth] = head
 
     def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: Notes) -> None:
+        head = ranked[: config.depth]
+        known = {item.id: item.windows for item in head if item.windows is not None}
+        missing = [item.id for item in head if item.windows is None]
         try:
             with notes.timed("neighbours"):
-                vectors = notes.view.index.vectors([item.id for item in ranked[: config.depth]], visible)
+                vectors = known | (notes.view.index.vectors(missing, visible) if missing else {})
         except IndexUnavailable as error:
             notes.without("neighbours", error.message)
         else:
@@ -231,7 +241,8 @@ class Retriever:
             with notes.timed("fuse"):
                 ranked = rank(config, legs, depth)
             if config.late_interaction is not None:
-                self._read(query, ranked, config.late_interaction, visible, notes)
+                both = config.neighbours is not None
+                self._read(query, ranked, config.late_interaction, visible, notes, vectors=both)
             if config.neighbours is not None:
                 self._vouch(ranked, config.neighbours, visible, notes)
             found = self._distinct(ranked, wanted, visible, notes)
@@ -255,10 +266,14 @@ class Retriever:
         return found.items
 
     @staticmethod
-    def _with_chunks(ranked: list[Ranked], visible: Filter, view: View) -> list[Ranked]:
+    def _with_chunks(ranked: list[Ranked], visible: Filter, view: View, *, vectors: bool = False) -> list[Ranked]:
         """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
-        missing = [item for item in ranked if item.chunk is None]
-        chunks = {c.id: c for c in view.index.fetch([item.id for item in missing], visible)} if missing else {}
-        for item in missing:
-            item.chunk = chunks.get(item.id)
+        missing = {item.id: item for item in ranked if item.chunk is None}
+        if missing and vectors:
+            for embedded in view.index.fetch_embedded(list(missing), visible):
+                item = missing[embedded.chunk.id]
+                item.chunk, item.windows = embedded.chunk, embedded.windows
+        elif missing:
+            for chunk in view.index.fetch(list(missing), visible):
+                missing[chunk.id].chunk = chunk
         return [item for item in ranked if item.chunk is not None]

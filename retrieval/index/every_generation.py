@@ -96,6 +96,10 @@ class EveryGeneration:
         """See the port."""
         return self._index.fetch(chunk_ids, filter)
 
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        """See the port."""
+        return self._index.fetch_embedded(chunk_ids, filter)
+
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """Vectors by the default embedder, wherever they are whole, else rounded; none if no generation has any."""
         for generation in sorted(self._index.generations(), key=lambda one: (one.lossy, not one.live)):

@@ -123,6 +123,10 @@ class SearchIndex(Protocol):
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
         ...
 
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        """As :meth:`fetch`, with the windows' vectors, in one round trip."""
+        ...
+
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """Vectors of these chunks' windows, shape (windows, dimensions); as in :meth:`fetch`, some may be missing."""
         ...

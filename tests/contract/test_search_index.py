@@ -277,6 +277,15 @@ class TestVectors:
         assert set(index.vectors(["a", "b"], PUBLIC)) == {"a"}
         assert index.vectors(["\ud800", "' OR 1=1 --"], PUBLIC) == {}
 
+    def test_with_their_passages_in_one_go(self, index: SearchIndex) -> None:
+        one, two, hidden = passage("a", angles=(10, 20, 170)), passage("b", "others"), passage("c", acl=("user:bob",))
+        write(index, one, two, hidden)
+        read = index.fetch_embedded(["b", "c", "gone", "a"], PUBLIC)
+        assert [each.chunk for each in read] == index.fetch(["b", "a"], PUBLIC)
+        for each, written in zip(read, (two, one), strict=True):
+            np.testing.assert_allclose(each.windows, written.windows, atol=1e-6)
+        assert index.fetch_embedded([], PUBLIC) == []
+
     def test_an_update_of_permissions_keeps_them(self, index: SearchIndex) -> None:
         written = passage("a", angles=(10, 20))
         write(index, written)

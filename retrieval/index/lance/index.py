@@ -19,7 +19,16 @@ from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.telemetry import stage
 from retrieval.index.lance.queries import lexical_query, query_vector
-from retrieval.index.lance.rows import CHUNK_COLUMNS, WINDOWS, chunk_columns, to_chunk, to_table
+from retrieval.index.lance.rows import (
+    CHUNK_COLUMNS,
+    WINDOWS,
+    batches,
+    chunk_columns,
+    rows_of,
+    to_chunk,
+    to_table,
+    windows_of,
+)
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
@@ -29,7 +38,6 @@ MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
 _TIES = 32
 """So many more are asked for, so that ties at the end of the list are broken by id and not by place in a file."""
-_IDS_AT_ONCE = 1000
 
 
 class LanceIndex:
@@ -126,7 +134,7 @@ class LanceIndex:
 
     def delete_documents(self, document_ids: Collection[str]) -> int:
         """Delete every chunk of these documents; how many went."""
-        return sum(self._delete(one_of("document_id", ids)) for ids in _batches(sorted(set(document_ids))))
+        return sum(self._delete(one_of("document_id", ids)) for ids in batches(sorted(set(document_ids))))
 
     def update_document(
         self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
@@ -203,24 +211,28 @@ class LanceIndex:
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
-        where = predicate(filter)
-        found: dict[str, Chunk] = {}
         with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (_, table):
-            for ids in _batches(list(dict.fromkeys(chunk_ids))):
-                rows = table.search().where(f"{one_of('id', ids)} AND {where}").select(CHUNK_COLUMNS).to_arrow()
+            found: dict[str, Chunk] = {}
+            for rows in rows_of(table, chunk_ids, filter, CHUNK_COLUMNS):
                 found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
+        return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        """As :meth:`fetch`, with the windows' vectors."""
+        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (record, table):
+            found: dict[str, EmbeddedChunk] = {}
+            for rows in rows_of(table, chunk_ids, filter, [*CHUNK_COLUMNS, WINDOWS]):
+                chunks = map(to_chunk, rows.select(CHUNK_COLUMNS).to_pylist())
+                together = zip(chunks, windows_of(rows, record.dimensions), strict=True)
+                found.update((chunk.id, EmbeddedChunk(chunk, windows)) for chunk, windows in together)
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
-        where = predicate(filter)
         found: dict[str, Vectors] = {}
         with stage("index.vectors", chunks=len(chunk_ids)), self._reading() as (record, table):
-            for ids in _batches(list(dict.fromkeys(chunk_ids))):
-                rows = table.search().where(f"{one_of('id', ids)} AND {where}").select(["id", WINDOWS]).to_arrow()
-                for chunk_id, windows in zip(rows["id"].to_pylist(), rows[WINDOWS], strict=True):
-                    flat = windows.values.flatten().to_numpy()
-                    found[chunk_id] = flat.reshape(-1, record.dimensions)
+            for rows in rows_of(table, chunk_ids, filter, ["id", WINDOWS]):
+                found.update(zip(rows["id"].to_pylist(), windows_of(rows, record.dimensions), strict=True))
         return found
 
     def counts(self) -> IndexCounts:
@@ -282,8 +294,3 @@ def _ranked(rows: Any, scores: Sequence[float], k: int) -> list[Candidate]:
     ids, documents = rows["id"].to_pylist(), rows["document_id"].to_pylist()
     found = [Candidate(*row) for row in zip(ids, documents, scores, strict=True)]
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.chunk_id))[: min(k, MAX_K)]
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(ids), _IDS_AT_ONCE):
-        yield ids[first : first + _IDS_AT_ONCE]

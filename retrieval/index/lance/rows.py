@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from core.chunk import Chunk, EmbeddedChunk
+from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import ConfigurationError, UnreadableDocument
+from core.filters import Filter
 from core.metadata import Metadata
 from retrieval.index.cjk import with_bigrams
+from retrieval.index.lance.sql import one_of, predicate
 
 SEARCH_TEXT = "search_text"
 TITLE = "title"
@@ -20,6 +22,7 @@ HEADINGS = "headings"
 """The columns of the lexical leg; the last is made of the heading path."""
 WINDOWS = "windows"
 """The column of the vector leg: a list of vectors per chunk."""
+_IDS_AT_ONCE = 1000
 _STRINGS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 _CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
@@ -167,3 +170,22 @@ def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
         )
     if not np.isfinite(windows).all():
         raise ConfigurationError(f"Chunk {embedded.chunk.id} has a vector with values that aren't numbers.")
+
+
+def rows_of(table: Any, chunk_ids: Sequence[str], filter: Filter, columns: list[str]) -> Iterator[Any]:
+    """These columns of these chunks, as far as they are there and pass the filter, in any order: Arrow tables."""
+    where = predicate(filter)
+    for ids in batches(list(dict.fromkeys(chunk_ids))):
+        yield table.search().where(f"{one_of('id', ids)} AND {where}").select(columns).to_arrow()
+
+
+def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:
+    """The windows' vectors of each row, shape (windows, dimensions)."""
+    for windows in rows[WINDOWS]:
+        yield windows.values.flatten().to_numpy().reshape(-1, dimensions)
+
+
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in parts that a condition can name."""
+    for first in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[first : first + _IDS_AT_ONCE]

@@ -19,18 +19,27 @@ from retrieval.index.opensearch.byquery import ByQuery
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
-from retrieval.index.opensearch.filters import Query, inside_knn, sendable, to_query
+from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
-from retrieval.index.opensearch.queries import ANSWER_FIELDS, WHERE, candidates, lexical_search, vector_search
+from retrieval.index.opensearch.queries import (
+    ANSWER_FIELDS,
+    PASSAGES,
+    VECTORS,
+    WHERE,
+    batched,
+    candidates,
+    lexical_search,
+    of_document,
+    vector_search,
+)
 from retrieval.index.opensearch.vectors import VectorLayout, decode
 from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
 
 if TYPE_CHECKING:
     from core.chunk import Vector
 
-FETCH_BATCH = 1_000
 CARDINALITY_PRECISION = 40_000
 """OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
 
@@ -83,19 +92,19 @@ class OpenSearchIndex:
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""
         with stage("index.delete"):
-            return self._by_query.delete(_of_document(document_id, {"range": {"version": {"lt": version}}}))
+            return self._by_query.delete(of_document(document_id, {"range": {"version": {"lt": version}}}))
 
     def delete_version(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of exactly this version; how many went."""
         with stage("index.delete"):
-            return self._by_query.delete(_of_document(document_id, {"term": {"version": version}}))
+            return self._by_query.delete(of_document(document_id, {"term": {"version": version}}))
 
     def delete_documents(self, document_ids: Collection[str]) -> int:
         """Delete every chunk of these documents; how many went."""
         with stage("index.delete", documents=len(document_ids)):
             return sum(
                 self._by_query.delete({"terms": {"document_id": batch}})
-                for batch in _batched(sorted(sendable(document_ids)))
+                for batch in batched(sorted(sendable(document_ids)))
             )
 
     def update_document(
@@ -107,7 +116,7 @@ class OpenSearchIndex:
         returns.
         """
         with stage("index.update"):
-            query = _of_document(document_id, {"range": {"version": {"lte": version}}})
+            query = of_document(document_id, {"range": {"version": {"lte": version}}})
             return self._by_query.update(query, acl=acl, metadata=metadata, uri=uri, version=version)
 
     def refresh(self) -> None:
@@ -140,36 +149,43 @@ class OpenSearchIndex:
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
-        # Leaving the vectors out here also spares the node putting them back into the source.
-        source = {"excludes": ["windows", "context", "window_count"]}
         with stage("index.fetch", chunks=len(chunk_ids)):
             found = {
                 hit["_id"]: to_chunk(hit["_id"], hit["_source"])
-                for hit in self._hits(chunk_ids, filter, {"_source": source}, "_source")
+                for hit in self._hits(chunk_ids, filter, PASSAGES, ("_source",))
+            }
+        return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        """As :meth:`fetch`, with the windows' vectors: two thirds of the time that both take one after another."""
+        with stage("index.fetch", chunks=len(chunk_ids)):
+            found = {
+                hit["_id"]: EmbeddedChunk(to_chunk(hit["_id"], hit["_source"]), decode(hit["fields"][VECTOR]))
+                for hit in self._hits(chunk_ids, filter, PASSAGES | VECTORS, ("_source", "fields"))
             }
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
-        # As fields, which on 2.19 is twice as fast as as source; doc values of nested vectors can't be asked for.
-        wanted = {"_source": False, "fields": [VECTOR]}
+        wanted = {"_source": False} | VECTORS
         with stage("index.vectors", chunks=len(chunk_ids)):
             return {
-                hit["_id"]: decode(hit["fields"][VECTOR]) for hit in self._hits(chunk_ids, filter, wanted, "fields")
+                hit["_id"]: decode(hit["fields"][VECTOR]) for hit in self._hits(chunk_ids, filter, wanted, ("fields",))
             }
 
     def _hits(
-        self, chunk_ids: Sequence[str], filter: Filter, wanted: dict[str, Any], part: str
+        self, chunk_ids: Sequence[str], filter: Filter, wanted: dict[str, Any], parts: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
         clause = to_query(filter)
-        for batch in _batched(sendable(chunk_ids)):
+        for batch in batched(sendable(chunk_ids)):
             body = {
                 "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
                 "size": len(batch),
                 "track_total_hits": False,
                 **wanted,
             }
-            params = {"filter_path": f"hits.hits._id,hits.hits.{part}", "allow_partial_search_results": "false"}
+            paths = ",".join(f"hits.hits.{part}" for part in ("_id", *parts))
+            params = {"filter_path": paths, "allow_partial_search_results": "false"}
             answer = self._client.request("POST", f"/{self._read}/_search", body, params=params)
             yield from answer.get("hits", {}).get("hits", [])
 
@@ -280,12 +296,3 @@ class OpenSearchIndex:
         if isinstance(outcome, FootnoteError):
             raise outcome
         return outcome
-
-
-def _of_document(document_id: str, versions: Query) -> Query:
-    return {"bool": {"filter": [{"term": {"document_id": document_id}}, versions]}}
-
-
-def _batched(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), FETCH_BATCH):
-        yield list(ids[start : start + FETCH_BATCH])

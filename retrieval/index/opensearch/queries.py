@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.settings import OpenSearchSettings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_RESULTS = 10_000
 """OpenSearch's own limit on one page of results (index.max_result_window), and on a k-NN query's k."""
+FETCH_BATCH = 1_000
 MAX_TERMS = 1_000
 """Lucene refuses a query of more than 1024 clauses."""
 _WORD = re.compile(r"[^\W_]+")
@@ -26,6 +27,10 @@ _WORD = re.compile(r"[^\W_]+")
 ANSWER_FIELDS = ",".join(
     f"responses.{part}" for part in ("status", "error", "hits.hits._id", "hits.hits._score", "hits.hits.fields")
 )
+PASSAGES: dict[str, Any] = {"_source": {"excludes": ["windows", "context", "window_count"]}}
+"""What to ask for to read passages. Vectors that are left out need not be put back into the source."""
+VECTORS: dict[str, Any] = {"fields": [VECTOR]}
+"""Likewise for their vectors: on 2.19 twice as fast as as source; doc values of nested vectors can't be asked for."""
 WHERE = "responses.hits.hits._index"
 """What to ask for beside them to learn which generation answered."""
 
@@ -102,6 +107,17 @@ def candidates(response: Mapping[str, Any], to_score: Callable[[float], float] =
     found = [Candidate(hit["_id"], hit["fields"]["document_id"][0], to_score(hit["_score"])) for hit in hits]
     found.sort(key=lambda candidate: (-candidate.score, candidate.chunk_id))
     return found
+
+
+def of_document(document_id: str, versions: Query) -> Query:
+    """The chunks of a document, of these versions."""
+    return {"bool": {"filter": [{"term": {"document_id": document_id}}, versions]}}
+
+
+def batched(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids in parts that one search can name."""
+    for start in range(0, len(ids), FETCH_BATCH):
+        yield list(ids[start : start + FETCH_BATCH])
 
 
 def _page(query: Query, k: int) -> dict[str, Any]:

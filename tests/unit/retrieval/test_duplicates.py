@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chunk import Chunk, Vector, Vectors
+from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.filters import All, AnyOf, Filter
 from core.metadata import Metadata
 from core.pipeline import FieldWeights
@@ -66,6 +66,9 @@ class Shelf:
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         found = {one.id: one for one in self.chunks if passes(one, filter)}
         return [found[each] for each in chunk_ids if each in found]
+
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        return [EmbeddedChunk(one, np.eye(1, 2, dtype=np.float32)) for one in self.fetch(chunk_ids, filter)]
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         return {}

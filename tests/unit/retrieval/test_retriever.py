@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.chunk import Chunk, Vector, Vectors
+from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
 from core.filters import All, AnyOf, Filter
 from core.pipeline import FieldWeights, LateInteractionConfig
@@ -69,14 +69,20 @@ class FakeIndex:
             if id not in self.gone
         ]
 
+    def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
+        self.calls.append("fetch_embedded")
+        return [EmbeddedChunk(chunk, self._windows(chunk.id)) for chunk in self.fetch(chunk_ids, filter)]
+
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         self.filters.append(filter)
         self.asked_vectors = list(chunk_ids)
         if "vectors" in self.down:
             raise IndexUnavailable(self.down["vectors"])
-        alike = {"x", "y", "a"}
-        there = [each for each in chunk_ids if each not in self.gone]
-        return {each: np.array([[1, 0] if each in alike else [0, 1]], np.float32) for each in there}
+        return {each: self._windows(each) for each in chunk_ids if each not in self.gone}
+
+    @staticmethod
+    def _windows(chunk_id: str) -> Vectors:
+        return np.array([[1, 0] if chunk_id in {"x", "y", "a"} else [0, 1]], np.float32)
 
     def generations(self) -> list[Generation]:
         self.calls.append("generations")
@@ -412,6 +418,21 @@ def test_the_best_are_read_token_by_token_and_then_vouched_for() -> None:
     assert {"fetch", "interact"} <= set(response.timings_ms)
     vouched = LATE.model_copy(update={"neighbours": NeighbourConfig(depth=5, neighbours=2, weight=0.9)})
     assert parts.ids(pipeline=vouched) != found
+
+
+def test_vectors_come_with_the_passages_that_are_read_and_only_the_others_are_asked_for() -> None:
+    parts = Parts()
+    parts.embedder = LettersEmbedder()
+    parts.retriever = Retriever(parts.index, parts.embedder, None, Settings())  # type: ignore[arg-type]
+    for depth, others in ((3, []), (5, list(parts.ids(pipeline=LATE)[3:5]))):
+        late = LateInteractionConfig(depth=3, weight=0)
+        neighbours = NeighbourConfig(depth=depth, neighbours=2, weight=0.9)
+        parts.index.asked_vectors = []
+        parts.index.calls.clear()
+        pipeline = PipelineConfig(name="both", late_interaction=late, neighbours=neighbours)
+        parts.retriever.search("leave", ANONYMOUS, pipeline=pipeline)
+        assert parts.index.calls.count("fetch_embedded") == 1
+        assert parts.index.asked_vectors == others
 
 
 def test_a_passage_that_went_meanwhile_is_not_read() -> None:
