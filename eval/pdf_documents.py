@@ -36,7 +36,12 @@ _SHORTEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a document is laid out; lengths in points."""
+    """How a document is laid out; lengths in points.
+
+    Attributes:
+        heading: size of its headings over that of its text.
+        bold: whether its headings are bold.
+    """
 
     name: str
     columns: int = 1
@@ -50,6 +55,8 @@ class Layout:
     landscape: bool = False
     pages: int = 3
     encrypted: bool = False
+    heading: float = 1.3
+    bold: bool = True
 
 
 def layouts() -> list[Layout]:
@@ -171,8 +178,8 @@ class _Writer:
 
     def _heading(self, x: float, top: float, width: float, _: float) -> float:
         text = self._chance.choice(_OBJECTS).removeprefix("the ").capitalize()
-        size = self._layout.size * 1.3
-        self._line(x, top + size, text[: int(width / size / 0.62)], size, bold=True)
+        size = self._layout.size * self._layout.heading
+        self._line(x, top + size, text[: int(width / size / 0.62)], size, bold=self._layout.bold)
         return top + size * 1.4
 
     def _paragraph(self, x: float, top: float, width: float, bottom: float) -> float:

@@ -15,11 +15,11 @@ from ingestion.partitioning.ocr import (
     MOST_PIXELS,
     OcrFailed,
     OcrUnavailable,
-    Pixels,
     Recognised,
     check_languages,
     recognise,
 )
+from ingestion.partitioning.ocr_type import Pixels
 from ingestion.partitioning.pdf import PdfOptions
 from ingestion.partitioning.pdf_blocks import make_blocks
 from ingestion.partitioning.pdf_columns import arrange

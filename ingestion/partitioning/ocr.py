@@ -16,13 +16,11 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ingestion.partitioning.ocr_type import Pixels, settle_type
 from ingestion.partitioning.pdf_lines import TextLine, Word, clean_word, with_markers
 from ingestion.partitioning.programs import TESSERACT
 
-Pixels = NDArray[np.uint8]
-"""A grey image: rows of pixels, 0 is black."""
 DPI = 300
 """What Tesseract reads best; its authors advise at least this (tesseract-ocr.github.io/tessdoc/ImproveQuality)."""
 POINTS = 72
@@ -168,7 +166,8 @@ def _read(image: Pixels, direction: int, dpi: float, languages: tuple[str, ...],
     rows = csv.DictReader(io.StringIO(printed), delimiter="\t", quoting=csv.QUOTE_NONE)
     words = [row for row in rows if row["level"] == _WORD_LEVEL and _is_text(row)]
     lines = list(_lines(words, POINTS / dpi))
-    _settle_sizes(lines)
+    body = _settle_sizes(lines)
+    settle_type(lines, body, upright, POINTS / dpi)
     for line in lines:
         _settle_bullet(line)
     lines = with_markers(lines)
@@ -225,16 +224,17 @@ def _lines(rows: Sequence[dict[str, str]], scale: float) -> Iterator[TextLine]:
         yield TextLine(piece, size, False)
 
 
-def _settle_sizes(lines: Sequence[TextLine]) -> None:
-    """Give lines of about the same height the same size of type, and all words of a line its height."""
+def _settle_sizes(lines: Sequence[TextLine]) -> float:
+    """Give lines of about the same height the same size of type; the size that most words have."""
     if not lines:
-        return
+        return 0.0
     body = statistics.median_low([line.size for line in lines for _ in line.words])
     least, most = _LIKE_BODY
     for line in lines:
         # A line of a bullet alone is no taller than that.
         like_body = least * body <= line.size <= most * body or line.text in _BULLET_LIKE
         line.size = round((body if like_body else line.size) * 2) / 2
+    return round(body * 2) / 2
 
 
 def _settle_bullet(line: TextLine) -> None:

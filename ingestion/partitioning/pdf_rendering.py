@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from core.place import PageSize
-from ingestion.partitioning.ocr import DPI, MOST_PIXELS, POINTS, OcrFailed, Pixels
+from ingestion.partitioning.ocr import DPI, MOST_PIXELS, POINTS, OcrFailed
+from ingestion.partitioning.ocr_type import Pixels
 
 
 class PageImages:
