@@ -25,6 +25,9 @@ from core.errors import DocumentError
 from core.settings import Settings
 from eval.coverage_words import Share, compare, otherwise, words
 from ingestion.chunking.structural import chunk
+from ingestion.partitioning.decoding import decode
+from ingestion.partitioning.front_matter import split_front_matter
+from ingestion.partitioning.kinds import told_kind
 from ingestion.partitioning.pdf import read_pdf
 from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Attachment
@@ -32,6 +35,7 @@ from retrieval.embedding.model_files import describe
 from retrieval.embedding.tokenizer import FileTokenizer
 
 LEAST_SHARE = 0.99
+FRONT_MATTER = "front matter, which is metadata"
 _SHOWN = 12
 _OTHERWISE = "read otherwise by OCR"
 _NOWHERE = "not that often in PDFium's text either"
@@ -126,7 +130,7 @@ def compared(path: Path, name: str, reader: ChildProcessPartitioner, tokenizer: 
 
 
 def _share(reference: dict[str, Any], text: str, content: bytes, name: str) -> Share:
-    left_out = read_pdf(content, name).left_out if name.lower().endswith(".pdf") else {}
+    left_out = _left_out(content, name)
     share = compare(reference["text"], text, left_out)
     if reference["strategy"] != "fast":
         # Two programs around one Tesseract read some words differently, each now and then better.
@@ -138,6 +142,17 @@ def _share(reference: dict[str, Any], text: str, content: bytes, name: str) -> S
             _NOWHERE, Counter({word: share.missing[word] for word in share.missing if drawn[word] <= ours[word]})
         )
     return share
+
+
+def _left_out(content: bytes, name: str) -> dict[str, list[str]]:
+    """What is in a file and, on purpose, not in its text, by the reason."""
+    if name.lower().endswith(".pdf"):
+        return read_pdf(content, name).left_out
+    if told_kind(name, None) == "markdown":
+        text, _ = decode(content, name)
+        _, body, is_read = split_front_matter(text)
+        return {FRONT_MATTER: [text.removesuffix(body)]} if is_read else {}
+    return {}
 
 
 def _drawn(content: bytes) -> str:

@@ -104,7 +104,9 @@ def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[
 @cache  # a version is read from the files of its package, each time
 def _parser(kind: str) -> str:
     package = _PARSERS.get(kind, "unstructured")
-    return f"{package} {version(package)}"
+    # Of a checkout, a parser may read the code but not what says its version.
+    known: str | None = version(package)
+    return f"{package} {known}" if known else package
 
 
 def _read(detected: Detected, content: bytes, name: str, limits: Limits, pdf_options: PdfOptions | None) -> Reading:
@@ -130,6 +132,12 @@ def _read(detected: Detected, content: bytes, name: str, limits: Limits, pdf_opt
 
 
 def _explained(error: Exception, kind: str, name: str) -> UnreadableDocument:
+    if isinstance(error, ImportError):
+        missing = error.name or "a package"
+        return UnreadableDocument(
+            f"{name} needs the Python package {missing} to be read as {kind}, which is not installed, or not whole. "
+            "Install Footnote's requirements anew."
+        )
     text = " ".join(str(error).split())
     if "password" in text.casefold() or "encrypt" in text.casefold():
         return UnreadableDocument(f"{name} is encrypted. Save a copy without a password and sync again.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 
 import pytest
 
 from core.errors import DocumentTooLarge, UnreadableDocument
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.reader import Limits, read_document
 
 SPACES = ("office", "table", "text", "meta", "manifest")
 CITY = "<table:table-cell office:value-type='string'><text:p>%s</text:p></table:table-cell>"
@@ -65,3 +67,10 @@ def test_an_encrypted_file_of_opendocument_says_so(partitioner: Partitioner) -> 
     encrypted = "<manifest:encryption-data manifest:checksum='x'/>"
     with pytest.raises(UnreadableDocument, match=r"a\.ods is encrypted"):
         partitioner.partition(ods("", manifest=encrypted), name="a.ods")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    limits = Limits(text_bytes=1_000, attachments=1, unpacked_bytes=1_000)
+    with pytest.raises(UnreadableDocument, match="needs the Python package python_calamine"):
+        read_document(ods(""), name="a.ods", media_type=None, limits=limits)
