@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Pip's own cache and progress bars are left as they are: the first installation takes minutes and should show it.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Processes of the tests and of mypy. Each of the tests' has services of its own: 2 GB of memory.
+# Processes of the tests. Each has services of its own: 2 GB of memory.
 JOBS ?= 2
 INPUTS := pyproject.toml constraints.txt
 
@@ -38,7 +38,7 @@ test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -n $(JOBS)
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Put the code into the common format
