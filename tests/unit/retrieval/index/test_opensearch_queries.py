@@ -34,7 +34,7 @@ def test_the_filter_is_inside_both_legs() -> None:
     search = vector_search(np.ones(2, np.float32), only, 5, LUCENE, VectorLayout())
     knn = search["query"]["nested"]["query"]["knn"]["windows.vector"]
     assert knn["filter"] == only
-    assert (knn["k"], search["size"]) == (100, 5)
+    assert (knn["k"], search["size"]) == (LUCENE.hnsw_ef_search, 5)
 
 
 def test_the_graph_is_searched_as_wide_as_the_settings_say() -> None:
