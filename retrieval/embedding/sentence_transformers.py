@@ -24,6 +24,7 @@ from retrieval.embedding.precision import (
     choose_batch_size,
     choose_device,
     choose_dtype,
+    leave_cores_to_torch,
 )
 from retrieval.embedding.token_cache import TokenCache
 from retrieval.embedding.token_table import input_embeddings
@@ -163,6 +164,8 @@ class SentenceTransformersEmbedder:
             model = model.to(getattr(torch, self._dtype))
         elif self._dtype == "bfloat16":
             cast_linear_weights(model)
+        if self._device == "cpu":
+            leave_cores_to_torch()
         self._model = model.eval()
         log.info("embedder.loaded", model=self.name, device=self._device, dtype=self._dtype)
 

@@ -1,11 +1,12 @@
-"""Weights kept in bf16 change no vector: only what autocast would cast anyway is cast."""
+"""Weights kept in bf16 change no vector: only what autocast would cast anyway is cast. And whose the cores are."""
 
 from __future__ import annotations
 
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 
-from retrieval.embedding.precision import cast_linear_weights
+from retrieval.embedding.precision import cast_linear_weights, leave_cores_to_torch
 
 
 def test_linear_weights_are_cast_once_and_nothing_else_is() -> None:
@@ -28,3 +29,13 @@ def test_weights_that_an_embedding_shares_stay_exact() -> None:
     head.weight = words.weight
     cast_linear_weights(nn.ModuleList([words, head]))
     assert words.weight.dtype == torch.float32
+
+
+def test_numpy_multiplies_in_one_thread_and_torch_in_as_many_as_before() -> None:
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=None):  # gives back what it finds
+        leave_cores_to_torch()
+        libraries = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+        assert libraries
+        assert set(libraries) == {1}
+        assert torch.get_num_threads() == before
