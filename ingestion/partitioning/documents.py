@@ -6,12 +6,11 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from core.errors import UnreadableDocument
 from core.metadata import Metadata
-from ingestion.partitioning.facts import clean_tags
+from ingestion.partitioning.facts import clean_tags, told_moment
 from ingestion.partitioning.markup import read_html
 from ingestion.partitioning.office import TEMPLATE_TITLES, read_docx, read_pptx
 from ingestion.partitioning.open_document import open_document_properties
@@ -62,7 +61,7 @@ def _metadata(properties: str) -> Metadata:
         title="" if title.casefold() in TEMPLATE_TITLES else title,
         author=_words(known.get("author") or known.get("creator")) or None,
         tags=clean_tags(_words(known.get("keywords") or known.get("subject")).split(",")),
-        created=_moment(_words(known.get("date"))),
+        created=told_moment(_words(known.get("date"))),
         language=language if language.isalpha() else None,
     )
 
@@ -90,14 +89,6 @@ def _words(value: Any) -> str:
 
     plain = html.fromstring(f"<p>{value}</p>").text_content() if "<" in value or "&" in value else value
     return " ".join(clean(str(plain)).split())
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_old_office(content: bytes, name: str, kind: str) -> Reading:

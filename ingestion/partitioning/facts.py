@@ -111,6 +111,14 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({tag.strip().casefold() for tag in tags} - {""}))
 
 
+def told_moment(value: str) -> datetime | None:
+    """A moment as a document's own properties tell it; None if it is none: what nobody wrote for us is no error."""
+    try:
+        return _moment(value)
+    except ValueError:
+        return None
+
+
 def _moment(value: Any) -> datetime:
     """A date means its midnight, and a time without a zone is UTC: YAML itself says so of timestamps."""
     if isinstance(value, str):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from core.errors import UnreadableDocument
 from core.metadata import Metadata
-from ingestion.partitioning.facts import BadFacts, clean_tags
+from ingestion.partitioning.facts import BadFacts, clean_tags, told_moment
 from ingestion.partitioning.front_matter import front_matter_fault, split_front_matter
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading, clean, convert
@@ -67,8 +66,8 @@ def read_html(text: str, name: str) -> Reading:
         title=" ".join(unescape(title[1]).split()) if title else "",
         author=" ".join(unescape(told.get("author", "")).split()) or None,
         tags=clean_tags(unescape(told.get("keywords", "")).split(",")),
-        created=_moment(told.get("article:published_time", "")),
-        modified=_moment(told.get("article:modified_time", "")),
+        created=told_moment(told.get("article:published_time", "")),
+        modified=told_moment(told.get("article:modified_time", "")),
         language=language[1].lower() if language else None,
     )
     if _NAVIGATION.search(text):
@@ -92,14 +91,6 @@ def _meta(head: str) -> dict[str, str]:
         values = {key.lower(): first or second for key, first, second in _ATTRIBUTE.findall(element)}
         found[values.get("name", values.get("property", "")).lower()] = values.get("content", "")
     return found
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_xml(text: str) -> Reading:

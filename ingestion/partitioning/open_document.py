@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import IO, Any
 
 from core.metadata import Metadata
-from ingestion.partitioning.facts import clean_tags
+from ingestion.partitioning.facts import clean_tags, told_moment
 from ingestion.partitioning.office import check_size
 from ingestion.partitioning.programs import scratch
 from ingestion.partitioning.reading import Reading
@@ -106,14 +105,6 @@ def open_document_properties(content: bytes) -> Metadata:
         title=first.get("title", ""),
         author=first.get("initial-creator") or first.get("creator") or None,
         tags=clean_tags(found.get("keyword", [])),
-        created=_moment(first.get("creation-date", "")),
-        modified=_moment(first.get("date", "")),
+        created=told_moment(first.get("creation-date", "")),
+        modified=told_moment(first.get("date", "")),
     )
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
