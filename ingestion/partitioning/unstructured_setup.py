@@ -83,7 +83,8 @@ def _import_spacy_when_used() -> None:
 def _keep_all_html() -> None:
     """Change what unstructured's HTML reader drops, and what it wastes time on.
 
-    It drops <details>, <figure> and <form> as boilerplate, which in handbooks they are not. And it classes every
+    It drops <details>, <figure>, <form> and <button> as boilerplate, which in handbooks they are not: headings of what
+    can be unfolded are buttons. And it classes every
     paragraph with a part-of-speech tagger (nine tenths of its time) and drops those of one character; a paragraph is
     text, headings and lists have tags of their own.
     """
@@ -95,6 +96,6 @@ def _keep_all_html() -> None:
 
     parser.derive_element_type_from_text = plain_text
     kept = ("details", "figure", "figcaption", "form", "summary")
-    inline = ("label",)
+    inline = ("label", "button")
     classes = dict.fromkeys(kept, parser.Flow) | dict.fromkeys(inline, parser.Phrasing)
     parser.element_class_lookup.get_namespace(None).update(classes)

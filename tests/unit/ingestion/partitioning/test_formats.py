@@ -134,6 +134,12 @@ def test_the_title_is_what_the_document_says_first(
     assert partitioner.partition(content, name=name).metadata.title == title
 
 
+def test_the_heading_of_what_can_be_unfolded_is_a_button(partitioner: Partitioner) -> None:
+    page = '<h3 class="accordion"><button aria-expanded="false">Step 1: Join</button></h3><div hidden>Ask Ida.</div>'
+    found = partitioner.partition(page.encode(), name="a.html")
+    assert kinds(found) == [(ElementKind.TITLE, "Step 1: Join"), (ElementKind.TEXT, "Ask Ida.")]
+
+
 def test_html(partitioner: Partitioner) -> None:
     page = (
         "<!doctype html><html lang=de><head><title>T</title><style>p{}</style></head><body><nav>Menu</nav>"
