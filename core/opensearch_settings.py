@@ -49,7 +49,7 @@ class OpenSearchSettings(Section):
     hnsw_ef_construction: Annotated[int, Field(ge=1, le=3200)] = 128
     hnsw_ef_search: Annotated[int, Field(ge=1, le=10_000)] = 400
     """How many candidates a graph search keeps, at least; of searches, so it needs no new index. At a million chunks
-    100 find .89 of the ten nearest, 400 find .96, in two milliseconds more at most (docs/scale.md)."""
+    100 find .89 of the ten nearest, 400 find .96 (docs/scale.md, with what it costs)."""
     rescore_oversample: Annotated[float, Field(ge=1, le=100)] | None = None
     """With ``mode = "on_disk"``: so many times k compressed candidates are compared once more with whole vectors;
     None: as OpenSearch does by itself for that compression."""
