@@ -236,7 +236,7 @@ class Retriever:
         embedding = self._embedded(config, query, notes)
         while True:
             legs = self._legs(config, query, embedding, visible, notes, k=depth)
-            if legs.lexical is not None and not legs.lexical and not notes.degraded:
+            if legs.lexical is not None and not legs.lexical and not only_stop_words(query):
                 notes.degraded.append("lexical: no passage that may be read has a word of the question")
             with notes.timed("fuse"):
                 ranked = rank(config, legs, depth)

@@ -187,6 +187,20 @@ def test_a_question_of_stop_words_is_answered_by_vectors_and_that_is_said() -> N
     assert response.hits
 
 
+def test_words_that_no_passage_has_are_said_to_be_so() -> None:
+    says = "lexical: no passage that may be read has a word of the question"
+    parts = Parts()
+    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").degraded
+    parts.index.legs["lexical"] = []
+    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").degraded
+    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="lexical").degraded
+    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="vector").degraded
+    assert says not in parts.retriever.search("What is that?", ANONYMOUS, pipeline="convex").degraded
+    parts.embedder.down = True
+    response = parts.retriever.search("leave", ANONYMOUS, pipeline="convex")
+    assert response.degraded == ("vector: no model", says, "reranker: off")
+
+
 def test_vector_asks_only_the_vector_leg() -> None:
     parts = Parts()
     assert parts.ids(pipeline="vector") == "bcxy"

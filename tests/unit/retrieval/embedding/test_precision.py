@@ -33,9 +33,12 @@ def test_weights_that_an_embedding_shares_stay_exact() -> None:
 
 def test_numpy_multiplies_in_one_thread_and_torch_in_as_many_as_before() -> None:
     before = torch.get_num_threads()
-    with threadpool_limits(limits=None):  # gives back what it finds
+    with threadpool_limits(limits=2, user_api="blas"):  # and what was before is given back
+        assert blas_threads() == {2}
         leave_cores_to_torch()
-        libraries = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-        assert libraries
-        assert set(libraries) == {1}
+        assert blas_threads() == {1}
         assert torch.get_num_threads() == before
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
