@@ -42,7 +42,8 @@ class FailureStore:
             InvalidRequest: several have, in different sources.
         """
         same = or_(FailureRow.document_id == named, FailureRow.external_id == named, DocumentRow.uri == named)
-        failed = _of(select(FAILURES), None).join(DocumentRow, DocumentRow.id == FailureRow.document_id).where(same)
+        both = DocumentRow.id == FailureRow.document_id
+        failed = _of(select(FAILURES), None).outerjoin(DocumentRow, both).where(same)
         with self._database.read() as connection:
             found = connection.execute(failed.order_by(FailureRow.document_id).limit(_MOST_NAMED)).all()
         if not found:
