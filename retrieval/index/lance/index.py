@@ -24,7 +24,6 @@ from retrieval.index.lance.rows import (
     WINDOWS,
     batches,
     chunk_columns,
-    rows_of,
     to_chunk,
     to_table,
     windows_of,
@@ -32,20 +31,20 @@ from retrieval.index.lance.rows import (
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
+from retrieval.index.lance.views import best, candidates, room
 from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
-_TIES = 32
-"""So many more are asked for, so that ties at the end of the list are broken by id and not by place in a file."""
 
 
 class LanceIndex:
     """A search index in a folder, for one machine and any number of its processes.
 
     One process writes at a time (the others wait their turn); readers never wait and see each write once it has
-    returned. Vectors are compared one by one: exact, with filters at no loss, in about 3 ms a thousand windows on two
-    cores, so an approximate index isn't needed below some fifty thousand chunks. Above that, use OpenSearch.
+    returned. Vectors are compared one by one: exact, with filters at no loss. A process that searches keeps them in
+    memory (1.5 KB a window of 384 dimensions), so that it takes milliseconds (docs/retrieval.md, Latency) and no
+    approximate index is needed below some hundred thousand chunks. Above that, use OpenSearch.
 
     Don't use one across ``fork``: LanceDB has threads. Make one in each process.
 
@@ -174,9 +173,9 @@ class LanceIndex:
             if asked is None:
                 return []
             search = table.search(asked.query, query_type="fts")
-            found = search.where(where, prefilter=True).select(["id", "document_id", "_score"]).limit(_room(k))
+            found = search.where(where, prefilter=True).select(["id", "document_id", "_score"]).limit(room(_most(k)))
             rows = found.to_arrow()
-        return _ranked(rows, asked.scores(rows["_score"].to_pylist()), k)
+        return best(candidates(rows, asked.scores(rows["_score"].to_pylist())), _most(k))
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity."""
@@ -185,11 +184,7 @@ class LanceIndex:
             query = query_vector(embedding, record)
             if k <= 0 or where == NOTHING:
                 return []
-            search = table.search(query, vector_column_name=WINDOWS).distance_type("cosine")
-            found = search.where(where, prefilter=True).select(["id", "document_id", "_distance"]).limit(_room(k))
-            rows = found.to_arrow()
-        similarity = [min(1.0, max(-1.0, 1.0 - distance)) for distance in rows["_distance"].to_pylist()]
-        return _ranked(rows, similarity, k)
+            return self._tables.view(record, table).nearest(query, where, _most(k))
 
     def both(
         self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
@@ -211,29 +206,31 @@ class LanceIndex:
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
-        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (_, table):
-            found: dict[str, Chunk] = {}
-            for rows in rows_of(table, chunk_ids, filter, CHUNK_COLUMNS):
-                found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
+        found: dict[str, Chunk] = {}
+        for _, rows in self._rows(chunk_ids, filter, CHUNK_COLUMNS):
+            found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
         """As :meth:`fetch`, with the windows' vectors."""
-        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (record, table):
-            found: dict[str, EmbeddedChunk] = {}
-            for rows in rows_of(table, chunk_ids, filter, [*CHUNK_COLUMNS, WINDOWS]):
-                chunks = map(to_chunk, rows.select(CHUNK_COLUMNS).to_pylist())
-                together = zip(chunks, windows_of(rows, record.dimensions), strict=True)
-                found.update((chunk.id, EmbeddedChunk(chunk, windows)) for chunk, windows in together)
+        found: dict[str, EmbeddedChunk] = {}
+        for record, rows in self._rows(chunk_ids, filter, [*CHUNK_COLUMNS, WINDOWS]):
+            chunks = map(to_chunk, rows.select(CHUNK_COLUMNS).to_pylist())
+            together = zip(chunks, windows_of(rows, record.dimensions), strict=True)
+            found.update((chunk.id, EmbeddedChunk(chunk, windows)) for chunk, windows in together)
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
         found: dict[str, Vectors] = {}
-        with stage("index.vectors", chunks=len(chunk_ids)), self._reading() as (record, table):
-            for rows in rows_of(table, chunk_ids, filter, ["id", WINDOWS]):
-                found.update(zip(rows["id"].to_pylist(), windows_of(rows, record.dimensions), strict=True))
+        for record, rows in self._rows(chunk_ids, filter, ["id", WINDOWS]):
+            found.update(zip(rows["id"].to_pylist(), windows_of(rows, record.dimensions), strict=True))
         return found
+
+    def _rows(self, chunk_ids: Sequence[str], filter: Filter, columns: list[str]) -> Iterator[tuple[Record, pa.Table]]:
+        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (record, table):
+            for rows in self._tables.view(record, table).rows(chunk_ids, predicate(filter), columns):
+                yield record, rows
 
     def counts(self) -> IndexCounts:
         """What the generation holds."""
@@ -286,11 +283,6 @@ def _merge(table: Any, rows: Any) -> None:
     table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
 
-def _room(k: int) -> int:
-    return min(k, MAX_K) + _TIES
-
-
-def _ranked(rows: Any, scores: Sequence[float], k: int) -> list[Candidate]:
-    ids, documents = rows["id"].to_pylist(), rows["document_id"].to_pylist()
-    found = [Candidate(*row) for row in zip(ids, documents, scores, strict=True)]
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.chunk_id))[: min(k, MAX_K)]
+def _most(k: int) -> int:
+    """How many candidates a leg gives of the ``k`` asked for."""
+    return min(k, MAX_K)

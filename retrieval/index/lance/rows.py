@@ -11,10 +11,8 @@ import pyarrow as pa
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import ConfigurationError, UnreadableDocument
-from core.filters import Filter
 from core.metadata import Metadata
 from retrieval.index.cjk import with_bigrams
-from retrieval.index.lance.sql import one_of, predicate
 
 SEARCH_TEXT = "search_text"
 TITLE = "title"
@@ -170,13 +168,6 @@ def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
         )
     if not np.isfinite(windows).all():
         raise ConfigurationError(f"Chunk {embedded.chunk.id} has a vector with values that aren't numbers.")
-
-
-def rows_of(table: Any, chunk_ids: Sequence[str], filter: Filter, columns: list[str]) -> Iterator[Any]:
-    """These columns of these chunks, as far as they are there and pass the filter, in any order: Arrow tables."""
-    where = predicate(filter)
-    for ids in batches(list(dict.fromkeys(chunk_ids))):
-        yield table.search().where(f"{one_of('id', ids)} AND {where}").select(columns).to_arrow()
 
 
 def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:

@@ -15,6 +15,7 @@ from core.telemetry import stage
 from retrieval.index.lance.queries import PHRASES
 from retrieval.index.lance.rows import HEADINGS, LATER_COLUMNS, LATER_DERIVED, SEARCH_TEXT, TITLE, schema
 from retrieval.index.lance.store import Record, Store
+from retrieval.index.lance.views import View, Views
 
 _log = get_logger(__name__)
 _ALWAYS_NEWEST = timedelta(0)
@@ -48,6 +49,7 @@ class Tables:
         self._connection: Any = None
         self._open: dict[str, Any] = {}
         self._able: dict[str, frozenset[str]] = {}
+        self._views = Views()
 
     def open(self, name: str) -> Any:
         """The table of a generation that exists."""
@@ -56,6 +58,10 @@ class Tables:
             if table is None:
                 table = self._open[name] = self._connect().open_table(name)
             return table
+
+    def view(self, record: Record, table: Any) -> View:
+        """How the newest version of a generation's table is read."""
+        return self._views.of(record.name, table, record.dimensions, lambda version: self._at(record.name, version))
 
     def create(self, record: Record) -> None:
         """An empty table with its text index; what a begin that was cut off left under the name is replaced."""
@@ -96,6 +102,7 @@ class Tables:
 
     def drop(self, name: str) -> None:
         """Delete a generation's table."""
+        self._views.forget(name)
         with self._mutex:
             self._open.pop(name, None)
             self._able.pop(name, None)
@@ -119,10 +126,18 @@ class Tables:
 
     def close(self) -> None:
         """Let go of every table."""
+        self._views.forget()
         with self._mutex:
             self._open.clear()
             self._able.clear()
             self._connection = None
+
+    def _at(self, name: str, version: int) -> Any:
+        """A handle of the table that stays on that version."""
+        with self._mutex:
+            table = self._connect().open_table(name)
+        table.checkout(version)
+        return table
 
     def _connect(self) -> Any:
         if self._connection is None:

@@ -1,0 +1,158 @@
+"""A table read from memory finds what LanceDB's own search finds, and always its newest version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.chunk import EmbeddedChunk
+from core.filters import All, AnyOf, Filter, Not
+from core.metadata import Metadata
+from retrieval.index.lance import views
+from retrieval.index.lance.index import LanceIndex
+from retrieval.index.lance.sql import EVERYTHING, predicate
+from retrieval.index.lance.views import InMemory, OnDisk
+from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, ids, passage, write
+
+BOB = AnyOf("acl", frozenset({"user:bob"}))
+FILTERS: tuple[Filter, ...] = (
+    PUBLIC,
+    BOB,
+    AnyOf("acl", frozenset({"public", "user:bob"})),
+    All((PUBLIC, Not(AnyOf("department", frozenset({"Law"}))))),
+    AnyOf("acl", frozenset({"user:nobody"})),
+)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[LanceIndex]:
+    index = LanceIndex(tmp_path / "index")
+    index.ensure(EMBEDDER, DIMENSIONS)
+    yield index
+    index.close()
+
+
+def view(index: LanceIndex) -> Any:
+    record, table = index._table()
+    return index._tables.view(record, table)
+
+
+def random_passages(seed: int, count: int) -> list[EmbeddedChunk]:
+    random = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        acl = [("public",), ("user:bob",), ("public", "user:bob")][random.integers(3)]
+        one = passage(f"c{number}", acl=acl, department=[None, "Law", "HR"][random.integers(3)])
+        windows = random.standard_normal((random.integers(1, 4), DIMENSIONS)).astype(np.float32)
+        made.append(EmbeddedChunk(one.chunk, windows / np.linalg.norm(windows, axis=1, keepdims=True)))
+    return made
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60), k=st.integers(1, 70))
+def test_memory_and_disk_find_the_same(tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, k: int) -> None:
+    index = LanceIndex(tmp_path_factory.mktemp("index"))
+    index.ensure(EMBEDDER, DIMENSIONS)
+    made = random_passages(seed, count)
+    index.upsert(made)
+    query = np.random.default_rng(seed + 1).standard_normal(DIMENSIONS).astype(np.float32)
+    memory = view(index)
+    assert isinstance(memory, InMemory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "MEMORY", 0)
+        index._tables._views.forget()
+        disk = view(index)
+    assert isinstance(disk, OnDisk)
+    for one_filter in FILTERS:
+        where = predicate(one_filter)
+        found, expected = memory.nearest(query, where, k), disk.nearest(query, where, k)
+        assert [one.score for one in found] == pytest.approx([one.score for one in expected], abs=2e-6)
+        # Scores that differ by less than a float32 can say may stand in any order.
+        assert len(set(ids(found)) ^ set(ids(expected))) <= 2
+        wanted = [one.chunk.id for one in made[::2]] + ["missing"]
+        read, read_from_disk = (
+            {row["id"] for rows in one.rows(wanted, where, ["id", "text"]) for row in rows.to_pylist()}
+            for one in (memory, disk)
+        )
+        assert read == read_from_disk
+    index.close()
+
+
+def test_equal_passages_stand_in_the_order_of_their_ids(index: LanceIndex) -> None:
+    angles = [float(angle) for angle in np.random.default_rng(5).uniform(0, 90, 40)]
+    same = [passage(f"same{number:02}", angles=(33.3,)) for number in range(45)]
+    write(index, *(passage(f"other{number}", angles=(angle,)) for number, angle in enumerate(angles)), *reversed(same))
+    found = index.vector(at(33.3), PUBLIC, 30)
+    assert ids(found) == [f"same{number:02}" for number in range(30)]
+    assert len({one.score for one in found}) == 1
+
+
+def test_closing_a_document_to_a_reader_counts_at_once(index: LanceIndex) -> None:
+    write(index, passage("a", document="d"), passage("b"))
+    assert set(ids(index.vector(at(0), PUBLIC, 5))) == {"a", "b"}
+    index.update_document("d", acl=["user:bob"], metadata=Metadata(), uri="", version=1)
+    assert ids(index.vector(at(0), PUBLIC, 5)) == ["b"]
+    assert index.fetch(["a", "b"], PUBLIC) == index.fetch(["b"], PUBLIC)
+    assert ids(index.vector(at(0), BOB, 5)) == ["a"]
+
+
+def test_writes_of_another_process_are_seen(index: LanceIndex, tmp_path: Path) -> None:
+    write(index, passage("a"))
+    assert ids(index.vector(at(0), PUBLIC, 5)) == ["a"]
+    other = LanceIndex(tmp_path / "index")
+    write(other, passage("b"))
+    other.delete_documents(["doc-a"])
+    assert ids(index.vector(at(0), PUBLIC, 5)) == ["b"]
+    assert [one.chunk.id for one in index.fetch_embedded(["a", "b"], PUBLIC)] == ["b"]
+    other.close()
+
+
+def test_a_version_is_read_once(index: LanceIndex) -> None:
+    write(index, passage("a"))
+    before = view(index)
+    assert view(index) is before
+    write(index, passage("b"))
+    assert view(index) is not before
+
+
+def test_what_is_too_large_for_memory_is_searched_on_disk(index: LanceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MEMORY", 3 * DIMENSIONS * 4)
+    write(index, passage("a", angles=(0, 10, 20)))
+    assert isinstance(view(index), InMemory)
+    write(index, passage("b", angles=(30,)))
+    assert isinstance(view(index), OnDisk)
+    assert ids(index.vector(at(31), PUBLIC, 1)) == ["b"]
+    assert index.vectors(["b"], PUBLIC)["b"].shape == (1, DIMENSIONS)
+
+
+def test_vectors_that_are_not_of_unit_length_are_compared_by_angle(index: LanceIndex) -> None:
+    near, far = passage("near", angles=(10,)), passage("far", angles=(80,))
+    write(index, replace(near, windows=near.windows * 0.01), replace(far, windows=far.windows * 100))
+    assert ids(index.vector(at(0) * 7, PUBLIC, 2)) == ["near", "far"]
+
+
+def test_only_so_many_filters_are_remembered(index: LanceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_FILTERS", 3)
+    write(index, passage("a"))
+    for number in range(9):
+        assert ids(index.vector(at(0), AnyOf("acl", frozenset({"public", f"user:{number}"})), 1)) == ["a"]
+    memory = view(index)
+    assert len(memory._passing) == 3
+    assert memory.nearest(at(0), EVERYTHING, 1)
+
+
+def test_a_dropped_generation_leaves_memory(index: LanceIndex) -> None:
+    generation = index.begin(EMBEDDER, DIMENSIONS)
+    beside = index.for_generation(generation.name)
+    write(beside, passage("a"))
+    assert ids(beside.vector(at(0), PUBLIC, 1)) == ["a"]
+    assert generation.name in index._tables._views._known
+    index.drop(generation.name)
+    assert generation.name not in index._tables._views._known
