@@ -10,7 +10,7 @@ from core.errors import ConfigurationError
 from retrieval.embedding.port import Embedder, Tokenizer
 
 _HEAD_SHARE = 0.25
-"""A context of up to this share of the window is repeated at the head of every window of its chunk."""
+"""Titles and headings of up to this share of the window are repeated at the head of every window of their chunk."""
 _OVERLAP_SHARE = 0.1
 _SNAP_TOKENS = 8
 """How far a cut moves back to fall between words."""
@@ -19,8 +19,8 @@ _SNAP_TOKENS = 8
 def cut_windows(chunk: Chunk, embedder: Embedder) -> list[str]:
     """Windows that together hold every token of ``chunk.search_text``, each within ``embedder.window_tokens``.
 
-    Neighbours share about a tenth. Where the chunk's context (title and headings) is short, every window opens with
-    it; where it is long, it is cut like the rest.
+    Neighbours share about a tenth. Where title and headings are short, every window opens with them, those too that
+    the chunk's own text opens with; where they are long, they are cut like the rest.
 
     Raises:
         ConfigurationError: the embedder's window is too small to hold a word.
@@ -29,9 +29,9 @@ def cut_windows(chunk: Chunk, embedder: Embedder) -> list[str]:
     whole = chunk.search_text
     if tokenizer.count(whole) <= limit:
         return [whole]
-    head = f"{chunk.context}\n" if chunk.context else ""
+    head, body = _headed(chunk)
     if head and tokenizer.count(head) <= limit * _HEAD_SHARE:
-        return _Cutter(chunk.text, head, tokenizer, limit).windows()
+        return _Cutter(body, head, tokenizer, limit).windows()
     return _Cutter(whole, "", tokenizer, limit).windows()
 
 
@@ -50,6 +50,21 @@ def embed_chunks(
         embedded.append(EmbeddedChunk(chunk, vectors[at : at + len(group)]))
         at += len(group)
     return embedded
+
+
+def _headed(chunk: Chunk) -> tuple[str, str]:
+    """``search_text`` in two: the title and headings that it opens with, its text's own ones included, and the rest."""
+    headings = {line.strip().casefold() for line in (chunk.metadata.title, *chunk.heading_path)} - {""}
+    opening, found = 0, False
+    for line in chunk.text.splitlines(keepends=True):
+        if line.strip().casefold() in headings:
+            found = True
+        elif line.strip():
+            break
+        opening += len(line)
+    opening = opening if found else 0
+    context = f"{chunk.context}\n" if chunk.context else ""
+    return context + chunk.text[:opening], chunk.text[opening:]
 
 
 @dataclass(slots=True)

@@ -36,6 +36,10 @@ class CountingEmbedder:
         return np.array([[self.tokenizer.count(t), i] for i, t in enumerate(texts)], dtype=np.float32)
 
 
+class RoomyEmbedder(CountingEmbedder):
+    window_tokens = 32
+
+
 def chunk(text: str, title: str = "", headings: tuple[str, ...] = (), id: str = "c") -> Chunk:
     return Chunk(
         id=id,
@@ -60,17 +64,25 @@ text_of_words = st.lists(
 ).map(" ".join)
 
 
-@given(text_of_words, st.sampled_from(["", "Leave", "A title that is far too long to be repeated each time"]))
-@settings(max_examples=60, deadline=None)
+@given(
+    text_of_words,
+    st.sampled_from(["", "Leave", "A title that is far too long to be repeated each time"]),
+    st.sampled_from(["", "{}\n\n", " {}\n"]),
+)
+@settings(max_examples=90, deadline=None)
 @pytest.mark.parametrize("embedder", [CountingEmbedder(), PACKAGED], ids=["small", "packaged"])
-def test_every_token_is_in_a_window_and_every_window_fits(embedder, text: str, title: str) -> None:
-    one = chunk(text if embedder is not PACKAGED else text * 8, title)
+def test_every_token_is_in_a_window_and_every_window_fits(embedder, text: str, title: str, opening: str) -> None:
+    opening = opening.format(title) if title else ""
+    one = chunk(opening + (text if embedder is not PACKAGED else text * 8), title)
     windows = cut_windows(one, embedder)
     assert windows
     assert all(embedder.tokenizer.count(w) <= embedder.window_tokens for w in windows)
-    head = f"{one.context}\n" if one.context else ""
+    if opening:  # empty lines under it belong to it
+        opening += str(re.match(r"(?:[^\S\n]*\n)*", one.text[len(opening) :]).group())
+    head = (f"{one.context}\n" if one.context else "") + opening
     repeated = len(windows) > 1 and head and all(w.startswith(head) for w in windows)
-    body, parts = (one.text, [w.removeprefix(head) for w in windows]) if repeated else (one.search_text, windows)
+    parts = [w.removeprefix(head) for w in windows] if repeated else windows
+    body = one.search_text.removeprefix(head) if repeated else one.search_text
     assert_covered(body, parts, embedder.tokenizer.offsets(body))
 
 
@@ -99,6 +111,20 @@ def test_a_short_context_heads_each_window_and_words_stay_whole() -> None:
     assert all(re.fullmatch(r"Trip\n\s?w\d\d( w\d\d)*", w) for w in windows)
     sizes = [CountingEmbedder.tokenizer.count(w) for w in windows]
     assert max(sizes) - min(sizes) <= 2, "even windows: the last is no crumb"
+
+
+def test_a_title_that_the_text_opens_with_heads_each_window_too() -> None:
+    words = " ".join(f"w{i:02}" for i in range(40))
+    windows = cut_windows(chunk(f"Trip\n\nby rail\n{words}", "TRIP", ("Travel", "by rail")), RoomyEmbedder())
+    assert len(windows) > 1
+    assert all(w.startswith("Travel\nTrip\n\nby rail\n") for w in windows)
+    assert windows[1].count("Trip") == 1
+
+
+def test_text_that_merely_mentions_its_heading_is_left_whole() -> None:
+    words = " ".join(f"w{i:02}" for i in range(40))
+    windows = cut_windows(chunk(f"by rail and ship {words}", "", ("by rail",)), RoomyEmbedder())
+    assert [w.startswith("by rail") for w in windows] == [True, *[False] * (len(windows) - 1)]
 
 
 def test_neighbours_overlap() -> None:
