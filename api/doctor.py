@@ -204,9 +204,9 @@ def _cloud(parsing: ParsingSettings) -> Finding:
 
 
 def _model(settings: Settings) -> str:
-    from retrieval.embedding.model_files import describe  # noqa: PLC0415 - only this finding reads models
+    from retrieval.embedding.build import build_embedder  # noqa: PLC0415 - only this finding reads models
 
-    found = describe(settings.embedder.model)
+    found = build_embedder(settings)
     return f"{found.name}, {found.dimensions} dimensions"
 
 

@@ -76,7 +76,9 @@ class EmbedderSettings(Section):
     """The model that turns text into vectors."""
 
     model: str = "packaged"
-    """``packaged`` (all-MiniLM-L6-v2, installed with Footnote), a folder, or a name on a model hub."""
+    """``packaged`` (all-MiniLM-L6-v2, installed with Footnote), a folder, or a name on a model hub.
+
+    Several, as ``packaged + 2*/models/bge-small``, are one: a cosine is the mean of theirs, by these weights."""
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_size: Annotated[int, Field(ge=0)] = 0

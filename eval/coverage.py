@@ -31,8 +31,8 @@ from ingestion.partitioning.kinds import told_kind
 from ingestion.partitioning.pdf import read_pdf
 from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Attachment
-from retrieval.embedding.model_files import describe
-from retrieval.embedding.tokenizer import FileTokenizer
+from retrieval.embedding.build import build_embedder
+from retrieval.embedding.port import Tokenizer
 
 LEAST_SHARE = 0.99
 FRONT_MATTER = "front matter, which is metadata"
@@ -100,7 +100,7 @@ class Reference:
             self._process.kill()
 
 
-def compared(path: Path, name: str, reader: ChildProcessPartitioner, tokenizer: FileTokenizer, other: Any) -> Compared:
+def compared(path: Path, name: str, reader: ChildProcessPartitioner, tokenizer: Tokenizer, other: Any) -> Compared:
     """Read one file in both ways."""
     settings = Settings().chunking
     became, detail, text = "read", "", ""
@@ -190,7 +190,7 @@ def main() -> None:
         if path.is_file() and path.name.endswith(arguments.only)
     ]
     settings = Settings()
-    tokenizer = FileTokenizer(describe(settings.embedder.model).folder / "tokenizer.json")
+    tokenizer = build_embedder(settings).tokenizer
     reader, other = ChildProcessPartitioner(settings.parsing), Reference(arguments.reference_python)
     try:
         # Both are up, and have imported what they need, before anything is timed.

@@ -10,8 +10,7 @@ from ingestion.chunking.port import Chunker
 from ingestion.chunking.structural import StructuralChunker
 from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
-from retrieval.embedding.model_files import describe
-from retrieval.embedding.tokenizer import FileTokenizer
+from retrieval.embedding.build import build_embedder
 
 
 class ParseStage:
@@ -37,5 +36,4 @@ def open_pool(settings: Settings, parsers: int) -> ChildProcessPartitioner:
 
 def open_chunker(settings: Settings) -> Chunker:
     """The structural chunker, with the tokenizer of the embedding model of the settings."""
-    tokenizer = FileTokenizer(describe(settings.embedder.model).folder / "tokenizer.json")
-    return StructuralChunker(tokenizer, settings.chunking)
+    return StructuralChunker(build_embedder(settings).tokenizer, settings.chunking)

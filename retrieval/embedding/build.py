@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.settings import Settings
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
+from retrieval.embedding.side_by_side import SideBySideEmbedder, parts_of
 
 
 def build_embedder(settings: Settings) -> Embedder:
-    """Build the embedder; its model is loaded by its first use or :meth:`Embedder.warm_up`.
+    """Build the embedder, or several as one; models are loaded by their first use or :meth:`Embedder.warm_up`.
 
     Raises:
         ConfigurationError: the model isn't there or isn't usable.
@@ -18,7 +20,11 @@ def build_embedder(settings: Settings) -> Embedder:
     """
     from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder  # noqa: PLC0415 - lazy adapter
 
-    return SentenceTransformersEmbedder(settings.embedder)
+    parts = [
+        (part.weight, SentenceTransformersEmbedder(settings.embedder.model_copy(update={"model": part.model})))
+        for part in parts_of(settings.embedder.model)
+    ]
+    return SideBySideEmbedder(parts) if len(parts) > 1 else parts[0][1]
 
 
 def build_embedders(settings: Settings, default: Embedder) -> Embedders:
@@ -32,5 +38,9 @@ def build_embedders(settings: Settings, default: Embedder) -> Embedders:
 
 
 def lasting_name(model: str) -> str:
-    """The name of a model as every process finds it: a folder by its absolute path."""
+    """The name of a model, or of several, as every process finds it: a folder by its absolute path."""
+    return " + ".join(str(replace(part, model=_lasting(part.model))) for part in parts_of(model))
+
+
+def _lasting(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).is_dir() else model

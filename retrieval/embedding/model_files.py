@@ -64,6 +64,8 @@ def locate(model: str) -> tuple[Path, str]:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder.resolve(), folder.resolve().name
+    if " + " in model:
+        raise ConfigurationError(f"embedder.model {model!r} names several models, and one is wanted here.")
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise ConfigurationError(f"embedder.model names the folder {model!r}, which is not there.")
     return _from_hub(model), model
