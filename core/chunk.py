@@ -59,6 +59,19 @@ class Chunk:
         """What the lexical leg indexes and what windows are cut from: the context, then the text."""
         return f"{self.context}\n{self.text}" if self.context else self.text
 
+    @property
+    def opening(self) -> int:
+        """So many characters of the text, from its start, are lines that repeat its title or a heading above it."""
+        headings = {line.strip().casefold() for line in (self.metadata.title, *self.heading_path)} - {""}
+        end, found = 0, False
+        for line in self.text.splitlines(keepends=True):
+            if line.strip().casefold() in headings:
+                found = True
+            elif line.strip():
+                break
+            end += len(line)
+        return end if found else 0
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedChunk:

@@ -17,6 +17,7 @@ import numpy as np
 from core.chunk import Vectors
 from generation.asking import Asking
 from generation.candidates import Candidate
+from retrieval.embedding.windows import readable
 
 if TYPE_CHECKING:
     from retrieval.embedding.port import Embedder
@@ -104,8 +105,4 @@ def _form(one: Candidate, asking: Asking) -> float:
 
 def _fit(text: str, embedder: Embedder) -> str:
     """As much of the text as is judged, which the embedder can read."""
-    text = text[:_MAX_CHARS]
-    if len(text) <= embedder.window_tokens:
-        return text
-    offsets = embedder.tokenizer.offsets(text)
-    return text if len(offsets) <= embedder.window_tokens else text[: offsets[embedder.window_tokens - 1][1]]
+    return readable(text[:_MAX_CHARS], embedder)

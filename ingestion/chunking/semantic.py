@@ -17,6 +17,7 @@ from ingestion.chunking.structural import anchor
 from ingestion.chunking.units import ELEMENT, SENTENCE, Unit, sentence_units
 from ingestion.partitioning.port import ElementKind, Partition
 from retrieval.embedding.port import Embedder
+from retrieval.embedding.windows import readable
 
 NEIGHBOURS = 3
 """Sentences on either side of a place whose meaning is compared: one alone says too little."""
@@ -65,7 +66,7 @@ class SemanticChunker:
 
     def _partings(self, text: str, units: Sequence[Unit]) -> Iterator[tuple[int, float]]:
         """For each unit but the first its start, and the cosine between what is before and behind it."""
-        texts = [self._readable(text[unit.start : unit.end]) for unit in units]
+        texts = [readable(text[unit.start : unit.end], self.embedder) for unit in units]
         vectors = np.concatenate(
             [
                 self.embedder.embed_passages(texts[start : start + _SENTENCES_AT_A_TIME])
@@ -76,15 +77,6 @@ class SemanticChunker:
             before = vectors[max(0, number - NEIGHBOURS) : number].sum(axis=0)
             behind = vectors[number : number + NEIGHBOURS].sum(axis=0)
             yield units[number].start, _cosine(before, behind)
-
-    def _readable(self, text: str) -> str:
-        """As much of it as the model reads at once: enough to tell what it is about."""
-        offsets, kept = self.embedder.tokenizer.offsets(text), self.embedder.window_tokens
-        while len(offsets) > self.embedder.window_tokens:
-            text = text[: offsets[kept][0]]
-            offsets = self.embedder.tokenizer.offsets(text)
-            kept -= 1  # cut inside a word, a text can have a token more than it had
-        return text
 
 
 def _sections(units: Sequence[Unit]) -> Iterator[list[Unit]]:

@@ -34,9 +34,13 @@ def embed_others(embedder: Embedder, chunks: Sequence[Chunk], known: Mapping[str
     Raises:
         ModelUnavailable: the model can't be loaded or run.
     """
-    new = {(chunk.context, chunk.text): chunk for chunk in chunks if chunk.id not in known}
+    new = {_said(chunk): chunk for chunk in chunks if chunk.id not in known}
     made = dict(zip(new, embed_chunks(embedder, list(new.values())), strict=True))
     return [
-        EmbeddedChunk(chunk, known[chunk.id] if chunk.id in known else made[chunk.context, chunk.text].windows)
-        for chunk in chunks
+        EmbeddedChunk(chunk, known[chunk.id] if chunk.id in known else made[_said(chunk)].windows) for chunk in chunks
     ]
+
+
+def _said(chunk: Chunk) -> tuple[str, int, str]:
+    """All that a chunk's windows are cut from."""
+    return chunk.context, chunk.opening, chunk.text

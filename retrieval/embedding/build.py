@@ -43,4 +43,5 @@ def lasting_name(model: str) -> str:
 
 
 def _lasting(model: str) -> str:
-    return str(Path(model).resolve()) if Path(model).is_dir() else model
+    folder = Path(model).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else model

@@ -95,7 +95,11 @@ def describe(model: str) -> ModelFiles:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - only for models on a hub
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         cached = Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
@@ -103,6 +107,8 @@ def _from_hub(name: str) -> Path:
             return cached
     except LocalEntryNotFoundError:
         pass  # not in the cache yet
+    except HFValidationError as error:
+        raise ConfigurationError(f"embedder.model {name!r} is neither a folder nor a name that a hub takes.") from error
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES, etag_timeout=_HUB_TIMEOUT_S))
     except RepositoryNotFoundError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,9 @@ from retrieval.embedding.port import Embedder, TokenEmbeddings, Tokenizer
 
 _BETWEEN = " + "
 _TIMES = "*"
+_LONGEST_SPAN = 16
+"""Characters of a token, above which it is no place for another model's window to end: one model's unknown word of a
+thousand letters is another one's five hundred tokens."""
 
 
 class PartEmbedder(Embedder, TokenEmbeddings, Protocol):
@@ -36,9 +40,13 @@ class Part:
 def parts_of(model: str) -> list[Part]:
     """The models in a value of ``embedder.model``: ``packaged + 2*/models/bge-small`` names two.
 
+    A folder of that very name is one model.
+
     Raises:
         ConfigurationError: a part is empty, or its weight isn't a positive number.
     """
+    if Path(model).expanduser().is_dir():
+        return [Part(model)]
     return [_part(text.strip(), model) for text in model.split(_BETWEEN)]
 
 
@@ -122,8 +130,13 @@ class _StrictestTokenizer:
         return max(self._first.tokenizer.count(text), *others)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Character span of each of the first model's tokens."""
-        return self._first.tokenizer.offsets(text)
+        """Character span of each of the first model's tokens, long ones in pieces."""
+        spans = self._first.tokenizer.offsets(text)
+        return [
+            (at, min(at + _LONGEST_SPAN, stop))
+            for begin, stop in spans
+            for at in range(begin, max(stop, begin + 1), _LONGEST_SPAN)
+        ]
 
 
 class _Shares:

@@ -19,8 +19,8 @@ _SNAP_TOKENS = 8
 def cut_windows(chunk: Chunk, embedder: Embedder) -> list[str]:
     """Windows that together hold every token of ``chunk.search_text``, each within ``embedder.window_tokens``.
 
-    Neighbours share about a tenth. Where title and headings are short, every window opens with them, those too that
-    the chunk's own text opens with; where they are long, they are cut like the rest.
+    Neighbours share about a tenth. Every window opens with the chunk's context and with the title and headings that its
+    text opens with, if both are short; or with the context, if that is; else they are cut like the rest.
 
     Raises:
         ConfigurationError: the embedder's window is too small to hold a word.
@@ -29,9 +29,11 @@ def cut_windows(chunk: Chunk, embedder: Embedder) -> list[str]:
     whole = chunk.search_text
     if tokenizer.count(whole) <= limit:
         return [whole]
-    head, body = _headed(chunk)
-    if head and tokenizer.count(head) <= limit * _HEAD_SHARE:
-        return _Cutter(body, head, tokenizer, limit).windows()
+    context = f"{chunk.context}\n" if chunk.context else ""
+    for opening in dict.fromkeys((chunk.opening, 0)):
+        head = context + chunk.text[:opening]
+        if head and tokenizer.count(head) <= limit * _HEAD_SHARE:
+            return _Cutter(chunk.text[opening:], head, tokenizer, limit).windows()
     return _Cutter(whole, "", tokenizer, limit).windows()
 
 
@@ -52,19 +54,14 @@ def embed_chunks(
     return embedded
 
 
-def _headed(chunk: Chunk) -> tuple[str, str]:
-    """``search_text`` in two: the title and headings that it opens with, its text's own ones included, and the rest."""
-    headings = {line.strip().casefold() for line in (chunk.metadata.title, *chunk.heading_path)} - {""}
-    opening, found = 0, False
-    for line in chunk.text.splitlines(keepends=True):
-        if line.strip().casefold() in headings:
-            found = True
-        elif line.strip():
-            break
-        opening += len(line)
-    opening = opening if found else 0
-    context = f"{chunk.context}\n" if chunk.context else ""
-    return context + chunk.text[:opening], chunk.text[opening:]
+def readable(text: str, embedder: Embedder) -> str:
+    """As much of the text, from its start, as the embedder reads at once."""
+    tokenizer, limit = embedder.tokenizer, embedder.window_tokens
+    while (count := tokenizer.count(text)) > limit:
+        offsets = tokenizer.offsets(text)
+        # Cut inside a word, a text can have a token more than it had: once more then, and a token less.
+        text = text[: offsets[min(len(offsets) - 1, len(offsets) * limit // count)][0]]
+    return text
 
 
 @dataclass(slots=True)

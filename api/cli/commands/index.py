@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -147,8 +146,9 @@ def _model(named: str | None) -> str | None:
     """The model as the service finds it, whatever its working directory."""
     if named is None:
         return None
-    path = Path(readable(named, "--embedder")).expanduser()
-    return str(path.resolve()) if path.is_dir() else named
+    from retrieval.embedding.build import lasting_name  # noqa: PLC0415 - brings tokenizers
+
+    return lasting_name(readable(named, "--embedder"))
 
 
 def _follow(client: Client, build: dict[str, Any], *, quiet: bool) -> dict[str, Any]:

@@ -184,7 +184,8 @@ class LanceIndex:
             query = query_vector(embedding, record)
             if k <= 0 or where == NOTHING:
                 return []
-            return self._tables.view(record, table).nearest(query, where, _most(k))
+            kept = [one.name for one in self._store.pointer().records]
+            return self._tables.searched(record, table, kept).nearest(query, where, _most(k))
 
     def both(
         self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
@@ -207,14 +208,15 @@ class LanceIndex:
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         """These chunks in this order; those that are gone or don't pass the filter are left out."""
         found: dict[str, Chunk] = {}
-        for _, rows in self._rows(chunk_ids, filter, CHUNK_COLUMNS):
+        for rows in self._rows("fetch", chunk_ids, filter, CHUNK_COLUMNS)[1]:
             found.update((row["id"], to_chunk(row)) for row in rows.to_pylist())
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
     def fetch_embedded(self, chunk_ids: Sequence[str], filter: Filter) -> list[EmbeddedChunk]:
         """As :meth:`fetch`, with the windows' vectors."""
         found: dict[str, EmbeddedChunk] = {}
-        for record, rows in self._rows(chunk_ids, filter, [*CHUNK_COLUMNS, WINDOWS]):
+        record, tables = self._rows("fetch", chunk_ids, filter, [*CHUNK_COLUMNS, WINDOWS])
+        for rows in tables:
             chunks = map(to_chunk, rows.select(CHUNK_COLUMNS).to_pylist())
             together = zip(chunks, windows_of(rows, record.dimensions), strict=True)
             found.update((chunk.id, EmbeddedChunk(chunk, windows)) for chunk, windows in together)
@@ -223,14 +225,17 @@ class LanceIndex:
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """The windows' vectors of these chunks; those that are gone or don't pass the filter are left out."""
         found: dict[str, Vectors] = {}
-        for record, rows in self._rows(chunk_ids, filter, ["id", WINDOWS]):
+        record, tables = self._rows("vectors", chunk_ids, filter, ["id", WINDOWS])
+        for rows in tables:
             found.update(zip(rows["id"].to_pylist(), windows_of(rows, record.dimensions), strict=True))
         return found
 
-    def _rows(self, chunk_ids: Sequence[str], filter: Filter, columns: list[str]) -> Iterator[tuple[Record, pa.Table]]:
-        with stage("index.fetch", chunks=len(chunk_ids)), self._reading() as (record, table):
-            for rows in self._tables.view(record, table).rows(chunk_ids, predicate(filter), columns):
-                yield record, rows
+    def _rows(
+        self, what: str, chunk_ids: Sequence[str], filter: Filter, columns: list[str]
+    ) -> tuple[Record, list[pa.Table]]:
+        with stage(f"index.{what}", chunks=len(chunk_ids)), self._reading() as (record, table):
+            view = self._tables.view(record.name, table)
+            return record, view.rows(chunk_ids, predicate(filter), columns) if chunk_ids else []
 
     def counts(self) -> IndexCounts:
         """What the generation holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -15,13 +16,13 @@ from core.telemetry import stage
 from retrieval.index.lance.queries import PHRASES
 from retrieval.index.lance.rows import HEADINGS, LATER_COLUMNS, LATER_DERIVED, SEARCH_TEXT, TITLE, schema
 from retrieval.index.lance.store import Record, Store
-from retrieval.index.lance.views import View, Views
+from retrieval.index.lance.views import InMemory, View, Views, load
 
 _log = get_logger(__name__)
 _ALWAYS_NEWEST = timedelta(0)
 _KEEP_VERSIONS = timedelta(seconds=30)
-"""For how long a reader may go on with the version that it began with: many times a search. Not longer, because each
-tidying copies the table, and the copies of this time are on the disk together."""
+"""How old a version has to be to be tidied away. A reader may hold one that is: it reads the newest then. Not longer,
+because each tidying copies the table, and the copies of this time are on the disk together."""
 _PLAIN_INDEX = f"{SEARCH_TEXT}_idx"
 """The text index of tables of an earlier release: without positions, and the only one."""
 _TEXT_INDEX = f"{SEARCH_TEXT}_positions_idx"
@@ -59,9 +60,21 @@ class Tables:
                 table = self._open[name] = self._connect().open_table(name)
             return table
 
-    def view(self, record: Record, table: Any) -> View:
-        """How the newest version of a generation's table is read."""
-        return self._views.of(record.name, table, record.dimensions, lambda version: self._at(record.name, version))
+    def view(self, name: str, table: Any) -> View:
+        """How the newest version of a table is read."""
+        return self._views.of(name, table)
+
+    def searched(self, record: Record, table: Any, kept: Collection[str]) -> View:
+        """:meth:`view`, for a search by vector, which may bring the vectors into memory.
+
+        Args:
+            kept: the generations that there are.
+        """
+
+        def read(version: int) -> InMemory | None:
+            return load(self._at(record.name, version), table, record.dimensions)
+
+        return self._views.searched(record.name, table, read, kept)
 
     def create(self, record: Record) -> None:
         """An empty table with its text index; what a begin that was cut off left under the name is replaced."""
@@ -102,11 +115,11 @@ class Tables:
 
     def drop(self, name: str) -> None:
         """Delete a generation's table."""
-        self._views.forget(name)
         with self._mutex:
             self._open.pop(name, None)
             self._able.pop(name, None)
             self._connect().drop_table(name)
+        self._views.forget(name)
 
     def tidy(self, table: Any, *, at_once: bool = False) -> None:
         """Fold new rows into the text index and merge small files, when there are enough of them.

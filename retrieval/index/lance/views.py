@@ -1,10 +1,10 @@
-"""How one version of a table is read: its vectors in memory, or, where they would be too many, by LanceDB alone."""
+"""How a table is read: its vectors from memory, or, where they aren't there, by LanceDB alone."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +27,11 @@ _ROW = "_rowid"
 _TIES = 32
 """So many more are asked for, so that ties at the end of the list are broken by id and not by place in a file."""
 _DIGITS = 6
-"""Of a cosine: the last ones of a product depend on where a row stands, and equals have to be equal."""
+"""Of a cosine, which a float32 product can tell: a question asked twice has the same scores, read from wherever."""
+_CLOSE = 1e-5
+"""More than a float32 product of unit vectors errs."""
+_GONE = (OSError, RuntimeError, ValueError)
+"""What LanceDB raises when files of a version were tidied away."""
 
 
 class View(Protocol):
@@ -37,60 +41,113 @@ class View(Protocol):
         """The ``k`` chunks whose best window is most like the query, by cosine, best first, ties by id."""
         ...
 
-    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> Iterator[pa.Table]:
+    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> list[pa.Table]:
         """These columns of these chunks, as far as they are there and pass, in any order."""
         ...
+
+
+class OnDisk:
+    """The newest version of a table, read by LanceDB's own searches: 3 to 5 ms for a thousand windows on two cores."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def nearest(self, query: Vector, where: str, k: int) -> list[Candidate]:
+        """See :class:`View`."""
+        search = self._table.search(query, vector_column_name=WINDOWS).distance_type("cosine")
+        found = search.where(where, prefilter=True).select(["id", "document_id", "_distance"]).limit(room(k)).to_arrow()
+        return best(candidates(found, [_cosine(1.0 - distance) for distance in found["_distance"].to_pylist()]), k)
+
+    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> list[pa.Table]:
+        """See :class:`View`."""
+        return [
+            self._table.search().where(f"{one_of('id', ids)} AND {where}").select(columns).to_arrow()
+            for ids in batches(list(dict.fromkeys(chunk_ids)))
+        ]
 
 
 class InMemory:
     """One version of a table, its vectors as one matrix. Safe to use from several threads.
 
-    All windows are compared in one product: exact, with any filter, and on two cores 30 times as fast as LanceDB's
-    search over lists of vectors. To read the vectors takes less time than that search too, so that it pays even where
-    every question follows a write.
+    All windows are compared in one product, exact with any filter; passages are taken by their rows. Where a newer
+    version came and this one's files were tidied away, the newest is read instead.
 
     Args:
         table: a handle of its own that stays on the version.
+        newest: the table, always at its newest version.
+        windows: how many vectors there are.
         dimensions: length of a vector.
     """
 
-    def __init__(self, table: Any, dimensions: int) -> None:
+    def __init__(self, table: Any, newest: Any, windows: int, dimensions: int) -> None:
+        self.version = int(table.version)
         self._table = table
-        rows = table.search().select(["id", "document_id", WINDOWS]).with_row_id(True).to_arrow().combine_chunks()
-        self._ids: list[str] = rows["id"].to_pylist()
-        self._documents: list[str] = rows["document_id"].to_pylist()
-        self._rows: NDArray[np.uint64] = rows[_ROW].to_numpy()
+        self._newest = newest
+        self._ids: list[str] = []
+        self._documents: list[str] = []
+        self._windows: Vectors = np.empty((windows, dimensions), np.float32)
+        rows, lengths = self._fill()
+        self._rows = rows
+        self._order = np.argsort(rows)
         self._places = {chunk_id: place for place, chunk_id in enumerate(self._ids)}
-        self._order = np.argsort(self._rows)
-        lengths = pc.list_value_length(rows[WINDOWS]).to_numpy()
-        self._starts = np.cumsum(lengths) - lengths
-        self._windows = _matrix(rows[WINDOWS], dimensions)
+        self._starts = np.append(0, np.cumsum(lengths))
         self._passing: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
         self._mutex = threading.Lock()
 
     def nearest(self, query: Vector, where: str, k: int) -> list[Candidate]:
         """See :class:`View`."""
-        length, passing = np.linalg.norm(query), np.flatnonzero(self._mask(where))
-        if not length or not len(passing):
+        length = np.linalg.norm(query)
+        if not 0 < length < np.inf:
             return []
-        similar = np.maximum.reduceat(self._windows @ (query / length), self._starts)[passing]
-        similar = np.clip(np.round(similar.astype(np.float64), _DIGITS), -1.0, 1.0)
+        try:
+            passing = np.flatnonzero(self._mask(where))
+        except _GONE:
+            if not self._is_old():
+                raise
+            return OnDisk(self._newest).nearest(query, where, k)
+        if not len(passing):
+            return []
+        unit = query / length
+        similar = np.maximum.reduceat(self._windows @ unit, self._starts[:-1])[passing]
         if k < len(similar):
-            least = np.partition(similar, -k)[-k]
-            passing, similar = passing[similar >= least], similar[similar >= least]
-        found = [
-            Candidate(self._ids[place], self._documents[place], score)
-            for place, score in zip(passing.tolist(), similar.tolist(), strict=True)
-        ]
-        return best(found, k)
+            passing = passing[similar >= np.partition(similar, -k)[-k] - _CLOSE]
+        # The last digits of a product hang on where a row stands, so that equals wouldn't be equal: once more, by row.
+        exact = [self._similarity(place, unit) for place in passing.tolist()]
+        found = zip(passing.tolist(), exact, strict=True)
+        return best([Candidate(self._ids[place], self._documents[place], score) for place, score in found], k)
 
-    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> Iterator[pa.Table]:
+    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> list[pa.Table]:
         """See :class:`View`."""
-        passing = self._mask(where)
-        places = [self._places[chunk_id] for chunk_id in dict.fromkeys(chunk_ids) if chunk_id in self._places]
-        wanted = [int(self._rows[place]) for place in places if passing[place]]
-        if wanted:
-            yield self._table.take_row_ids(wanted).select(columns).to_arrow()
+        try:
+            passing = self._mask(where)
+            places = [self._places[chunk_id] for chunk_id in dict.fromkeys(chunk_ids) if chunk_id in self._places]
+            wanted = [int(self._rows[place]) for place in places if passing[place]]
+            return [self._table.take_row_ids(wanted).select(columns).to_arrow()] if wanted else []
+        except _GONE:
+            if not self._is_old():
+                raise
+            return OnDisk(self._newest).rows(chunk_ids, where, columns)
+
+    def _similarity(self, place: int, unit: Vector) -> float:
+        windows = self._windows[self._starts[place] : self._starts[place + 1]].astype(np.float64)
+        return _cosine(float((windows * unit).sum(axis=1).max()))
+
+    def _is_old(self) -> bool:
+        return bool(self._newest.version != self.version)
+
+    def _fill(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Read ids and vectors, a batch at a time; row ids and windows of each chunk."""
+        rows, lengths, at = [], [], 0
+        for batch in self._table.search().select(["id", "document_id", WINDOWS]).with_row_id(True).to_batches():
+            self._ids += batch["id"].to_pylist()
+            self._documents += batch["document_id"].to_pylist()
+            rows.append(batch[_ROW].to_numpy())
+            lengths.append(pc.list_value_length(batch[WINDOWS]).to_numpy())
+            windows = batch[WINDOWS].flatten().flatten().to_numpy().reshape(-1, self._windows.shape[1])
+            norms = np.linalg.norm(windows, axis=1, keepdims=True)
+            np.divide(windows, np.maximum(norms, np.finfo(np.float32).tiny), out=self._windows[at : at + len(windows)])
+            at += len(windows)
+        return np.concatenate(rows), np.concatenate(lengths).astype(np.int64)
 
     def _mask(self, where: str) -> NDArray[np.bool_]:
         """Which chunks pass."""
@@ -109,58 +166,75 @@ class InMemory:
         return mask
 
 
-class OnDisk:
-    """The newest version of a table, read by LanceDB's own searches: 3 ms for a thousand windows on two cores."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
-    def nearest(self, query: Vector, where: str, k: int) -> list[Candidate]:
-        """See :class:`View`."""
-        search = self._table.search(query, vector_column_name=WINDOWS).distance_type("cosine")
-        found = search.where(where, prefilter=True).select(["id", "document_id", "_distance"]).limit(room(k)).to_arrow()
-        similar = [min(1.0, max(-1.0, 1.0 - distance)) for distance in found["_distance"].to_pylist()]
-        return best(candidates(found, similar), k)
-
-    def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> Iterator[pa.Table]:
-        """See :class:`View`."""
-        for ids in batches(list(dict.fromkeys(chunk_ids))):
-            yield self._table.search().where(f"{one_of('id', ids)} AND {where}").select(columns).to_arrow()
-
-
 class Views:
-    """The newest view of each table."""
+    """The vectors that are in memory, of the tables of one index."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._known: OrderedDict[str, tuple[int, View]] = OrderedDict()
+        self._loading = threading.Lock()
+        self._known: OrderedDict[str, InMemory] = OrderedDict()
+        self._asked: dict[str, int] = {}
 
-    def of(self, name: str, table: Any, dimensions: int, at: Any) -> View:
-        """The view of a table as it is now.
+    def of(self, name: str, table: Any) -> View:
+        """How to read a table as it is now: from memory, if it is there."""
+        with self._mutex:
+            known = self._known.get(name)
+        return known if known is not None and known.version == table.version else OnDisk(table)
+
+    def searched(self, name: str, table: Any, load: Callable[[int], InMemory | None], kept: Collection[str]) -> View:
+        """:meth:`of`, for a search, which may bring the vectors into memory.
+
+        A version is read when it is searched for the second time: one that the next write replaces isn't worth it. Who
+        comes meanwhile doesn't wait.
 
         Args:
-            table: the table, always at its newest version.
-            at: makes a handle that stays on a version.
+            load: reads a version; None where it is too large. What LanceDB raises when it is gone may be raised.
+            kept: the tables that there still are; the others are let go of.
         """
-        version = table.version
-        with self._mutex:  # whoever comes while it is made waits for it instead of making it again
-            known = self._known.get(name)
-            if known is None or known[0] != version:
-                self._known.pop(name, None)  # first: two of them need not be in memory together
-                known = version, _view(at(version), dimensions) or OnDisk(table)
-                self._known[name] = known
-                if len(self._known) > _KEPT:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(name)
-            return known[1]
+        version = int(table.version)
+        with self._mutex:
+            for gone in self._known.keys() - set(kept):
+                del self._known[gone]
+            known, again = self._known.get(name), self._asked.get(name) == version
+            self._asked[name] = version
+        if known is not None and known.version >= version:
+            return known
+        if again and self._loading.acquire(blocking=False):
+            try:
+                self._keep(name, load(version))
+            except _GONE:
+                pass  # a newer one came: next time
+            finally:
+                self._loading.release()
+        return self.of(name, table)
 
     def forget(self, name: str | None = None) -> None:
-        """Let go of the view of a table; without a name, of all."""
+        """Let go of a table's vectors; without a name, of all."""
         with self._mutex:
             if name is None:
                 self._known.clear()
             else:
                 self._known.pop(name, None)
+
+    def _keep(self, name: str, view: InMemory | None) -> None:
+        with self._mutex:
+            self._known.pop(name, None)
+            if view is not None:
+                self._known[name] = view
+                if len(self._known) > _KEPT:
+                    self._known.popitem(last=False)
+
+
+def load(table: Any, newest: Any, dimensions: int) -> InMemory | None:
+    """A version's vectors in memory; None where there are none, or too many.
+
+    Args:
+        table: a handle of its own that stays on the version.
+        newest: the table, always at its newest version.
+    """
+    windows = pc.sum(table.search().select(["window_count"]).to_arrow()["window_count"]).as_py() or 0
+    fits = 0 < windows * dimensions * np.dtype(np.float32).itemsize <= MEMORY
+    return InMemory(table, newest, windows, dimensions) if fits else None
 
 
 def room(k: int) -> int:
@@ -179,17 +253,5 @@ def best(found: list[Candidate], k: int) -> list[Candidate]:
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.chunk_id))[:k]
 
 
-def _view(table: Any, dimensions: int) -> InMemory | None:
-    windows = pc.sum(table.search().select(["window_count"]).to_arrow()["window_count"]).as_py() or 0
-    return InMemory(table, dimensions) if 0 < windows * dimensions * 4 <= MEMORY else None
-
-
-def _matrix(column: pa.ChunkedArray, dimensions: int) -> Vectors:
-    """All windows of a column, one after the other, at unit length. Shape (windows, dimensions)."""
-    flat = [chunk.flatten().flatten().to_numpy() for chunk in column.chunks]
-    windows = np.concatenate(flat).reshape(-1, dimensions) if len(flat) > 1 else flat[0].reshape(-1, dimensions)
-    lengths = np.linalg.norm(windows, axis=1, keepdims=True)
-    if np.allclose(lengths, 1.0, atol=1e-6):  # the usual case: no copy
-        return windows
-    unit: Vectors = windows / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return unit
+def _cosine(similarity: float) -> float:
+    return round(min(1.0, max(-1.0, similarity)), _DIGITS)

@@ -52,6 +52,12 @@ def test_an_edit_embeds_only_the_chunks_that_changed(pipeline: Pipeline) -> None
     assert sorted(one.ordinal for one in after.values()) == list(range(len(after)))
 
 
+def test_a_title_that_the_text_opens_with_is_part_of_what_is_embedded() -> None:
+    opens, mentions, other = (identified([chunk("Trip\nby rail", title)])[0].id for title in ("Trip", "by", "rail"))
+
+    assert opens != mentions == other  # of the last two, the same is embedded
+
+
 def test_a_new_title_is_embedded() -> None:
     (one,), (other,) = identified([chunk("Text.", "Old")]), identified([chunk("Text.", "New")])
 

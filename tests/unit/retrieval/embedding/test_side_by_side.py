@@ -15,7 +15,7 @@ from retrieval.embedding.build import build_embedder, build_embedders, lasting_n
 from retrieval.embedding.model_files import describe
 from retrieval.embedding.port import Embedder, TokenEmbeddings
 from retrieval.embedding.side_by_side import Part, SideBySideEmbedder, parts_of
-from retrieval.embedding.windows import cut_windows
+from retrieval.embedding.windows import cut_windows, readable
 from tests.word_tokenizer import WordTokenizer
 
 
@@ -79,6 +79,23 @@ def test_windows_fit_the_strictest_model() -> None:
     for model in (wide, narrow):
         assert max(model.tokenizer.count(window) for window in windows) <= model.window_tokens
     assert set(re.findall(r"\S+", " ".join(windows))) == set(text.split())
+
+
+def test_a_word_that_is_one_token_here_and_hundreds_there_is_cut() -> None:
+    words, letters = Letters("ab", window_tokens=30), Letters("cd", window_tokens=40, pattern=r"\S")
+    both = SideBySideEmbedder([(1, words), (1, letters)])
+    text = "x" * 500
+    chunk = Chunk(id="c", document_id="d", source_id="s", uri="", ordinal=0, text=text, start=0, end=len(text))
+    windows = cut_windows(chunk, both)
+    assert max(map(len, windows)) <= 40
+    assert sum(map(len, windows)) >= 500
+    assert len(readable(text, both)) <= 40
+
+
+def test_a_folder_of_that_very_name_is_one_model(tmp_path: Path) -> None:
+    folder = tmp_path / "2*a + b"
+    folder.mkdir()
+    assert parts_of(str(folder)) == [Part(str(folder))]
 
 
 def test_all_models_are_warmed_up_and_the_first_shows_its_tokens() -> None:

@@ -121,6 +121,14 @@ def test_a_title_that_the_text_opens_with_heads_each_window_too() -> None:
     assert windows[1].count("Trip") == 1
 
 
+def test_a_long_opening_leaves_the_context_on_each_window() -> None:
+    heading = " ".join(f"h{i:02}" for i in range(30))
+    words = " ".join(f"w{i:02}" for i in range(40))
+    windows = cut_windows(chunk(f"{heading}\n\n{words}", "Trip", (heading,)), RoomyEmbedder())
+    assert all(w.startswith("Trip\n") for w in windows)
+    assert sum("h00" in w for w in windows) == 1
+
+
 def test_text_that_merely_mentions_its_heading_is_left_whole() -> None:
     words = " ".join(f"w{i:02}" for i in range(40))
     windows = cut_windows(chunk(f"by rail and ship {words}", "", ("by rail",)), RoomyEmbedder())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.chunk import EmbeddedChunk
+from core.chunk import EmbeddedChunk, Vector
 from core.filters import All, AnyOf, Filter, Not
 from core.metadata import Metadata
 from retrieval.index.lance import views
@@ -40,8 +41,11 @@ def index(tmp_path: Path) -> Iterator[LanceIndex]:
 
 
 def view(index: LanceIndex) -> Any:
+    """How it is read once two questions were asked."""
+    for _ in range(2):
+        index.vector(at(0), PUBLIC, 1)
     record, table = index._table()
-    return index._tables.view(record, table)
+    return index._tables.view(record.name, table)
 
 
 def random_passages(seed: int, count: int) -> list[EmbeddedChunk]:
@@ -85,17 +89,30 @@ def test_memory_and_disk_find_the_same(tmp_path_factory: pytest.TempPathFactory,
     index.close()
 
 
-def test_equal_passages_stand_in_the_order_of_their_ids(index: LanceIndex) -> None:
-    angles = [float(angle) for angle in np.random.default_rng(5).uniform(0, 90, 40)]
-    same = [passage(f"same{number:02}", angles=(33.3,)) for number in range(45)]
-    write(index, *(passage(f"other{number}", angles=(angle,)) for number, angle in enumerate(angles)), *reversed(same))
-    found = index.vector(at(33.3), PUBLIC, 30)
-    assert ids(found) == [f"same{number:02}" for number in range(30)]
-    assert len({one.score for one in found}) == 1
+def test_equal_passages_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    index = LanceIndex(tmp_path / "wide")
+    index.ensure(EMBEDDER, 384)
+    random = np.random.default_rng(5)
+
+    def unit() -> Vector:
+        vector = random.standard_normal(384).astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+    same = unit()
+    others = [EmbeddedChunk(passage(f"other{number}").chunk, unit()[None]) for number in range(58)]
+    # Last, where the rows are no whole block of the product's.
+    twins = [EmbeddedChunk(passage(f"same{number}").chunk, same[None]) for number in reversed(range(9))]
+    index.upsert(others + twins)
+    for _ in range(200):
+        found = index.vector(same + 0.5 * unit(), PUBLIC, 5)
+        assert ids(found) == [f"same{number}" for number in range(5)]
+        assert len({one.score for one in found}) == 1
+    index.close()
 
 
 def test_closing_a_document_to_a_reader_counts_at_once(index: LanceIndex) -> None:
     write(index, passage("a", document="d"), passage("b"))
+    assert isinstance(view(index), InMemory)
     assert set(ids(index.vector(at(0), PUBLIC, 5))) == {"a", "b"}
     index.update_document("d", acl=["user:bob"], metadata=Metadata(), uri="", version=1)
     assert ids(index.vector(at(0), PUBLIC, 5)) == ["b"]
@@ -105,7 +122,7 @@ def test_closing_a_document_to_a_reader_counts_at_once(index: LanceIndex) -> Non
 
 def test_writes_of_another_process_are_seen(index: LanceIndex, tmp_path: Path) -> None:
     write(index, passage("a"))
-    assert ids(index.vector(at(0), PUBLIC, 5)) == ["a"]
+    assert isinstance(view(index), InMemory)
     other = LanceIndex(tmp_path / "index")
     write(other, passage("b"))
     other.delete_documents(["doc-a"])
@@ -114,12 +131,50 @@ def test_writes_of_another_process_are_seen(index: LanceIndex, tmp_path: Path) -
     other.close()
 
 
-def test_a_version_is_read_once(index: LanceIndex) -> None:
+def test_a_version_is_read_when_it_is_searched_for_the_second_time(index: LanceIndex) -> None:
+    record, table = index._table()
     write(index, passage("a"))
-    before = view(index)
-    assert view(index) is before
+    index.vector(at(0), PUBLIC, 5)
+    assert isinstance(index._tables.view(record.name, table), OnDisk)
+    index.vector(at(0), PUBLIC, 5)
+    memory = index._tables.view(record.name, table)
+    assert isinstance(memory, InMemory)
+    index.vector(at(0), PUBLIC, 5)
+    assert index._tables.view(record.name, table) is memory
+
+
+def test_passages_alone_bring_no_vectors_into_memory(index: LanceIndex) -> None:
+    write(index, passage("a"))
+    for _ in range(3):
+        assert len(index.fetch(["a"], PUBLIC)) == len(index.vectors(["a"], PUBLIC)) == 1
+        assert index.fetch([], PUBLIC) == index.fetch_embedded([], PUBLIC) == []
+    assert not index._tables._views._known
+
+
+def test_whoever_comes_while_vectors_are_read_does_not_wait(index: LanceIndex) -> None:
+    write(index, passage("a"))
+    with index._tables._views._loading:
+        for _ in range(3):
+            assert ids(index.vector(at(0), PUBLIC, 5)) == ["a"]
+    assert not index._tables._views._known
+    assert isinstance(view(index), InMemory)
+
+
+def test_a_version_whose_files_are_gone_gives_way_to_the_newest(index: LanceIndex) -> None:
+    write(index, passage("a"))
+    old = view(index)
     write(index, passage("b"))
-    assert view(index) is not before
+    with pytest.warns(UserWarning, match="older version will fail"):
+        index._table()[1].optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+    assert ids(old.nearest(at(0), "acl IS NOT NULL", 5)) == ["a", "b"]
+    assert [rows["id"].to_pylist() for rows in old.rows(["a", "b"], "version > 0", ["id"])] == [["a", "b"]]
+    assert ids(index.vector(at(0), PUBLIC, 5)) == ["a", "b"]
+
+
+def test_an_error_that_is_not_of_age_is_told(index: LanceIndex) -> None:
+    write(index, passage("a"))
+    with pytest.raises(ValueError, match="nonsense"):
+        view(index).nearest(at(0), "nonsense > 1", 5)
 
 
 def test_what_is_too_large_for_memory_is_searched_on_disk(index: LanceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,11 +203,25 @@ def test_only_so_many_filters_are_remembered(index: LanceIndex, monkeypatch: pyt
     assert memory.nearest(at(0), EVERYTHING, 1)
 
 
-def test_a_dropped_generation_leaves_memory(index: LanceIndex) -> None:
+def test_a_dropped_generation_leaves_memory(index: LanceIndex, tmp_path: Path) -> None:
     generation = index.begin(EMBEDDER, DIMENSIONS)
     beside = index.for_generation(generation.name)
     write(beside, passage("a"))
-    assert ids(beside.vector(at(0), PUBLIC, 1)) == ["a"]
-    assert generation.name in index._tables._views._known
-    index.drop(generation.name)
-    assert generation.name not in index._tables._views._known
+    known = index._tables._views._known
+    for drop in (index.drop, LanceIndex(tmp_path / "index").drop):
+        for _ in range(2):
+            assert ids(beside.vector(at(0), PUBLIC, 1)) == ["a"]
+        assert generation.name in known
+        drop(generation.name)
+        write(index, passage("b"))
+        index.vector(at(0), PUBLIC, 1)  # of what another process dropped it learns here
+        assert generation.name not in known
+        generation = index.begin(EMBEDDER, DIMENSIONS)
+        beside = index.for_generation(generation.name)
+        write(beside, passage("a"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_a_question_without_direction_finds_nothing(index: LanceIndex, value: float) -> None:
+    write(index, passage("a"))
+    assert view(index).nearest(np.full(DIMENSIONS, value, np.float32), EVERYTHING, 5) == []
