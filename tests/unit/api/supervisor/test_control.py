@@ -24,8 +24,12 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    code = "import signal; print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # before that it may have no memory of its own yet
     yield process
+    process.stdout.close()
     process.kill()
     process.wait()
 
