@@ -174,6 +174,7 @@ class Views:
         self._loading = threading.Lock()
         self._known: OrderedDict[str, InMemory] = OrderedDict()
         self._asked: dict[str, int] = {}
+        self._too_large: dict[str, int] = {}
 
     def of(self, name: str, table: Any) -> View:
         """How to read a table as it is now: from memory, if it is there."""
@@ -195,13 +196,16 @@ class Views:
         with self._mutex:
             for gone in self._known.keys() - set(kept):
                 del self._known[gone]
-            known, again = self._known.get(name), self._asked.get(name) == version
+            known = self._known.get(name)
+            again = self._asked.get(name) == version != self._too_large.get(name)
             self._asked[name] = version
         if known is not None and known.version >= version:
             return known
         if again and self._loading.acquire(blocking=False):
             try:
-                self._keep(name, load(version))
+                self._keep(name, version, load(version))
+            except MemoryError:
+                self._keep(name, version, None)
             except _GONE:
                 pass  # a newer one came: next time
             finally:
@@ -216,10 +220,12 @@ class Views:
             else:
                 self._known.pop(name, None)
 
-    def _keep(self, name: str, view: InMemory | None) -> None:
+    def _keep(self, name: str, version: int, view: InMemory | None) -> None:
         with self._mutex:
             self._known.pop(name, None)
-            if view is not None:
+            if view is None:
+                self._too_large[name] = version
+            else:
                 self._known[name] = view
                 if len(self._known) > _KEPT:
                     self._known.popitem(last=False)

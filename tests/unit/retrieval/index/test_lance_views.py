@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.chunk import EmbeddedChunk, Vector
 from core.filters import All, AnyOf, Filter, Not
 from core.metadata import Metadata
-from retrieval.index.lance import views
+from retrieval.index.lance import tables, views
 from retrieval.index.lance.index import LanceIndex
 from retrieval.index.lance.sql import EVERYTHING, predicate
 from retrieval.index.lance.views import InMemory, OnDisk
@@ -185,6 +185,28 @@ def test_what_is_too_large_for_memory_is_searched_on_disk(index: LanceIndex, mon
     assert isinstance(view(index), OnDisk)
     assert ids(index.vector(at(31), PUBLIC, 1)) == ["b"]
     assert index.vectors(["b"], PUBLIC)["b"].shape == (1, DIMENSIONS)
+
+
+@pytest.mark.parametrize("too_large", [None, MemoryError()])
+def test_what_is_too_large_is_tried_once_a_version(
+    index: LanceIndex, monkeypatch: pytest.MonkeyPatch, too_large: MemoryError | None
+) -> None:
+    tried: list[int] = []
+
+    def load(table: Any, *_: object) -> None:
+        tried.append(table.version)
+        if too_large:
+            raise too_large
+
+    monkeypatch.setattr(tables, "load", load)
+    write(index, passage("a"))
+    for _ in range(5):
+        assert ids(index.vector(at(0), PUBLIC, 5)) == ["a"]
+    assert len(tried) == 1
+    write(index, passage("b"))
+    for _ in range(5):
+        index.vector(at(0), PUBLIC, 5)
+    assert len(set(tried)) == len(tried) == 2
 
 
 def test_vectors_that_are_not_of_unit_length_are_compared_by_angle(index: LanceIndex) -> None:
