@@ -112,8 +112,7 @@ class InMemory:
         if k < len(similar):
             passing = passing[similar >= np.partition(similar, -k)[-k] - _CLOSE]
         # The last digits of a product hang on where a row stands, so that equals wouldn't be equal: once more, by row.
-        exact = [self._similarity(place, unit) for place in passing.tolist()]
-        found = zip(passing.tolist(), exact, strict=True)
+        found = zip(passing.tolist(), self._similarities(passing, unit), strict=True)
         return best([Candidate(self._ids[place], self._documents[place], score) for place, score in found], k)
 
     def rows(self, chunk_ids: Sequence[str], where: str, columns: list[str]) -> list[pa.Table]:
@@ -128,9 +127,13 @@ class InMemory:
                 raise
             return OnDisk(self._newest).rows(chunk_ids, where, columns)
 
-    def _similarity(self, place: int, unit: Vector) -> float:
-        windows = self._windows[self._starts[place] : self._starts[place + 1]].astype(np.float64)
-        return _cosine(float((windows * unit).sum(axis=1).max()))
+    def _similarities(self, places: NDArray[np.intp], unit: Vector) -> list[float]:
+        """The cosine of each of these chunks' best window: each row's sum by itself, in float64."""
+        lengths = self._starts[places + 1] - self._starts[places]
+        begins = np.cumsum(lengths) - lengths
+        windows = np.arange(lengths.sum()) + np.repeat(self._starts[places] - begins, lengths)
+        cosines = (self._windows[windows].astype(np.float64) * unit).sum(axis=1)
+        return [_cosine(similarity) for similarity in np.maximum.reduceat(cosines, begins).tolist()]
 
     def _is_old(self) -> bool:
         return bool(self._newest.version != self.version)
