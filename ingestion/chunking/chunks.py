@@ -57,9 +57,7 @@ def identified(chunks: Iterable[Chunk]) -> list[Chunk]:
     seen: Counter[str] = Counter()
     named = []
     for chunk in chunks:
-        content = f"{chunk.document_id}\0{chunk.context}\0{chunk.text}" + (
-            f"\0{chunk.opening}" if chunk.opening else ""
-        )
+        content = f"{chunk.document_id}\0{chunk.context}\0{chunk.opening}\0{chunk.text}"
         key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
         named.append(replace(chunk, id=hashlib.sha256(f"{key}\0{seen[key]}".encode()).hexdigest()[:32]))
         seen[key] += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.settings import Settings
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
-from retrieval.embedding.side_by_side import SideBySideEmbedder, parts_of
+from retrieval.embedding.side_by_side import BETWEEN, SideBySideEmbedder, parts_of
 
 
 def build_embedder(settings: Settings) -> Embedder:
@@ -39,7 +39,7 @@ def build_embedders(settings: Settings, default: Embedder) -> Embedders:
 
 def lasting_name(model: str) -> str:
     """The name of a model, or of several, as every process finds it: a folder by its absolute path."""
-    return " + ".join(str(replace(part, model=_lasting(part.model))) for part in parts_of(model))
+    return BETWEEN.join(str(replace(part, model=_lasting(part.model))) for part in parts_of(model))
 
 
 def _lasting(model: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError, ModelUnavailable
+from retrieval.embedding.side_by_side import BETWEEN
 
 PACKAGED = "packaged"
 PACKAGED_NAME = "all-MiniLM-L6-v2"
@@ -64,7 +65,7 @@ def locate(model: str) -> tuple[Path, str]:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder.resolve(), folder.resolve().name
-    if " + " in model:
+    if BETWEEN in model:
         raise ConfigurationError(f"embedder.model {model!r} names several models, and one is wanted here.")
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise ConfigurationError(f"embedder.model names the folder {model!r}, which is not there.")

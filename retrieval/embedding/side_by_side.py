@@ -15,7 +15,7 @@ from core.chunk import Vector, Vectors
 from core.errors import ConfigurationError
 from retrieval.embedding.port import Embedder, TokenEmbeddings, Tokenizer
 
-_BETWEEN = " + "
+BETWEEN = " + "
 _TIMES = "*"
 _LONGEST_SPAN = 16
 """Characters of a token, above which it is no place for another model's window to end: one model's unknown word of a
@@ -47,7 +47,7 @@ def parts_of(model: str) -> list[Part]:
     """
     if Path(model).expanduser().is_dir():
         return [Part(model)]
-    return [_part(text.strip(), model) for text in model.split(_BETWEEN)]
+    return [_part(text.strip(), model) for text in model.split(BETWEEN)]
 
 
 def _part(text: str, model: str) -> Part:

@@ -44,7 +44,7 @@ class LanceIndex:
     One process writes at a time (the others wait their turn); readers never wait and see each write once it has
     returned. Vectors are compared one by one: exact, with filters at no loss. A process that searches keeps them in
     memory (1.5 KB a window of 384 dimensions), so that it takes milliseconds (docs/retrieval.md, Latency) and no
-    approximate index is needed below some hundred thousand chunks. Above that, use OpenSearch.
+    approximate index is needed for fifty thousand chunks of four windows. Above that, use OpenSearch.
 
     Don't use one across ``fork``: LanceDB has threads. Make one in each process.
 

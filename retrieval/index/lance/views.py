@@ -210,7 +210,9 @@ class Views:
             except MemoryError:
                 self._keep(name, version, None)
             except _GONE:
-                pass  # a newer one came: next time
+                if table.version == version:
+                    raise
+                # Tidied away, because a newer one came: that one, next time.
             finally:
                 self._loading.release()
         return self.of(name, table)

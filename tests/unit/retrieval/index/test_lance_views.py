@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.chunk import EmbeddedChunk, Vector
+from core.errors import IndexUnavailable
 from core.filters import All, AnyOf, Filter, Not
 from core.metadata import Metadata
 from retrieval.index.lance import tables, views
@@ -207,6 +208,19 @@ def test_what_is_too_large_is_tried_once_a_version(
     for _ in range(5):
         index.vector(at(0), PUBLIC, 5)
     assert len(set(tried)) == len(tried) == 2
+
+
+def test_what_keeps_the_newest_version_from_being_read_is_told(
+    index: LanceIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(tables, "load", load)
+    write(index, passage("a"))
+    assert ids(index.vector(at(0), PUBLIC, 5)) == ["a"]
+    with pytest.raises(IndexUnavailable, match="Input/output error"):
+        index.vector(at(0), PUBLIC, 5)
 
 
 def test_vectors_that_are_not_of_unit_length_are_compared_by_angle(index: LanceIndex) -> None:
