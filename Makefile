@@ -10,9 +10,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Processes of the tests. Each has services of its own: 2 GB of memory.
 JOBS ?= 2
+# Cases of each generator of attacks; `make test` runs 300.
+CASES ?= 3000
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint format constraints needs clean
+.PHONY: help demo test attack lint format constraints needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +36,9 @@ demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask three quest
 test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(JOBS)
+
+attack: needs $(VENV)/.dev ## Attack Footnote with generated cases: make attack CASES=3000
+	ATTACK_CASES=$(CASES) $(BIN)/python -m pytest -m attack -n $(JOBS)
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .

@@ -51,6 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def attack_cases() -> int:
+    """How many cases a generator of attacks makes; their seeds are 0 to this number."""
+    return int(os.environ.get("ATTACK_CASES", "300"))
+
+
+@pytest.fixture(scope="session")
 def opensearch_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A real OpenSearch node without TLS, on a free port. Shared: use an index name of your own."""
     node = Node(tmp_path_factory.mktemp("opensearch"), http_port=0)
