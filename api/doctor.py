@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import FootnoteError
-from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
+from ingestion.partitioning.sandbox.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
 if TYPE_CHECKING:
     from core.settings import ParsingSettings, Settings
@@ -222,7 +222,7 @@ def _index(settings: Settings) -> str:
 
 
 def _sandbox(settings: Settings) -> str:
-    from ingestion.partitioning.process import Child  # noqa: PLC0415 - starts a process
+    from ingestion.partitioning.sandbox.process import Child  # noqa: PLC0415 - starts a process
 
     child = Child(memory_mb=settings.parsing.memory_mb, max_reply_bytes=1_000_000)
     held = child.enclosure

@@ -25,12 +25,12 @@ from core.errors import DocumentError
 from core.settings import Settings
 from eval.coverage_words import Share, compare, otherwise, words
 from ingestion.chunking.structural import chunk
-from ingestion.partitioning.decoding import decode
 from ingestion.partitioning.front_matter import split_front_matter
 from ingestion.partitioning.kinds import told_kind
-from ingestion.partitioning.pdf import read_pdf
-from ingestion.partitioning.pool import ChildProcessPartitioner
+from ingestion.partitioning.pdf.reader import read_pdf
 from ingestion.partitioning.port import Attachment
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from ingestion.partitioning.text.decoding import decode
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Tokenizer
 

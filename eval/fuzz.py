@@ -23,9 +23,9 @@ from rich.progress import track
 
 from core.errors import DocumentError
 from core.settings import ParsingSettings
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
-from ingestion.partitioning.process import Child, ChildDied
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from ingestion.partitioning.sandbox.process import Child, ChildDied
 
 CUTS = 10
 FLIPPED = 0.01

@@ -20,7 +20,7 @@ import numpy as np
 
 from eval.metrics import bootstrap
 from eval.pdf_documents import Layout, write
-from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf
 
 _DPI = 200
 _MOST_SKEW = 0.7

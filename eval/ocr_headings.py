@@ -21,7 +21,7 @@ from rapidfuzz import fuzz, process
 from eval.metrics import bootstrap
 from eval.ocr import scanned
 from eval.pdf_documents import Layout, write
-from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf
 from ingestion.partitioning.port import ElementKind
 
 _KINDS = ((1.0, True), (1.15, True), (1.2, False), (1.3, True), (1.3, False), (1.5, False))

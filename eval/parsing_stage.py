@@ -8,8 +8,8 @@ from core.errors import DocumentError
 from core.settings import Settings
 from ingestion.chunking.port import Chunker
 from ingestion.chunking.structural import StructuralChunker
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 from retrieval.embedding.build import build_embedder
 
 

@@ -26,7 +26,7 @@ from eval.shares import told
 from ingestion.chunking.model import ChunkedDocument
 from ingestion.chunking.structural import chunk
 from ingestion.parsed import ParsedDocument
-from ingestion.partitioning.pdf import read_pdf
+from ingestion.partitioning.pdf.reader import read_pdf
 from ingestion.partitioning.port import Partition
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Tokenizer

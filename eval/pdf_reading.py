@@ -83,7 +83,7 @@ class Under:
         """What OCR reads on the page's image once everything outside of the boxes is white."""
         import numpy as np  # noqa: PLC0415
 
-        from ingestion.partitioning.ocr import recognise  # noqa: PLC0415
+        from ingestion.partitioning.ocr.tesseract import recognise  # noqa: PLC0415
 
         scale = _DPI / 72
         pixels: Any = self._document[number - 1].render(scale=scale, grayscale=True).to_numpy()

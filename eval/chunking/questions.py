@@ -13,8 +13,8 @@ from core.errors import DocumentError
 from core.settings import ParsingSettings
 from eval.datasets import DatasetError, read_rows
 from ingestion.chunking.placing import place
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Element, ElementKind, Partition
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 
 _PARAGRAPH = re.compile(r"\S.*?(?=\s*\n\s*\n|\s*\Z)", re.DOTALL)
 _OFF = 50

@@ -121,7 +121,7 @@ def test_document_intelligence_that_is_not_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_document_intelligence_without_its_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delitem(sys.modules, "ingestion.partitioning.document_intelligence", raising=False)
+    monkeypatch.delitem(sys.modules, "ingestion.partitioning.cloud.document_intelligence", raising=False)
     monkeypatch.setitem(sys.modules, "azure.ai.documentintelligence", None)
     monkeypatch.setattr(doctor, "_version", lambda _: None)
     azure = {"endpoint": "https://x.cognitiveservices.azure.com", "key": KEY}

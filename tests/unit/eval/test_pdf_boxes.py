@@ -13,7 +13,7 @@ from eval.pdf_documents import Layout, layouts, write
 from eval.pdf_reading import Under, letters
 from ingestion.chunking.model import PlacedElement
 from ingestion.parsed import ParsedDocument
-from ingestion.partitioning.pdf import read_pdf
+from ingestion.partitioning.pdf.reader import read_pdf
 from ingestion.partitioning.port import ElementKind
 
 

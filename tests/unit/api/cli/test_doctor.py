@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
-from ingestion.partitioning.programs import PROGRAMS
+from ingestion.partitioning.sandbox.programs import PROGRAMS
 
 
 @pytest.fixture(autouse=True)
