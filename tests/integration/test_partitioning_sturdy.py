@@ -17,7 +17,7 @@ import pytest
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from core.settings import ParsingSettings
-from eval.fuzz import mutants, run
+from eval.bench.documents.fuzz import mutants, run
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.port import Upsert
 from ingestion.partitioning.port import Partitioner
