@@ -6,15 +6,16 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from core.errors import InvalidFilter
+from core.metadata import FactKind, facts_of
 from core.principal import Principal
 
-TermField = Literal[
-    "acl", "source_id", "document_id", "department", "document_type", "tags", "author", "owner", "language"
-]
-DateField = Literal["created", "modified"]
+TermField = str
+"""``acl``, ``source_id``, ``document_id``, or a fact of the kinds TERM and TERMS."""
+DateField = str
+"""A fact of the kind MOMENT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,10 @@ class Not:
 Filter = AnyOf | Between | All | Not
 
 _REQUEST_TERMS: dict[str, TermField] = {
-    "department": "department",
-    "document_type": "document_type",
-    "tags": "tags",
+    **{name: name for name in facts_of(FactKind.TERM, FactKind.TERMS)},
     "source": "source_id",
-    "author": "author",
-    "owner": "owner",
-    "language": "language",
 }
-_REQUEST_DATES: dict[str, DateField] = {"created": "created", "modified": "modified"}
+_REQUEST_DATES = facts_of(FactKind.MOMENT)
 _REQUEST_KEYS = (*_REQUEST_TERMS, *_REQUEST_DATES)
 
 
@@ -86,7 +82,7 @@ def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
         if key in _REQUEST_TERMS:
             clauses.append(AnyOf(_REQUEST_TERMS[key], _strings(key, value)))
         elif key in _REQUEST_DATES:
-            clauses.append(_between(_REQUEST_DATES[key], value))
+            clauses.append(_between(key, value))
         else:
             near = difflib.get_close_matches(key, _REQUEST_KEYS, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else ""

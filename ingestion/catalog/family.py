@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, bindparam, select
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentState, document_id
-from ingestion.catalog.rows import metadata_to_json
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert
 
@@ -44,7 +43,7 @@ def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: Acc
     """
     inherited = {key: value for key, value in outer.known().items() if key in _INHERITED}
     metadata = Metadata(**inherited).coming_from("outer document")
-    described = json.dumps([content_hash, list(acl.terms()), metadata_to_json(metadata)], sort_keys=True)
+    described = json.dumps([content_hash, list(acl.terms()), metadata.to_json()], sort_keys=True)
     return Upsert(
         external_id=external_id,
         uri=uri,

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from core.clock import Clock
 from core.errors import SourceUnavailable, UnreadableDocument
+from core.metadata import Metadata
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import write_failure
 from ingestion.catalog.family import with_inner
 from ingestion.catalog.records import Applied, DocumentState, document_id
-from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
+from ingestion.catalog.rows import merge_metadata, work_of
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert
 
@@ -117,7 +118,7 @@ class _Batch:
         acl = [] if change.acl is None else list(change.acl.terms())
         if row is None:
             failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri, "acl": acl}
-            facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
+            facts = merge_metadata(Metadata(), Metadata(), _name(change)).to_json()
             self._new.append(
                 {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
             )
@@ -226,15 +227,15 @@ _CHANGED = (
 
 
 def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
-    merged = merge_metadata(change.metadata, metadata_from_json(own), _name(change))
+    merged = merge_metadata(change.metadata, Metadata.read(own), _name(change))
     return {
         "uri": change.uri,
         "title": merged.title,
         "size": change.size,
         "revision": change.revision,
         "content_revision": change.content_revision,
-        "facts": metadata_to_json(merged),
-        "source_facts": metadata_to_json(change.metadata),
+        "facts": merged.to_json(),
+        "source_facts": change.metadata.to_json(),
         "acl": list(change.acl.terms()),
     }
 

@@ -14,7 +14,7 @@ from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
-from ingestion.catalog.rows import merge_metadata, metadata_to_json
+from ingestion.catalog.rows import merge_metadata
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
@@ -60,8 +60,8 @@ class Outcomes:
             "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
-            "own_facts": metadata_to_json(own),
-            "facts": metadata_to_json(merged),
+            "own_facts": own.to_json(),
+            "facts": merged.to_json(),
             "title": merged.title,
             "attempts": 0,
             "not_before": None,
