@@ -105,7 +105,7 @@ class FakeApi:
             case "POST", "/v1/search":
                 self.searches.append(json.loads(request.content))
                 hits = [{"uri": "file:///x/b.md"}, {"uri": "file:///x/a%252F1.md"}]
-                return httpx.Response(200, json={"hits": hits, "degraded": ["reranker: off"]})
+                return httpx.Response(200, json={"hits": hits, "degraded": []})
             case "DELETE", "/v1/sources/s1":
                 self.removed.append("s1")
                 return httpx.Response(202, content=b"null")
