@@ -7,17 +7,20 @@ kind, runs the schedule (``-B``, or ``celery beat``).
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from functools import cache
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_ready, worker_shutdown
 from prometheus_client import start_http_server
 
 from core.errors import BrokerUnavailable
 from core.logs import configure_logs, get_logger
 from core.settings import Settings
 from core.settings_source import load_settings
+from core.tether import tether
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
@@ -74,11 +77,17 @@ def _serve_metrics(**_: Any) -> None:
         log.info("metrics.served", port=port, host=host)
 
 
+def _end_with_worker(**_: Any) -> None:
+    """The schedule (``-B``) is a process that the worker forks: one that is killed would leave it behind."""
+    tether(os.getppid(), signal.SIGKILL)
+
+
 def _close(**_: Any) -> None:
     if _build_parts.cache_info().currsize:
         _parts().close()
 
 
+beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_check_settings, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)

@@ -1,4 +1,4 @@
-"""The supervisor process: ``python -m api.supervisor PORT``, started by ``footnote up``."""
+"""The supervisor process: ``python -m api.supervisor``, started by ``footnote up``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 
 from api.supervisor.admin_key import ensure_admin_key
-from api.supervisor.children import children_of, reachable
+from api.supervisor.children import children_of, choose_port, reachable
 from api.supervisor.layout import Layout, StackState, exclusive
 from api.supervisor.supervisor import Supervisor, end_leftovers
 from core.clock import SystemClock
@@ -19,7 +19,7 @@ from core.settings_source import load_settings
 log = get_logger(__name__)
 
 
-def supervise(settings: Settings, port: int) -> int:
+def supervise(settings: Settings) -> int:
     """Run the stack until told to stop; returns the exit status."""
     layout = Layout.of(settings)
     layout.make()
@@ -27,14 +27,12 @@ def supervise(settings: Settings, port: int) -> int:
         if not mine:
             log.error("already running", data_dir=str(layout.data_dir))
             return 1
-        end_leftovers(StackState.read(layout.state_file))
-        host = reachable(settings.api.host)
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        state = StackState(os.getpid(), url, SystemClock().now().isoformat(timespec="seconds"))
-        state.write(layout.state_file)
+        # Before anything of theirs is needed: they have the port, the queue's socket and the index.
+        if ended := end_leftovers(StackState.read(layout.state_file)):
+            log.warning("leftovers ended", pids=ended)
+        state = StackState(os.getpid(), "", SystemClock().now().isoformat(timespec="seconds"))
         try:
-            ensure_admin_key(settings, layout)
-            supervisor = Supervisor(children_of(settings, layout, port), layout, state)
+            supervisor = _prepare(settings, layout, state)
         except FootnoteError as error:
             state.phase, state.error = "failed", error.message
             state.write(layout.state_file)
@@ -45,11 +43,19 @@ def supervise(settings: Settings, port: int) -> int:
     return 0
 
 
+def _prepare(settings: Settings, layout: Layout, state: StackState) -> Supervisor:
+    port, host = choose_port(settings), reachable(settings.api.host)
+    state.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    state.write(layout.state_file)
+    ensure_admin_key(settings, layout)
+    return Supervisor(children_of(settings, layout, port), layout, state)
+
+
 def main() -> int:
     """Read the settings and run; see :func:`supervise`."""
     settings = load_settings()
     configure_logs(settings.telemetry)
-    return supervise(settings, int(sys.argv[1]))
+    return supervise(settings)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -63,6 +64,10 @@ class Layout:
             folder.mkdir(exist_ok=True, mode=0o700)
 
 
+MARK = "_FOOTNOTE_STACK"
+"""The environment variable by which what a killed supervisor left is known, whatever pids have come to name."""
+
+
 @dataclass(slots=True)
 class ChildState:
     """One supervised process.
@@ -83,7 +88,11 @@ class ChildState:
 
 @dataclass(slots=True)
 class StackState:
-    """What the supervisor last wrote of itself."""
+    """What the supervisor last wrote of itself.
+
+    Attributes:
+        mark: in the environment (as :data:`MARK`) of every process that this supervisor starts, and of no other.
+    """
 
     pid: int
     url: str
@@ -91,6 +100,7 @@ class StackState:
     phase: str = "starting"
     error: str | None = None
     children: list[ChildState] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def write(self, path: Path) -> None:
         """Replace the file in one step, so that no reader sees half of it."""
@@ -111,14 +121,24 @@ class StackState:
 
 def process_of(child: ChildState) -> psutil.Process | None:
     """The live process of this state; None if it is gone or its pid now belongs to another."""
-    if child.pid is None:
+    if child.pid is None or child.created is None:
         return None
     try:
         process = psutil.Process(child.pid)
-        same = child.created is None or abs(process.create_time() - child.created) < 1
+        same = abs(process.create_time() - child.created) < 1
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The live processes that carry this mark. Another user's can't be looked at, and are none of ours."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@ import pytest
 
 from api.supervisor import supervisor as module
 from api.supervisor.children import Child
-from api.supervisor.layout import ChildState, Layout, StackState
+from api.supervisor.layout import MARK, ChildState, Layout, StackState, process_of
 from api.supervisor.supervisor import Supervisor, end_leftovers
+from core.errors import Unavailable
 
 FOREVER = "import signal; signal.pause()"
 DEADLINE_S = 20
@@ -119,7 +120,8 @@ def test_a_command_that_cannot_be_started_does_not_end_the_others(layout: Layout
     missing = Child("missing", (str(tmp_path / "no-such-program"),))
     with running(layout, child("good", FOREVER), missing) as state:
         wait_for(lambda: state.children[1].last_exit is not None)
-        assert "no-such-program" in str(state.children[1].last_exit)
+        words = f"{state.children[1].last_exit} {layout.log_of('missing').read_text()}"
+        assert "no-such-program" in words
         assert state.children[0].state == "running"
 
 
@@ -136,15 +138,79 @@ def test_what_a_killed_supervisor_left_is_ended() -> None:
         assert process.stdout.readline() == b"ready\n"
         left = ChildState("worker", process.pid, psutil.Process(process.pid).create_time(), "running")
         state = StackState(1, "", "", children=[left])
-        assert end_leftovers(state) == ["worker"]
+        assert end_leftovers(state) == [process.pid]
         assert process.stdout.read() == b"asked to stop\n"
     assert end_leftovers(state) == []
 
 
-def test_a_process_that_only_has_the_same_pid_is_left_alone() -> None:
-    me = psutil.Process()
-    stranger = ChildState("worker", me.pid, me.create_time() - 1000, "running")
+@pytest.mark.parametrize("created", [None, psutil.Process().create_time() - 1000])
+def test_a_process_that_only_has_the_same_pid_is_left_alone(created: float | None) -> None:
+    stranger = ChildState("worker", os.getpid(), created, "running")
     assert end_leftovers(StackState(1, "", "", children=[stranger])) == []
+
+
+@contextmanager
+def marked(mark: str, code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that carries a mark, once it has printed a line."""
+    environment = {**os.environ, MARK: mark}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_was_left_and_never_noted_is_ended_by_its_mark_and_another_stack_s_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed between a start and its note, or having lost its parent, as the schedule of a killed worker."""
+    monkeypatch.setattr(module, "LEFTOVER_S", 0.2)
+    stubborn = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)\nwhile 1: signal.pause()"
+    )
+    state, other = StackState(1, "", ""), StackState(1, "", "")
+    with marked(state.mark, stubborn) as ours, marked(other.mark, "print(flush=True); " + FOREVER) as theirs:
+        assert end_leftovers(state) == [ours.pid]
+        wait_for(lambda: ours.poll() is not None)  # its status went to whoever waited first
+        assert theirs.poll() is None
+        assert end_leftovers(state) == []
+
+
+def test_one_that_cannot_be_ended_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEFTOVER_S", 0)
+
+    def refuse(_: psutil.Process) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "terminate", refuse)
+    monkeypatch.setattr(psutil.Process, "kill", refuse)
+    state = StackState(1, "", "")
+    with marked(state.mark, "print(flush=True); " + FOREVER) as ours:
+        with pytest.raises(Unavailable, match=f"kill -9 {ours.pid}"):
+            end_leftovers(state)
+        monkeypatch.undo()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next `footnote up` ends them")
+def test_children_end_with_a_supervisor_that_is_killed(layout: Layout) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from api.supervisor.children import Child\n"
+        "from api.supervisor.layout import Layout, StackState\n"
+        "from api.supervisor.supervisor import Supervisor\n"
+        f"child = Child('one', (sys.executable, '-c', {FOREVER!r}))\n"
+        f"Supervisor([child], Layout(Path({str(layout.data_dir)!r})), StackState(1, '', '')).run()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as supervisor:
+        wait_for(lambda: (state := StackState.read(layout.state_file)) is not None and state.phase == "running")
+        state = StackState.read(layout.state_file)
+        assert state is not None
+        left = process_of(state.children[0])
+        assert left is not None
+        supervisor.kill()
+    wait_for(lambda: process_of(state.children[0]) is None)
 
 
 def test_each_child_has_a_log_that_cannot_grow_for_ever(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
