@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from core.data_dir import check_usable, nearest
 from core.errors import FootnoteError
 from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _tesseract_languages()
     yield _java(required=False)
     yield _valkey(settings)
+    yield _checked("data directory", True, "everything that Footnote keeps", lambda: _data_dir(settings.data_dir))
     yield _disk(settings.data_dir)
     yield _checked("embedding model", True, "searching by meaning", lambda: _model(settings))
     yield _checked("index", settings.index.kind == "opensearch", "searching", lambda: _index(settings))
@@ -166,7 +168,7 @@ def _valkey(settings: Settings) -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     return Finding(
         name="disk space",
@@ -175,6 +177,11 @@ def _disk(folder: Path) -> Finding:
         detail=f"{free / 1e9:,.1f} GB free for {folder.absolute()}",
         needed_for=f"the data directory: at least {_LEAST_FREE / 1e9:g} GB",
     )
+
+
+def _data_dir(folder: Path) -> str:
+    check_usable(folder)
+    return f"{folder.absolute()} can be written"
 
 
 def _checked(name: str, required: bool, needed_for: str, look: Callable[[], str]) -> Finding:

@@ -10,6 +10,7 @@ from api.auth.keys import KeyStore
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
+from core.data_dir import in_data_dir
 from core.errors import BrokerUnavailable, FootnoteError
 from core.settings import Settings
 
@@ -136,13 +137,14 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    standing = []
+    engine, standing = catalog.get().engine, []
     if settings.api.admin_key is not None:
         standing.append(settings.api.admin_key.get_secret_value())
     file = settings.data_dir / ADMIN_KEY_FILE
-    if file.is_file():
-        standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+    with in_data_dir(settings.data_dir):
+        if file.is_file():
+            standing.append(file.read_text(encoding="utf-8").strip())
+    return KeyStore(engine, SystemClock(), [key for key in standing if key])
 
 
 def _blobs(settings: Settings) -> BlobStore:

@@ -11,6 +11,7 @@ from api.supervisor.children import children_of, choose_port, reachable
 from api.supervisor.layout import Layout, StackState, exclusive
 from api.supervisor.supervisor import Supervisor, end_leftovers
 from core.clock import SystemClock
+from core.data_dir import in_data_dir
 from core.errors import FootnoteError
 from core.logs import configure_logs, get_logger
 from core.settings import Settings
@@ -35,7 +36,8 @@ def supervise(settings: Settings) -> int:
             supervisor = _prepare(settings, layout, state)
         except FootnoteError as error:
             state.phase, state.error = "failed", error.message
-            state.write(layout.state_file)
+            with in_data_dir(layout.data_dir):
+                state.write(layout.state_file)
             return 1
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.handle_signal)
@@ -46,16 +48,21 @@ def supervise(settings: Settings) -> int:
 def _prepare(settings: Settings, layout: Layout, state: StackState) -> Supervisor:
     port, host = choose_port(settings), reachable(settings.api.host)
     state.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    state.write(layout.state_file)
+    with in_data_dir(layout.data_dir):
+        state.write(layout.state_file)
     ensure_admin_key(settings, layout)
     return Supervisor(children_of(settings, layout, port), layout, state)
 
 
 def main() -> int:
-    """Read the settings and run; see :func:`supervise`."""
-    settings = load_settings()
-    configure_logs(settings.telemetry)
-    return supervise(settings)
+    """Read the settings and run; see :func:`supervise`. What stops it is the last that it says."""
+    try:
+        settings = load_settings()
+        configure_logs(settings.telemetry)
+        return supervise(settings)
+    except FootnoteError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
 
 
 if __name__ == "__main__":

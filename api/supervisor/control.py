@@ -15,6 +15,7 @@ import psutil
 from api.supervisor.children import reachable
 from api.supervisor.layout import Layout, StackState, exclusive, is_up, process_of
 from api.supervisor.supervisor import end_leftovers, how_it_ended, leftovers
+from core.data_dir import in_data_dir
 from core.errors import Unavailable
 from core.settings import Settings
 
@@ -31,7 +32,7 @@ Report = Callable[[str], None]
 def launch(layout: Layout) -> subprocess.Popen[bytes]:
     """Start a supervisor that outlives this process."""
     layout.make()
-    with layout.log_of("supervisor").open("ab") as output:
+    with in_data_dir(layout.data_dir), layout.log_of("supervisor").open("ab") as output:
         return subprocess.Popen(
             (sys.executable, "-m", "api.supervisor"),
             stdin=subprocess.DEVNULL,
@@ -133,11 +134,11 @@ def tidy(layout: Layout) -> list[int]:
     """End what a killed supervisor left behind, and say which processes that were; none while one is up.
 
     Raises:
-        Unavailable: one of them can't be ended.
+        Unavailable: one of them can't be ended, or the data directory can't be written.
     """
-    if not layout.lock_file.exists():
+    if StackState.read(layout.state_file) is None:
         return []
-    with exclusive(layout.lock_file) as mine:
+    with in_data_dir(layout.data_dir), exclusive(layout.lock_file) as mine:
         return end_leftovers(StackState.read(layout.state_file)) if mine else []
 
 

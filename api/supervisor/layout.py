@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,10 @@ from typing import Any
 
 import psutil
 
+from core.data_dir import in_data_dir, make_usable
 from core.settings import Settings
+
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,17 @@ class Layout:
         return self.logs / f"{name}.log"
 
     def make(self) -> None:
-        """Create the folders, readable by this user alone: they hold documents."""
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.run, self.logs, self.data_dir / "valkey"):
-            folder.mkdir(exist_ok=True, mode=0o700)
+        """Create the folders, readable by this user alone: they hold documents.
+
+        Raises:
+            StorageUnavailable: they can't be, or the disk is full.
+        """
+        make_usable(self.data_dir)
+        with in_data_dir(self.data_dir):
+            for folder in (self.run, self.logs, self.data_dir / "valkey"):
+                folder.mkdir(exist_ok=True, mode=0o700)
+            with tempfile.TemporaryFile(dir=self.run, buffering=0) as probe:
+                probe.write(bytes(_BLOCK))  # a full disk still takes names
 
 
 MARK = "_FOOTNOTE_STACK"
@@ -156,12 +167,14 @@ def exclusive(path: Path, patience_s: float = 2.0) -> Iterator[bool]:
 
 
 def is_up(layout: Layout) -> bool:
-    """Whether a supervisor of this data directory is alive."""
-    try:
-        with layout.lock_file.open("a") as file:
-            return not _lock(file.fileno(), fcntl.LOCK_SH)
-    except FileNotFoundError:
-        return False
+    """Whether a supervisor of this data directory is alive.
+
+    Raises:
+        StorageUnavailable: this user may not look.
+    """
+    with in_data_dir(layout.data_dir), contextlib.suppress(FileNotFoundError), layout.lock_file.open() as file:
+        return not _lock(file.fileno(), fcntl.LOCK_SH)
+    return False
 
 
 def _lock(descriptor: int, kind: int) -> bool:

@@ -72,17 +72,10 @@ def _config(
         InvalidRequest: the path isn't there, is an empty folder, or isn't UTF-8.
     """
     path = Path(readable(text, "The path")).expanduser()
-    if not path.exists():
-        raise InvalidRequest(f"{text} isn't there: check the spelling, or give the absolute path.")
-    path = path.resolve()
-    config: dict[str, Any] = {"path": str(path)}
-    if path.is_dir():
-        if not any(entry.is_file() for entry in path.rglob("*")):
-            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
-    elif path.is_file():
-        config = {"path": str(path.parent), "include": [glob.escape(path.name)]}
-    else:
-        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    try:
+        path, config = _place(path)
+    except OSError as error:
+        raise InvalidRequest(f"{text} can't be looked at ({error.strerror}): open it to yourself first.") from error
     if acl:
         config["default_acl"] = [readable(term, "--acl") for term in acl]
     if department:
@@ -90,6 +83,20 @@ def _config(
     if tags:
         config["tags"] = [readable(tag, "--tag") for tag in tags]
     return str(path), config
+
+
+def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The real path, and which files of which folder that is."""
+    if not path.exists():
+        raise InvalidRequest(f"{path} isn't there: check the spelling, or give the absolute path.")
+    path = path.resolve()
+    if path.is_dir():
+        if not any(entry.is_file() for entry in path.rglob("*")):
+            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
+        return path, {"path": str(path)}
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    return path, {"path": str(path.parent), "include": [glob.escape(path.name)]}
 
 
 def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, quiet: bool) -> dict[str, Any]:
