@@ -68,6 +68,17 @@ class Services:
             self.catalog.built.close()
 
 
+def check_settings(settings: Settings) -> None:
+    """Return when no setting is known to be wrong: what can be told without loading anything is told before.
+
+    Raises:
+        ConfigurationError: one is; the service would never be able to answer.
+    """
+    from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
+
+    default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
+
+
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
     catalog = Part("catalog", lambda: _catalog(settings))

@@ -10,6 +10,7 @@ from api.supervisor.admin_key import ensure_admin_key
 from api.supervisor.children import children_of, choose_port, reachable
 from api.supervisor.layout import Layout, StackState, exclusive
 from api.supervisor.supervisor import Supervisor, end_leftovers
+from api.wiring import check_settings
 from core.clock import SystemClock
 from core.data_dir import in_data_dir
 from core.errors import FootnoteError
@@ -46,6 +47,7 @@ def supervise(settings: Settings) -> int:
 
 
 def _prepare(settings: Settings, layout: Layout, state: StackState) -> Supervisor:
+    check_settings(settings)  # before a process is started that would end over them
     port, host = choose_port(settings), reachable(settings.api.host)
     state.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with in_data_dir(layout.data_dir):

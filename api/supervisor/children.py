@@ -147,15 +147,18 @@ def choose_port(settings: Settings) -> int:
 
 
 def _port_user(port: int) -> str:
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.Error:
-        return ""
-    for connection in connections:
-        here = connection.laddr and connection.laddr.port == port
-        if here and connection.status == psutil.CONN_LISTEN and connection.pid:
-            return f": process {connection.pid} has it"
-    return ""
+    process = listener(port)
+    return f": process {process.pid} has it" if process else ""
+
+
+def listener(port: int) -> psutil.Process | None:
+    """The process that listens on a port of this machine, as far as this user may see it."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            here = connection.laddr and connection.laddr.port == port
+            if here and connection.status == psutil.CONN_LISTEN and connection.pid:
+                return psutil.Process(connection.pid)
+    return None
 
 
 def listens(host: str, port: int) -> bool:

@@ -19,6 +19,7 @@ from core.data_dir import in_data_dir, make_usable
 from core.settings import Settings
 
 _BLOCK = 4096
+_INSTANCE = "instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Layout:
                 folder.mkdir(exist_ok=True, mode=0o700)
             with tempfile.TemporaryFile(dir=self.run, buffering=0) as probe:
                 probe.write(bytes(_BLOCK))  # a full disk still takes names
+            if instance_of(self.data_dir) is None:
+                draft = self.run / "instance.tmp"
+                draft.write_text(secrets.token_hex(16), encoding="ascii")
+                draft.replace(self.data_dir / _INSTANCE)
 
 
 MARK = "_FOOTNOTE_STACK"
@@ -95,6 +100,18 @@ class ChildState:
     state: str = "starting"
     restarts: int = 0
     last_exit: str | None = None
+
+
+def instance_of(data_dir: Path) -> str | None:
+    """The random name of what a data directory holds, by which the command line knows its own service; None before
+    the first `footnote up`. It says nothing of the machine, so that anybody may be told.
+
+    Raises:
+        StorageUnavailable: this user may not read it.
+    """
+    with in_data_dir(data_dir), contextlib.suppress(FileNotFoundError):
+        return (data_dir / _INSTANCE).read_text(encoding="ascii").strip() or None
+    return None
 
 
 @dataclass(slots=True)

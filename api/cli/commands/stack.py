@@ -166,16 +166,16 @@ def status(as_json: bool) -> None:
     """
     layout = Layout.of(context.settings())
     stack = control.describe(layout)
-    ready = context.client().readiness()
-    if as_json:
-        print_json({"running": stack is not None, "stack": stack, "readiness": ready})
-    elif stack is not None:
-        _show(stack)
     if stack is None and (left := control.leftover_pids(layout)):
         raise Unavailable(
             f"Footnote's supervisor was killed and left {len(left)} processes behind: `footnote up` ends them and "
             "starts anew, `footnote down` ends them."
         )
+    ready = context.client().readiness()
+    if as_json:
+        print_json({"running": stack is not None, "stack": stack, "readiness": ready})
+    elif stack is not None:
+        _show(stack)
     if stack is None and ready is None:
         raise Unavailable("Footnote isn't running here: start it with `footnote up`.")
     if ready is None:
