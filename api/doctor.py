@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.data_dir import check_usable, nearest
 from core.errors import FootnoteError
+from core.extras import installing
 from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _cloud(parsing: ParsingSettings) -> Finding:
     kinds = " and ".join(parsing.cloud_kinds)
     found = _checked(f"parsing.engine {parsing.engine}", True, f"reading documents of the kinds {kinds}", look)
     lacking = parsing.engine == "document_intelligence" and _version("azure-ai-documentintelligence") is None
-    return replace(found, install={"any": "pip install 'footnote[azure]'"}) if lacking else found
+    return replace(found, install={"any": installing("azure")}) if lacking else found
 
 
 def _model(settings: Settings) -> str:
