@@ -60,7 +60,8 @@ def _whose(url: str) -> str:
     """The process behind the address, as far as the system lets this user see it."""
     import psutil  # noqa: PLC0415
 
-    process = listener(int(url.rpartition(":")[2]))
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    process = listener(int(port)) if host in ("127.0.0.1", "[::1]", "localhost") else None
     if process is None:
         return ""
     try:

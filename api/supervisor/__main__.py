@@ -30,7 +30,7 @@ def supervise(settings: Settings) -> int:
             log.error("already running", data_dir=str(layout.data_dir))
             return 1
         # Before anything of theirs is needed: they have the port, the queue's socket and the index.
-        if ended := end_leftovers(StackState.read(layout.state_file)):
+        if ended := end_leftovers(layout):
             log.warning("leftovers ended", pids=ended)
         state = StackState(os.getpid(), "", SystemClock().now().isoformat(timespec="seconds"))
         try:

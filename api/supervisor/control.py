@@ -127,7 +127,7 @@ def leftover_pids(layout: Layout) -> list[int]:
     """The processes that a killed supervisor left behind; none while one is up."""
     if is_up(layout):
         return []
-    return [process.pid for process in leftovers(StackState.read(layout.state_file))]
+    return [process.pid for process in leftovers(layout)]
 
 
 def tidy(layout: Layout) -> list[int]:
@@ -139,7 +139,7 @@ def tidy(layout: Layout) -> list[int]:
     if StackState.read(layout.state_file) is None:
         return []
     with in_data_dir(layout.data_dir), exclusive(layout.lock_file) as mine:
-        return end_leftovers(StackState.read(layout.state_file)) if mine else []
+        return end_leftovers(layout) if mine else []
 
 
 def describe(layout: Layout) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import secrets
 import tempfile
@@ -58,6 +59,10 @@ class Layout:
         """The key that the command line uses."""
         return self.data_dir / "admin.key"
 
+    def mark_of(self, state: StackState) -> str:
+        """What :data:`MARK` is in the environment of that stack's processes, if they are this data directory's."""
+        return f"{state.mark} {self.data_dir}"
+
     def log_of(self, name: str) -> Path:
         """The log of the process with this name."""
         return self.logs / f"{name}.log"
@@ -103,14 +108,16 @@ class ChildState:
 
 
 def instance_of(data_dir: Path) -> str | None:
-    """The random name of what a data directory holds, by which the command line knows its own service; None before
-    the first `footnote up`. It says nothing of the machine, so that anybody may be told.
+    """The name of a data directory, by which the command line knows its own service; None before the first
+    `footnote up`. It says nothing of the machine, so that anybody may be told.
 
     Raises:
         StorageUnavailable: this user may not read it.
     """
     with in_data_dir(data_dir), contextlib.suppress(FileNotFoundError):
-        return (data_dir / _INSTANCE).read_text(encoding="ascii").strip() or None
+        secret = (data_dir / _INSTANCE).read_text(encoding="ascii").strip()
+        # With its place: a copy of the folder is another one. The secret keeps the place from being guessed.
+        return hashlib.sha256(f"{secret} {data_dir.resolve()}".encode()).hexdigest()[:32]
     return None
 
 
@@ -119,7 +126,7 @@ class StackState:
     """What the supervisor last wrote of itself.
 
     Attributes:
-        mark: in the environment (as :data:`MARK`) of every process that this supervisor starts, and of no other.
+        mark: random; part of :meth:`Layout.mark_of`, which every process that this supervisor starts has about it.
     """
 
     pid: int

@@ -15,7 +15,7 @@ from types import FrameType
 import psutil
 
 from api.supervisor.children import READY_AFTER_S, Child
-from api.supervisor.layout import MARK, ChildState, Layout, StackState, marked, process_of
+from api.supervisor.layout import MARK, ChildState, Layout, StackState, marked
 from core.errors import Unavailable
 from core.logs import get_logger
 from core.tether import tethered
@@ -110,7 +110,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **child.environment, MARK: self._state.mark},
+                env={**os.environ, **child.environment, MARK: self._layout.mark_of(self._state)},
                 start_new_session=True,
             )
 
@@ -158,20 +158,16 @@ class Supervisor:
             log.warning("state not written", reason=str(error))
 
 
-def leftovers(state: StackState | None) -> list[psutil.Process]:
-    """What runs of a stack whose supervisor is gone: its children as they were noted, and all that bears its mark.
+def leftovers(layout: Layout) -> list[psutil.Process]:
+    """What runs of a stack of this data directory, given that its supervisor is gone.
 
-    Only a process that started when the noted one did, or that has the mark in its environment, is one: a pid alone
-    may name a stranger by now.
+    The mark alone says so. A pid may name a stranger by now, and a copied data directory names another one's processes.
     """
-    if state is None:
-        return []
-    noted = [process for child in reversed(state.children) if (process := process_of(child)) is not None]
-    family = [kin for process in noted for kin in _descendants(process)]
-    return list(dict.fromkeys([*noted, *family, *marked(state.mark)]))
+    state = StackState.read(layout.state_file)
+    return marked(layout.mark_of(state)) if state is not None else []
 
 
-def end_leftovers(state: StackState | None) -> list[int]:
+def end_leftovers(layout: Layout) -> list[int]:
     """End what a killed supervisor left running, so that two workers never share one data directory.
 
     Returns:
@@ -180,7 +176,7 @@ def end_leftovers(state: StackState | None) -> list[int]:
     Raises:
         Unavailable: one can't be ended: it is another user's, or hangs in the kernel.
     """
-    left = leftovers(state)
+    left = leftovers(layout)
     for process in left:
         with contextlib.suppress(psutil.Error):
             process.terminate()
@@ -196,13 +192,6 @@ def end_leftovers(state: StackState | None) -> list[int]:
             f"started it, or as root, with `kill -9 {pids}`, and try again."
         )
     return [process.pid for process in left]
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 def _stop(process: subprocess.Popen[bytes], child: Child) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ def test_a_data_directory_keeps_its_name_and_no_two_have_one(tmp_path: Path) -> 
     names = [started_once(tmp_path / folder) for folder in ("a", "b", "a")]
     assert names[0] == names[2] != names[1]
     assert str(tmp_path) not in names[0]
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    assert instance_of(tmp_path / "copy") not in (None, *names)
 
 
 def test_one_s_own_is_asked_with_the_key_and_without_a_word(

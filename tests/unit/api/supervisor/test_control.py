@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from api.supervisor import control
-from api.supervisor.layout import ChildState, Layout, StackState, exclusive
+from api.supervisor.layout import MARK, ChildState, Layout, StackState, exclusive
 from core.errors import Unavailable
 from core.settings import Settings
 
@@ -102,14 +102,18 @@ def test_down_says_when_nothing_was_running(layout: Layout) -> None:
     assert not control.stop(layout, lambda _: None)
 
 
-def test_down_ends_what_a_killed_supervisor_left(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
-    left = ChildState("worker", sleeper.pid, psutil.Process(sleeper.pid).create_time(), "running")
-    StackState(os.getpid(), "", "now", "running", children=[left]).write(layout.state_file)
-    with exclusive(layout.lock_file):
-        assert control.leftover_pids(layout) == []  # its supervisor is up: they are in good hands
-    assert control.leftover_pids(layout) == [sleeper.pid]
-    assert control.tidy(layout) == [sleeper.pid]
-    assert sleeper.wait(10) is not None
+def test_down_ends_what_a_killed_supervisor_left(layout: Layout) -> None:
+    state = StackState(os.getpid(), "", "now", "running")
+    state.write(layout.state_file)
+    code = "import signal; print(flush=True); signal.pause()"
+    environment = {**os.environ, MARK: layout.mark_of(state)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None
+        left.stdout.readline()
+        with exclusive(layout.lock_file):
+            assert control.leftover_pids(layout) == []  # its supervisor is up: they are in good hands
+        assert control.leftover_pids(layout) == [left.pid]
+        assert control.tidy(layout) == [left.pid]
     assert control.tidy(layout) == []
 
 

@@ -125,30 +125,6 @@ def test_a_command_that_cannot_be_started_does_not_end_the_others(layout: Layout
         assert state.children[0].state == "running"
 
 
-def test_what_a_killed_supervisor_left_is_ended() -> None:
-    # The exit status can't be asked for: ending a leftover waits for it, and the one who waits takes the status.
-    code = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('asked to stop', flush=True)))\n"
-        "print('ready', flush=True)\n"
-        "while True: signal.pause()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        left = ChildState("worker", process.pid, psutil.Process(process.pid).create_time(), "running")
-        state = StackState(1, "", "", children=[left])
-        assert end_leftovers(state) == [process.pid]
-        assert process.stdout.read() == b"asked to stop\n"
-    assert end_leftovers(state) == []
-
-
-@pytest.mark.parametrize("created", [None, psutil.Process().create_time() - 1000])
-def test_a_process_that_only_has_the_same_pid_is_left_alone(created: float | None) -> None:
-    stranger = ChildState("worker", os.getpid(), created, "running")
-    assert end_leftovers(StackState(1, "", "", children=[stranger])) == []
-
-
 @contextmanager
 def marked(mark: str, code: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that carries a mark, once it has printed a line."""
@@ -162,35 +138,58 @@ def marked(mark: str, code: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_what_was_left_and_never_noted_is_ended_by_its_mark_and_another_stack_s_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Killed between a start and its note, or having lost its parent, as the schedule of a killed worker."""
+def noted(layout: Layout, *children: ChildState) -> StackState:
+    """What a supervisor that is gone has written of itself."""
+    state = StackState(1, "", "", children=list(children))
+    state.write(layout.state_file)
+    return state
+
+
+def test_what_a_killed_supervisor_left_is_asked_to_end(layout: Layout) -> None:
+    # The exit status can't be asked for: ending a leftover waits for it, and the one who waits takes the status.
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('asked to stop', flush=True)))\n"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    with marked(layout.mark_of(noted(layout)), code) as process:
+        assert end_leftovers(layout) == [process.pid]
+        assert process.stdout is not None
+        assert process.stdout.read() == b"asked to stop\n"
+    assert end_leftovers(layout) == []
+
+
+def test_one_that_does_not_listen_is_ended_all_the_same(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEFTOVER_S", 0.2)
     stubborn = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)\nwhile 1: signal.pause()"
     )
-    state, other = StackState(1, "", ""), StackState(1, "", "")
-    with marked(state.mark, stubborn) as ours, marked(other.mark, "print(flush=True); " + FOREVER) as theirs:
-        assert end_leftovers(state) == [ours.pid]
-        wait_for(lambda: ours.poll() is not None)  # its status went to whoever waited first
-        assert theirs.poll() is None
-        assert end_leftovers(state) == []
+    with marked(layout.mark_of(noted(layout)), stubborn) as process:
+        assert end_leftovers(layout) == [process.pid]
+        wait_for(lambda: process.poll() is not None)
 
 
-def test_one_that_cannot_be_ended_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEFTOVER_S", 0)
+def test_strangers_are_left_alone(layout: Layout, tmp_path: Path) -> None:
+    """One with the noted pid, one of another run, one of the data directory that this one is a copy of."""
+    state = noted(layout, ChildState("worker", os.getpid(), psutil.Process().create_time(), "running"))
+    waiting = "print(flush=True); " + FOREVER
+    elsewhere = Layout(tmp_path / "original").mark_of(state)
+    with marked(layout.mark_of(StackState(1, "", "")), waiting) as other, marked(elsewhere, waiting) as original:
+        assert end_leftovers(layout) == []
+        assert (other.poll(), original.poll()) == (None, None)
 
+
+def test_one_that_cannot_be_ended_is_named(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: psutil.Process) -> None:
         raise psutil.AccessDenied
 
-    monkeypatch.setattr(psutil.Process, "terminate", refuse)
-    monkeypatch.setattr(psutil.Process, "kill", refuse)
-    state = StackState(1, "", "")
-    with marked(state.mark, "print(flush=True); " + FOREVER) as ours:
-        with pytest.raises(Unavailable, match=f"kill -9 {ours.pid}"):
-            end_leftovers(state)
-        monkeypatch.undo()
+    with marked(layout.mark_of(noted(layout)), "print(flush=True); " + FOREVER) as process:
+        monkeypatch.setattr(module, "LEFTOVER_S", 0)
+        monkeypatch.setattr(psutil.Process, "terminate", refuse)
+        monkeypatch.setattr(psutil.Process, "kill", refuse)
+        with pytest.raises(Unavailable, match=f"kill -9 {process.pid}"):
+            end_leftovers(layout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the next `footnote up` ends them")
