@@ -60,16 +60,10 @@ def follow(
     quiet: bool,
     goes_on: str,
 ) -> Work:
-    """Show on standard error how far it is, and when it waits and for what, until the work is over; how it then is.
+    """Tell on standard error how far the work is and what it waits for, until it is over; how it then is.
 
-    A terminal gets a bar; a file or a pipe a line every now and then.
-
-    Args:
-        work: as it is now.
-        look: asks the service how it is.
-        poll_s: seconds between two looks.
-        quiet: show nothing.
-        goes_on: what a user who interrupts this is told of the work, which nobody has interrupted.
+    A terminal gets a bar; a file or a pipe gets a line every now and then. ``look`` asks the service, each ``poll_s``.
+    Ctrl-C ends the watching alone: ``goes_on`` is what the user is told then of the work.
 
     Raises:
         Exit: it was interrupted.
