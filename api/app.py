@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from api.middleware import EdgeMiddleware
 from api.problems import add_problem_handlers
 from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.supervisor.layout import instance_of
 from api.warmth import Warmth, flush_keys, keep_key_usage
 from api.wiring import Services, wire
+from core.errors import StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
@@ -41,12 +43,21 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         lifespan=_lifespan,
     )
     app.state.services = services
+    app.state.instance = _instance(services.settings)
     app.state.warmth = Warmth(services)
     add_problem_handlers(app)
     app.add_middleware(EdgeMiddleware, max_body_bytes=services.settings.api.max_body_bytes)
     for module in ROUTERS:
         app.include_router(module.router)
     return app
+
+
+def _instance(settings: Settings) -> str | None:
+    """Read once: whether the process is alive must not depend on a disk."""
+    try:
+        return None if settings.catalog.url else instance_of(settings.data_dir)
+    except StorageUnavailable:
+        return None  # readiness says so, of everything that is kept there
 
 
 @asynccontextmanager

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from core.data_dir import check_usable, nearest
 from core.errors import FootnoteError
+from core.extras import installing
 from ingestion.partitioning.sandbox.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _tesseract_languages()
     yield _java(required=False)
     yield _valkey(settings)
+    yield _checked("data directory", True, "everything that Footnote keeps", lambda: _data_dir(settings.data_dir))
     yield _disk(settings.data_dir)
     yield _checked("embedding model", True, "searching by meaning", lambda: _model(settings))
     yield _checked("index", settings.index.kind == "opensearch", "searching", lambda: _index(settings))
@@ -166,7 +169,7 @@ def _valkey(settings: Settings) -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     return Finding(
         name="disk space",
@@ -175,6 +178,11 @@ def _disk(folder: Path) -> Finding:
         detail=f"{free / 1e9:,.1f} GB free for {folder.absolute()}",
         needed_for=f"the data directory: at least {_LEAST_FREE / 1e9:g} GB",
     )
+
+
+def _data_dir(folder: Path) -> str:
+    check_usable(folder)
+    return f"{folder.absolute()} can be written"
 
 
 def _checked(name: str, required: bool, needed_for: str, look: Callable[[], str]) -> Finding:
@@ -200,7 +208,7 @@ def _cloud(parsing: ParsingSettings) -> Finding:
     kinds = " and ".join(parsing.cloud_kinds)
     found = _checked(f"parsing.engine {parsing.engine}", True, f"reading documents of the kinds {kinds}", look)
     lacking = parsing.engine == "document_intelligence" and _version("azure-ai-documentintelligence") is None
-    return replace(found, install={"any": "pip install 'footnote[azure]'"}) if lacking else found
+    return replace(found, install={"any": installing("azure")}) if lacking else found
 
 
 def _model(settings: Settings) -> str:

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from api.part import Part, StillStarting
 from api.wiring import Services
-from core.errors import FootnoteError
+from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
 from ingestion.disk import check_room
 
@@ -89,6 +89,9 @@ def _models(services: Services, warm: bool) -> Dependency:
     if warm:
         return Dependency("models", True, "ok")
     error = services.embedder.error
+    if error is None:  # what waits for the index is told of the index; wrong settings are told of nothing else
+        wrong = (part.error for part in (services.retriever, services.answerer))
+        error = next((fault for fault in wrong if isinstance(fault, ConfigurationError | ModelUnavailable)), None)
     return Dependency("models", True, "down" if error else "starting", error.message if error else None)
 
 

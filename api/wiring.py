@@ -10,6 +10,7 @@ from api.auth.keys import KeyStore
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
+from core.data_dir import in_data_dir
 from core.errors import BrokerUnavailable, FootnoteError
 from core.settings import Settings
 
@@ -65,6 +66,17 @@ class Services:
             self.page_images.built.close()
         if self.catalog.built is not None:
             self.catalog.built.close()
+
+
+def check_settings(settings: Settings) -> None:
+    """Return when no setting is known to be wrong: what can be told without loading anything is told before.
+
+    Raises:
+        ConfigurationError: one is; the service would never be able to answer.
+    """
+    from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
+
+    default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
 
 
 def wire(settings: Settings) -> Services:
@@ -136,13 +148,14 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    standing = []
+    engine, standing = catalog.get().engine, []
     if settings.api.admin_key is not None:
         standing.append(settings.api.admin_key.get_secret_value())
     file = settings.data_dir / ADMIN_KEY_FILE
-    if file.is_file():
-        standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+    with in_data_dir(settings.data_dir):
+        if file.is_file():
+            standing.append(file.read_text(encoding="utf-8").strip())
+    return KeyStore(engine, SystemClock(), [key for key in standing if key])
 
 
 def _blobs(settings: Settings) -> BlobStore:

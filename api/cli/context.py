@@ -18,18 +18,23 @@ def settings() -> Settings:
 
 
 def client(reader: Reader | None = None) -> Client:
-    """A client of the running service, for ``reader`` (None: this machine's administrator)."""
+    """A client of the running service, for ``reader`` (None: this machine's administrator).
+
+    Raises:
+        Unavailable: another Footnote than these settings mean answers there.
+    """
     from api.cli.client import Client  # noqa: PLC0415
+    from api.cli.identity import check_instance  # noqa: PLC0415
     from api.supervisor.admin_key import read_admin_key  # noqa: PLC0415
     from api.supervisor.control import service_url  # noqa: PLC0415
     from api.supervisor.layout import Layout  # noqa: PLC0415
 
     current = settings()
     layout = Layout.of(current)
+    url = service_url(current, layout)
+    check_instance(current, layout, url)
     key = reader.key if reader else None
     if key is None:
         configured = current.api.admin_key
         key = configured.get_secret_value() if configured else read_admin_key(layout)
-    return Client(
-        service_url(current, layout), key, user=reader.user if reader else None, groups=reader.groups if reader else ()
-    )
+    return Client(url, key, user=reader.user if reader else None, groups=reader.groups if reader else ())

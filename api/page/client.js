@@ -19,7 +19,7 @@ export class Problem extends Error {
 
 async function request(path, options = {}) {
   const headers = new Headers(options.headers);
-  if (key.get()) headers.set("Authorization", `Bearer ${key.get()}`);
+  if (key.get() && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${key.get()}`);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -33,6 +33,12 @@ async function request(path, options = {}) {
 }
 
 export const getJson = async (path) => (await request(path)).json();
+
+/** Whom a key speaks for, before it is used. Throws a Problem if the service doesn't know it. */
+export async function whoHas(candidate) {
+  if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Problem({ detail: "A key has no spaces and no such letters." });
+  return (await request("/v1/me", { headers: { Authorization: `Bearer ${candidate}` } })).json();
+}
 
 export const post = async (path) => (await request(path, { method: "POST" })).json();
 

@@ -13,9 +13,10 @@ router = APIRouter(tags=["operation"])
 
 
 class Health(ResponseBody):
-    """The process answers."""
+    """The process answers; ``instance`` is a random name of its data directory, None where it has none of its own."""
 
     status: str = "ok"
+    instance: str | None = None
 
 
 class DependencyBody(ResponseBody):
@@ -34,9 +35,9 @@ class Readiness(ResponseBody):
 
 
 @router.get("/healthz")
-async def healthz() -> Health:
+async def healthz(request: Request) -> Health:
     """The process is alive; says nothing of what it depends on."""
-    return Health()
+    return Health(instance=request.app.state.instance)
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})

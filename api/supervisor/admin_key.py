@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from api.supervisor.layout import Layout
 from core.clock import SystemClock
+from core.data_dir import in_data_dir
 from core.errors import NotAuthenticated
 from core.settings import Settings
 
@@ -33,17 +35,21 @@ def ensure_admin_key(settings: Settings, layout: Layout) -> None:
                 known = None
         if known is None:
             _, key = keys.create("footnote up", admin=True)
-            _write_private(layout, key)
+            with in_data_dir(layout.data_dir):
+                _write_private(layout, key)
     finally:
         catalog.engine.dispose()
 
 
 def read_admin_key(layout: Layout) -> str | None:
-    """The key in the file; None if there is none."""
-    try:
+    """The key in the file; None if there is none.
+
+    Raises:
+        StorageUnavailable: this user may not read it.
+    """
+    with in_data_dir(layout.data_dir), contextlib.suppress(FileNotFoundError):
         return layout.admin_key_file.read_text(encoding="utf-8").strip() or None
-    except FileNotFoundError:
-        return None
+    return None
 
 
 def _write_private(layout: Layout, key: str) -> None:

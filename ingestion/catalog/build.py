@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clock import Clock, SystemClock
-from core.errors import StorageUnavailable
+from core.data_dir import make_usable
 from core.settings import Settings
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.database import Database, sqlite_url
@@ -20,10 +20,7 @@ def open_catalog(settings: Settings, clock: Clock | None = None) -> Catalog:
     if settings.catalog.url is not None:
         url = settings.catalog.url.get_secret_value()
     else:
-        try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageUnavailable(f"data_dir {settings.data_dir} can't be made: {error.strerror}.") from error
+        make_usable(settings.data_dir)
         url = sqlite_url(settings.data_dir.absolute() / "catalog.sqlite3")
     database = Database(url)
     migrate(database)

@@ -11,6 +11,7 @@ import pytest
 pytest.register_assert_rewrite("tests.integration.cloud_server")
 from api import doctor  # noqa: E402
 from api.doctor import Finding, examine  # noqa: E402
+from core.extras import installing  # noqa: E402
 from core.settings import Settings  # noqa: E402
 from tests.integration.cloud_server import Answer, Asked, serving  # noqa: E402
 
@@ -128,5 +129,5 @@ def test_document_intelligence_without_its_sdk(monkeypatch: pytest.MonkeyPatch, 
     found = finding(monkeypatch, tmp_path, engine="document_intelligence", document_intelligence=azure)
     assert found is not None
     assert not found.ok
-    assert "footnote[azure]" in found.detail
-    assert found.install == {"any": "pip install 'footnote[azure]'"}
+    assert installing("azure") in found.detail
+    assert found.install == {"any": installing("azure")}

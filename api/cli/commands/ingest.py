@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from api.cli.client import Client
 
 POLL_S = 0.25
+COUNT_S = 2.0
 STILL_S = 5.0
 """After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
@@ -72,17 +74,10 @@ def _config(
         InvalidRequest: the path isn't there, is an empty folder, or isn't UTF-8.
     """
     path = Path(readable(text, "The path")).expanduser()
-    if not path.exists():
-        raise InvalidRequest(f"{text} isn't there: check the spelling, or give the absolute path.")
-    path = path.resolve()
-    config: dict[str, Any] = {"path": str(path)}
-    if path.is_dir():
-        if not any(entry.is_file() for entry in path.rglob("*")):
-            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
-    elif path.is_file():
-        config = {"path": str(path.parent), "include": [glob.escape(path.name)]}
-    else:
-        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    try:
+        path, config = _place(path)
+    except OSError as error:
+        raise InvalidRequest(f"{text} can't be looked at ({error.strerror}): open it to yourself first.") from error
     if acl:
         config["default_acl"] = [readable(term, "--acl") for term in acl]
     if department:
@@ -90,6 +85,20 @@ def _config(
     if tags:
         config["tags"] = [readable(tag, "--tag") for tag in tags]
     return str(path), config
+
+
+def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The real path, and which files of which folder that is."""
+    if not path.exists():
+        raise InvalidRequest(f"{path} isn't there: check the spelling, or give the absolute path.")
+    path = path.resolve()
+    if path.is_dir():
+        if not any(entry.is_file() for entry in path.rglob("*")):
+            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
+        return path, {"path": str(path)}
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    return path, {"path": str(path.parent), "include": [glob.escape(path.name)]}
 
 
 def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, quiet: bool) -> dict[str, Any]:
@@ -117,7 +126,7 @@ def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]
 
 
 def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:
-    delays = _Delays(client)
+    delays, read = _Delays(client), _Read(client, source_id)
 
     def look(known: dict[str, Any]) -> dict[str, Any]:
         runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
@@ -129,10 +138,34 @@ def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, q
             label=Path(name).name or name,
             done=sum(run[count] for count in OUTCOMES),
             total=run["seen"] or None,
+            half_done=read.count(),
+            half="read",
             waits_for=delays.why(run),
         )
 
-    return follow(run, look, standing, poll_s=POLL_S, quiet=quiet)
+    goes_on = (
+        f"The sync of {name} goes on in the service; `footnote sources list` shows how it goes. `footnote down` stops "
+        f"it until the next `footnote up`; `footnote sources remove {shlex.quote(name)}` cancels it, and removes what "
+        "was taken in."
+    )
+    return follow(run, look, standing, poll_s=POLL_S, quiet=quiet, goes_on=goes_on)
+
+
+class _Read:
+    """How many documents of a source have been read and wait for their vectors: the first half of the work."""
+
+    def __init__(self, client: Client, source_id: str) -> None:
+        self._client = client
+        self._path = f"/v1/sources/{source_id}"
+        self._count = 0
+        self._asked = -COUNT_S
+
+    def count(self) -> int:
+        """As it was lately: counting documents costs the catalog more than looking at a run."""
+        if time.monotonic() >= self._asked + COUNT_S:
+            self._asked = time.monotonic()
+            self._count = self._client.request("GET", self._path)["documents"].get("parsed", 0)
+        return self._count
 
 
 class _Delays:

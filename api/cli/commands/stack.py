@@ -34,7 +34,7 @@ def up(foreground: bool, as_json: bool) -> None:
     if is_up(layout):
         _say_up(layout, as_json, already=True)
         return
-    supervisor = control.launch(layout, control.choose_port(settings))
+    supervisor = control.launch(layout)
     try:
         _wait(layout, supervisor, quiet=as_json)
     except _UpButNotReady as error:
@@ -147,8 +147,12 @@ def down(as_json: bool) -> None:
     layout = Layout.of(context.settings())
     with Console(stderr=True, quiet=as_json).status("Stopping Footnote") as display:
         stopped = control.stop(layout, lambda what: display.update(f"Stopping Footnote: {what}"))
+        left = [] if stopped else control.tidy(layout)
     if as_json:
-        print_json({"stopped": stopped})
+        print_json({"stopped": stopped or bool(left)})
+    elif left:
+        pids = ", ".join(map(str, left))
+        click.echo(f"Footnote's supervisor had been killed. What it left is ended now (process {pids}).")
     else:
         click.echo("Footnote is down." if stopped else "Footnote wasn't running here.")
 
@@ -162,6 +166,11 @@ def status(as_json: bool) -> None:
     """
     layout = Layout.of(context.settings())
     stack = control.describe(layout)
+    if stack is None and (left := control.leftover_pids(layout)):
+        raise Unavailable(
+            f"Footnote's supervisor was killed and left {len(left)} processes behind: `footnote up` ends them and "
+            "starts anew, `footnote down` ends them."
+        )
     ready = context.client().readiness()
     if as_json:
         print_json({"running": stack is not None, "stack": stack, "readiness": ready})

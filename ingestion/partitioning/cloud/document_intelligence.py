@@ -23,6 +23,7 @@ from core.errors import (
     Unavailable,
     UnreadableDocument,
 )
+from core.extras import installing
 from core.place import PageSize
 from core.settings import ParsingSettings
 from ingestion.partitioning.cloud.document_intelligence_result import to_reading
@@ -34,7 +35,7 @@ try:
     from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
 except ModuleNotFoundError as missing:
     raise ConfigurationError(
-        "parsing.engine = 'document_intelligence' needs Azure's SDK: pip install 'footnote[azure]'."
+        f"parsing.engine = 'document_intelligence' needs Azure's SDK: {installing('azure')}."
     ) from missing
 
 CONNECT_S = 5.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.part import Part, StillStarting
-from core.errors import BrokerUnavailable, IndexUnavailable, Unavailable
+from api.supervisor.layout import Layout, instance_of
+from core.errors import BrokerUnavailable, ConfigurationError, IndexUnavailable, Unavailable
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
@@ -37,6 +39,16 @@ async def test_ready_once_warm(stack: Stack) -> None:
             "llm": "off",
         }
         assert stack.retriever.warmed == 1
+
+
+async def test_which_footnote_it_is_is_told_without_where_it_is(stack: Stack) -> None:
+    async with serving(stack) as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok", "instance": None}
+    Layout(stack.settings.data_dir).make()
+    async with serving(stack) as client:
+        said = (await client.get("/healthz")).json()
+    assert said == {"status": "ok", "instance": instance_of(stack.settings.data_dir)}
+    assert len(said["instance"]) == 32
 
 
 async def test_a_broker_that_is_down_stops_no_answer(stack: Stack) -> None:
@@ -117,6 +129,22 @@ async def test_not_ready_while_models_load(stack: Stack) -> None:
         assert response.json()["dependencies"]["models"]["state"] == "starting"
         loaded.set()
         await ready(client)
+
+
+async def test_settings_that_keep_the_retriever_from_being_built_are_named(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`footnote up` waits for what starts: this will not."""
+
+    def build_retriever() -> Any:
+        raise ConfigurationError("Two pipelines are named 'mine'.")
+
+    services = replace(stack.services(), retriever=Part("retriever", build_retriever))
+    monkeypatch.setattr(stack, "services", lambda: services)
+    async with serving(stack) as client, asyncio.timeout(10):
+        while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["state"] == "starting":
+            await asyncio.sleep(0)
+        assert models == {"state": "down", "required": True, "detail": "Two pipelines are named 'mine'."}
 
 
 def test_a_part_is_built_once_by_many_threads() -> None:
