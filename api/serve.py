@@ -9,6 +9,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.connections import guarded
 from core.errors import ConfigurationError
 from core.logs import configure_logs
 from core.settings_source import load_settings
@@ -34,6 +35,8 @@ def main() -> int:
         return 1
     config = uvicorn.Config(
         create_app(settings),
+        http=guarded(settings.api),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

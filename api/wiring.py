@@ -11,6 +11,7 @@ from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
+from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Services:
     """The parts of the service. Each is built on first use; see :class:`api.part.Part`."""
 
     settings: Settings
+    lanes: Lanes
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -69,6 +71,7 @@ class Services:
 
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
+    lanes = Lanes.of(settings.api)
     catalog = Part("catalog", lambda: _catalog(settings))
     index = Part("search index", lambda: _index(settings, embedder))
     embedder = Part("embedder", lambda: _embedder(settings))
@@ -77,10 +80,11 @@ def wire(settings: Settings) -> Services:
     places = PlaceLocator(catalog, blobs)
     return Services(
         settings=settings,
+        lanes=lanes,
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places)),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
@@ -123,10 +127,10 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator) -> Answerer:
+def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes) -> Answerer:
     from generation.build import build_answerer  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get(), places)
+    return build_answerer(settings, retriever.get(), places, lanes)
 
 
 def _catalog(settings: Settings) -> Catalog:
