@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
+from api.part import StillStarting
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
@@ -44,6 +45,9 @@ class BackgroundTask:
             try:
                 # Abandoned on shutdown: loading a model can't be interrupted, and must not hold the process up.
                 await anyio.to_thread.run_sync(self.work, abandon_on_cancel=True, limiter=threads)
+            except StillStarting:  # nothing has failed: another thread is at it
+                await anyio.sleep(FIRST_RETRY_S)
+                continue
             except Exception as error:  # noqa: BLE001  the boundary of a task: its death must not be the service's, or silent
                 self._fail(error, retry_s)
                 await anyio.sleep(retry_s)

@@ -72,10 +72,11 @@ class Services:
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
     lanes = Lanes.of(settings.api)
+    asking = _for_short_texts(settings)
     catalog = Part("catalog", lambda: _catalog(settings))
-    index = Part("search index", lambda: _index(settings, embedder))
-    embedder = Part("embedder", lambda: _embedder(settings))
-    retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
+    index = Part("search index", lambda: _index(asking, embedder))
+    embedder = Part("embedder", lambda: _embedder(asking))
+    retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
     return Services(
@@ -93,6 +94,12 @@ def wire(settings: Settings) -> Services:
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
     )
+
+
+def _for_short_texts(settings: Settings) -> Settings:
+    """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
+    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
+    return settings.model_copy(update={"embedder": embedder})
 
 
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.

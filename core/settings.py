@@ -84,7 +84,7 @@ class EmbedderSettings(Section):
     batch_size: Annotated[int, Field(ge=0)] = 0
     """Full windows that go through the model together; 0: as suits the device, 8 on a CPU and 128 on a GPU."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads for the model; 0: as many as there are cores."""
+    """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
 
 
 class RerankerSettings(Section):

@@ -7,6 +7,7 @@ kind, runs the schedule (``-B``, or ``celery beat``).
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache
 from typing import Any
@@ -24,6 +25,8 @@ from ingestion.tasks.register import register
 
 log = get_logger(__name__)
 _lock = threading.Lock()
+NICENESS = 10
+"""Of a worker: beside a service that is at work it gets a tenth of a core, alone all of them."""
 
 
 @cache
@@ -51,6 +54,11 @@ def _set_up_logging(**_: Any) -> None:
 
 def _check_settings(**_: Any) -> None:
     _settings()  # a wrong setting stops the worker here, with its sentence
+
+
+def _give_way(**_: Any) -> None:
+    """Let whoever answers a reader on this machine go first; the threads and child processes to come inherit it."""
+    os.nice(NICENESS)
 
 
 def _recover_at_start(**_: Any) -> None:
@@ -81,6 +89,7 @@ def _close(**_: Any) -> None:
 
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_check_settings, weak=False)
+worker_init.connect(_give_way, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_shutdown.connect(_close, weak=False)

@@ -142,6 +142,26 @@ async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
         await ready(client)
 
 
+async def test_a_part_that_somebody_else_is_still_opening_is_no_failure(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`footnote up` gives up on what is down."""
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.001)
+    tries = []
+
+    def warm_up() -> None:
+        tries.append(1)
+        raise StillStarting("The search index is still starting.")
+
+    stack.retriever.warm_up = warm_up  # type: ignore[method-assign]
+    async with serving(stack) as client:
+        async with asyncio.timeout(30):
+            while len(tries) < 3:
+                await asyncio.sleep(0)
+        models = (await client.get("/readyz")).json()["dependencies"]["models"]
+        assert (models["state"], models["detail"]) == ("starting", None)
+
+
 async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
