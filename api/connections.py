@@ -111,7 +111,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self.owes_since = self.loop.time()
+        self.owes_since = None if self.pipeline else self.loop.time()  # a request that came early begins now
         super().on_response_complete()
 
     @property

@@ -71,7 +71,7 @@ class Services:
 
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
-    lanes = Lanes.of(settings.api)
+    lanes = Lanes.of(settings)
     asking = _for_short_texts(settings)
     catalog = Part("catalog", lambda: _catalog(settings))
     index = Part("search index", lambda: _index(asking, embedder))

@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 
 from core.errors import Overloaded
-from core.settings import ApiSettings
+from core.settings import Settings
 from core.telemetry import OVERLOADED
 
 T = TypeVar("T")
@@ -99,6 +99,11 @@ class Lane:
         )
 
 
+def streams_of(settings: Settings) -> int:
+    """Answers under way at a time. A model's are mostly waited for; extracts keep the processor at work."""
+    return settings.api.streams or (16 if settings.llm.provider == "none" else 64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """The lanes of one process of the service.
@@ -120,16 +125,17 @@ class Lanes:
     admin: Lane
 
     @classmethod
-    def of(cls, settings: ApiSettings) -> Lanes:
+    def of(cls, settings: Settings) -> Lanes:
         """The lanes that the settings ask for."""
+        api = settings.api
 
         def lane(name: str, places: int, most_waiting: int | None = MOST_WAITING, hint: str = "api.queue_s") -> Lane:
-            return Lane(name, places, settings.queue_s, most_waiting, hint)
+            return Lane(name, places, api.queue_s, most_waiting, hint)
 
         return cls(
             keys=lane("keys", 4, most_waiting=None),
-            answers=lane("answers", settings.streams, hint="api.streams"),
-            searches=lane("searches", settings.searches or max(2, os.cpu_count() or 1), hint="api.searches"),
+            answers=lane("answers", streams_of(settings), hint="api.streams"),
+            searches=lane("searches", api.searches or max(2, os.cpu_count() or 1), hint="api.searches"),
             files=lane("files", 8),
             images=lane("images", 2),
             admin=lane("admin", 4),

@@ -163,8 +163,8 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
-    streams: Positive = 32
-    """Answers under way at a time."""
+    streams: Annotated[int, Field(ge=0)] = 0
+    """Answers under way at a time; 0: 64 with a language model, 16 without."""
     queue_s: Seconds = 10
     """How long a request waits for its turn before it is refused with 503."""
     read_timeout_s: Seconds = 20

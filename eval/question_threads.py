@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,11 +20,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from core.settings import EmbedderSettings
+from core.settings import EmbedderSettings, Settings
 from eval.other_work import other_work
-from retrieval.embedding import sentence_transformers
-from retrieval.embedding.precision import use_threads
-from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
+from retrieval.embedding.build import build_embedder
+from retrieval.embedding.port import Embedder
 
 QUESTIONS = tuple(
     f"How many {what} does an employee of office {n} get?" for n in range(10) for what in ("days", "euros")
@@ -32,20 +31,15 @@ QUESTIONS = tuple(
 _BUSY = "import torch\na = torch.rand(1024, 1024)\nwhile True: a @ a"
 
 
-def measure(embedder: SentenceTransformersEmbedder, threads: Sequence[int], rounds: int) -> dict[int, list[float]]:
+def measure(embedders: Mapping[int, Embedder], rounds: int) -> dict[int, list[float]]:
     """Milliseconds of each question, by the number of threads."""
-    found: dict[int, list[float]] = {count: [] for count in threads}
-    chosen = sentence_transformers.use_threads
-    try:
-        for _ in range(rounds):
-            for question in QUESTIONS:
-                for count in threads:
-                    sentence_transformers.use_threads = lambda _, count=count: use_threads(count)  # type: ignore[assignment]
-                    began = time.perf_counter()
-                    embedder.embed_query(question)
-                    found[count].append((time.perf_counter() - began) * 1000)
-    finally:
-        sentence_transformers.use_threads = chosen
+    found: dict[int, list[float]] = {threads: [] for threads in embedders}
+    for _ in range(rounds):
+        for question in QUESTIONS:
+            for threads, embedder in embedders.items():
+                began = time.perf_counter()
+                embedder.embed_passages([question])  # a question itself always takes one thread
+                found[threads].append((time.perf_counter() - began) * 1000)
     return found
 
 
@@ -75,16 +69,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help=f"of {len(QUESTIONS)} questions")
     rounds = parser.parse_args(argv).rounds
     cores = os.cpu_count() or 1
-    embedder = SentenceTransformersEmbedder(EmbedderSettings())
-    embedder.warm_up()
+    embedders = {
+        threads: build_embedder(Settings(embedder=EmbedderSettings(threads=threads))) for threads in sorted({1, cores})
+    }
+    for embedder in embedders.values():
+        embedder.warm_up()
     table = Table("threads", "beside", "p50 ms", "p95 ms", title=f"{_processor()}, {cores} cores")
     for beside in (False, True):
         with other_work() as others, busy(beside):
-            times = measure(embedder, sorted({1, cores}), rounds)
-        for count, spent in times.items():
+            times = measure(embedders, rounds)
+        for threads, spent in times.items():
             half, most = np.percentile(spent, [50, 95])
             told = "a busy process" if beside else f"others: {others():.1f} cores"
-            table.add_row(str(count), told, f"{half:.0f}", f"{most:.0f}")
+            table.add_row(str(threads), told, f"{half:.0f}", f"{most:.0f}")
     Console().print(table)
     return 0
 

@@ -93,7 +93,7 @@ class Answerer:
         locate: PlaceLookup | None = None,
         lanes: Lanes | None = None,
     ) -> None:
-        self._lanes = lanes or Lanes.of(settings.api)
+        self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._locate = locate
         self._model = model

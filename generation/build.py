@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.lanes import Lanes
+from core.lanes import Lanes, streams_of
 from core.settings import Settings
 from generation.answerer import Answerer, PassageSearch, PlaceLookup
 from generation.models.port import ChatModel
@@ -17,7 +17,7 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
     if settings.llm.provider == "bedrock":
         from generation.models.bedrock import BedrockModel  # noqa: PLC0415
 
-        return BedrockModel(settings.llm, settings.api.streams)
+        return BedrockModel(settings.llm, streams_of(settings))
     return None
 
 

@@ -184,7 +184,7 @@ class Stack:
 
         return Services(
             settings=self.settings,
-            lanes=Lanes.of(self.settings.api),
+            lanes=Lanes.of(self.settings),
             index=index,
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import Overloaded
 from core.lanes import MOST_WAITING, Lane, Lanes
-from core.settings import ApiSettings
+from core.settings import ApiSettings, LlmSettings, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +89,7 @@ async def test_a_place_comes_back_however_the_work_ends() -> None:
 
 
 async def test_a_full_lane_holds_up_no_other() -> None:
-    lanes, release = Lanes.of(ApiSettings(searches=2, streams=2)), threading.Event()
+    lanes, release = Lanes.of(Settings(api=ApiSettings(searches=2, streams=2))), threading.Event()
     full = [lanes.searches, lanes.answers, lanes.files, lanes.images, lanes.admin]
     async with AsyncExitStack() as held:
         stuck = [asyncio.create_task(lane.run(release.wait)) for lane in full for _ in range(lane.places)]
@@ -99,8 +99,15 @@ async def test_a_full_lane_holds_up_no_other() -> None:
     await asyncio.gather(*stuck)
 
 
+def test_answers_that_a_model_writes_are_many_for_they_are_mostly_waited_for() -> None:
+    model = LlmSettings(provider="openai", model="m")
+    assert Lanes.of(Settings()).answers.places == 16
+    assert Lanes.of(Settings(llm=model)).answers.places == 64
+    assert Lanes.of(Settings(llm=model, api=ApiSettings(streams=3))).answers.places == 3
+
+
 async def test_key_checks_wait_in_any_number() -> None:
-    lanes, release = Lanes.of(ApiSettings()), threading.Event()
+    lanes, release = Lanes.of(Settings()), threading.Event()
     checks = [asyncio.create_task(lanes.keys.run(release.wait)) for _ in range(3 * MOST_WAITING)]
     await waiting(checks)
     release.set()

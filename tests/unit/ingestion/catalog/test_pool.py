@@ -10,7 +10,7 @@ import pytest
 from api.auth.keys import KeyStore
 from core.errors import StorageUnavailable
 from core.lanes import Lanes
-from core.settings import ApiSettings
+from core.settings import ApiSettings, Settings
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.database import MOST_CONNECTIONS
 
@@ -48,6 +48,6 @@ def test_it_is_over_when_one_is_given_back(catalog: Catalog) -> None:
 
 
 def test_the_lanes_of_the_service_together_leave_connections_to_readiness() -> None:
-    lanes = Lanes.of(ApiSettings(searches=8))
+    lanes = Lanes.of(Settings(api=ApiSettings(searches=8)))
     asking = (lanes.keys, lanes.searches, lanes.files, lanes.images, lanes.admin)
     assert sum(lane.places for lane in asking) < MOST_CONNECTIONS
