@@ -9,13 +9,15 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI
 
+from api.background import Background, flush_keys
+from api.hosts import AllowedHosts
 from api.middleware import EdgeMiddleware
-from api.problems import add_problem_handlers
+from api.problems import add_problem_handlers, log_error
+from api.readiness import Readiness
 from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
 from api.supervisor.layout import instance_of
-from api.warmth import Warmth, flush_keys, keep_key_usage
 from api.wiring import Services, wire
-from core.errors import StorageUnavailable
+from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
@@ -44,9 +46,11 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     )
     app.state.services = services
     app.state.instance = _instance(services.settings)
-    app.state.warmth = Warmth(services)
+    app.state.background = Background(services)
+    app.state.readiness = Readiness(services, app.state.background)
+    app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
-    app.add_middleware(EdgeMiddleware, max_body_bytes=services.settings.api.max_body_bytes)
+    app.add_middleware(EdgeMiddleware, settings=services.settings.api, hosts=app.state.hosts)
     for module in ROUTERS:
         app.include_router(module.router)
     return app
@@ -64,11 +68,14 @@ def _instance(settings: Settings) -> str | None:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(app.state.warmth.run)
-        tasks.start_soon(keep_key_usage, services)
+        tasks.start_soon(app.state.background.run)
         yield
         tasks.cancel_scope.cancel()
-    await anyio.to_thread.run_sync(flush_keys, services)
+    app.state.readiness.close()
+    try:
+        await anyio.to_thread.run_sync(flush_keys, services)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await anyio.to_thread.run_sync(services.close)

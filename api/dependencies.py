@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, TypeVar, cast
 
-import anyio.to_thread
 from fastapi import Depends, Request
 
 from api.auth.principal import Caller, bearer_key, caller_of
@@ -29,7 +30,7 @@ async def ready(part: Part[T]) -> T:
         FootnoteError: it can't be had now.
     """
     value = part.built
-    return value if value is not None else await anyio.to_thread.run_sync(part.get)
+    return value if value is not None else await part.soon()
 
 
 async def _caller(request: Request, services: ServicesDep) -> Caller:
@@ -37,7 +38,7 @@ async def _caller(request: Request, services: ServicesDep) -> Caller:
     record = None
     if key is not None:
         keys = await ready(services.keys)
-        record = await anyio.to_thread.run_sync(keys.verify, key)
+        record = await services.lanes.keys.run(partial(keys.verify, key))
     return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
 
 
@@ -53,3 +54,29 @@ async def _admin(request: Request, caller: CallerDep) -> Caller:
 
 AdminDep = Depends(_admin)
 """For ``dependencies=[AdminDep]``: lets administrators through."""
+
+
+# What runs in FastAPI's own pool of threads is let in by one of these; it has more threads than they have places. The
+# caller comes first: who has no good key takes no place. The place is given back before the response is sent, which a
+# slow client may take its time to read.
+
+
+async def _files(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.files.place():
+        yield
+
+
+async def _images(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.images.place():
+        yield
+
+
+async def _administration(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.admin.place():
+        yield
+
+
+FilesLane = Depends(_files, scope="function")
+ImagesLane = Depends(_images, scope="function")
+AdminLane = Depends(_administration, scope="function")
+"""For ``dependencies=[AdminDep, AdminLane]``, in this order."""

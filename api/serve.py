@@ -9,6 +9,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.connections import guarded
 from api.wiring import check_settings
 from core.errors import ConfigurationError
 from core.logs import configure_logs
@@ -36,6 +37,8 @@ def main() -> int:
         return 1
     config = uvicorn.Config(
         create_app(settings),
+        http=guarded(settings.api),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -12,6 +12,7 @@ from api.places import PlaceLocator
 from core.clock import SystemClock
 from core.data_dir import in_data_dir
 from core.errors import BrokerUnavailable, FootnoteError
+from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Services:
     """The parts of the service. Each is built on first use; see :class:`api.part.Part`."""
 
     settings: Settings
+    lanes: Lanes
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -81,18 +83,21 @@ def check_settings(settings: Settings) -> None:
 
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
+    lanes = Lanes.of(settings)
+    asking = _for_short_texts(settings)
     catalog = Part("catalog", lambda: _catalog(settings))
-    index = Part("search index", lambda: _index(settings, embedder))
-    embedder = Part("embedder", lambda: _embedder(settings))
-    retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
+    index = Part("search index", lambda: _index(asking, embedder))
+    embedder = Part("embedder", lambda: _embedder(asking))
+    retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
     return Services(
         settings=settings,
+        lanes=lanes,
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places)),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
@@ -101,6 +106,12 @@ def wire(settings: Settings) -> Services:
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
     )
+
+
+def _for_short_texts(settings: Settings) -> Settings:
+    """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
+    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
+    return settings.model_copy(update={"embedder": embedder})
 
 
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.
@@ -135,10 +146,10 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator) -> Answerer:
+def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes) -> Answerer:
     from generation.build import build_answerer  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get(), places)
+    return build_answerer(settings, retriever.get(), places, lanes)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -8,6 +8,7 @@
     │   └── InvalidFilter
     ├── NotAuthenticated          no key, or one that is wrong or revoked
     ├── NotAuthorised             a good key that may not do this
+    ├── Misdirected               it is for a host that Footnote isn't
     ├── NotFound                  it isn't there, or this principal may not know that it is
     ├── Conflict                  it clashes with what is there: a name in use, a sync that is running
     ├── DocumentError             this document can't be used as it is; a retry won't help
@@ -16,6 +17,7 @@
     │   └── DocumentTooLarge      over a limit on size, memory, time or output
     ├── SyncRefused               the source looks wrong: obeying it would delete too much
     └── Unavailable               a dependency doesn't answer; a retry can help
+        ├── Overloaded            Footnote itself has too much to do
         ├── IndexUnavailable
         ├── BrokerUnavailable
         ├── SourceUnavailable
@@ -80,6 +82,13 @@ class NotAuthorised(FootnoteError):
     slug = "not-authorised"
 
 
+class Misdirected(FootnoteError):
+    """The request is for a host that isn't one of ours."""
+
+    status = 421
+    slug = "misdirected-request"
+
+
 class NotFound(FootnoteError):
     """Not there, or not visible to this principal: the two are not told apart."""
 
@@ -133,6 +142,12 @@ class Unavailable(FootnoteError):
     retryable = True
     status = 503
     slug = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """Footnote has as much to do as it takes on at a time: it refuses more instead of letting everything wait."""
+
+    slug = "overloaded"
 
 
 class IndexUnavailable(Unavailable):

@@ -84,7 +84,7 @@ class EmbedderSettings(Section):
     batch_size: Annotated[int, Field(ge=0)] = 0
     """Full windows that go through the model together; 0: as suits the device, 8 on a CPU and 128 on a GPU."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads for the model; 0: as many as there are cores."""
+    """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
 
 
 class RerankerSettings(Section):
@@ -157,6 +157,20 @@ class ApiSettings(Section):
     max_question_chars: Positive = 8000
     max_body_bytes: Positive = 1_000_000
     heartbeat_s: Seconds = 15
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that the service is reached by, without a port; ``*.example.com`` is all names below, ``*`` any name.
+
+    None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
+    searches: Annotated[int, Field(ge=0)] = 0
+    """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
+    streams: Annotated[int, Field(ge=0)] = 0
+    """Answers under way at a time; 0: 64 with a language model, 16 without."""
+    queue_s: Seconds = 10
+    """How long a request waits for its turn before it is refused with 503."""
+    read_timeout_s: Seconds = 20
+    """How long a client may take to send a request's head, and its body, and may stop reading its response."""
+    max_connections: Positive = 500
+    """Open connections, and requests at work, at a time."""
 
 
 class TelemetrySettings(Section):
@@ -210,6 +224,8 @@ def production_faults(settings: Settings) -> list[str]:
     faults = []
     if settings.api.anonymous:
         faults.append("api.anonymous must be false")
+    if not settings.api.allowed_hosts:
+        faults.append('api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)')
     if settings.catalog.url is None:
         faults.append("catalog.url must name a PostgreSQL database")
     if settings.broker.url is None:

@@ -28,6 +28,7 @@ ANSWERS = Counter("footnote_answers_total", "Answers by how they ended.", ["outc
 CITATIONS_DROPPED = Counter("footnote_citations_dropped_total", "Citations of a source that was not given.")
 DEGRADED = Counter("footnote_degraded_total", "Responses that had to do without a part.", ["part"])
 HTTP_SECONDS = Histogram("footnote_http_seconds", "Time to the last byte.", ["method", "route", "status"])
+OVERLOADED = Counter("footnote_overloaded_total", "Requests refused because a lane was full.", ["lane"])
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
 
 

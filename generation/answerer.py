@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
-
-import anyio.to_thread
 
 from core.chunk import Chunk
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
+from core.lanes import Lanes
 from core.logs import get_logger
 from core.place import SPREADSHEETS, Place
 from core.principal import Principal
@@ -79,7 +79,11 @@ class Question:
 
 
 class Answerer:
-    """Answers questions. One serves any number of them at a time."""
+    """Answers questions. One serves any number of them at a time.
+
+    Args:
+        lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,9 @@ class Answerer:
         model: ChatModel | None,
         settings: Settings,
         locate: PlaceLookup | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
+        self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._locate = locate
         self._model = model
@@ -107,6 +113,7 @@ class Answerer:
         """Answer as a stream that ends with :class:`Done`. Closing it cancels the model's request.
 
         Raises:
+            Overloaded: its search found no turn in time.
             InvalidRequest, InvalidFilter: the question can't be searched for.
             IndexUnavailable: nothing can be found right now.
             ModelUnavailable: the model broke off after the answer had begun.
@@ -131,8 +138,8 @@ class Answerer:
         paged = chunk.page is not None or chunk.metadata.document_type in SPREADSHEETS
         if self._locate is None or not paged:
             return citation
-        span = (citation.quote_start, citation.quote_end)
-        place = await anyio.to_thread.run_sync(self._locate, citation.document_id, *span)
+        look = partial(self._locate, citation.document_id, citation.quote_start, citation.quote_end)
+        place = await self._lanes.files.run(look, begun=True)
         return citation if place is None else replace(citation, page=place.page, boxes=place.boxes, cells=place.cells)
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
@@ -178,7 +185,7 @@ class Answerer:
             )
 
         with stage("answer.retrieve"):
-            response = await anyio.to_thread.run_sync(search)
+            response = await self._lanes.searches.run(search)
         tally.degraded.extend(response.degraded)
         tally.finished("retrieve", began)
         if "rerank" in response.timings_ms:
@@ -245,7 +252,8 @@ class Answerer:
         self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
     ) -> AsyncIterator[AnswerEvent]:
         embedder = self._retriever.embedder
-        extraction = await anyio.to_thread.run_sync(extract, question.text, chunks, embedder)
+        work = partial(extract, question.text, chunks, embedder)
+        extraction = await self._lanes.searches.run(work, begun=True)
         if extraction.degraded:
             tally.degraded.append(extraction.degraded)
         for event in render_extracts(extraction.extracts, chunks):

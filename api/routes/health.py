@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from api.dependencies import ServicesDep
-from api.readiness import State, check
+from api.readiness import State
 from api.schemas.base import ResponseBody
 
 router = APIRouter(tags=["operation"])
@@ -41,11 +42,16 @@ async def healthz(request: Request) -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(request: Request, response: Response, services: ServicesDep) -> Readiness:
-    """Whether questions can be answered, and how each dependency is; 503 if they can't."""
-    found = await check(services, warm=request.app.state.warmth.warm)
+async def readyz(request: Request, response: Response) -> Readiness:
+    """Whether questions can be answered, and how each dependency is; 503 if they can't.
+
+    Under a name that isn't in api.allowed_hosts, without details: they name servers.
+    """
+    found = await request.app.state.readiness.check()
     ready = not any(dependency.stands_in_the_way for dependency in found)
     response.status_code = 200 if ready else 503
+    if not request.app.state.hosts.allows(request.scope["headers"]):
+        found = [replace(dependency, detail=None) for dependency in found]
     bodies = {dependency.name: DependencyBody.model_validate(dependency) for dependency in found}
     return Readiness(status="ready" if ready else "not-ready", dependencies=bodies)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.dependencies import AdminDep, ServicesDep
+from api.dependencies import AdminDep, AdminLane, ServicesDep
 from api.schemas.index import GenerationBody, GenerationDetail, GenerationList, RebuildBody, RebuildRequest
 from api.wiring import Services
 from ingestion.generations import Generations
 
-router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep, AdminLane])
 
 
 def _generations(services: Services) -> Generations:

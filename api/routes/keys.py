@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.dependencies import AdminDep, ServicesDep
+from api.dependencies import AdminDep, AdminLane, ServicesDep
 from api.schemas.keys import KeyBody, KeyCreated, KeyList, KeyRequest
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[AdminDep, AdminLane])
 
 
 @router.get("")

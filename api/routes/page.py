@@ -26,13 +26,13 @@ _MEDIA_TYPES = {
 
 
 @router.get("/")
-def index(request: Request) -> Response:
+async def index(request: Request) -> Response:
     """The page."""
     return _serve("index.html", request)
 
 
 @router.get("/page/{name}")
-def file(name: str, request: Request) -> Response:
+async def file(name: str, request: Request) -> Response:
     """A file of the page."""
     if name not in _MEDIA_TYPES:
         raise NotFound(f"The page has no file {name[:64]!r}.")

@@ -16,6 +16,8 @@ BENCHES = {
     "footprint": "search",
     "ingest": "search",
     "latency": "search",
+    "overload": "search",
+    "question_threads": "search",
     "whole_path": "search",
 }
 """Every benchmark, and the package that it is in."""

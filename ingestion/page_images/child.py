@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ingestion.partitioning.sandbox.isolation import isolation
+from ingestion.partitioning.sandbox import isolation
 from ingestion.partitioning.sandbox.child import OUT_OF_MEMORY, limit_memory, readable, take_pipes
 from ingestion.partitioning.sandbox.wire import pack, read_frame
 from ingestion.partitioning.sandbox.work_folders import end_with_parent, leave

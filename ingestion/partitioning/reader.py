@@ -13,7 +13,7 @@ from ingestion.partitioning.containers.message import read_email, read_msg
 from ingestion.partitioning.finishing import finish
 from ingestion.partitioning.media_types import Detected, detect
 from ingestion.partitioning.ocr.images import read_image
-from ingestion.partitioning.office.open_xml import open_xml, spreadsheets
+from ingestion.partitioning.office import open_xml, spreadsheets
 from ingestion.partitioning.office.converted import read_old_office, read_with_pandoc
 from ingestion.partitioning.office.open_document import read_ods
 from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf

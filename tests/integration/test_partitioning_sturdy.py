@@ -132,7 +132,7 @@ def test_a_gigabyte_of_text_is_not_even_read(tmp_path: Path) -> None:
 ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
-from ingestion.partitioning.sandbox.isolation import isolation
+from ingestion.partitioning.sandbox import isolation
 secret, parent = Path(sys.argv[1]), sys.argv[2]
 isolation.limit()
 held = isolation.enclose(Path.cwd(), [Path(path) for path in (sys.prefix, sys.base_prefix) if path != "/"])

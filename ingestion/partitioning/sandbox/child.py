@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.errors import DocumentError
-from ingestion.partitioning.sandbox.isolation import isolation
+from ingestion.partitioning.sandbox import isolation
 from ingestion.partitioning.sandbox.programs import PROGRAMS
 from ingestion.partitioning.sandbox.spool import spool
 from ingestion.partitioning.sandbox.wire import dump_partition, pack, read_frame

@@ -33,7 +33,7 @@ async def serving(stack: Stack, **options: Any) -> AsyncIterator[httpx.AsyncClie
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://footnote", **options) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", **options) as client,
     ):
         client.app = app  # type: ignore[attr-defined]
         yield client

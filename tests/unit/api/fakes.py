@@ -19,6 +19,7 @@ from api.wiring import Services
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
+from core.lanes import Lanes
 from core.metadata import Metadata
 from core.principal import PUBLIC, AccessList
 from core.settings import Settings
@@ -64,6 +65,7 @@ class FakeRetriever:
         self.asked: dict[str, Any] = {}
         self.warmed = 0
         self.loaded: threading.Event | None = None
+        self.failure: Exception | None = None
 
     def search(self, query: str, principal: Any, **options: Any) -> SearchResponse:
         self.asked = {"query": query, "principal": principal, **options}
@@ -75,6 +77,8 @@ class FakeRetriever:
     def warm_up(self) -> None:
         if self.loaded is not None:
             self.loaded.wait(10)
+        if self.failure is not None:
+            raise self.failure
         self.warmed += 1
 
     def close(self) -> None:
@@ -180,6 +184,7 @@ class Stack:
 
         return Services(
             settings=self.settings,
+            lanes=Lanes.of(self.settings),
             index=index,
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),

@@ -128,7 +128,7 @@ class Connection:
             "root_path": "",
             "scheme": "http",
             "query_string": b"",
-            "headers": [(b"content-type", b"application/json"), (b"accept", accept.encode())],
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"accept", accept.encode())],
             "client": ("127.0.0.1", 1),
             "server": ("footnote", 80),
         }

@@ -7,11 +7,12 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 from api.part import Part, StillStarting
 from api.supervisor.layout import Layout, instance_of
-from core.errors import BrokerUnavailable, ConfigurationError, IndexUnavailable, Unavailable
+from core.errors import BrokerUnavailable, ConfigurationError, IndexUnavailable, ModelUnavailable, Unavailable
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
@@ -36,6 +37,7 @@ async def test_ready_once_warm(stack: Stack) -> None:
             "catalog": "ok",
             "broker": "ok",
             "disk": "ok",
+            "key usage": "ok",
             "llm": "off",
         }
         assert stack.retriever.warmed == 1
@@ -71,7 +73,7 @@ async def test_a_full_disk_is_named_and_stops_no_answer(stack: Stack, monkeypatc
 async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.warmth.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.01)
     back = threading.Event()
 
     def build_index() -> Any:
@@ -145,6 +147,114 @@ async def test_settings_that_keep_the_retriever_from_being_built_are_named(
         while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["state"] == "starting":
             await asyncio.sleep(0)
         assert models == {"state": "down", "required": True, "detail": "Two pipelines are named 'mine'."}
+
+
+async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.retriever.failure = ModelUnavailable("not yet")
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.01)
+    failures: dict[str, Exception] = {
+        "The model x can't be loaded.": ModelUnavailable("The model x can't be loaded."),
+        "It failed with RuntimeError; the log says more.": RuntimeError("a secret of the bug"),
+    }
+    async with serving(stack) as client:
+        for said, failure in failures.items():
+            stack.retriever.failure = failure
+
+            async with asyncio.timeout(30):
+                while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["detail"] != said:
+                    await asyncio.sleep(0)
+            assert models["state"] == "down"
+        stack.retriever.failure = None
+        await ready(client)
+
+
+async def test_a_part_that_somebody_else_is_still_opening_is_no_failure(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`footnote up` gives up on what is down."""
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.001)
+    tries = []
+
+    def warm_up() -> None:
+        tries.append(1)
+        raise StillStarting("The search index is still starting.")
+
+    stack.retriever.warm_up = warm_up  # type: ignore[method-assign]
+    async with serving(stack) as client:
+        async with asyncio.timeout(30):
+            while len(tries) < 3:
+                await asyncio.sleep(0)
+        models = (await client.get("/readyz")).json()["dependencies"]["models"]
+        assert (models["state"], models["detail"]) == ("starting", None)
+
+
+async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("api.background.FLUSH_S", 0.001)
+    broken = True
+
+    def flush() -> None:
+        if broken:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(stack.keys, "flush", flush)
+    async with serving(stack) as client:
+        await client.get("/v1/me", headers={"Authorization": "Bearer x"})  # opens the key store
+
+        async def until(state: str) -> dict[str, Any]:
+            async with asyncio.timeout(30):
+                while (found := (await client.get("/readyz")).json()["dependencies"]["key usage"])["state"] != state:
+                    await asyncio.sleep(0)
+            return dict(found)
+
+        assert "ZeroDivisionError" in (await until("down"))["detail"]
+        await ready(client)
+        broken = False
+        await until("ok")
+
+
+async def test_many_who_ask_take_one_thread_of_a_dependency_that_hangs(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(stack) as client:
+        await ready(client)
+        monkeypatch.setattr("api.readiness.CHECK_TIMEOUT_S", 0.01)
+        let_go, asked = threading.Event(), []
+
+        def hangs() -> None:
+            asked.append(1)
+            assert let_go.wait(30)
+
+        stack.index.ping = hangs  # type: ignore[method-assign]
+        for _ in range(3):
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)))
+            assert {answer.json()["dependencies"]["index"]["state"] for answer in answers} == {"down"}
+        assert asked == [1]
+        let_go.set()
+        monkeypatch.undo()
+        await ready(client)
+
+
+async def test_many_who_wait_for_a_part_take_one_thread() -> None:
+    go_on, threads = threading.Event(), set[int]()
+
+    def build() -> int:
+        threads.add(threading.get_ident())
+        assert go_on.wait(30)
+        return 7
+
+    part: Part[int] = Part("thing", build, wait_s=30)
+    asking = [asyncio.create_task(part.soon()) for _ in range(100)]
+    while not threads:
+        await asyncio.sleep(0)
+    busy = anyio.to_thread.current_default_thread_limiter().borrowed_tokens
+    go_on.set()
+    assert await asyncio.gather(*asking) == [7] * 100
+    assert busy == 0
 
 
 def test_a_part_is_built_once_by_many_threads() -> None:

@@ -80,7 +80,13 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings({"environment": "production", "api": {"admin_key": "changeme"}})
-    for part in ("api.anonymous", "catalog.url", "broker.url", "api.admin_key is a well-known default"):
+    for part in (
+        "api.anonymous",
+        "api.allowed_hosts",
+        "catalog.url",
+        "broker.url",
+        "api.admin_key is a well-known default",
+    ):
         assert part in str(caught.value)
 
 
@@ -88,7 +94,7 @@ def test_production_takes_a_complete_configuration() -> None:
     settings = load_settings(
         {
             "environment": "production",
-            "api": {"anonymous": False, "admin_key": "k" * 32},
+            "api": {"anonymous": False, "admin_key": "k" * 32, "allowed_hosts": ["footnote.example.com"]},
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
             "index": {

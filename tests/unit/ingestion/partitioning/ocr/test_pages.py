@@ -15,9 +15,9 @@ from reportlab.pdfgen.canvas import Canvas
 from core.errors import DocumentTooLarge, UnreadableDocument
 from core.place import boxes
 from core.settings import ParsingSettings
-from ingestion.partitioning.ocr.tesseract import images, tesseract
+from ingestion.partitioning.ocr import images, tesseract
 from ingestion.partitioning.ocr.images import read_image
-from ingestion.partitioning.pdf.reader import rendering
+from ingestion.partitioning.pdf import rendering
 from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf
 from ingestion.partitioning.port import ElementKind
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
