@@ -1,4 +1,4 @@
-"""What a Footnote does with more than it can do: ``python -m eval.bench overload --url http://127.0.0.1:8321 --at-once 300``.
+"""What a Footnote does with more than it can do: ``python -m eval.bench overload --url URL --at-once 300``.
 
 Sends so many questions at once. Meanwhile it asks ``/readyz`` and, with ``--key``, ``/v1/me`` in turns, and holds open
 as many connections that never send a request, in order to see when they are hung up on. Prints counts and times. Use
