@@ -151,6 +151,6 @@ class _Reply:
             self.finish_reason = _REASONS.get(event["messageStop"]["stopReason"], "stop")
         usage = event.get("metadata", {}).get("usage")
         if usage:
-            self.usage = Usage(usage["inputTokens"], usage["outputTokens"])
+            self.usage = Usage.told(usage.get("inputTokens"), usage.get("outputTokens"))
         text: str = event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
         return text
