@@ -14,7 +14,7 @@ NO_ANSWER = "NO ANSWER"
 MAX_TURNS = 8
 MAX_TURN_CHARS = 4000
 MAX_FACT_CHARS = 300
-"""Of a title or a path of headings, which a document can make as long as it likes."""
+"""Of a title or a heading, which a document can make as long as it likes."""
 
 _SYSTEM = f"""\
 You answer questions from a company's own documents. You are given numbered sources and a question.
@@ -42,17 +42,16 @@ def build_messages(question: str, chunks: Sequence[Chunk], history: Sequence[Mes
 
 
 def _source(number: int, chunk: Chunk) -> str:
-    facts = {"title": chunk.metadata.title, "section": " > ".join(chunk.heading_path)}
+    facts = {"title": _fact(chunk.metadata.title), "section": " &gt; ".join(map(_fact, chunk.heading_path))}
     modified = chunk.metadata.modified
     if modified is not None:
         facts["modified"] = modified.date().isoformat()
-    attributes = "".join(f' {name}="{_attribute(value)}"' for name, value in facts.items() if value)
+    attributes = "".join(f' {name}="{value}"' for name, value in facts.items() if value)
     return f'<source number="{number}"{attributes}>\n{inert(chunk.text)}\n</source>'
 
 
-def _attribute(value: str) -> str:
-    flat = " ".join(value.split())[:MAX_FACT_CHARS]
-    return inert(escape(flat))
+def _fact(text: str) -> str:
+    return inert(escape(" ".join(text.split())[:MAX_FACT_CHARS]))
 
 
 def _turns(history: Sequence[Message]) -> Iterator[Message]:
