@@ -35,8 +35,9 @@ STATE = """() => ({
   text: document.body.innerText,
   strange: [...document.querySelectorAll(
     "iframe, object, embed, base, video, math, template, meta[http-equiv], style, [style], [onerror], [onload],"
-    + " [onclick], [onmouseover], [ontoggle], [onfocus], a[href^='javascript'], a[href^='data'], script:not([src^='/page/']),"
-    + " link:not([href^='/page/']), img:not([src^='/page/']):not([src^='blob:']), form:not(#ask):not(#key-form)",
+    + " [onclick], [onmouseover], [ontoggle], [onfocus], a[href^='javascript'], a[href^='data'],"
+    + " script:not([src^='/page/']), link:not([href^='/page/']), img:not([src^='/page/']):not([src^='blob:']),"
+    + " form:not(#ask):not(#key-form)",
   )].map((element) => element.outerHTML.slice(0, 200)),
 })"""
 OPEN = """(place) => import("/page/reader.js").then((reader) => reader.openReader(place, () => {}))"""
