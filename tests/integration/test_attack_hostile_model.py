@@ -91,6 +91,7 @@ async def ask_all(services: Services, model: HostileModel, cases: int) -> list[s
 
     async with asking(services) as client:
         faults = await asyncio.gather(*(one(client, case) for case in range(cases)))
+        assert model.url.removeprefix("http://") not in (await client.get("/readyz")).text
     return [fault for fault in faults if fault]
 
 
