@@ -243,6 +243,9 @@ class Answerer:
         return []
 
     def _count_dropped(self, writing: Writing, tally: Tally) -> None:
+        if writing.links_removed:
+            DEGRADED.labels("links").inc()
+            tally.degraded.append(f"links: {writing.links_removed} of the model's removed, no source has them.")
         tally.citations_dropped = writing.dropped
         CITATIONS_DROPPED.inc(writing.dropped)
 

@@ -8,6 +8,7 @@ from core.chunk import Chunk
 from generation.citations import CitationParser, Piece, TextPiece
 from generation.events import Citation, Token
 from generation.inert import Scalars, visible
+from generation.links import LinkGuard
 from generation.models.port import Delta, FinishReason, Usage
 from generation.prompt import NO_ANSWER
 from generation.quotes import best_quote
@@ -45,9 +46,15 @@ class Writing:
         self._parser = CitationParser(range(1, len(chunks) + 1))
         self._opening: str | None = ""
         self._scalars = Scalars()
+        self._links = LinkGuard(text for chunk in chunks for text in (chunk.search_text, chunk.uri))
         self._room = CHARS_PER_TOKEN * max_tokens
         self._too_many = 0
         self._unsaid = ""
+
+    @property
+    def links_removed(self) -> int:
+        """Links and addresses that no source has."""
+        return self._links.removed
 
     @property
     def dropped(self) -> int:
@@ -70,7 +77,7 @@ class Writing:
                 self._opening = text
                 return
             self._opening = None
-        yield from self._events(self._parser.feed(text))
+        yield from self._read(self._links.feed(text))
 
     def finish(self, *, whole: bool = True) -> Iterator[Token | Citation]:
         """The last events, none where nothing was written; not ``whole``: the model broke off."""
@@ -81,8 +88,12 @@ class Writing:
             self.abstained = whole and written == NO_ANSWER
             if self.abstained or not whole or not written:
                 return
-            yield from self._events(self._parser.feed(self._opening))
+            yield from self._read(self._links.feed(self._opening))
+        yield from self._read(self._links.finish())
         yield from self._events(self._parser.finish())
+
+    def _read(self, text: str) -> Iterator[Token | Citation]:
+        yield from self._events(self._parser.feed(text))
 
     def _events(self, pieces: Sequence[Piece]) -> Iterator[Token | Citation]:
         for piece in pieces:

@@ -16,6 +16,7 @@ const WITHOUT = {
   vector: "Search by meaning is not available right now: only the words of your question were searched for.",
   lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
   incomplete: "The language model broke off: what you see is not complete.",
+  links: "A link or address that is in none of the documents was taken out of this answer.",
   uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
   reranker: "The passages could not be put into their best order.",
 };

@@ -147,6 +147,7 @@ def check(answer: dict[str, Any], model: HostileModel) -> None:
     assert not UNSEEN.search(text), ascii(text[:200])
     assert model.url.removeprefix("http://") not in answer["raw"], answer["done"]
     assert len(answer["raw"]) < 1_000_000
+    assert "evil.example" not in text
     assert len(answer["citations"]) <= MAX_CITATIONS
     for one in answer["citations"]:
         source = sources[one["number"]]
