@@ -78,7 +78,7 @@ class Client:
         ):
             if response.is_error:
                 raise _refusal(response.status_code, response.read())
-            for event in read_events(response.iter_lines()):
+            for event in read_events(_lines(response.iter_text())):
                 if event.name == "error":
                     raise _problem(int(event.data.get("status", 500)), event.data)
                 yield event
@@ -114,6 +114,15 @@ def read_events(lines: Iterator[str]) -> Iterator[Event]:
             name = value
         elif key == "data":
             data.append(value)
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """Lines end with a line feed and nothing else: httpx's own reader also breaks at U+2028, which a text may hold."""
+    rest = ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
+    yield rest
 
 
 @contextlib.contextmanager

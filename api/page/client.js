@@ -103,9 +103,16 @@ export function length(text) {
   return count;
 }
 
+// Embeddings, overrides and isolates show text in another order than it is written in; characters without width and
+// tags hide in it. Joiners and marks that scripts and emoji need (ZWJ, ZWNJ, LRM, RLM) stay.
+const DECEPTIVE = /[\u00ad\u034f\u180e\u200b\u2060-\u2064\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+
+/** Text as it is shown. What deceives readers is left out only here: offsets count the text as it is. */
+export const visible = (text) => String(text ?? "").replace(DECEPTIVE, "");
+
 /** Make an element: `make("p", {className: "x"}, "text", child)`. */
 export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
+  element.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return element;
 }

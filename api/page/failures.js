@@ -1,6 +1,6 @@
 // For administrators: the documents that couldn't be taken in, why, and trying them again.
 
-import { getJson, key, make, post } from "./client.js";
+import { getJson, key, make, post, visible } from "./client.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("failures");
@@ -40,7 +40,7 @@ function row(failure) {
   const tried = failure.attempts === 1 ? "once" : `${failure.attempts} times`;
   const failed = `Failed at ${STAGES[failure.stage] ?? failure.stage} (${failure.error_class}), tried ${tried}.`;
   const button = make("button", { type: "button", className: "link" }, "Try again");
-  button.setAttribute("aria-label", `Try ${failure.external_id} again`);
+  button.setAttribute("aria-label", `Try ${visible(failure.external_id)} again`);
   button.addEventListener("click", () => retry(button, failure.document_id));
   return make(
     "li",

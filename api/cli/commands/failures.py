@@ -9,7 +9,7 @@ import click
 
 from api.cli import context
 from api.cli.commands.sources import find
-from api.cli.options import json_option, print_json
+from api.cli.options import json_option, print_json, say
 
 
 @click.group()
@@ -60,7 +60,7 @@ def retry(source: str | None, document: str | None, as_json: bool) -> None:
 
 
 def _show(failure: dict[str, Any]) -> None:
-    click.echo(f"{failure['external_id']}: {failure['message']}")
+    say(f"{failure['external_id']}: {failure['message']}")
     tried = "once" if failure["attempts"] == 1 else f"{failure['attempts']} times"
     first, last = _minute(failure["first_seen"]), _minute(failure["last_seen"])
     when = f"on {last}" if first == last else f"first on {first}, last on {last}"

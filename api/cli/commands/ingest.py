@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli import context
-from api.cli.options import json_option, print_json, readable
+from api.cli.options import json_option, print_json, readable, say
 from api.cli.progress import Standing, follow
 from core.errors import FootnoteError, InvalidRequest
 
@@ -211,6 +211,6 @@ def _show(result: dict[str, Any], *, waited: bool) -> None:
     click.echo(f"{name}: {counted(run)}")
     for failure in result["failures"]:
         again = " (will be tried again)" if failure.get("retryable") else ""
-        click.echo(f"  failed: {failure['external_id']}: {failure['message']}{again}")
+        say(f"  failed: {failure['external_id']}: {failure['message']}{again}")
     if run["failed"] > len(result["failures"]):
         click.echo("  ... `footnote failures list` shows all of them.")

@@ -98,6 +98,13 @@ def test_events_are_yielded_up_to_done(server: Server) -> None:
     assert server.seen[0][2]["accept"] == "text/event-stream"
 
 
+def test_lines_end_with_a_line_feed_and_nothing_else(server: Server) -> None:
+    text = "a\u2028b\u2029c\x85d\x0be"
+    server.body = b'event: token\ndata: {"text": "' + text.replace("\x0b", "\\u000b").encode() + b'"}\n\n'
+    server.body += stream(("done", {}))
+    assert next(Client(server.url, None).answer({"question": "q"})) == Event("token", {"text": text})
+
+
 def test_an_error_event_is_raised(server: Server) -> None:
     server.body = stream(("token", {"text": "Hi"}), ("error", {"status": 503, "detail": "The index is down."}))
     with pytest.raises(FootnoteError, match=r"The index is down\."):
