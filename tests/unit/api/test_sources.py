@@ -11,6 +11,7 @@ from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
+NOTHING = {"failures": [], "total": 0, "warnings": [], "total_warnings": 0}
 FOLDER = {"kind": "folder", "name": "Handbook", "config": {"path": "/docs"}}
 
 
@@ -30,8 +31,8 @@ async def test_a_source_lives(stack: Stack, client: httpx.AsyncClient, admin: di
     again = await client.post(f"{path}/sync")
     assert (again.status_code, again.json()["id"]) == (202, source["run"]["id"])
     assert [run["id"] for run in (await client.get(f"{path}/runs")).json()["runs"]] == [source["run"]["id"]]
-    assert (await client.get(f"{path}/failures")).json() == {"failures": [], "total": 0}
-    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == {"failures": [], "total": 0}
+    assert (await client.get(f"{path}/failures")).json() == NOTHING
+    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == NOTHING
     assert (await client.post("/v1/failures/retry")).json() == {"retried": 3}
     assert (await client.delete(path)).status_code == 202
     assert stack.ingestion.deleted == [source["id"]]
