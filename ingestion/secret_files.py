@@ -100,20 +100,22 @@ def secret_by_name(path: str) -> str | None:
         path: with ``/``, relative to whatever holds the file.
     """
     parts = [part.casefold() for part in PurePosixPath(path).parts]
+    if not parts:
+        return None
+    parts[-1] = _BACKUP.sub("", parts[-1]) or parts[-1]
     for folder, below in pairwise(parts):
         found = _FOLDERS.get(folder) or _PAIRS.get((folder, below))
         if found is not None:
             return found
     if _BLOB.fullmatch("/".join(parts)):
         return _FOOTNOTE_DATA
-    return _by_plain_name(parts[-1]) if parts else None
+    return _by_plain_name(parts[-1])
 
 
-def _by_plain_name(name: str) -> str | None:
-    plain = _BACKUP.sub("", name) or name
+def _by_plain_name(plain: str) -> str | None:
     if _SSH_NAME.fullmatch(plain):
         return _SSH
-    if _ENV_NAME.match(name):
+    if _ENV_NAME.match(plain):
         return _PASSWORDS
     if _CLIENT_NAME.fullmatch(plain):
         return _CLOUD

@@ -116,7 +116,10 @@ def test_production_takes_a_complete_configuration() -> None:
     [
         ({"chunking": {"min_tokens": 900, "max_tokens": 800}}, "min_tokens is larger"),
         ({"llm": {"provider": "openai"}}, r"llm\.model"),
-        ({"sources": {"allowed_roots": ["documents"]}}, r"sources\.allowed_roots: every folder must be an absolute path"),
+        (
+            {"sources": {"allowed_roots": ["documents"]}},
+            r"sources\.allowed_roots: every folder must be an absolute path",
+        ),
         ({"environment": "production", "sources": {"allowed_roots": ["/"]}}, "must not name the root"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
         ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),
