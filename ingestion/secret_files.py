@@ -72,6 +72,8 @@ DATA_FOLDERS = ("run", "blobs", "index")
 _BACKUP = re.compile(r"(~|\.(bak|old|orig|save|swp|backup|copy)\d*|\.\d{1,3}| \(\d+\)| copy)+$")
 """What a copy's name ends with: the copy is as secret as its original."""
 
+_LONGEST_NAME = 255
+
 _KEEPS_KEYS = (".pem", ".key", ".crt", ".cer", ".der", ".cert", ".ovpn", ".asc", ".gpg")
 """Names of files that hold a private key, a certificate or both."""
 _ZIP = b"PK\x03\x04"
@@ -102,6 +104,8 @@ def secret_by_name(path: str) -> str | None:
     parts = [part.casefold() for part in PurePosixPath(path).parts]
     if not parts:
         return None
+    # Its end says enough of a name that is longer than a file's can be, as archives may have them.
+    parts[-1] = parts[-1][-_LONGEST_NAME:]
     parts[-1] = _BACKUP.sub("", parts[-1]) or parts[-1]
     for folder, below in pairwise(parts):
         found = _FOLDERS.get(folder) or _PAIRS.get((folder, below))
@@ -134,7 +138,7 @@ def secret_by_content(path: str, content: bytes) -> str | None:
         return _KEY
     if _WHOLE_FOOTNOTE_KEY.match(head):
         return _FOOTNOTE_KEY
-    suffix = PurePosixPath(_BACKUP.sub("", path.casefold())).suffix
+    suffix = PurePosixPath(_BACKUP.sub("", path[-_LONGEST_NAME:].casefold())).suffix
     if suffix in _KEEPS_KEYS and _PRIVATE.search(head):
         return _KEY
     if suffix == ".key" and not head.startswith(_ZIP):

@@ -94,7 +94,7 @@ class Inspection:
     facts: tuple[Fact, ...]
     readers: tuple[str, ...]
     warnings: tuple[str, ...]
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
     document: ChunkedDocument
     chunks: tuple[InspectedChunk, ...]
     attachments: tuple[Inner, ...]

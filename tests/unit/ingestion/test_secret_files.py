@@ -105,6 +105,13 @@ def test_credentials_of_clouds_are_told_by_what_stands_in_them() -> None:
     assert secret_by_content("schema.json", b'{"type": "object", "title": "service_account"}') is None
 
 
+@pytest.mark.parametrize("piece", ["~", ".1", " copy", ".bak", "a/", "(1)", ".env."])
+def test_no_name_takes_it_long(piece: str) -> None:
+    # As an archive may have them; were it quadratic, these would take minutes.
+    for name in (piece * 200_000 + "x.md", "x.md" + piece * 200_000 + "é"):
+        assert secret_file(name, b"text") is None
+
+
 def test_a_data_directory_is_known_by_what_lies_beside_each_other() -> None:
     backup = ["b/data/catalog.sqlite3", "b/data/blobs/x", "b/data/logs/api.log", "b/notes.md"]
     assert data_folders(backup) == {"b/data/"}
