@@ -13,6 +13,7 @@
     ├── Conflict                  it clashes with what is there: a name in use, a sync that is running
     ├── DocumentError             this document can't be used as it is; a retry won't help
     │   ├── UnreadableDocument    corrupt, encrypted, or not what its name says
+    │   ├── SecretFile            a key, a password file: never a document
     │   ├── EmptyDocument         it holds no text
     │   └── DocumentTooLarge      over a limit on size, memory, time or output
     ├── SyncRefused               the source looks wrong: obeying it would delete too much
@@ -114,6 +115,12 @@ class UnreadableDocument(DocumentError):
     """Corrupt, encrypted, or not what its name says."""
 
     slug = "unreadable-document"
+
+
+class SecretFile(DocumentError):
+    """A file of secrets, as a private key: never a document, whatever its source says."""
+
+    slug = "secret-file"
 
 
 class EmptyDocument(DocumentError):

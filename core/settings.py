@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
-from core.ingestion_settings import ChunkingSettings, ParsingSettings, SyncSettings
+from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig, Share
 from core.section import Positive, Seconds, Section
@@ -33,6 +33,7 @@ __all__ = [
     "RetrievalSettings",
     "Section",
     "Settings",
+    "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
     "production_faults",
@@ -201,11 +202,23 @@ class Settings(Section):
     reranker: RerankerSettings = RerankerSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
+    sources: SourcesSettings = SourcesSettings()
     sync: SyncSettings = SyncSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that they were read from; None where there was none. It may hold secrets."""
+        return self._file
+
+    def read_from(self, file: Path) -> Self:
+        """Note which file these settings were read from."""
+        self._file = file.absolute()
+        return self
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
@@ -230,6 +243,10 @@ def production_faults(settings: Settings) -> list[str]:
         faults.append("catalog.url must name a PostgreSQL database")
     if settings.broker.url is None:
         faults.append("broker.url must name a Redis or Valkey server")
+    if not settings.sources.allowed_roots:
+        faults.append("sources.allowed_roots must name the folders that sources may read")
+    if any(root == Path(root.anchor) for root in settings.sources.allowed_roots):
+        faults.append("sources.allowed_roots must not name the root of the file system")
     secrets = {
         "api.admin_key": settings.api.admin_key,
         "index.opensearch.password": settings.index.opensearch.password,

@@ -22,12 +22,14 @@ export async function offerFailures() {
 
 async function load(from) {
   try {
-    const { failures, total } = await getJson(`/v1/failures?limit=${PAGE}&offset=${from}`);
+    const found = await getJson(`/v1/failures?limit=${PAGE}&offset=${from}`);
+    const { failures, total, warnings, total_warnings: warned } = found;
     if (!from) $("failure-list").replaceChildren();
-    $("failure-list").append(...failures.map(row));
-    shown = from + failures.length;
-    $("failure-count").textContent = total ? count(total) : "Every document was taken in.";
-    $("more-failures").hidden = shown >= total;
+    $("failure-list").append(...failures.map(row), ...warnings.map(warning));
+    shown = from + PAGE;
+    const secret = warned ? ` ${warned} with a warning about secrets.` : "";
+    $("failure-count").textContent = (total ? count(total) : "Every document was taken in.") + secret;
+    $("more-failures").hidden = shown >= Math.max(total, warned);
     $("retry-failures").hidden = !total;
   } catch (error) {
     $("failure-count").textContent = error.message;
@@ -50,6 +52,11 @@ function row(failure) {
     make("p", { className: "place" }, `${failed} ${when(failure)} ${whatHelps(failure)}`),
     button,
   );
+}
+
+/** A document that holds a secret, or a file that was left out because it is one: nothing to try again. */
+function warning({ external_id: name, message }) {
+  return make("li", {}, make("p", { className: "title" }, name), make("p", {}, message));
 }
 
 function when({ first_seen: first, last_seen: last }) {

@@ -19,6 +19,7 @@ from api.schemas.sources import (
     SourceDetail,
     SourceList,
     SourceRequest,
+    WarningBody,
 )
 from core.errors import InvalidRequest
 
@@ -81,14 +82,14 @@ def list_runs(source_id: str, services: ServicesDep, limit: Limit = 20) -> RunLi
 
 @router.get("/sources/{source_id}/failures")
 def list_source_failures(source_id: str, services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
-    """A source's documents that couldn't be taken in."""
+    """A source's documents that couldn't be taken in, and those with warnings."""
     services.catalog.get().sources.get(source_id)
     return _failures(services, source_id, limit, offset)
 
 
 @router.get("/failures")
 def list_failures(services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
-    """Every document that couldn't be taken in."""
+    """Every document that couldn't be taken in, and those with warnings."""
     return _failures(services, None, limit, offset)
 
 
@@ -108,6 +109,10 @@ def retry_failures(services: ServicesDep, source_id: str | None = None, document
 
 
 def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:
-    failures = services.catalog.get().failures
-    found = [FailureBody.model_validate(failure) for failure in failures.list(source_id, limit, offset)]
-    return FailureList(failures=found, total=failures.count(source_id))
+    failures, warnings = services.catalog.get().failures, services.catalog.get().warnings
+    return FailureList(
+        failures=[FailureBody.model_validate(failure) for failure in failures.list(source_id, limit, offset)],
+        total=failures.count(source_id),
+        warnings=[WarningBody.model_validate(warning) for warning in warnings.list(source_id, limit, offset)],
+        total_warnings=warnings.count(source_id),
+    )

@@ -18,6 +18,7 @@ from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.sources import SourceStore
+from ingestion.catalog.warnings import WarningStore
 
 
 class Catalog:
@@ -25,7 +26,7 @@ class Catalog:
 
     Attributes:
         clock: what its times are told by.
-        sources, documents, runs, failures, parsers, pauses: what there is.
+        sources, documents, runs, failures, warnings, parsers, pauses: what there is.
         intake: writes what listings found.
         queue: hands documents to tasks.
         outcomes: writes what became of them.
@@ -41,6 +42,7 @@ class Catalog:
         self.documents = DocumentStore(database)
         self.runs = RunStore(database, clock)
         self.failures = FailureStore(database)
+        self.warnings = WarningStore(database, clock)
         self.parsers = ParserStore(database, clock)
         self.pauses = PauseStore(database, clock)
         self.intake = Intake(database, clock)

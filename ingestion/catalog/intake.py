@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -49,7 +50,7 @@ class Intake:
         """
         batch = _Batch(run_id, source_id, self._clock.now(), parent_id, parser)
         with self._database.write() as connection:
-            expanded, unknown = with_inner(connection, source_id, changes)
+            expanded, unknown, withheld = with_inner(connection, source_id, changes)
             by_id = {document_id(source_id, change.external_id): change for change in expanded}
             known = _known(connection, list(by_id))
             batch.leave(unknown)
@@ -62,7 +63,7 @@ class Intake:
                 else:
                     batch.compare(row, change)
             batch.write(connection)
-            return _applied(connection, batch)
+            return replace(_applied(connection, batch), withheld=withheld)
 
 
 def _known(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:

@@ -83,6 +83,7 @@ def run_of(row: Row[Any]) -> Run:
         failed=row.failed,
         deleted=row.deleted,
         retried=row.retried,
+        warned=row.warned,
         error=row.error,
     )
 

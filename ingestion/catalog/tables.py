@@ -130,6 +130,7 @@ class RunRow(Base):
     failed: Mapped[int]
     deleted: Mapped[int]
     retried: Mapped[int]
+    warned: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
@@ -162,6 +163,24 @@ class FailureRow(Base):
     retryable: Mapped[bool]
     attempts: Mapped[int]
     parser: Mapped[int | None]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class WarningRow(Base):
+    """A secret in a document, or a file that is none because it is secret (``withheld``); at most one row for each.
+
+    ``run_id`` is the run that wrote it last.
+    """
+
+    __tablename__ = "warnings"
+
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    external_id: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+    withheld: Mapped[bool]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
 
@@ -239,6 +258,7 @@ SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
+WARNINGS = cast(Table, WarningRow.__table__)
 PARSERS = cast(Table, ParserRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
 REBUILDS = cast(Table, RebuildRow.__table__)

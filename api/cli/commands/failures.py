@@ -22,7 +22,10 @@ def failures() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
 @json_option
 def list_(source: str | None, limit: int, as_json: bool) -> None:
-    """List the documents that couldn't be taken in, the latest first: why, where, since when, and what would help."""
+    """List the documents that couldn't be taken in, the latest first: why, where, since when, and what would help.
+
+    Then those that hold secrets, as a private key, and the files that were left out because they are secret.
+    """
     client = context.client()
     path = f"/v1/sources/{find(client, source)['id']}/failures" if source else "/v1/failures"
     found = client.request("GET", path, limit=limit)
@@ -36,6 +39,13 @@ def list_(source: str | None, limit: int, as_json: bool) -> None:
         click.echo(f"... and {left} more: --limit shows them.")
     if not found["total"]:
         click.echo("No failures.")
+    if found["warnings"]:
+        click.echo("Warnings:")
+    for warning in found["warnings"]:
+        click.echo(f"  {warning['external_id']}: {warning['message']}")
+    left = found["total_warnings"] - len(found["warnings"])
+    if left > 0:
+        click.echo(f"  ... and {left} more: --limit shows them.")
 
 
 @failures.command(epilog="Example:  footnote failures retry --document hr/leave.pdf")

@@ -71,8 +71,11 @@ def _config(
     """The name and the configuration of the folder source for a path.
 
     Raises:
-        InvalidRequest: the path isn't there, is an empty folder, or isn't UTF-8.
+        InvalidRequest: the path is blank, isn't there, is an empty folder, or isn't UTF-8.
     """
+    if not text.strip():
+        # Else it would be the present folder.
+        raise InvalidRequest("A path is empty: name a folder or a file.")
     path = Path(readable(text, "The path")).expanduser()
     try:
         path, config = _place(path)
@@ -104,12 +107,13 @@ def _place(path: Path) -> tuple[Path, dict[str, Any]]:
 def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, quiet: bool) -> dict[str, Any]:
     source = _source(client, name, config)
     run = client.request("POST", f"/v1/sources/{source['id']}/sync")
-    failures: list[dict[str, Any]] = []
+    found: dict[str, list[Any]] = {"failures": [], "warnings": []}
     if wait:
         run = _follow(client, source["id"], run, name, quiet=quiet)
-        if run["failed"]:
-            failures = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)["failures"]
-    return {"source": source, "run": run, "failures": failures}
+        if run["failed"] or run["warned"]:
+            listed = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)
+            found = {kind: listed[kind] for kind in found}
+    return {"source": source, "run": run, **found}
 
 
 def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +200,8 @@ class _Delays:
 def counted(run: dict[str, Any]) -> str:
     """A run's counts: each document that was seen is in one of them, and those tried again are told besides."""
     again = f" ({run['retried']} of them tried again)" if run["retried"] else ""
-    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again
+    warned = f"; {run['warned']} with a warning about secrets" if run["warned"] else ""
+    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again + warned
 
 
 def _in_vain(run: dict[str, Any]) -> bool:
@@ -212,5 +217,7 @@ def _show(result: dict[str, Any], *, waited: bool) -> None:
     for failure in result["failures"]:
         again = " (will be tried again)" if failure.get("retryable") else ""
         say(f"  failed: {failure['external_id']}: {failure['message']}{again}")
-    if run["failed"] > len(result["failures"]):
+    for warning in result["warnings"]:
+        say(f"  warning: {warning['external_id']}: {warning['message']}")
+    if run["failed"] > len(result["failures"]) or run["warned"] > len(result["warnings"]):
         click.echo("  ... `footnote failures list` shows all of them.")

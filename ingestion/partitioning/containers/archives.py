@@ -9,7 +9,7 @@ import zlib
 from pathlib import PurePosixPath
 
 from core.errors import DocumentTooLarge, UnreadableDocument
-from ingestion.partitioning.containers.message import unique
+from ingestion.partitioning.containers.message import attach
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading
 
@@ -45,7 +45,7 @@ def read_zip(content: bytes, name: str, *, max_members: int, max_bytes: int) -> 
             data = _unpack(archive, member, name, left)
             left -= len(data)
             found.append((member.filename, data, None))
-    reading.attachments = unique(found)
+    attach(reading, found)
     reading.elements = [Element(kind=ElementKind.LIST_ITEM, text=one.name) for one in reading.attachments]
     return reading
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,8 +17,11 @@ from ingestion.partitioning.port import Attachment, Element, ElementKind
 from ingestion.partitioning.reading import Reading, clean
 from ingestion.partitioning.text.decoding import decode
 from ingestion.partitioning.text.markup import read_html, read_text
+from ingestion.secret_files import data_folders, secret_file
 
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+Packed = tuple[str, bytes, str | None]
+"""A file in a document: its name, its bytes, and its media type if the document says that."""
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
@@ -37,7 +40,7 @@ def read_email(content: bytes, name: str) -> Reading:
     reading = _reading(headers, text, name, is_html=is_html, answers=answers)
     reading.warnings += warnings
     reading.metadata = Metadata(title=headers["Subject"], author=headers["From"] or None, created=_moment(message))
-    reading.attachments = _attachments(message, name, reading.warnings)
+    attach(reading, _attachments(message, name, reading.warnings))
     return reading
 
 
@@ -86,13 +89,13 @@ def _decoded(content: bytes, charset: str | None, name: str) -> tuple[str, list[
         return text, list(told)
 
 
-def _attachments(message: EmailMessage, name: str, warnings: list[str]) -> list[Attachment]:
+def _attachments(message: EmailMessage, name: str, warnings: list[str]) -> list[Packed]:
     try:
         parts = list(message.iter_attachments())
     except (AttributeError, KeyError, TypeError):
         # A message of a single part that calls itself multipart, and the like.
         return []
-    found = []
+    found: list[Packed] = []
     for number, part in enumerate(parts, start=1):
         label = part.get_filename() or f"part-{number}{_ending(part.get_content_type())}"
         try:
@@ -101,7 +104,7 @@ def _attachments(message: EmailMessage, name: str, warnings: list[str]) -> list[
             warnings.append(f"The attachment {label} of {name} can't be decoded ({error}) and was left out.")
             continue
         found.append((label, content, part.get_content_type()))
-    return unique(found)
+    return found
 
 
 def _content(part: Any) -> bytes:
@@ -119,21 +122,30 @@ def _ending(media_type: str) -> str:
     return ".eml" if media_type == "message/rfc822" else guess_extension(media_type) or ""
 
 
-def unique(found: Iterable[tuple[str, bytes, str | None]]) -> list[Attachment]:
-    """Attachments under names that are all different, without control characters or an empty part of a path."""
+def attach(reading: Reading, found: Sequence[Packed]) -> None:
+    """Give a reading what was packed into its document, and say which files are none because they are secret.
+
+    Their names are all different then, without control characters or an empty part of a path.
+    """
     used: set[str] = set()
-    attachments = []
-    for label, content, media_type in found:
-        pieces = (" ".join(clean(piece).split()) for piece in label.replace("\\", "/").split("/"))
-        plain = "/".join(piece for piece in pieces if piece not in ("", ".", "..")).replace("!/", "/") or "unnamed"
+    plain_names = [_plain(label) for label, _, _ in found]
+    data = data_folders(plain_names)
+    for plain, (_, content, media_type) in zip(plain_names, found, strict=True):
         name, number = plain, 2
         while name in used:
             stem, dot, ending = plain.rpartition(".")
             name = f"{stem} ({number}).{ending}" if dot else f"{plain} ({number})"
             number += 1
         used.add(name)
-        attachments.append(Attachment(name=name, content=content, media_type=media_type))
-    return attachments
+        if (secret := secret_file(plain, content, data)) is not None:
+            reading.secrets.append(f"{name} in it was left out, for it is never a document: {secret}.")
+        else:
+            reading.attachments.append(Attachment(name=name, content=content, media_type=media_type))
+
+
+def _plain(label: str) -> str:
+    pieces = (" ".join(clean(piece).split()) for piece in label.replace("\\", "/").split("/"))
+    return "/".join(piece for piece in pieces if piece not in ("", ".", "..")).replace("!/", "/") or "unnamed"
 
 
 def _moment(message: EmailMessage) -> datetime | None:
@@ -171,12 +183,13 @@ def read_msg(content: bytes, name: str) -> Reading:
     created = _aware(message.sent_date) or _sent(shown["Date"])
     reading.metadata = Metadata(title=shown["Subject"], author=shown["From"] or None, created=created)
     parts = list(message.attachments)
-    reading.attachments = unique(
-        (one.file_name or f"part-{number}", one.file_bytes or b"", one.mime_type)
+    found = [
+        (one.file_name or f"part-{number}", one.file_bytes, one.mime_type)
         for number, one in enumerate(parts, start=1)
         if one.file_bytes is not None
-    )
-    lost = len(parts) - len(reading.attachments)
+    ]
+    attach(reading, found)
+    lost = len(parts) - len(found)
     if lost:
         reading.warnings.append(f"{lost} attachments hold no file (a message or a link) and were left out.")
     return reading

@@ -46,6 +46,7 @@ def dump_partition(partition: Partition) -> dict[str, Any]:
         "media_type": partition.media_type,
         "parser": partition.parser,
         "warnings": partition.warnings,
+        "secrets": partition.secrets,
     }
 
 
@@ -85,4 +86,5 @@ def load_partition(head: Mapping[str, Any]) -> Partition:
         media_type=head["media_type"],
         parser=head["parser"],
         warnings=tuple(head["warnings"]),
+        secrets=tuple(head["secrets"]),
     )

@@ -37,6 +37,12 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
         _config(str(tmp_path / "nowhere"), (), None, ())
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_path_is_not_the_present_folder(blank: str) -> None:
+    with pytest.raises(InvalidRequest, match="A path is empty"):
+        _config(blank, (), None, ())
+
+
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     with pytest.raises(InvalidRequest, match="holds no files"):
