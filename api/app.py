@@ -11,13 +11,13 @@ from fastapi import FastAPI
 
 from api.middleware import EdgeMiddleware
 from api.problems import add_problem_handlers
-from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.routes import answers, audit, documents, health, index, keys, me, page, page_images, search, sources, status
 from api.warmth import Warmth, flush_keys, keep_key_usage
 from api.wiring import Services, wire
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, index, keys, me, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, index, keys, audit, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -57,7 +57,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         tasks.start_soon(keep_key_usage, services)
         yield
         tasks.cancel_scope.cancel()
-    await anyio.to_thread.run_sync(flush_keys, services)
+    if services.keys.built is not None:
+        await anyio.to_thread.run_sync(flush_keys, services)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await anyio.to_thread.run_sync(services.close)

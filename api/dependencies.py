@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated, TypeVar, cast
 
 import anyio.to_thread
 from fastapi import Depends, Request
 
+from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
+from api.auth.keys import KeyRecord, RefusedKey, digest
 from api.auth.principal import Caller, bearer_key, caller_of
 from api.part import Part
 from api.wiring import Services
-from core.errors import NotAuthenticated
+from core.errors import NotAuthenticated, NotAuthorised
 
 T = TypeVar("T")
 
@@ -32,24 +35,64 @@ async def ready(part: Part[T]) -> T:
     return value if value is not None else await anyio.to_thread.run_sync(part.get)
 
 
-async def _caller(request: Request, services: ServicesDep) -> Caller:
+async def caller(request: Request, services: ServicesDep) -> Caller:
+    """Whom the request speaks for.
+
+    Raises:
+        FootnoteError: its key is no good, or it can't be found out now.
+    """
     key = bearer_key(request.headers)
-    record = None
-    if key is not None:
-        keys = await ready(services.keys)
-        record = await anyio.to_thread.run_sync(keys.verify, key)
+    record = None if key is None else await _verified(key, request, services)
     return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
 
 
-CallerDep = Annotated[Caller, Depends(_caller)]
+async def _verified(key: str, request: Request, services: Services) -> KeyRecord:
+    keys = await ready(services.keys)
+    try:
+        return await anyio.to_thread.run_sync(keys.verify, key)
+    except RefusedKey as error:
+        note_refused_sign_in(request, error, error.key_id)
+        raise
 
 
-async def _admin(request: Request, caller: CallerDep) -> Caller:
+CallerDep = Annotated[Caller, Depends(caller)]
+
+
+async def _admin(request: Request, asking: CallerDep) -> Caller:
     if bearer_key(request.headers) is None:
         raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
-    caller.require_admin()
-    return caller
+    try:
+        asking.require_admin()
+    except NotAuthorised:
+        note_refused_administration(request, asking)
+        raise
+    return asking
 
 
 AdminDep = Depends(_admin)
 """For ``dependencies=[AdminDep]``: lets administrators through."""
+
+
+def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
+    return Audit(services.catalog.get().audit, actor_of(request, administrator.key))
+
+
+AuditDep = Annotated[Audit, Depends(_audit)]
+"""For whatever changes something: ``with audit.doing("key.revoke", key_id): ...``."""
+
+
+def has_monitoring_key(request: Request, services: Services) -> bool:
+    """Whether the request carries ``api.monitoring_key``; the catalog isn't asked."""
+    wanted, key = services.settings.api.monitoring_key, bearer_key(request.headers)
+    if wanted is None or not wanted.get_secret_value() or key is None:
+        return False
+    return hmac.compare_digest(digest(key), digest(wanted.get_secret_value()))
+
+
+async def _monitor(request: Request, services: ServicesDep) -> None:
+    if not has_monitoring_key(request, services):
+        await _admin(request, await caller(request, services))
+
+
+MonitorDep = Depends(_monitor)
+"""For ``dependencies=[MonitorDep]``: lets administrators and ``api.monitoring_key`` through."""

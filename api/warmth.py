@@ -43,18 +43,15 @@ class Warmth:
 
 
 async def keep_key_usage(services: Services) -> None:
-    """Write down, each minute, when keys were last used."""
+    """Write down the configuration's keys at once, and each minute when keys were last used."""
     while True:
-        await anyio.sleep(FLUSH_S)
         await anyio.to_thread.run_sync(flush_keys, services)
+        await anyio.sleep(FLUSH_S)
 
 
 def flush_keys(services: Services) -> None:
-    """Write down when keys were last used, if the catalog can be written now."""
-    keys = services.keys.built
-    if keys is None:
-        return
+    """Write down what the process knows of keys, if the catalog can be written now."""
     try:
-        keys.flush()
+        services.keys.get().flush()
     except FootnoteError as error:
         log.warning("keys.usage_not_written", reason=error.message)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from retrieval.retriever import Retriever
 
 BROKER_TIMEOUT_S = 2.0
-ADMIN_KEY_FILE = "admin.key"
-"""In the data directory: the first administrator's key, which ``footnote up`` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +134,7 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    standing = []
-    if settings.api.admin_key is not None:
-        standing.append(settings.api.admin_key.get_secret_value())
-    file = settings.data_dir / ADMIN_KEY_FILE
-    if file.is_file():
-        standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+    return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
 def _blobs(settings: Settings) -> BlobStore:

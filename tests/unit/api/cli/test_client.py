@@ -62,14 +62,14 @@ def test_a_service_that_is_not_there_is_said_in_one_sentence() -> None:
 
 
 def test_key_and_reader_are_sent_as_headers(server: Server) -> None:
-    Client(server.url, "fn_a_b", user="ida", groups=("hr", "eng")).request(
+    Client(server.url, "fn_a_b", user="ida", groups=("hr", "x,é")).request(
         "POST", "/v1/search", {"query": "q"}, limit=None
     )
     method, path, headers, body = server.seen[0]
     assert (method, path, body) == ("POST", "/v1/search", {"query": "q"})
     assert headers["authorization"] == "Bearer fn_a_b"
     assert headers["x-footnote-user"] == "ida"
-    assert headers["x-footnote-groups"] == "hr,eng"
+    assert headers["x-footnote-groups"] == '["hr", "x,\\u00e9"]'
 
 
 def test_a_reader_who_is_not_utf_8_is_refused_before_anything_is_sent(server: Server) -> None:
