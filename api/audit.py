@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from api.auth.keys import RefusedKey
 from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
@@ -14,7 +15,6 @@ from ingestion.catalog.audit import Actor, AuditStore, Deed, Outcome
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from api.auth.keys import KeyRecord
     from api.auth.principal import Caller
 
 log = get_logger(__name__)
@@ -61,29 +61,32 @@ class Audit:
             log.warning("audit.end_not_written", number=number, reason=error.message)
 
 
-def actor_of(request: Request, key: KeyRecord | None) -> Actor:
+def actor_of(request: Request, caller: Caller) -> Actor:
     """Who a request comes from. The address is the nearest one: behind a proxy, the proxy's."""
+    key = caller.key
+    assert key is not None  # administration needs one
     return Actor(
-        key_id=key.id if key else None,
-        name=key.name if key else "nobody",
-        user=key.user if key else None,
+        key_id=key.id,
+        name=key.name,
+        user=key.user,
         client=request.client.host if request.client else None,
         request_id=correlation_id.get(),
     )
 
 
-def note_refused_sign_in(request: Request, error: NotAuthenticated, key_id: str | None) -> None:
-    """Count and log a key that opens nothing; ``key_id`` where it is known, and revoked. Never the key itself."""
-    reason = "revoked" if key_id else "unknown"
+def note_refused_sign_in(request: Request, error: NotAuthenticated) -> None:
+    """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
+    key_id = error.key_id if isinstance(error, RefusedKey) else None
+    reason = "revoked" if key_id else "unknown" if isinstance(error, RefusedKey) else "malformed"
     SIGN_INS_REFUSED.labels(reason).inc()
-    where = {"client": actor_of(request, None).client, "path": request.url.path}
-    log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, detail=error.message, **where)
+    client = request.client.host if request.client else None
+    log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, client=client, path=request.url.path)
 
 
 def note_refused_administration(request: Request, caller: Caller) -> None:
     """Log that somebody without the right tried to administer; only logged, as there is no end to how often one can."""
     acting_for = {"user": caller.principal.user, "groups": sorted(caller.principal.groups)} if caller.acting else None
-    who = _who(actor_of(request, caller.key))
+    who = _who(actor_of(request, caller))
     log.warning("audit.refused", method=request.method, path=request.url.path, acting_for=acting_for, **who)
 
 

@@ -9,7 +9,7 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
-from api.auth.keys import KeyRecord, RefusedKey, digest
+from api.auth.keys import digest
 from api.auth.principal import Caller, bearer_key, caller_of
 from api.part import Part
 from api.wiring import Services
@@ -41,18 +41,16 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     Raises:
         FootnoteError: its key is no good, or it can't be found out now.
     """
-    key = bearer_key(request.headers)
-    record = None if key is None else await _verified(key, request, services)
-    return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
-
-
-async def _verified(key: str, request: Request, services: Services) -> KeyRecord:
-    keys = await ready(services.keys)
+    record = None
     try:
-        return await anyio.to_thread.run_sync(keys.verify, key)
-    except RefusedKey as error:
-        note_refused_sign_in(request, error, error.key_id)
+        key = bearer_key(request.headers)
+        if key is not None:
+            keys = await ready(services.keys)
+            record = await anyio.to_thread.run_sync(keys.verify, key)
+    except NotAuthenticated as error:
+        note_refused_sign_in(request, error)
         raise
+    return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
@@ -74,7 +72,7 @@ AdminDep = Depends(_admin)
 
 
 def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
-    return Audit(services.catalog.get().audit, actor_of(request, administrator.key))
+    return Audit(services.catalog.get().audit, actor_of(request, administrator))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]

@@ -107,14 +107,16 @@ async def test_a_sign_in_that_fails_is_counted_and_logged(stack: Stack, client: 
     def counted(reason: str) -> float:
         return REGISTRY.get_sample_value("footnote_sign_ins_refused_total", {"reason": reason}) or 0
 
-    before = {reason: counted(reason) for reason in ("revoked", "unknown")}
+    before = {reason: counted(reason) for reason in ("revoked", "unknown", "malformed")}
     with capture_logs() as logs:
         await client.get("/v1/me", headers={"Authorization": f"Bearer {plain}"})
         await client.get("/v1/me", headers={"Authorization": "Bearer nonsense"})
+        await client.get("/v1/me", headers={"Authorization": "Basic YTpi"})
         await client.get("/v1/me")
-    assert {reason: counted(reason) - was for reason, was in before.items()} == {"revoked": 1, "unknown": 1}
+    assert {reason: counted(reason) - was for reason, was in before.items()} == dict.fromkeys(before, 1)
     refused = [entry for entry in logs if entry["event"] == "audit.sign_in.refused"]
-    assert [(entry["reason"], entry["key_id"]) for entry in refused] == [("revoked", record.id), ("unknown", None)]
+    told = [(entry["reason"], entry["key_id"]) for entry in refused]
+    assert told == [("revoked", record.id), ("unknown", None), ("malformed", None)]
     assert {(entry["client"], entry["path"]) for entry in refused} == {("127.0.0.1", "/v1/me")}
 
 
