@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -192,9 +192,17 @@ class KeyStore:
             used, self._used = self._used, {}
         if not used:
             return
-        with self._write() as connection:
-            for key_id, when in used.items():
-                connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=when))
+        try:
+            with self._write() as connection:
+                for key_id, when in used.items():
+                    # Another process may have written down a later use.
+                    earlier = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < when)
+                    known = update(ApiKeyRow).where(ApiKeyRow.id == key_id, earlier)
+                    connection.execute(known.values(last_used_at=when))
+        except StorageUnavailable:
+            with self._used_lock:
+                self._used = {**used, **self._used}
+            raise
 
     def _find(self, hashed: str) -> KeyRecord | None:
         with self._read() as session:

@@ -13,7 +13,7 @@ from core.clock import SystemClock
 from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
 from ingestion.catalog.catalog import Catalog
 from tests.unit.api.fakes import ADMIN_KEY
-from tests.unit.ingestion.catalog.conftest import catalog, catalog_settings, clock, open_more
+from tests.unit.ingestion.catalog.conftest import SteppedClock, catalog, catalog_settings, clock, open_more
 
 __all__ = ["catalog", "catalog_settings", "clock", "open_more"]
 
@@ -94,6 +94,29 @@ def test_no_key_is_taken_at_its_word_while_the_catalog_is_down(catalog: Catalog)
         connection.exec_driver_sql("ALTER TABLE api_keys RENAME TO gone")
     with pytest.raises(StorageUnavailable):
         keys.verify(ADMIN_KEY)
+
+
+def test_the_latest_use_counts_whoever_saw_it(catalog: Catalog, clock: SteppedClock) -> None:
+    first, second = (KeyStore(catalog.engine, clock) for _ in range(2))
+    _, plain = first.create("x")
+    first.verify(plain)
+    clock.advance(60)
+    second.verify(plain)
+    second.flush()
+    first.flush()
+    assert [key.last_used_at for key in first.list()] == [clock.now()]
+
+
+def test_a_use_that_cannot_be_written_now_is_written_later(catalog: Catalog, keys: KeyStore) -> None:
+    _, plain = keys.create("x")
+    keys.verify(plain)
+    for renamed in ("ALTER TABLE api_keys RENAME TO gone", "ALTER TABLE gone RENAME TO api_keys"):
+        with catalog.engine.begin() as connection:
+            connection.exec_driver_sql(renamed)
+        if "TO gone" in renamed:
+            with pytest.raises(StorageUnavailable):
+                keys.flush()
+    assert [key.last_used_at is not None for key in keys.list()] == [True]
 
 
 def test_a_reader_s_key_in_the_configuration_stays_a_reader_s(catalog: Catalog, keys: KeyStore) -> None:

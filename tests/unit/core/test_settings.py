@@ -79,8 +79,14 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({"environment": "production", "api": {"admin_key": "changeme"}})
-    for part in ("api.anonymous", "catalog.url", "broker.url", "api.admin_key is a well-known default"):
+        load_settings({"environment": "production", "api": {"admin_key": "changeme", "monitoring_key": "short"}})
+    for part in (
+        "api.anonymous",
+        "catalog.url",
+        "broker.url",
+        "api.admin_key is a well-known default",
+        "api.monitoring_key must have at least 24 characters",
+    ):
         assert part in str(caught.value)
 
 

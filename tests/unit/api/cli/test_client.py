@@ -85,6 +85,15 @@ def test_the_service_s_own_words_are_passed_on(server: Server, status: int, kind
         Client(server.url, None).request("GET", "/v1/sources")
 
 
+def test_a_refused_key_is_named_with_the_way_out(server: Server) -> None:
+    server.status, server.body = 401, json.dumps({"detail": "It is revoked."}).encode()
+    client = Client(server.url, "fn_a_b", advice="Do that.")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        client.request("GET", "/v1/sources")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        list(client.answer({"question": "q"}))
+
+
 def test_an_answer_that_is_no_problem_json_still_gives_a_sentence(server: Server) -> None:
     server.status, server.body = 502, b"<html>"
     with pytest.raises(FootnoteError, match="status 502"):

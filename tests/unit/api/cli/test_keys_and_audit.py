@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from api.cli import context
 from api.cli.commands.audit import audit
 from api.cli.commands.keys import keys
+from tests.unit.api.cli.test_failures import Client
 
 KEY = {
     "id": "k1",
@@ -38,18 +39,6 @@ EVENT = {
     "object_name": "CI",
     "detail": {"admin": True, "user": None, "groups": ["hr", "eng"]},
 }
-
-
-class Client:
-    """Answers with what it is given, and remembers what was asked."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-        self.asked: list[tuple[str, str, dict[str, Any]]] = []
-
-    def request(self, method: str, path: str, **parameters: Any) -> Any:
-        self.asked.append((method, path, parameters))
-        return self.answers
 
 
 def run(monkeypatch: pytest.MonkeyPatch, command: click.Command, client: Client, *arguments: str) -> str:
