@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -61,10 +62,12 @@ def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
 def update_source(source_id: str, body: SourceChange, services: ServicesDep, audit: AuditDep) -> SourceBody:
     """Change a source; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
-    # Which settings, and not to what: a connector's configuration may hold secrets.
     with audit.doing("source.change", source_id, changed=sorted(changes)) as deed:
+        before = services.catalog.get().sources.get(source_id)
         changed = SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
         deed.object_name = changed.name
+        # Which settings, and not to what: a connector's configuration may hold secrets.
+        deed.detail = {"changed": sorted({*changes} - {"config"} | _differing(before.config, changed.config))}
     return changed
 
 
@@ -121,6 +124,11 @@ def retry_failures(
             ingestion.retry_failure(document_id) if document_id is not None else ingestion.retry_failures(source_id)
         )
     return Retried(retried=retried)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    keys = before.keys() | after.keys()
+    return {f"config.{key}" for key in keys if (key in before, before.get(key)) != (key in after, after.get(key))}
 
 
 def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:

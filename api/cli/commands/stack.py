@@ -119,14 +119,15 @@ def _unready(state: dict[str, Any]) -> str:
 
 
 def _dependencies(state: dict[str, Any]) -> dict[str, str]:
-    """Each dependency that /readyz names, with its state and what there is to say of it.
+    """Each dependency that /readyz names, with its state and what there is to say of it."""
+    return {name: _said(one) for name, one in state["dependencies"].items()}
 
-    While the catalog is down, no key can be verified, and nobody is told more than the states.
-    """
-    unsaid = {"down": "the service's log says why"}
-    listed = {name: (one["state"], one.get("detail")) for name, one in state["dependencies"].items()}
-    said = {name: (is_, detail or unsaid.get(is_)) for name, (is_, detail) in listed.items()}
-    return {name: f"{is_}: {detail}" if detail else is_ for name, (is_, detail) in said.items()}
+
+def _said(dependency: dict[str, Any]) -> str:
+    # While the catalog is down, no key can be verified, and nobody is told more than the states.
+    unsaid = "the service's log says why" if dependency["state"] == "down" else None
+    detail = dependency.get("detail") or unsaid
+    return f"{dependency['state']}: {detail}" if detail else str(dependency["state"])
 
 
 def _say_up(layout: Layout, as_json: bool, *, already: bool) -> None:

@@ -86,7 +86,7 @@ async def test_sources_leave_a_trail_without_their_configuration(
     ]
     assert [event["object_name"] for event in events] == ["Handbook", None, "Handbook", None, None, "Handbook"]
     assert {event["object_id"] for event in events} == {source, None}
-    assert events[2]["detail"] == {"changed": ["config", "interval_s"]}
+    assert events[2]["detail"] == {"changed": ["config.password", "interval_s"]}
     assert events[3]["reason"] == "broker-unavailable"
     assert not {word for word in ("s3cret", "n3w") if word in json.dumps(events)}
 
