@@ -14,14 +14,14 @@ from api.hosts import AllowedHosts
 from api.middleware import EdgeMiddleware
 from api.problems import add_problem_handlers, log_error
 from api.readiness import Readiness
-from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.routes import answers, audit, documents, health, index, keys, me, page, page_images, search, sources, status
 from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
 from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, index, keys, me, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, index, keys, audit, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -72,10 +72,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
-    try:
-        await anyio.to_thread.run_sync(flush_keys, services)
-    except FootnoteError as error:
-        log_error(error)
+    if services.keys.built is not None:
+        try:
+            await anyio.to_thread.run_sync(flush_keys, services)
+        except FootnoteError as error:
+            log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await anyio.to_thread.run_sync(services.close)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.data_dir import check_usable, nearest
-from core.errors import FootnoteError
+from core.errors import FootnoteError, NotAuthenticated
 from core.extras import installing
 from ingestion.partitioning.sandbox.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
@@ -64,6 +64,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings.data_dir)
     yield _checked("embedding model", True, "searching by meaning", lambda: _model(settings))
     yield _checked("index", settings.index.kind == "opensearch", "searching", lambda: _index(settings))
+    yield from _admin_key(settings)
     yield _checked("parser sandbox", True, "reading documents", lambda: _sandbox(settings))
     if settings.parsing.engine != "local":
         yield _cloud(settings.parsing)
@@ -227,6 +228,38 @@ def _index(settings: Settings) -> str:
     finally:
         index.close()
     return f"{settings.index.kind}: answers"
+
+
+def _admin_key(settings: Settings) -> Iterator[Finding]:
+    """Whether the command line's key is good, as far as a catalog is there to say so."""
+    from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy
+    from api.supervisor.admin_key import read_admin_key  # noqa: PLC0415
+    from api.supervisor.layout import Layout  # noqa: PLC0415
+    from core.clock import SystemClock  # noqa: PLC0415
+    from ingestion.catalog.build import database_of, sqlite_file  # noqa: PLC0415
+
+    configured = next(iter(settings.api.standing_keys), None)
+    layout = Layout.of(settings)
+    key = configured or read_admin_key(layout)
+    if key is None or (settings.catalog.url is None and not sqlite_file(settings).exists()):
+        return
+    place = "api.admin_key" if configured else str(layout.admin_key_file)
+    remedy = "put another into the configuration, or take it out" if configured else "`footnote up` makes a new one"
+
+    def look() -> str:
+        database = database_of(settings)
+        try:
+            record = KeyStore(database.engine, SystemClock(), settings.api.standing_keys).find(key)
+        finally:
+            database.close()
+        if record is None and configured:
+            return f"the one in {place}; the catalog takes it up when it is first used"
+        if record is None or not (record.good and record.admin):
+            fault = "unknown" if record is None else "revoked" if record.revoked_at else "not an administrator's"
+            raise NotAuthenticated(f"the one in {place} is {fault}: {remedy}")
+        return f"the one in {place}"
+
+    yield _checked("administrator's key", False, "administering with this command line", look)
 
 
 def _sandbox(settings: Settings) -> str:

@@ -10,7 +10,6 @@ from api.auth.keys import KeyStore
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
-from core.data_dir import in_data_dir
 from core.errors import BrokerUnavailable, FootnoteError
 from core.lanes import Lanes
 from core.settings import Settings
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from retrieval.retriever import Retriever
 
 BROKER_TIMEOUT_S = 2.0
-ADMIN_KEY_FILE = "admin.key"
-"""In the data directory: the first administrator's key, which ``footnote up`` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +156,7 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    engine, standing = catalog.get().engine, []
-    if settings.api.admin_key is not None:
-        standing.append(settings.api.admin_key.get_secret_value())
-    file = settings.data_dir / ADMIN_KEY_FILE
-    with in_data_dir(settings.data_dir):
-        if file.is_file():
-            standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(engine, SystemClock(), [key for key in standing if key])
+    return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
 def _blobs(settings: Settings) -> BlobStore:

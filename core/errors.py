@@ -5,7 +5,8 @@
     FootnoteError
     ├── ConfigurationError        a setting is wrong; nothing was started
     ├── InvalidRequest            what the caller sent can't be used
-    │   └── InvalidFilter
+    │   ├── InvalidFilter
+    │   └── InvalidHeader
     ├── NotAuthenticated          no key, or one that is wrong or revoked
     ├── NotAuthorised             a good key that may not do this
     ├── Misdirected               it is for a host that Footnote isn't
@@ -67,6 +68,13 @@ class InvalidFilter(InvalidRequest):
     """A filter names an unknown field or holds a value of the wrong type."""
 
     slug = "invalid-filter"
+
+
+class InvalidHeader(InvalidRequest):
+    """A header of the request can't be used, or could be read in two ways."""
+
+    status = 400
+    slug = "invalid-header"
 
 
 class NotAuthenticated(FootnoteError):

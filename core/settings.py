@@ -155,6 +155,8 @@ class ApiSettings(Section):
     """Serve readers without a key what is public. Development only."""
     admin_key: SecretStr | None = None
     """A first administrator's key, for automation; better: ``footnote keys create``."""
+    monitoring_key: SecretStr | None = None
+    """Opens /metrics and the details of /readyz, and nothing else; also while the catalog is down."""
     max_question_chars: Positive = 8000
     max_body_bytes: Positive = 1_000_000
     heartbeat_s: Seconds = 15
@@ -173,6 +175,11 @@ class ApiSettings(Section):
     max_connections: Positive = 500
     """Open connections, and requests at work, at a time."""
 
+    @property
+    def standing_keys(self) -> list[str]:
+        """The administrators' keys that the configuration names."""
+        return [self.admin_key.get_secret_value()] if self.admin_key and self.admin_key.get_secret_value() else []
+
 
 class TelemetrySettings(Section):
     """Logs, traces and metrics."""
@@ -185,7 +192,8 @@ class TelemetrySettings(Section):
     otlp_endpoint: str | None = None
     """OTLP/HTTP endpoint for traces; needs the ``otlp`` extra."""
     worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Where a worker process serves its Prometheus metrics; None: nowhere. The API serves its own at /metrics."""
+    """Where a worker process serves its Prometheus metrics; None: nowhere. The API serves its own at /metrics,
+    for administrators and ``api.monitoring_key``."""
     worker_metrics_host: str = "127.0.0.1"
 
 
@@ -249,13 +257,15 @@ def production_faults(settings: Settings) -> list[str]:
         faults.append("sources.allowed_roots must not name the root of the file system")
     secrets = {
         "api.admin_key": settings.api.admin_key,
+        "api.monitoring_key": settings.api.monitoring_key,
         "index.opensearch.password": settings.index.opensearch.password,
         "llm.api_key": settings.llm.api_key,
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:
             faults.append(f"{key} is a well-known default")
-    admin_key = settings.api.admin_key
-    if admin_key is not None and len(admin_key.get_secret_value()) < 24:
-        faults.append("api.admin_key must have at least 24 characters")
+    for key in ("api.admin_key", "api.monitoring_key"):
+        given = secrets[key]
+        if given is not None and len(given.get_secret_value()) < 24:
+            faults.append(f"{key} must have at least 24 characters")
     return faults

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.clock import Clock, SystemClock
 from core.data_dir import make_usable
 from core.settings import Settings
@@ -17,11 +19,24 @@ def open_catalog(settings: Settings, clock: Clock | None = None) -> Catalog:
         ConfigurationError: the URL is not one of a supported database.
         StorageUnavailable: the database doesn't answer, or the data directory can't be written.
     """
-    if settings.catalog.url is not None:
-        url = settings.catalog.url.get_secret_value()
-    else:
+    if settings.catalog.url is None:
         make_usable(settings.data_dir)
-        url = sqlite_url(settings.data_dir.absolute() / "catalog.sqlite3")
-    database = Database(url)
+    database = database_of(settings)
     migrate(database)
     return Catalog(database, clock or SystemClock())
+
+
+def database_of(settings: Settings) -> Database:
+    """The catalog's database as it is; nothing is made or migrated.
+
+    Raises:
+        ConfigurationError: the URL is not one of a supported database.
+    """
+    if settings.catalog.url is not None:
+        return Database(settings.catalog.url.get_secret_value())
+    return Database(sqlite_url(sqlite_file(settings)))
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """Where the embedded catalog is."""
+    return settings.data_dir.absolute() / "catalog.sqlite3"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from core.clock import Clock
+from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
@@ -33,6 +34,7 @@ class Catalog:
         retries: sends failures through again.
         removal: takes documents out.
         rebuilds: how builds of the index stand.
+        audit: what administrators did.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -51,6 +53,7 @@ class Catalog:
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
         self.rebuilds = RebuildStore(database, clock)
+        self.audit = AuditStore(database, clock)
 
     @property
     def engine(self) -> Engine:

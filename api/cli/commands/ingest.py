@@ -192,7 +192,8 @@ class _Delays:
         elif min(now - self._moved, now - self._asked) > STILL_S:
             self._asked = now
             state = self._client.readiness() or {"dependencies": {}}
-            down = [f"{name}: {one['detail']}" for name, one in state["dependencies"].items() if one["state"] == "down"]
+            found = state["dependencies"].items()
+            down = [f"{name}: {one['detail'] or 'down'}" for name, one in found if one["state"] == "down"]
             self._faults = "; ".join(down) or None
         return run.get("waiting") or self._faults
 

@@ -1,8 +1,8 @@
 """How long one question's embedding takes in one thread and in all, idle and beside another program.
 
 ``python -m eval.bench question_threads``: by turns, so that what else the machine does meets all of them alike.
-"Beside" is a process that multiplies matrices without a pause, as one that embeds passages does. Names the processor, and
-how busy others kept the machine meanwhile.
+"Beside" is a process that multiplies matrices without a pause, as one that embeds passages does. Names the
+processor, and how busy others kept the machine meanwhile.
 """
 
 from __future__ import annotations

@@ -88,9 +88,10 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({"environment": "production", "api": {"admin_key": "changeme"}})
+        load_settings({"environment": "production", "api": {"admin_key": "changeme", "monitoring_key": "short"}})
     required = ("api.anonymous", "api.allowed_hosts", "catalog.url", "broker.url", "sources.allowed_roots")
-    for part in (*required, "api.admin_key is a well-known default"):
+    weak = ("api.admin_key is a well-known default", "api.monitoring_key must have at least 24 characters")
+    for part in (*required, *weak):
         assert part in str(caught.value)
 
 

@@ -62,14 +62,14 @@ def test_a_service_that_is_not_there_is_said_in_one_sentence() -> None:
 
 
 def test_key_and_reader_are_sent_as_headers(server: Server) -> None:
-    Client(server.url, "fn_a_b", user="ida", groups=("hr", "eng")).request(
+    Client(server.url, "fn_a_b", user="ida", groups=("hr", "x,é")).request(
         "POST", "/v1/search", {"query": "q"}, limit=None
     )
     method, path, headers, body = server.seen[0]
     assert (method, path, body) == ("POST", "/v1/search", {"query": "q"})
     assert headers["authorization"] == "Bearer fn_a_b"
     assert headers["x-footnote-user"] == "ida"
-    assert headers["x-footnote-groups"] == "hr,eng"
+    assert headers["x-footnote-groups"] == '["hr", "x,\\u00e9"]'
 
 
 def test_a_reader_who_is_not_utf_8_is_refused_before_anything_is_sent(server: Server) -> None:
@@ -83,6 +83,15 @@ def test_the_service_s_own_words_are_passed_on(server: Server, status: int, kind
     server.status, server.body = status, json.dumps({"title": "t", "detail": "Do this instead."}).encode()
     with pytest.raises(kind, match=r"^Do this instead\.$"):
         Client(server.url, None).request("GET", "/v1/sources")
+
+
+def test_a_refused_key_is_named_with_the_way_out(server: Server) -> None:
+    server.status, server.body = 401, json.dumps({"detail": "It is revoked."}).encode()
+    client = Client(server.url, "fn_a_b", advice="Do that.")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        client.request("GET", "/v1/sources")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        list(client.answer({"question": "q"}))
 
 
 def test_an_answer_that_is_no_problem_json_still_gives_a_sentence(server: Server) -> None:
