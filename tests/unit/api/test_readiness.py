@@ -178,7 +178,7 @@ async def test_not_ready_while_models_load(stack: Stack) -> None:
 
 
 async def test_settings_that_keep_the_retriever_from_being_built_are_named(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`footnote up` waits for what starts: this will not."""
 
@@ -188,13 +188,15 @@ async def test_settings_that_keep_the_retriever_from_being_built_are_named(
     services = replace(stack.services(), retriever=Part("retriever", build_retriever))
     monkeypatch.setattr(stack, "services", lambda: services)
     async with serving(stack) as client, asyncio.timeout(10):
-        while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["state"] == "starting":
+        while (models := (await client.get("/readyz", headers=admin)).json()["dependencies"]["models"])[
+            "state"
+        ] == "starting":
             await asyncio.sleep(0)
         assert models == {"state": "down", "required": True, "detail": "Two pipelines are named 'mine'."}
 
 
 async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.retriever.failure = ModelUnavailable("not yet")
     monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.01)
@@ -207,7 +209,9 @@ async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
             stack.retriever.failure = failure
 
             async with asyncio.timeout(30):
-                while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["detail"] != said:
+                while (models := (await client.get("/readyz", headers=admin)).json()["dependencies"]["models"])[
+                    "detail"
+                ] != said:
                     await asyncio.sleep(0)
             assert models["state"] == "down"
         stack.retriever.failure = None
@@ -235,7 +239,7 @@ async def test_a_part_that_somebody_else_is_still_opening_is_no_failure(
 
 
 async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.001)
     monkeypatch.setattr("api.background.FLUSH_S", 0.001)
@@ -251,7 +255,9 @@ async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
 
         async def until(state: str) -> dict[str, Any]:
             async with asyncio.timeout(30):
-                while (found := (await client.get("/readyz")).json()["dependencies"]["key usage"])["state"] != state:
+                while (found := (await client.get("/readyz", headers=admin)).json()["dependencies"]["key usage"])[
+                    "state"
+                ] != state:
                     await asyncio.sleep(0)
             return dict(found)
 
