@@ -12,7 +12,14 @@ import pytest
 
 from api.part import Part, StillStarting
 from api.supervisor.layout import Layout, instance_of
-from core.errors import BrokerUnavailable, ConfigurationError, IndexUnavailable, ModelUnavailable, Unavailable
+from core.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    IndexUnavailable,
+    ModelUnavailable,
+    StorageUnavailable,
+    Unavailable,
+)
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
@@ -199,7 +206,8 @@ async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
     stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.retriever.failure = ModelUnavailable("not yet")
-    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr("api.background.LONGEST_RETRY_S", 0.2)
     failures: dict[str, Exception] = {
         "The model x can't be loaded.": ModelUnavailable("The model x can't be loaded."),
         "It failed with RuntimeError; the log says more.": RuntimeError("a secret of the bug"),
@@ -238,16 +246,17 @@ async def test_a_part_that_somebody_else_is_still_opening_is_no_failure(
         assert (models["state"], models["detail"]) == ("starting", None)
 
 
-async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
+async def test_a_task_that_fails_again_and_again_is_shown_and_stops_no_answer(
     stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.001)
-    monkeypatch.setattr("api.background.FLUSH_S", 0.001)
+    monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.2)
+    monkeypatch.setattr("api.background.LONGEST_RETRY_S", 0.2)
+    monkeypatch.setattr("api.background.FLUSH_S", 0.05)
     broken = True
 
     def flush() -> None:
         if broken:
-            raise ZeroDivisionError
+            raise StorageUnavailable("The disk is full.")
 
     monkeypatch.setattr(stack.keys, "flush", flush)
     async with serving(stack) as client:
@@ -261,7 +270,7 @@ async def test_a_task_that_dies_again_and_again_is_shown_and_stops_no_answer(
                     await asyncio.sleep(0)
             return dict(found)
 
-        assert "ZeroDivisionError" in (await until("down"))["detail"]
+        assert (await until("down"))["detail"] == "The disk is full."
         await ready(client)
         broken = False
         await until("ok")
