@@ -29,6 +29,6 @@ async def search(body: SearchRequest, caller: CallerDep, services: ServicesDep) 
             offset=body.offset,
             pipeline=body.pipeline,
         )
-        return SearchBody.of(response, services.places.cells)
+        return SearchBody.of(response, services.places.cells, offset=body.offset, scores=caller.admin)
 
     return await anyio.to_thread.run_sync(run)

@@ -57,12 +57,12 @@ class RanksBody(ResponseBody):
 
 
 class ScoresBody(ResponseBody):
-    """BM25, cosine, fused and cross-encoder scores; null where there is none."""
+    """BM25, cosine, fused and cross-encoder scores; null where there is none, and for all but administrators."""
 
-    lexical: float | None
-    vector: float | None
-    fused: float | None
-    rerank: float | None
+    lexical: float | None = None
+    vector: float | None = None
+    fused: float | None = None
+    rerank: float | None = None
 
 
 class DuplicateBody(ResponseBody):
@@ -74,7 +74,10 @@ class DuplicateBody(ResponseBody):
 
 
 class HitBody(ResponseBody):
-    """A ranked passage; ``duplicates`` are its other places, ``cells`` those of a workbook, as ``Rates!A3:C9``."""
+    """A ranked passage; ``duplicates`` are its other places, ``cells`` those of a workbook, as ``Rates!A3:C9``.
+
+    ``score`` is 1 divided by the hit's place, from 1. Administrators get the score that gave it the place instead.
+    """
 
     chunk_id: str
     document_id: str
@@ -93,8 +96,15 @@ class HitBody(ResponseBody):
     duplicates: tuple[DuplicateBody, ...] = ()
 
     @classmethod
-    def of(cls, hit: SearchHit, cells: tuple[str, ...] = ()) -> HitBody:
-        """The wire form of a hit, with the cells that it is in."""
+    def of(cls, hit: SearchHit, place: int, cells: tuple[str, ...] = (), *, scores: bool = False) -> HitBody:
+        """The wire form of a hit.
+
+        Args:
+            place: in the whole ranking, from 1.
+            cells: that it is in.
+            scores: whether to show how it scored. BM25 counts words over all documents, those that the reader may
+                not see included, and fusion mixes it into its own: the numbers would tell what hidden documents say.
+        """
         chunk = hit.chunk
         return cls(
             chunk_id=chunk.id,
@@ -108,9 +118,9 @@ class HitBody(ResponseBody):
             heading_path=chunk.heading_path,
             cells=cells,
             metadata=MetadataBody.of(chunk.metadata),
-            score=hit.score,
+            score=hit.score if scores else 1 / place,
             ranks=RanksBody.model_validate(hit.ranks),
-            scores=ScoresBody.model_validate(hit.scores),
+            scores=ScoresBody.model_validate(hit.scores) if scores else ScoresBody(),
             duplicates=tuple(DuplicateBody.model_validate(one) for one in hit.duplicates),
         )
 
@@ -126,10 +136,19 @@ class SearchBody(ResponseBody):
     pipeline: str
 
     @classmethod
-    def of(cls, response: SearchResponse, cells: Callable[[Chunk], tuple[str, ...]]) -> SearchBody:
-        """The wire form of a response; ``cells`` says of a passage which ones it is in."""
+    def of(
+        cls, response: SearchResponse, cells: Callable[[Chunk], tuple[str, ...]], *, offset: int = 0, scores: bool
+    ) -> SearchBody:
+        """The wire form of a response.
+
+        Args:
+            cells: says of a passage which ones it is in.
+            offset: of the page, in the whole ranking.
+            scores: whether to show them; see :meth:`HitBody.of`.
+        """
+        places = enumerate(response.hits, start=offset + 1)
         return cls(
-            hits=[HitBody.of(hit, cells(hit.chunk)) for hit in response.hits],
+            hits=[HitBody.of(hit, place, cells(hit.chunk), scores=scores) for place, hit in places],
             total_candidates=response.total_candidates,
             timings_ms=dict(response.timings_ms),
             degraded=tuple(response.degraded),
