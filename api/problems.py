@@ -19,7 +19,13 @@ log = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:footnote:problem:"
 RETRY_AFTER_S = "5"
-_SLUGS = {400: InvalidRequest.slug, 404: NotFound.slug, 405: "method-not-allowed", 413: "too-large"}
+_SLUGS = {
+    400: InvalidRequest.slug,
+    404: NotFound.slug,
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import AdminDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.index import GenerationBody, GenerationDetail, GenerationList, RebuildBody, RebuildRequest
 from api.wiring import Services
 from ingestion.generations import Generations
 
-router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep], route_class=JsonRoute)
 
 
 def _generations(services: Services) -> Generations:

@@ -7,10 +7,11 @@ from fastapi import APIRouter
 
 from api.asking import checked_question
 from api.dependencies import CallerDep, ServicesDep, ready
+from api.json_body import JsonRoute
 from api.schemas.search import SearchBody, SearchRequest
 from core.filters import parse_filters
 
-router = APIRouter(prefix="/v1", tags=["asking"])
+router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
 
 
 @router.post("/search")

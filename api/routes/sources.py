@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.dependencies import AdminDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.sources import (
     FailureBody,
     FailureList,
@@ -22,7 +23,7 @@ from api.schemas.sources import (
 )
 from core.errors import InvalidRequest
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep], route_class=JsonRoute)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0)]

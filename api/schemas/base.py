@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
-
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class RequestBody(BaseModel):
@@ -24,7 +21,6 @@ class RequestBody(BaseModel):
             for key in sent:
                 if key not in cls.model_fields:
                     raise _unknown(str(key), list(cls.model_fields))
-            _check_text(sent)
         return sent
 
 
@@ -32,22 +28,6 @@ class ResponseBody(BaseModel):
     """A JSON object that Footnote answers with."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-def _check_text(value: Any) -> None:
-    """Refuse what JSON can spell and no text holds: half a surrogate pair, and NUL, which PostgreSQL can't store."""
-    if isinstance(value, str):
-        if _NOT_TEXT.search(value):
-            raise PydanticCustomError(
-                "not_text", "A text holds a character that can't be stored: NUL or half of a surrogate pair."
-            )
-    elif isinstance(value, dict):
-        for key, below in value.items():
-            _check_text(key)
-            _check_text(below)
-    elif isinstance(value, list):
-        for below in value:
-            _check_text(below)
 
 
 def _unknown(key: str, known: list[str]) -> PydanticCustomError:
