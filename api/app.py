@@ -10,6 +10,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from api.middleware import EdgeMiddleware
+from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers
 from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
 from api.warmth import Warmth, flush_keys, keep_key_usage
@@ -32,7 +33,9 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     """
     if services is None:
         services = wire(settings or load_settings())
-    app = FastAPI(
+    app = DocumentedApp(
+        ROUTERS,
+        anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
         version="1",
@@ -44,8 +47,6 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.warmth = Warmth(services)
     add_problem_handlers(app)
     app.add_middleware(EdgeMiddleware, max_body_bytes=services.settings.api.max_body_bytes)
-    for module in ROUTERS:
-        app.include_router(module.router)
     return app
 
 

@@ -13,12 +13,12 @@ import uuid
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import log_error, problem_of, to_response
+from api.problems import METHODS, log_error, problem_of, to_response
+from core.errors import InvalidRequest
 from core.logs import correlation_id
 from core.telemetry import HTTP_SECONDS
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -68,15 +68,22 @@ class EdgeMiddleware:
             await send(message)
 
         try:
+            _check_address(scope)
             await self.app(scope, _limited(receive, self.max_body_bytes, scope), send_with_headers)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
             log_error(error)
             if not started:
                 await to_response(problem_of(error))(scope, receive, send_with_headers)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in METHODS else "other"
             HTTP_SECONDS.labels(method, _route(scope), str(status)).observe(time.perf_counter() - began)
             correlation_id.reset(token)
+
+
+def _check_address(scope: Scope) -> None:
+    """Refuse NUL wherever an id or a name may come from: it is in none, and PostgreSQL takes it in no value."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise InvalidRequest("The address holds the character NUL (%00). Nothing that can be asked for has it.")
 
 
 def _request_id(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
 from core.logs import correlation_id, get_logger
@@ -26,6 +27,7 @@ _SLUGS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
 
@@ -124,13 +126,20 @@ def _fault(fault: dict[str, Any]) -> FieldFault:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    detail, headers = str(error.detail), dict(error.headers or {})
     slug = _SLUGS.get(error.status_code, "http-error")
     if isinstance(error.__cause__, UnicodeDecodeError):
         detail = "The body is not UTF-8. Send JSON encoded as UTF-8."
     elif error.status_code == http.HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. GET /openapi.json lists every route."
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{request.method} doesn't work on {request.url.path}; use {allowed}."
-    return to_response(_problem(error.status_code, slug, detail), dict(error.headers or {}))
+        headers["Allow"] = ", ".join(_methods_of(request))
+        detail = f"{request.method} doesn't work on {request.url.path}; use {headers['Allow']}."
+    return to_response(_problem(error.status_code, slug, detail), headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods that work on a request's path. The router itself names those of the first route of that path only."""
+    routes = request.app.router.routes
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [m for m, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]

@@ -34,6 +34,10 @@ ORIGINAL_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """An original is somebody's file: should a browser show it all the same, nothing in it may run or load."""
 
 
+BINARY = {"type": "string", "format": "binary"}
+"""The schema of bytes."""
+
+
 def _visible(document_id: str, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
     return visible_document(document_id, caller, services)
 
@@ -76,7 +80,11 @@ def metadata(document: DocumentDep) -> DocumentBody:
     )
 
 
-@router.get("/{document_id}/original", response_class=Response)
+@router.get(
+    "/{document_id}/original",
+    response_class=Response,
+    responses={200: {"content": {"*/*": {"schema": BINARY}}}},
+)
 def original(document: DocumentDep, services: ServicesDep) -> Response:
     """The bytes that the source gave, as a download."""
     content = services.blobs.get().get(original_key(document.id, hash_of(document)))

@@ -31,7 +31,7 @@ def list_generations(services: ServicesDep) -> GenerationList:
     return GenerationList(generations=found)
 
 
-@router.post("/rebuild", status_code=202)
+@router.post("/rebuild", status_code=202, responses={409: {}})
 def rebuild(body: RebuildRequest, services: ServicesDep) -> RebuildBody:
     """Begin a generation beside the live one; the workers fill it from the stored texts."""
     return RebuildBody.model_validate(_generations(services).rebuild(body.model, swap=body.swap))
@@ -43,19 +43,19 @@ def get_rebuild(name: str, services: ServicesDep) -> RebuildBody:
     return RebuildBody.model_validate(_generations(services).build(name))
 
 
-@router.post("/rollback")
+@router.post("/rollback", responses={409: {}})
 def rollback(services: ServicesDep) -> GenerationBody:
     """Go back to the generation that the live one replaced, at once."""
     return GenerationBody.model_validate(_generations(services).rollback())
 
 
-@router.post("/{name}/swap")
+@router.post("/{name}/swap", responses={409: {}})
 def swap(name: str, services: ServicesDep) -> GenerationBody:
     """Make a complete generation the live one, at once."""
     return GenerationBody.model_validate(_generations(services).swap(name))
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, responses={409: {}})
 def drop(name: str, services: ServicesDep) -> None:
     """Delete a generation that isn't live; one that is being built is given up."""
     _generations(services).drop(name)

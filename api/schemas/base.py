@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 class RequestBody(BaseModel):
     """A JSON object that a caller sends."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, json_schema_extra={"additionalProperties": False})
 
     @model_validator(mode="before")
     @classmethod

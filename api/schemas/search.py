@@ -6,24 +6,51 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 if TYPE_CHECKING:
     from core.chunk import Chunk
     from retrieval.hit import SearchHit, SearchResponse
 
 from api.schemas.base import RequestBody, ResponseBody
+from core.filters import REQUEST_DATES, REQUEST_TERMS
 from core.metadata import Metadata
 
 MAX_LIMIT = 200
 MAX_OFFSET = 10_000
 
 
+def _filters_schema() -> dict[str, Any]:
+    """What :func:`core.filters.parse_filters` takes, which checks it: its errors say what a filter looks like."""
+    value = {"type": "string", "minLength": 1}
+    terms = {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}]}
+    moments = [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, {"type": "null"}]
+    span = {
+        "type": "object",
+        "properties": {side: {"anyOf": moments} for side in ("from", "to")},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    properties = dict.fromkeys(REQUEST_TERMS, terms) | dict.fromkeys(REQUEST_DATES, span)
+    return {
+        "type": "object",
+        "title": "Filters",
+        "description": "Values of one key are alternatives, keys narrow each other. A date in `to` includes that day.",
+        "properties": properties,
+        "additionalProperties": False,
+        "examples": [{"department": ["HR"], "modified": {"from": "2026-01-01", "to": "2026-12-31"}}],
+    }
+
+
+Filters = Annotated[dict[str, Any], WithJsonSchema(_filters_schema())]
+"""What to look in, as a request says it."""
+
+
 class SearchRequest(RequestBody):
-    """What to search for. ``filters`` are as in :func:`core.filters.parse_filters`."""
+    """What to search for, in what, and which hits of all to give."""
 
     query: str
-    filters: dict[str, Any] | None = None
+    filters: Filters | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 10
     offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
     pipeline: str | None = None
