@@ -9,9 +9,11 @@ from typing import Any, get_args
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from api.dependencies import AdminDep, CallerDep
-from api.problems import MEDIA_TYPE, Problem
+from api.problems import MEDIA_TYPE, METHODS, Problem
 
 ADMINISTRATOR = "administrator"
 _KEY = "key"
@@ -49,13 +51,8 @@ class DocumentedApp(FastAPI):
         self._anonymous = anonymous
         for module in modules:
             self.include_router(module.router)
-        self._documented = [
-            (route, method.lower())
-            for module in modules
-            for route in module.router.routes
-            if isinstance(route, APIRoute) and route.include_in_schema
-            for method in route.methods or ()
-        ]
+        routes = [route for module in modules for route in module.router.routes]
+        self._own = [route for route in routes if isinstance(route, APIRoute)]
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
@@ -64,10 +61,22 @@ class DocumentedApp(FastAPI):
             components = document.setdefault("components", {})
             components["securitySchemes"] = {_KEY: _SCHEME}
             components["schemas"] = _schemas(components.get("schemas", {}))
-            for route, method in self._documented:
-                self._complete(document["paths"][route.path][method], route)
+            for route in self._own:
+                if route.include_in_schema:
+                    for method in route.methods or ():
+                        self._complete(document["paths"][route.path][method.lower()], route)
         assert self.openapi_schema is not None
         return self.openapi_schema
+
+    def methods_of(self, scope: Scope) -> list[str]:
+        """The methods of the path that a request's path fits first; none where it fits none.
+
+        Starlette names those of the first route alone, where each method of a path is a route. Routes of further
+        paths that fit don't count: ``DELETE /v1/index/rebuild`` would drop a generation of that name.
+        """
+        path = next((route.path for route in self._own if route.matches(scope)[0] is not Match.NONE), None)
+        methods = {method for route in self._own if route.path == path for method in route.methods or ()}
+        return [method for method in METHODS if method in methods]
 
     def _complete(self, operation: dict[str, Any], route: APIRoute) -> None:
         responses = operation["responses"]

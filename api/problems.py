@@ -10,7 +10,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
 from core.logs import correlation_id, get_logger
@@ -133,13 +132,6 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     elif error.status_code == http.HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. GET /openapi.json lists every route."
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods_of(request))
+        headers["Allow"] = ", ".join(request.app.methods_of(request.scope)) or headers.get("Allow", "GET")
         detail = f"{request.method} doesn't work on {request.url.path}; use {headers['Allow']}."
     return to_response(_problem(error.status_code, slug, detail), headers)
-
-
-def _methods_of(request: Request) -> list[str]:
-    """The methods that work on a request's path. The router itself names those of the first route of that path only."""
-    routes = request.app.router.routes
-    scopes = {method: {**request.scope, "method": method} for method in METHODS}
-    return [m for m, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]

@@ -93,6 +93,7 @@ async def test_an_unknown_route_and_a_wrong_method(client: httpx.AsyncClient) ->
         ("GET", "/v1/answers", "POST"),
         ("OPTIONS", "/v1/keys", "GET, POST"),
         ("TRACE", "/v1/index", "GET"),
+        ("GET", "/v1/index/rollback", "POST"),
     ],
 )
 async def test_allow_names_every_method_of_the_path(
