@@ -65,7 +65,6 @@ _COMMAND_LINE = {
     "since": '"modified": {"from": DATE}',
     "until": '"modified": {"to": DATE}',
     "type": '"document_type"',
-    "tag": '"tags"',
 }
 """Words of the command line's options, and what they are in a request."""
 _REQUEST_KEYS = (*REQUEST_TERMS, *REQUEST_DATES)
