@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
 from api.middleware import EdgeMiddleware
+from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
 from api.readiness import Readiness
 from api.routes import answers, audit, documents, health, index, keys, me, page, page_images, search, sources, status
@@ -36,7 +37,9 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     """
     if services is None:
         services = wire(settings or load_settings())
-    app = FastAPI(
+    app = DocumentedApp(
+        ROUTERS,
+        anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
         version="1",
@@ -51,8 +54,6 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
     app.add_middleware(EdgeMiddleware, settings=services.settings.api, hosts=app.state.hosts)
-    for module in ROUTERS:
-        app.include_router(module.router)
     return app
 
 

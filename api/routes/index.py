@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.index import GenerationBody, GenerationDetail, GenerationList, RebuildBody, RebuildRequest
 from api.wiring import Services
 from ingestion.generations import Generations
 
-router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1/index", tags=["operation"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
 
 
 def _generations(services: Services) -> Generations:
@@ -30,7 +31,7 @@ def list_generations(services: ServicesDep) -> GenerationList:
     return GenerationList(generations=found)
 
 
-@router.post("/rebuild", status_code=202)
+@router.post("/rebuild", status_code=202, responses={409: {}})
 def rebuild(body: RebuildRequest, services: ServicesDep, audit: AuditDep) -> RebuildBody:
     """Begin a generation beside the live one; the workers fill it from the stored texts."""
     with audit.doing("index.rebuild", model=body.model, swap=body.swap) as deed:
@@ -45,7 +46,7 @@ def get_rebuild(name: str, services: ServicesDep) -> RebuildBody:
     return RebuildBody.model_validate(_generations(services).build(name))
 
 
-@router.post("/rollback")
+@router.post("/rollback", responses={409: {}})
 def rollback(services: ServicesDep, audit: AuditDep) -> GenerationBody:
     """Go back to the generation that the live one replaced, at once."""
     with audit.doing("index.rollback") as deed:
@@ -54,14 +55,14 @@ def rollback(services: ServicesDep, audit: AuditDep) -> GenerationBody:
     return live
 
 
-@router.post("/{name}/swap")
+@router.post("/{name}/swap", responses={409: {}})
 def swap(name: str, services: ServicesDep, audit: AuditDep) -> GenerationBody:
     """Make a complete generation the live one, at once."""
     with audit.doing("index.swap", name):
         return GenerationBody.model_validate(_generations(services).swap(name))
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, responses={409: {}})
 def drop(name: str, services: ServicesDep, audit: AuditDep) -> None:
     """Delete a generation that isn't live; one that is being built is given up."""
     with audit.doing("index.drop", name):

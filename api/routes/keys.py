@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.keys import KeyBody, KeyCreated, KeyList, KeyRequest
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
 
 
 @router.get("")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.sources import (
     FailureBody,
     FailureList,
@@ -24,10 +25,10 @@ from api.schemas.sources import (
 )
 from core.errors import InvalidRequest
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @router.get("/sources")
@@ -36,7 +37,7 @@ def list_sources(services: ServicesDep) -> SourceList:
     return SourceList(sources=[SourceBody.model_validate(source) for source in services.catalog.get().sources.list()])
 
 
-@router.post("/sources", status_code=201)
+@router.post("/sources", status_code=201, responses={409: {}})
 def create_source(body: SourceRequest, services: ServicesDep, audit: AuditDep, sync: bool = False) -> SourceCreated:
     """Add a source; with ``?sync=true`` its first sync starts at once."""
     ingestion, run = services.ingestion.get(), None
@@ -59,7 +60,7 @@ def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
     return SourceDetail(**shown, documents=dict(catalog.documents.totals(source_id)))
 
 
-@router.patch("/sources/{source_id}")
+@router.patch("/sources/{source_id}", responses={409: {}})
 def update_source(source_id: str, body: SourceChange, services: ServicesDep, audit: AuditDep) -> SourceBody:
     """Change a source; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
@@ -108,7 +109,7 @@ def list_failures(services: ServicesDep, limit: Limit = 100, offset: Offset = 0)
     return _failures(services, None, limit, offset)
 
 
-@router.post("/failures/retry", status_code=202)
+@router.post("/failures/retry", status_code=202, responses={404: {}})
 def retry_failures(
     services: ServicesDep, audit: AuditDep, source_id: str | None = None, document_id: str | None = None
 ) -> Retried:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from core.errors import NotFound
 from ingestion.catalog.database import Database
@@ -29,6 +29,29 @@ class DocumentStore:
         if not found:
             raise NotFound(f"There is no document {document_id!r}.")
         return found[0]
+
+    def get_readable(self, document_id: str, terms: Collection[str]) -> DocumentRecord:
+        """One document, if its access list holds one of these terms.
+
+        The database decides both at once: that a document is hidden and not missing shows in no further work either.
+
+        Raises:
+            NotFound: there is none of that id, or not for this reader.
+        """
+        statement = select(DOCUMENTS).where(
+            DocumentRow.id == document_id, DocumentRow.state != DocumentState.DELETING, self._opens_to(terms)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            raise NotFound(f"There is no document {document_id!r} that you may read.")
+        return document_of(row)
+
+    def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
+        """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
+        elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text
+        listed = elements(DocumentRow.acl).table_valued("value")
+        return exists(select(1).select_from(listed).where(listed.c.value.in_(terms)))
 
     def get_many(self, document_ids: Collection[str]) -> list[DocumentRecord]:
         """Those of the documents that there are, in no particular order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,8 @@ from ingestion.connectors.places import Places
 from ingestion.connectors.port import Connector
 
 KINDS = ("folder",)
+_SHOWN = 200
+"""Characters of a path that a message repeats."""
 
 
 def build_connector(kind: str, config: Mapping[str, Any], settings: Settings) -> Connector:
@@ -27,11 +30,10 @@ def build_connector(kind: str, config: Mapping[str, Any], settings: Settings) ->
             source may read.
     """
     folder, places = _folder(kind, config), Places.of(settings)
+    if (fault := _fault_of(folder.path)) is not None:
+        raise InvalidRequest(f"The path {str(folder.path)[:_SHOWN]} {fault}. Name a folder that the worker can read.")
     if (forbidden := places.forbids(folder.path)) is not None:
         raise InvalidRequest(f"The path {folder.path} can't be a source: {forbidden}.")
-    if not folder.path.is_dir():
-        what = "is not a folder" if folder.path.exists() else "does not exist"
-        raise InvalidRequest(f"The path {folder.path} {what}. Name a folder that the worker can read.")
     return FolderConnector(folder, settings.parsing.max_file_mb * 1_000_000, places=places)
 
 
@@ -58,6 +60,16 @@ def _folder(kind: str, config: Mapping[str, Any]) -> FolderConfig:
         return FolderConfig.model_validate(dict(config))
     except ValidationError as error:
         raise InvalidRequest(" ".join(_explain(fault) for fault in error.errors(include_url=False))) from None
+
+
+def _fault_of(path: Path) -> str | None:
+    """What keeps a path from being a folder's."""
+    try:
+        if path.is_dir():
+            return None
+        return "is not a folder" if path.exists() else "does not exist"
+    except OSError as error:  # too long, closed to us, a disk that fails
+        return f"can't be looked up ({error.strerror})"
 
 
 def _explain(fault: Mapping[str, Any]) -> str:

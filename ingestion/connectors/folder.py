@@ -67,7 +67,10 @@ class FolderConfig(BaseModel):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         # Links in it are kept: the folder's address is what people know it by.
-        return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+        try:
+            return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+        except RuntimeError:
+            raise ValueError(f"there is no home of the user that {str(path.parts[0])[:100]} names") from None
 
     @field_validator("default_acl")
     @classmethod

@@ -308,3 +308,12 @@ def test_at_320_pixels_a_page_of_a_pdf_is_large_enough_to_read(page: Page, tmp_p
     assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
     assert reader.get_by_role("img").evaluate("image => image.clientWidth") >= 500, "it is moved about, not shrunk"
     page.screenshot(path=tmp_path / "narrow-pdf.png")
+
+
+def test_the_api_is_documented_without_anything_from_elsewhere(page: Page, running_stack: RunningStack) -> None:
+    page.goto(f"{running_stack.url}/docs")
+    page.get_by_text("/v1/search", exact=True).click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("textbox").last.fill('{"query": "parental leave"}')
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table").get_by_text("total_candidates")).to_be_visible()

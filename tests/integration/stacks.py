@@ -95,6 +95,14 @@ class Stack:
                 start_new_session=True,
             )
 
+    def stop_worker(self) -> None:
+        """End the worker as a supervisor does: it finishes what it has begun."""
+        with self._guarding:
+            assert self.worker is not None
+            self.worker.send_signal(signal.SIGTERM)
+            self.worker.wait(30)
+            self.worker = None
+
     def kill_worker(self) -> None:
         with self._guarding:
             assert self.worker is not None

@@ -123,3 +123,19 @@ def test_a_reader_is_always_part_of_the_filter() -> None:
     assert visible_to(reader) == mine
     assert for_reader(reader, None) == mine
     assert for_reader(reader, asked) == All((mine, asked))
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [("since", '"modified": {"from": DATE}'), ("until", '"to"'), ("type", '"document_type"')],
+)
+def test_words_of_the_command_line_are_translated(option: str, key: str) -> None:
+    with pytest.raises(InvalidFilter) as refused:
+        parse_filters({option: "2026-01-01"})
+    assert key in refused.value.message
+
+
+def test_a_long_unknown_key_is_not_repeated_in_full() -> None:
+    with pytest.raises(InvalidFilter) as refused:
+        parse_filters({"x" * 10_000: ["a"]})
+    assert len(refused.value.message) < 300
