@@ -214,6 +214,8 @@ def production_faults(settings: Settings) -> list[str]:
         faults.append("catalog.url must name a PostgreSQL database")
     if settings.broker.url is None:
         faults.append("broker.url must name a Redis or Valkey server")
+    if settings.sync.default_acl is None:
+        faults.append("sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody")
     secrets = {
         "api.admin_key": settings.api.admin_key,
         "index.opensearch.password": settings.index.opensearch.password,

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import InvalidRequest
+from core.principal import AccessList
 from core.settings import Settings
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.port import Connector
@@ -31,7 +32,8 @@ def build_connector(kind: str, config: Mapping[str, Any], settings: Settings) ->
     if not folder.path.is_dir():
         what = "is not a folder" if folder.path.exists() else "does not exist"
         raise InvalidRequest(f"The path {folder.path} {what}. Name a folder that the worker can read.")
-    return FolderConnector(folder, settings.parsing.max_file_mb * 1_000_000)
+    default = AccessList.from_terms(settings.sync.default_acl) if settings.sync.default_acl is not None else None
+    return FolderConnector(folder, settings.parsing.max_file_mb * 1_000_000, default_acl=default)
 
 
 def _explain(fault: Mapping[str, Any]) -> str:

@@ -18,15 +18,17 @@ from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavai
 from core.logs import get_logger
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
+from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts
 from ingestion.connectors.folder_scan import Found, Scanner, Unusable
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
 from ingestion.connectors.rules import Rule, Rules
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
-from ingestion.partitioning.front_matter import LONGEST
+from ingestion.partitioning.front_matter import LONGEST, facts_at_top
+from ingestion.partitioning.kinds import told_kind
 
 _log = get_logger(__name__)
-_CURSOR_VERSION = 1
+_CURSOR_VERSION = 2
+"""Raised when something else is told from the bytes of a file than a pass before: what it knew isn't used then."""
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
 """A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
@@ -39,7 +41,8 @@ class FolderConfig(BaseModel):
     Attributes:
         path: the folder; ``~`` is the home of the user who runs the worker.
         include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
-        default_acl: who may read what nothing else is said of; terms as in :mod:`core.principal`.
+        default_acl: who may read what neither the documents nor sidecars in the folder say of; terms as in
+            :mod:`core.principal`. None: as the folders above it say, and else as the installation is set up.
         department, tags: facts about what nothing else is said of.
         rules: facts by path; each of them counts where no sidecar and no front matter says otherwise, a later rule
             before an earlier one.
@@ -50,7 +53,7 @@ class FolderConfig(BaseModel):
     path: Path
     include: Annotated[list[str], Field(min_length=1)] = ["**/*"]
     exclude: list[str] = _EXCLUDED
-    default_acl: list[str] = ["public"]
+    default_acl: list[str] | None = None
     department: str | None = None
     tags: list[str] = []
     rules: list[Rule] = []
@@ -63,9 +66,9 @@ class FolderConfig(BaseModel):
 
     @field_validator("default_acl")
     @classmethod
-    def _terms(cls, terms: list[str]) -> list[str]:
+    def _terms(cls, terms: list[str] | None) -> list[str] | None:
         try:
-            AccessList.from_terms(terms)
+            AccessList.from_terms(terms or [])
         except InvalidRequest as error:
             raise ValueError(error.message) from None
         return terms
@@ -81,9 +84,16 @@ class FolderConnector:
         config: which folder, and what to say of its documents.
         max_file_bytes: files above this are listed but not read.
         clock: tells how old a file is.
+        default_acl: who may read what nobody says anything of.
     """
 
-    def __init__(self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: FolderConfig,
+        max_file_bytes: int,
+        clock: Clock | None = None,
+        default_acl: AccessList | None = None,
+    ) -> None:
         self._config = config
         self._max_bytes = max_file_bytes
         self._clock = clock or SystemClock()
@@ -91,8 +101,9 @@ class FolderConnector:
         self._rules = Rules(config.rules)
         self._defaults = Facts(
             Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
-            AccessList.from_terms(config.default_acl),
+            None if config.default_acl is None else AccessList.from_terms(config.default_acl),
         )
+        self._fallback = Facts(acl=default_acl or AccessList.everyone())
 
     def changes(self, cursor: Cursor) -> Listing:
         """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.
@@ -151,7 +162,7 @@ class FolderConnector:
     def _unreadable(self, found: Unusable, sidecars: Sidecars) -> Unreadable:
         """With its readers, if a fault of the system keeps its bytes away and they don't stand in those."""
         reason, acl = found.reason, None
-        if found.fault and not has_front_matter(found.path.name):
+        if found.fault and told_kind(found.path.name, None) != "markdown":
             try:
                 acl = self._facts(found.external_id, Facts(), sidecars).acl
             except BadFacts as error:
@@ -167,10 +178,15 @@ class FolderConnector:
         if known is not None and known[:2] == [found.mtime_ns, found.size]:
             return known
         if found.size > self._max_bytes:
-            # Not read, and so known by what can be seen from outside.
-            return [found.mtime_ns, found.size, f"unread:{found.size}:{found.mtime_ns}", None]
+            # Not read but for its top, and so known by what can be seen from outside.
+            return [
+                found.mtime_ns,
+                found.size,
+                f"unread:{found.size}:{found.mtime_ns}",
+                dump_facts(_written(found.path)),
+            ]
         content_hash, head = _hash(found.path)
-        facts = front_matter(head, found.path.name) if has_front_matter(found.path.name) else Facts()
+        facts = facts_at_top(head, found.path.name)
         age = self._clock.now().timestamp() - found.mtime_ns / 1e9
         settled = age > _SETTLED.total_seconds()
         return [found.mtime_ns if settled else None, found.size, content_hash, dump_facts(facts)]
@@ -195,7 +211,8 @@ class FolderConnector:
 
     def _layers(self, external_id: str, written: Facts, sidecars: Sidecars) -> list[Facts]:
         ruled = map(Facts, self._rules.said(external_id))
-        return [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        inside = [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        return [*inside, *sidecars.outside(external_id), self._fallback]
 
     def layers(self, external_id: str) -> list[Facts]:
         """What each place says of a document; for each fact, the first that says it is the one that counts.
@@ -206,8 +223,7 @@ class FolderConnector:
         """
         path = self._locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            return self._layers(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+            return self._layers(external_id, _written(path), Sidecars(self._config.path, self._scanner.contains))
         except BadFacts as error:
             raise UnreadableDocument(f"{external_id}: {error}.") from None
         except OSError as error:
@@ -266,8 +282,7 @@ class FolderConnector:
         """
         path = self._locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            facts = self._facts(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+            facts = self._facts(external_id, _written(path), Sidecars(self._config.path, self._scanner.contains))
         except FileNotFoundError:
             raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
         except (BadFacts, UnreadableDocument, OSError) as error:
@@ -286,9 +301,9 @@ def _hash(path: Path) -> tuple[str, bytes]:
     return digest.hexdigest(), head
 
 
-def _head(path: Path) -> bytes:
+def _written(path: Path) -> Facts:
     with path.open("rb") as file:
-        return file.read(LONGEST)
+        return facts_at_top(file.read(LONGEST), path.name)
 
 
 def _uri(path: Path) -> str:

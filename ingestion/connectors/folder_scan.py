@@ -10,8 +10,8 @@ from pathlib import Path
 
 from core.errors import SourceUnavailable
 from core.logs import get_logger
-from ingestion.connectors.folder_metadata import described_by, is_sidecar
 from ingestion.connectors.globs import compile_globs
+from ingestion.partitioning.sidecars import described_by, is_sidecar
 
 _log = get_logger(__name__)
 

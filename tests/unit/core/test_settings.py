@@ -80,7 +80,14 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings({"environment": "production", "api": {"admin_key": "changeme"}})
-    for part in ("api.anonymous", "catalog.url", "broker.url", "api.admin_key is a well-known default"):
+    refused = (
+        "api.anonymous",
+        "catalog.url",
+        "broker.url",
+        "sync.default_acl",
+        "api.admin_key is a well-known default",
+    )
+    for part in refused:
         assert part in str(caught.value)
 
 
@@ -91,6 +98,7 @@ def test_production_takes_a_complete_configuration() -> None:
             "api": {"anonymous": False, "admin_key": "k" * 32},
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
+            "sync": {"default_acl": []},
             "index": {
                 "kind": "opensearch",
                 "opensearch": {"url": "https://search:9200", "aws": {"region": "eu-west-1"}},
@@ -105,6 +113,7 @@ def test_production_takes_a_complete_configuration() -> None:
     [
         ({"chunking": {"min_tokens": 900, "max_tokens": 800}}, "min_tokens is larger"),
         ({"llm": {"provider": "openai"}}, r"llm\.model"),
+        ({"sync": {"default_acl": ["staff"]}}, "'staff' is not an access term"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
         ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),
         ({"index": {"opensearch": {"engine": "faiss", "encoder": "byte"}}}, "encoder = 'byte' needs engine = 'lucene'"),
