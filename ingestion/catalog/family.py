@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Row, bindparam, select
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentState, document_id
-from ingestion.catalog.rows import metadata_to_json
+from ingestion.catalog.rows import READERS, metadata_to_json
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.partitioning.port import InnerReaders
 
 MARK = "!/"
 """Between a document's name and the name of what lies in it: ``mail.eml!/offer.pdf``."""
@@ -54,6 +55,45 @@ def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: Acc
         acl=acl,
         metadata=metadata,
     )
+
+
+def readers_to_json(readers: InnerReaders | None, content_revision: str) -> dict[str, Any]:
+    """Who may read everything in a document, as a part of its own facts, with the bytes of which that is true."""
+    if readers is None:
+        return {}
+    return {READERS: {"terms": list(readers.terms), "reason": readers.reason, "content_revision": content_revision}}
+
+
+def refusal(readers: InnerReaders) -> str:
+    """Why nobody may read a document of which the documents in it name fewer readers than its own access list."""
+    named = (
+        "that names nobody but " + " or ".join(readers.terms) if readers.terms else "that is empty, or mend that file"
+    )
+    return f"{readers.reason}. Give the document a sidecar with an access list {named}, or unpack it."
+
+
+def without_wider(
+    connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
+) -> list[Upsert | Unreadable]:
+    """The changes, but none gives a document more readers than the documents in it allow.
+
+    Where its bytes are those that were parsed, it can't be read by anybody. With other bytes, it is nobody's until they
+    are parsed; then the next listing, for which its revision is left open, gives it its readers.
+    """
+    ids = {document_id(source_id, change.external_id): change for change in changes}
+    statement = select(DOCUMENTS.c.id, DOCUMENTS.c.own_facts).where(DOCUMENTS.c.id.in_(ids))
+    stated = {row.id: row.own_facts[READERS] for row in connection.execute(statement) if READERS in row.own_facts}
+    return [_narrowed(change, stated[key]) if key in stated else change for key, change in ids.items()]
+
+
+def _narrowed(change: Upsert | Unreadable, stated: Mapping[str, Any]) -> Upsert | Unreadable:
+    readers = InnerReaders(tuple(stated["terms"]), stated["reason"])
+    if change.acl is None or readers.include(change.acl):
+        return change
+    if isinstance(change, Upsert) and change.content_revision != stated["content_revision"]:
+        return replace(change, acl=AccessList(), revision="")
+    reason = change.reason if isinstance(change, Unreadable) else refusal(readers)
+    return Unreadable(change.external_id, change.uri, reason)
 
 
 def with_inner(

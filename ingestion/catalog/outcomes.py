@@ -12,10 +12,12 @@ from core.clock import Clock
 from core.metadata import Metadata
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
+from ingestion.catalog.family import readers_to_json
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import merge_metadata, metadata_to_json
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
+from ingestion.partitioning.port import InnerReaders
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
 _END_PARSING = update(DOCUMENTS).where(
@@ -45,6 +47,7 @@ class Outcomes:
         own: Metadata,
         name: str,
         content_key: str | None = None,
+        readers: InnerReaders | None = None,
     ) -> bool:
         """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
 
@@ -52,6 +55,7 @@ class Outcomes:
             own: facts found in the document itself.
             name: its title when nobody knows one.
             content_key: identifies what its chunks say; see :mod:`ingestion.tasks.vector_reuse`.
+            readers: who may read everything in it, if documents in it say.
         """
         merged = merge_metadata(work.source_metadata, own, name)
         values = {
@@ -60,7 +64,7 @@ class Outcomes:
             "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
-            "own_facts": metadata_to_json(own),
+            "own_facts": {**metadata_to_json(own), **readers_to_json(readers, work.content_revision)},
             "facts": metadata_to_json(merged),
             "title": merged.title,
             "attempts": 0,
@@ -70,6 +74,12 @@ class Outcomes:
         held = {"held_id": work.record.id, "held_version": work.record.version, "holder": owner}
         with self._database.write() as connection:
             return connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount == 1
+
+    def restrict(self, work: Work, readers: InnerReaders) -> None:
+        """Note who may read everything in a document, before it is refused for that."""
+        own = {**metadata_to_json(work.own_metadata), **readers_to_json(readers, work.content_revision)}
+        with self._database.write() as connection:
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id == work.record.id).values(own_facts=own))
 
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.

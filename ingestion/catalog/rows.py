@@ -13,6 +13,8 @@ from core.principal import AccessList
 from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Pause, Run, RunState, Source, Work
 
 _DATES = ("created", "modified")
+READERS = "inner_readers"
+"""The key, among a document's own facts, of who may read everything in it; see :mod:`ingestion.catalog.family`."""
 
 
 def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
 
 def metadata_from_json(facts: Mapping[str, Any]) -> Metadata:
     """The inverse of :func:`metadata_to_json`."""
-    values = dict(facts)
+    values = {key: value for key, value in facts.items() if key != READERS}
     for key in _DATES:
         if key in values:
             values[key] = datetime.fromisoformat(values[key])

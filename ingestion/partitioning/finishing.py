@@ -45,6 +45,7 @@ def finish(reading: Reading, detected: Detected, *, name: str, parser: str, text
         warnings=(*detected.warnings, *reading.warnings),
         attachments=tuple(reading.attachments),
         pages=reading.pages,
+        readers=reading.readers,
     )
 
 

@@ -104,6 +104,11 @@ def _attachments(message: EmailMessage, name: str, warnings: list[str]) -> list[
     return unique(found)
 
 
+def attached_to_email(content: bytes, name: str) -> list[Attachment]:
+    """The attachments of a message alone."""
+    return _attachments(message_from_bytes(content, policy=policy.default), name, [])
+
+
 def _content(part: Any) -> bytes:
     payload = part.get_payload(decode=True)
     if isinstance(payload, bytes):
@@ -170,16 +175,26 @@ def read_msg(content: bytes, name: str) -> Reading:
     reading = _reading(shown, text, name, is_html=is_html, answers="In-Reply-To" in headers)
     created = _aware(message.sent_date) or _sent(shown["Date"])
     reading.metadata = Metadata(title=shown["Subject"], author=shown["From"] or None, created=created)
-    parts = list(message.attachments)
-    reading.attachments = unique(
-        (one.file_name or f"part-{number}", one.file_bytes or b"", one.mime_type)
-        for number, one in enumerate(parts, start=1)
-        if one.file_bytes is not None
-    )
-    lost = len(parts) - len(reading.attachments)
+    reading.attachments = _files_of(message)
+    lost = len(list(message.attachments)) - len(reading.attachments)
     if lost:
         reading.warnings.append(f"{lost} attachments hold no file (a message or a link) and were left out.")
     return reading
+
+
+def attached_to_msg(content: bytes, _name: str) -> list[Attachment]:
+    """The attachments of one of Outlook's messages alone."""
+    from oxmsg import Message  # noqa: PLC0415
+
+    return _files_of(Message.load(io.BytesIO(content)))
+
+
+def _files_of(message: Any) -> list[Attachment]:
+    return unique(
+        (one.file_name or f"part-{number}", one.file_bytes or b"", one.mime_type)
+        for number, one in enumerate(message.attachments, start=1)
+        if one.file_bytes is not None
+    )
 
 
 def _is_sealed(message: Any) -> bool:

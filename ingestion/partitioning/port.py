@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from core.metadata import Metadata
 from core.place import Line, PageSize
+from core.principal import AccessList
 
 
 class ElementKind(StrEnum):
@@ -62,6 +63,23 @@ class Attachment:
     media_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InnerReaders:
+    """Who may read everything in a document, by what the documents in it say.
+
+    Attributes:
+        terms: access terms; whoever may read the document must be named by one of these. None: nobody may.
+        reason: what in it says so.
+    """
+
+    terms: tuple[str, ...]
+    reason: str
+
+    def include(self, acl: AccessList) -> bool:
+        """Whether all readers of an access list are among them."""
+        return set(acl.terms()) <= set(self.terms)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
     """A document as read.
@@ -74,6 +92,7 @@ class Partition:
         warnings: what was left out, and why, a sentence each.
         attachments: files within it, which are documents of their own.
         pages: the size of each page, where pages have one.
+        readers: who may read everything in it, if documents in it say.
     """
 
     elements: tuple[Element, ...]
@@ -83,6 +102,7 @@ class Partition:
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     pages: tuple[PageSize, ...] = ()
+    readers: InnerReaders | None = None
 
 
 @runtime_checkable
