@@ -64,14 +64,6 @@ def readers_to_json(readers: InnerReaders | None, content_revision: str) -> dict
     return {READERS: {"terms": list(readers.terms), "reason": readers.reason, "content_revision": content_revision}}
 
 
-def refusal(readers: InnerReaders) -> str:
-    """Why nobody may read a document of which the documents in it name fewer readers than its own access list."""
-    named = (
-        "that names nobody but " + " or ".join(readers.terms) if readers.terms else "that is empty, or mend that file"
-    )
-    return f"{readers.reason}. Give the document a sidecar with an access list {named}, or unpack it."
-
-
 def without_wider(
     connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
 ) -> list[Upsert | Unreadable]:
@@ -92,7 +84,7 @@ def _narrowed(change: Upsert | Unreadable, stated: Mapping[str, Any]) -> Upsert 
         return change
     if isinstance(change, Upsert) and change.content_revision != stated["content_revision"]:
         return replace(change, acl=AccessList(), revision="")
-    reason = change.reason if isinstance(change, Unreadable) else refusal(readers)
+    reason = change.reason if isinstance(change, Unreadable) else readers.refusal()
     return Unreadable(change.external_id, change.uri, reason)
 
 

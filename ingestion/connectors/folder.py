@@ -18,7 +18,7 @@ from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavai
 from core.logs import get_logger
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts
+from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts, written_in
 from ingestion.connectors.folder_scan import Found, Scanner, Unusable
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
 from ingestion.connectors.rules import Rule, Rules
@@ -28,7 +28,7 @@ from ingestion.partitioning.kinds import told_kind
 
 _log = get_logger(__name__)
 _CURSOR_VERSION = 2
-"""Raised when something else is told from the bytes of a file than a pass before: what it knew isn't used then."""
+"""Raised when more is told from a file's bytes than before, so that all are read again."""
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
 """A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
@@ -41,8 +41,8 @@ class FolderConfig(BaseModel):
     Attributes:
         path: the folder; ``~`` is the home of the user who runs the worker.
         include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
-        default_acl: who may read what neither the documents nor sidecars in the folder say of; terms as in
-            :mod:`core.principal`. None: as the folders above it say, and else as the installation is set up.
+        default_acl: who may read what nothing in the folder is said of, as terms (:mod:`core.principal`). None: as the
+            folders above it say, and else as the installation is set up.
         department, tags: facts about what nothing else is said of.
         rules: facts by path; each of them counts where no sidecar and no front matter says otherwise, a later rule
             before an earlier one.
@@ -183,7 +183,7 @@ class FolderConnector:
                 found.mtime_ns,
                 found.size,
                 f"unread:{found.size}:{found.mtime_ns}",
-                dump_facts(_written(found.path)),
+                dump_facts(written_in(found.path)),
             ]
         content_hash, head = _hash(found.path)
         facts = facts_at_top(head, found.path.name)
@@ -223,7 +223,7 @@ class FolderConnector:
         """
         path = self._locate(external_id)
         try:
-            return self._layers(external_id, _written(path), Sidecars(self._config.path, self._scanner.contains))
+            return self._layers(external_id, written_in(path), Sidecars(self._config.path, self._scanner.contains))
         except BadFacts as error:
             raise UnreadableDocument(f"{external_id}: {error}.") from None
         except OSError as error:
@@ -280,13 +280,10 @@ class FolderConnector:
             NotFound: it went, or isn't one of this source's documents.
             SourceUnavailable: what says so can't be read.
         """
-        path = self._locate(external_id)
         try:
-            facts = self._facts(external_id, _written(path), Sidecars(self._config.path, self._scanner.contains))
-        except FileNotFoundError:
-            raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
-        except (BadFacts, UnreadableDocument, OSError) as error:
-            raise SourceUnavailable(f"The permissions of {path} can't be read: {error}.") from error
+            facts = reduce(Facts.over, self.layers(external_id))
+        except UnreadableDocument as error:
+            raise SourceUnavailable(f"Who may read {external_id} can't be told: {error.message}") from error
         assert facts.acl is not None
         return facts.acl
 
@@ -299,11 +296,6 @@ def _hash(path: Path) -> tuple[str, bytes]:
             head = head or piece[:LONGEST]
             digest.update(piece)
     return digest.hexdigest(), head
-
-
-def _written(path: Path) -> Facts:
-    with path.open("rb") as file:
-        return facts_at_top(file.read(LONGEST), path.name)
 
 
 def _uri(path: Path) -> str:

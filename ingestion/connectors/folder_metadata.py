@@ -24,7 +24,7 @@ from typing import Any
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.partitioning.facts import BadFacts, Facts
-from ingestion.partitioning.front_matter import LONGEST
+from ingestion.partitioning.front_matter import LONGEST, facts_at_top
 from ingestion.partitioning.sidecars import (
     FOLDER,
     FOLDER_SIDECAR,
@@ -225,6 +225,17 @@ def _mentions_acl(path: Path) -> bool:
     except OSError:
         return True
     return b"acl" in head.replace(b"\x00", b"").lower()
+
+
+def written_in(path: Path) -> Facts:
+    """What a file says of itself at its top.
+
+    Raises:
+        BadFacts, UnreadableDocument: as :func:`ingestion.partitioning.front_matter.facts_at_top`.
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        return facts_at_top(file.read(LONGEST), path.name)
 
 
 def dump_facts(facts: Facts) -> dict[str, Any] | None:

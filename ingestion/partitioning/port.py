@@ -79,6 +79,11 @@ class InnerReaders:
         """Whether all readers of an access list are among them."""
         return set(acl.terms()) <= set(self.terms)
 
+    def refusal(self) -> str:
+        """Why nobody may read the document, if its own access list has other readers."""
+        named = f"that names nobody but {' or '.join(self.terms)}" if self.terms else "that is empty, or mend that file"
+        return f"{self.reason}. Give the document a sidecar with an access list {named}, or unpack it."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:

@@ -7,7 +7,7 @@ import hashlib
 from core.errors import DocumentTooLarge
 from core.telemetry import stage
 from ingestion.blobs import original_key
-from ingestion.catalog.family import depth, inner_name, refusal, within
+from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
 from ingestion.connectors.port import Original, Unreadable, Upsert
 from ingestion.partitioning.port import Attachment, InnerReaders, Partition
@@ -65,7 +65,7 @@ def refuse(parts: Parts, work: Work, readers: InnerReaders) -> None:
     """Hide a document from everybody, and what lies in it, since more may read it than the documents in it allow."""
     record = work.record
     parts.catalog.outcomes.restrict(work, readers)
-    hidden = Unreadable(record.external_id, record.uri, refusal(readers))
+    hidden = Unreadable(record.external_id, record.uri, readers.refusal())
     run_id, parser = work.run_id or "", parts.parser()
     push(
         parts, parts.catalog.intake.apply(run_id, record.source_id, [hidden], parser=parser, parent_id=record.parent_id)

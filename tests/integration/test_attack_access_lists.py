@@ -29,6 +29,7 @@ from core.settings import Settings
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.records import Source, document_id
 from ingestion.tasks.parts import Makers, Parts
+from retrieval.embedding.port import Embedder
 from tests.unit.eval.word_embedder import WordEmbedder
 from tests.unit.ingestion.tasks.fakes import QueuedTasks, SteppedClock
 
@@ -82,7 +83,8 @@ def statement(dice: random.Random, none: float = 0.5) -> Said:
 def grow(seed: int) -> Tree:
     dice = random.Random(seed)
     tree = Tree(seed, {"": statement(dice, 0.6), "sub": statement(dice, 0.6), "sub/deep er": None})
-    tree.docs = [document(dice, tree) for _ in range(dice.randint(2, 3))]
+    for _ in range(dice.randint(2, 3)):
+        tree.docs.append(document(dice, tree))
     return tree
 
 
@@ -224,7 +226,9 @@ class World:
         self.folder.mkdir()
         self._clock, self._tasks = SteppedClock(), QueuedTasks()
         settings = Settings.model_validate({"data_dir": home / "d", "index": index})
-        makers = Makers(catalog=lambda given: open_catalog(given, self._clock), embedder=lambda _: WordEmbedder())
+        makers = Makers(
+            catalog=lambda given: open_catalog(given, self._clock), embedder=lambda _: cast("Embedder", WordEmbedder())
+        )
         self.parts = Parts(settings, self._tasks, makers)
         config = {"path": str(self.folder)}
         self.source: Source = self.parts.catalog.sources.create(
