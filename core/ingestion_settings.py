@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
-from core.errors import InvalidRequest
-from core.principal import AccessList
-from core.section import Fraction, Positive, Seconds, Section
+from core.section import AccessTerms, Fraction, Positive, Seconds, Section
 
 
 class ChunkingSettings(Section):
@@ -75,7 +73,7 @@ class SyncSettings(Section):
     """How sources are kept up to date."""
 
     interval_s: Positive = 4 * 3600
-    default_acl: tuple[str, ...] | None = None
+    default_acl: AccessTerms | None = None
     """Who may read a document that nothing is said of, neither by itself nor by sidecars, nor its source; terms are
     public, user:<id> and group:<id>, and none is nobody. None: everybody, which production refuses."""
     in_flight: Positive = 200
@@ -95,12 +93,3 @@ class SyncSettings(Section):
     """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
     workers: Positive = 2
     """Threads of the embedded Celery worker."""
-
-    @field_validator("default_acl")
-    @classmethod
-    def _terms(cls, terms: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        try:
-            AccessList.from_terms(terms or ())
-        except InvalidRequest as error:
-            raise ValueError(error.message) from None
-        return terms

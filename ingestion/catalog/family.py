@@ -70,7 +70,7 @@ def without_wider(
     """The changes, but none gives a document more readers than the documents in it allow.
 
     Where its bytes are those that were parsed, it can't be read by anybody. With other bytes, it is nobody's until they
-    are parsed; then the next listing, for which its revision is left open, gives it its readers.
+    are parsed; then the next listing, which finds it with another revision than it gives, gives it its readers.
     """
     ids = {document_id(source_id, change.external_id): change for change in changes}
     statement = select(DOCUMENTS.c.id, DOCUMENTS.c.own_facts).where(DOCUMENTS.c.id.in_(ids))
@@ -83,7 +83,7 @@ def _narrowed(change: Upsert | Unreadable, stated: Mapping[str, Any]) -> Upsert 
     if change.acl is None or readers.include(change.acl):
         return change
     if isinstance(change, Upsert) and change.content_revision != stated["content_revision"]:
-        return replace(change, acl=AccessList(), revision="")
+        return replace(change, acl=AccessList(), revision=f"unread {change.content_revision}")
     reason = change.reason if isinstance(change, Unreadable) else readers.refusal()
     return Unreadable(change.external_id, change.uri, reason)
 

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.clock import Clock, SystemClock
-from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable, UnreadableDocument
+from core.errors import DocumentTooLarge, NotFound, SourceUnavailable, UnreadableDocument
 from core.logs import get_logger
 from core.metadata import Metadata
 from core.principal import AccessList
+from core.section import AccessTerms
 from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts, written_in
 from ingestion.connectors.folder_scan import Found, Scanner, Unusable
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
@@ -53,7 +54,7 @@ class FolderConfig(BaseModel):
     path: Path
     include: Annotated[list[str], Field(min_length=1)] = ["**/*"]
     exclude: list[str] = _EXCLUDED
-    default_acl: list[str] | None = None
+    default_acl: AccessTerms | None = None
     department: str | None = None
     tags: list[str] = []
     rules: list[Rule] = []
@@ -63,15 +64,6 @@ class FolderConfig(BaseModel):
     def _absolute(cls, path: Path) -> Path:
         # Links in it are kept: the folder's address is what people know it by.
         return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
-
-    @field_validator("default_acl")
-    @classmethod
-    def _terms(cls, terms: list[str] | None) -> list[str] | None:
-        try:
-            AccessList.from_terms(terms or [])
-        except InvalidRequest as error:
-            raise ValueError(error.message) from None
-        return terms
 
 
 class FolderConnector:
