@@ -171,12 +171,8 @@ class FolderConnector:
             return known
         if found.size > self._max_bytes:
             # Not read but for its top, and so known by what can be seen from outside.
-            return [
-                found.mtime_ns,
-                found.size,
-                f"unread:{found.size}:{found.mtime_ns}",
-                dump_facts(written_in(found.path)),
-            ]
+            content_hash = f"unread:{found.size}:{found.mtime_ns}"
+            return [found.mtime_ns, found.size, content_hash, dump_facts(written_in(found.path))]
         content_hash, head = _hash(found.path)
         facts = facts_at_top(head, found.path.name)
         age = self._clock.now().timestamp() - found.mtime_ns / 1e9
