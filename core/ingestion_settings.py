@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
-from core.section import Fraction, Positive, Seconds, Section
+from core.section import AccessTerms, Fraction, Positive, Seconds, Section
 
 
 class ChunkingSettings(Section):
@@ -90,6 +90,9 @@ class SyncSettings(Section):
     """How sources are kept up to date."""
 
     interval_s: Positive = 4 * 3600
+    default_acl: AccessTerms | None = None
+    """Who may read a document that nothing is said of, neither by itself nor by sidecars, nor its source; terms are
+    public, user:<id> and group:<id>, and none is nobody. None: everybody, which production refuses."""
     in_flight: Positive = 200
     """How many documents of one source are in the queues at a time: the bound on the hand-off between them."""
     embed_chunks: Positive = 256

@@ -255,6 +255,8 @@ def production_faults(settings: Settings) -> list[str]:
         faults.append("sources.allowed_roots must name the folders that sources may read")
     if any(root == Path(root.anchor) for root in settings.sources.allowed_roots):
         faults.append("sources.allowed_roots must not name the root of the file system")
+    if settings.sync.default_acl is None:
+        faults.append("sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody")
     secrets = {
         "api.admin_key": settings.api.admin_key,
         "api.monitoring_key": settings.api.monitoring_key,

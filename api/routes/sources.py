@@ -54,10 +54,11 @@ def create_source(body: SourceRequest, services: ServicesDep, audit: AuditDep, s
 
 @router.get("/sources/{source_id}")
 def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
-    """A source, and how many documents it has in each state."""
+    """A source, how many documents it has in each state, and how many of them are public."""
     catalog = services.catalog.get()
     shown = SourceBody.model_validate(catalog.sources.get(source_id)).model_dump()
-    return SourceDetail(**shown, documents=dict(catalog.documents.totals(source_id)))
+    documents = catalog.documents
+    return SourceDetail(**shown, documents=dict(documents.totals(source_id)), public=documents.count_public(source_id))
 
 
 @router.patch("/sources/{source_id}", responses={409: {}})

@@ -75,9 +75,10 @@ class SourceBody(ResponseBody):
 
 
 class SourceDetail(SourceBody):
-    """A source, and how many documents it has in each state."""
+    """A source, how many documents it has in each state, and how many that everybody may find are ``public``."""
 
     documents: dict[str, int]
+    public: int
 
 
 class SourceCreated(SourceBody):

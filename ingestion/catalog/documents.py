@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
 from core.errors import NotFound
+from core.principal import PUBLIC
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
@@ -81,6 +82,14 @@ class DocumentStore:
             statement = statement.where(DocumentRow.source_id == source_id)
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def count_public(self, source_id: str) -> int:
+        """How many of a source's documents everybody may find who may use this Footnote."""
+        everybody = cast(DocumentRow.acl, String).contains(f'"{PUBLIC}"')
+        there = DocumentRow.indexed_version.is_not(None), DocumentRow.state != DocumentState.DELETING
+        statement = select(func.count()).where(DocumentRow.source_id == source_id, everybody, *there)
+        with self._database.read() as connection:
+            return int(connection.execute(statement).scalar_one())
 
     def versions(self, document_ids: Collection[str]) -> dict[str, tuple[int, DocumentState]]:
         """Version and state of those of the documents that there are, those on their way out included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Row, bindparam, select
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentState, document_id
+from ingestion.catalog.rows import READERS
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert, Withheld
+from ingestion.partitioning.port import InnerReaders
 from ingestion.secret_files import secret_by_name
 
 MARK = "!/"
@@ -54,6 +56,37 @@ def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: Acc
         acl=acl,
         metadata=metadata,
     )
+
+
+def readers_to_json(readers: InnerReaders | None, content_revision: str) -> dict[str, Any]:
+    """Who may read everything in a document, as a part of its own facts, with the bytes of which that is true."""
+    if readers is None:
+        return {}
+    return {READERS: {"terms": list(readers.terms), "reason": readers.reason, "content_revision": content_revision}}
+
+
+def without_wider(
+    connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
+) -> list[Upsert | Unreadable]:
+    """The changes, but none gives a document more readers than the documents in it allow.
+
+    Where its bytes are those that were parsed, it can't be read by anybody. With other bytes, it is nobody's until they
+    are parsed; then the next listing, which finds it with another revision than it gives, gives it its readers.
+    """
+    ids = {document_id(source_id, change.external_id): change for change in changes}
+    statement = select(DOCUMENTS.c.id, DOCUMENTS.c.own_facts).where(DOCUMENTS.c.id.in_(ids))
+    stated = {row.id: row.own_facts[READERS] for row in connection.execute(statement) if READERS in row.own_facts}
+    return [_narrowed(change, stated[key]) if key in stated else change for key, change in ids.items()]
+
+
+def _narrowed(change: Upsert | Unreadable, stated: Mapping[str, Any]) -> Upsert | Unreadable:
+    readers = InnerReaders(tuple(stated["terms"]), stated["reason"])
+    if change.acl is None or readers.include(change.acl):
+        return change
+    if isinstance(change, Upsert) and change.content_revision != stated["content_revision"]:
+        return replace(change, acl=AccessList(), revision=f"unread {change.content_revision}")
+    reason = change.reason if isinstance(change, Unreadable) else readers.refusal()
+    return Unreadable(change.external_id, change.uri, reason)
 
 
 def with_inner(

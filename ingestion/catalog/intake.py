@@ -15,7 +15,7 @@ from core.errors import SourceUnavailable, UnreadableDocument
 from core.metadata import Metadata
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import write_failure
-from ingestion.catalog.family import with_inner
+from ingestion.catalog.family import with_inner, without_wider
 from ingestion.catalog.records import Applied, DocumentState, document_id
 from ingestion.catalog.rows import merge_metadata, work_of
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
@@ -50,7 +50,8 @@ class Intake:
         """
         batch = _Batch(run_id, source_id, self._clock.now(), parent_id, parser)
         with self._database.write() as connection:
-            expanded, unknown, withheld = with_inner(connection, source_id, changes)
+            allowed = without_wider(connection, source_id, changes)
+            expanded, unknown, withheld = with_inner(connection, source_id, allowed)
             by_id = {document_id(source_id, change.external_id): change for change in expanded}
             known = _known(connection, list(by_id))
             batch.leave(unknown)

@@ -12,11 +12,13 @@ from core.clock import Clock
 from core.metadata import Metadata
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
+from ingestion.catalog.family import readers_to_json
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import merge_metadata
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
 from ingestion.catalog.warnings import clear_warnings, write_warning
+from ingestion.partitioning.port import InnerReaders
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
 _END_PARSING = update(DOCUMENTS).where(
@@ -47,6 +49,7 @@ class Outcomes:
         name: str,
         content_key: str | None = None,
         warning: str | None = None,
+        readers: InnerReaders | None = None,
     ) -> bool:
         """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
 
@@ -55,6 +58,7 @@ class Outcomes:
             name: its title when nobody knows one.
             content_key: identifies what its chunks say; see :mod:`ingestion.tasks.vector_reuse`.
             warning: which secrets are where in it; None: none.
+            readers: who may read everything in it, if documents in it say.
         """
         merged = merge_metadata(work.source_metadata, own, name)
         now = self._clock.now()
@@ -64,7 +68,7 @@ class Outcomes:
             "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
-            "own_facts": own.to_json(),
+            "own_facts": {**own.to_json(), **readers_to_json(readers, work.content_revision)},
             "facts": merged.to_json(),
             "title": merged.title,
             "attempts": 0,
@@ -80,6 +84,12 @@ class Outcomes:
             else:
                 _warn(connection, work, warning, now)
             return True
+
+    def restrict(self, work: Work, readers: InnerReaders) -> None:
+        """Note who may read everything in a document, before it is refused for that."""
+        own = {**work.own_metadata.to_json(), **readers_to_json(readers, work.content_revision)}
+        with self._database.write() as connection:
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id == work.record.id).values(own_facts=own))
 
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.

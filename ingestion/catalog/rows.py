@@ -10,6 +10,9 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Pause, Run, RunState, Source, Work
 
+READERS = "inner_readers"
+"""The key, among a document's own facts, of who may read everything in it; see :mod:`ingestion.catalog.family`."""
+
 
 def merge_metadata(source: Metadata, own: Metadata, name: str = "") -> Metadata:
     """The source's facts, the document's own where the source has none; ``name`` is the last resort for a title."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import InvalidRequest
+from core.principal import AccessList
 from core.settings import Settings
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.places import Places
@@ -34,7 +35,8 @@ def build_connector(kind: str, config: Mapping[str, Any], settings: Settings) ->
         raise InvalidRequest(f"The path {str(folder.path)[:_SHOWN]} {fault}. Name a folder that the worker can read.")
     if (forbidden := places.forbids(folder.path)) is not None:
         raise InvalidRequest(f"The path {folder.path} can't be a source: {forbidden}.")
-    return FolderConnector(folder, settings.parsing.max_file_mb * 1_000_000, places=places)
+    default = None if settings.sync.default_acl is None else AccessList.from_terms(settings.sync.default_acl)
+    return FolderConnector(folder, settings.parsing.max_file_mb * 1_000_000, places=places, default_acl=default)
 
 
 def check_source(kind: str, config: Mapping[str, Any], settings: Settings) -> None:

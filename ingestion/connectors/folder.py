@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from core.clock import Clock, SystemClock
 from core.errors import (
     DocumentTooLarge,
-    InvalidRequest,
     NotFound,
     SecretFile,
     SourceUnavailable,
@@ -24,17 +23,19 @@ from core.errors import (
 )
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
+from core.section import AccessTerms
+from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts, written_in
 from ingestion.connectors.folder_scan import Found, Scanner, Unusable, never, uri_of
 from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert, Withheld
 from ingestion.connectors.rules import Rule, Rules
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
-from ingestion.partitioning.front_matter import LONGEST
+from ingestion.partitioning.front_matter import LONGEST, facts_at_top
+from ingestion.partitioning.kinds import told_kind
 from ingestion.secret_files import secret_by_content
 
 _CURSOR_VERSION = 2
-"""Raised when a file that was read before has to be looked at again, as for what is secret by its content."""
+"""Raised when more is told from a file's bytes than before, so that all are read again."""
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
 """A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
@@ -47,7 +48,8 @@ class FolderConfig(BaseModel):
     Attributes:
         path: the folder; ``~`` is the home of the user who runs the worker.
         include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
-        default_acl: who may read what nothing else is said of; terms as in :mod:`core.principal`.
+        default_acl: who may read what nothing in the folder is said of, as terms (:mod:`core.principal`). None: as the
+            folders above it say, and else as the installation is set up.
         department, tags: facts about what nothing else is said of.
         rules: facts by path; each of them counts where no sidecar and no front matter says otherwise, a later rule
             before an earlier one.
@@ -58,7 +60,7 @@ class FolderConfig(BaseModel):
     path: Path
     include: Annotated[list[str], Field(min_length=1)] = ["**/*"]
     exclude: list[str] = _EXCLUDED
-    default_acl: list[str] = ["public"]
+    default_acl: AccessTerms | None = None
     department: str | None = None
     tags: list[str] = []
     rules: list[Rule] = []
@@ -72,15 +74,6 @@ class FolderConfig(BaseModel):
         except RuntimeError:
             raise ValueError(f"there is no home of the user that {str(path.parts[0])[:100]} names") from None
 
-    @field_validator("default_acl")
-    @classmethod
-    def _terms(cls, terms: list[str]) -> list[str]:
-        try:
-            AccessList.from_terms(terms)
-        except InvalidRequest as error:
-            raise ValueError(error.message) from None
-        return terms
-
 
 class FolderConnector:
     """Lists and reads a folder's documents. Every pass names every document, so that what it doesn't name is gone.
@@ -93,10 +86,17 @@ class FolderConnector:
         max_file_bytes: files above this are listed but not read.
         clock: tells how old a file is.
         places: where Footnote's own files are, which are never documents.
+        default_acl: who may read what nobody says anything of.
     """
 
     def __init__(
-        self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None, places: Places | None = None
+        self,
+        config: FolderConfig,
+        max_file_bytes: int,
+        clock: Clock | None = None,
+        *,
+        places: Places | None = None,
+        default_acl: AccessList | None = None,
     ) -> None:
         self._config = config
         self._max_bytes = max_file_bytes
@@ -105,8 +105,9 @@ class FolderConnector:
         self._rules = Rules(config.rules)
         self._defaults = Facts(
             Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
-            AccessList.from_terms(config.default_acl),
+            None if config.default_acl is None else AccessList.from_terms(config.default_acl),
         )
+        self._fallback = Facts(acl=default_acl or AccessList.everyone())
 
     def changes(self, cursor: Cursor) -> Listing:
         """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.
@@ -163,7 +164,7 @@ class FolderConnector:
     def _unreadable(self, found: Unusable, sidecars: Sidecars) -> Unreadable:
         """With its readers, if a fault of the system keeps its bytes away and they don't stand in those."""
         reason, acl = found.reason, None
-        if found.fault and not has_front_matter(found.path.name):
+        if found.fault and told_kind(found.path.name, None) != "markdown":
             try:
                 acl = self._facts(found.external_id, Facts(), sidecars).acl
             except BadFacts as error:
@@ -181,12 +182,13 @@ class FolderConnector:
         if known is not None and known[:2] == [found.mtime_ns, found.size]:
             return known
         if found.size > self._max_bytes:
-            # Not read, and so known by what can be seen from outside.
-            return [found.mtime_ns, found.size, f"unread:{found.size}:{found.mtime_ns}", None]
+            # Not read but for its top, and so known by what can be seen from outside.
+            content_hash = f"unread:{found.size}:{found.mtime_ns}"
+            return [found.mtime_ns, found.size, content_hash, dump_facts(written_in(found.path))]
         content_hash, head = _hash(found.path)
         if (secret := secret_by_content(found.external_id, head)) is not None:
             raise SecretFile(secret)
-        facts = front_matter(head, found.path.name) if has_front_matter(found.path.name) else Facts()
+        facts = facts_at_top(head, found.path.name)
         age = self._clock.now().timestamp() - found.mtime_ns / 1e9
         settled = age > _SETTLED.total_seconds()
         return [found.mtime_ns if settled else None, found.size, content_hash, dump_facts(facts)]
@@ -211,7 +213,8 @@ class FolderConnector:
 
     def _layers(self, external_id: str, written: Facts, sidecars: Sidecars) -> list[Facts]:
         ruled = map(Facts, self._rules.said(external_id))
-        return [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        inside = [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        return [*inside, *sidecars.outside(external_id), self._fallback]
 
     def layers(self, external_id: str) -> list[Facts]:
         """What each place says of a document; for each fact, the first that says it is the one that counts.
@@ -222,8 +225,7 @@ class FolderConnector:
         """
         path = self._scanner.locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            return self._layers(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+            return self._layers(external_id, written_in(path), Sidecars(self._config.path, self._scanner.contains))
         except BadFacts as error:
             raise UnreadableDocument(f"{external_id}: {error}.") from None
         except OSError as error:
@@ -273,14 +275,10 @@ class FolderConnector:
             NotFound: it went, or isn't one of this source's documents.
             SourceUnavailable: what says so can't be read.
         """
-        path = self._scanner.locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            facts = self._facts(external_id, written, Sidecars(self._config.path, self._scanner.contains))
-        except FileNotFoundError:
-            raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
-        except (BadFacts, UnreadableDocument, OSError) as error:
-            raise SourceUnavailable(f"The permissions of {path} can't be read: {error}.") from error
+            facts = reduce(Facts.over, self.layers(external_id))
+        except UnreadableDocument as error:
+            raise SourceUnavailable(f"Who may read {external_id} can't be told: {error.message}") from error
         assert facts.acl is not None
         return facts.acl
 
@@ -293,8 +291,3 @@ def _hash(path: Path) -> tuple[str, bytes]:
             head = head or piece[:LONGEST]
             digest.update(piece)
     return digest.hexdigest(), head
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(LONGEST)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from core.errors import NotFound, SecretFile, SourceUnavailable
 from core.logs import get_logger
-from ingestion.connectors.folder_metadata import described_by, is_sidecar
 from ingestion.connectors.globs import compile_globs
 from ingestion.connectors.places import OTHERS, OWN, OWN_FILE, Places, looks_like_data
 from ingestion.connectors.port import Withheld
+from ingestion.partitioning.sidecars import described_by, is_sidecar
 from ingestion.secret_files import secret_by_name
 
 _log = get_logger(__name__)

@@ -47,6 +47,7 @@ def finish(reading: Reading, detected: Detected, *, name: str, parser: str, text
         secrets=(*find_secrets(reading.elements), *reading.secrets),
         attachments=tuple(reading.attachments),
         pages=reading.pages,
+        readers=reading.readers,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.metadata import Metadata
 from core.place import PageSize
-from ingestion.partitioning.port import Attachment, Element, ElementKind
+from ingestion.partitioning.port import Attachment, Element, ElementKind, InnerReaders
 from ingestion.partitioning.tables import html_rows, table_text
 
 _KINDS = {
@@ -43,6 +43,7 @@ class Reading:
     attachments: list[Attachment] = field(default_factory=list)
     pages: tuple[PageSize, ...] = ()
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    readers: InnerReaders | None = None
 
 
 Level = Callable[[int | None], int | None]

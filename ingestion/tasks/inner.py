@@ -9,8 +9,8 @@ from core.telemetry import stage
 from ingestion.blobs import original_key
 from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
-from ingestion.connectors.port import Original, Upsert
-from ingestion.partitioning.port import Attachment, Partition
+from ingestion.connectors.port import Original, Unreadable, Upsert
+from ingestion.partitioning.port import Attachment, InnerReaders, Partition
 from ingestion.tasks.deleting import remove
 from ingestion.tasks.hand_off import dispatch
 from ingestion.tasks.listing import push
@@ -59,6 +59,17 @@ def _check_family(parts: Parts, record: DocumentRecord, found: int) -> None:
             f"{outermost.title or outermost.external_id} would hold {others + found} documents, in one another; "
             f"parsing.max_inner = {most}. Unpack it, or raise the limit."
         )
+
+
+def refuse(parts: Parts, work: Work, readers: InnerReaders) -> None:
+    """Hide a document from everybody, and what lies in it, since more may read it than the documents in it allow."""
+    record = work.record
+    parts.catalog.outcomes.restrict(work, readers)
+    hidden = Unreadable(record.external_id, record.uri, readers.refusal())
+    run_id, parser = work.run_id or "", parts.parser()
+    push(
+        parts, parts.catalog.intake.apply(run_id, record.source_id, [hidden], parser=parser, parent_id=record.parent_id)
+    )
 
 
 def check_depth(parts: Parts, record: DocumentRecord) -> None:

@@ -17,7 +17,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
-from ingestion.tasks.inner import check_depth, enter_inner, original_of
+from ingestion.tasks.inner import check_depth, enter_inner, original_of, refuse
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -46,7 +46,10 @@ def parse(parts: Parts, document_id: str, version: int) -> None:
             _failed(parts, work, owner, error)
             return
     resume(parts, STAGE)
-    request_embedding(parts, chunks)
+    if chunks is None:
+        _go_on(parts, work.record.source_id)
+    else:
+        request_embedding(parts, chunks)
 
 
 def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
@@ -68,6 +71,11 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
             if not _postponed(parts, work, owner, down):
                 raise
             return
+    _go_on(parts, source_id)
+
+
+def _go_on(parts: Parts, source_id: str) -> None:
+    """After a document that was given up: the next ones."""
     dispatch(parts, source_id)
     # It may have been the last one that a batch was waiting for.
     request_embedding(parts, 0)
@@ -82,7 +90,8 @@ def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
     return pause is not None
 
 
-def _parse(parts: Parts, work: Work, owner: str) -> int:
+def _parse(parts: Parts, work: Work, owner: str) -> int | None:
+    """Its number of chunks; 0 if it isn't this owner's any more, None if nobody may read it."""
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
     check_depth(parts, record)
@@ -92,6 +101,9 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         parts.blobs.put(original_key(record.id, content_hash), original.content)
     with stage("ingest.partition"):
         partition = parts.partitioner.partition(original.content, name=name, media_type=original.media_type)
+    if partition.readers is not None and not partition.readers.include(record.acl):
+        refuse(parts, work, partition.readers)
+        return None
     with stage("ingest.chunk"):
         parsed = _cut(parts, work, partition, name)
     parts.blobs.put(parsed_key(record.id, content_hash), parsed.to_bytes())
@@ -106,6 +118,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         name=name,
         content_key=content_key(parsed.title, parsed.text),
         warning=" ".join(partition.secrets) or None,
+        readers=partition.readers,
     )
     return len(parsed.passages) if stored else 0
 

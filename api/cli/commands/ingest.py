@@ -113,7 +113,8 @@ def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, qu
         if run["failed"] or run["warned"]:
             listed = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)
             found = {kind: listed[kind] for kind in found}
-    return {"source": source, "run": run, **found}
+    public = client.request("GET", f"/v1/sources/{source['id']}")["public"] if wait else None
+    return {"source": source, "run": run, **found, "public": public}
 
 
 def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -205,6 +206,14 @@ def counted(run: dict[str, Any]) -> str:
     return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again + warned
 
 
+def _readers(public: int) -> str:
+    """Who can read what was taken in."""
+    if not public:
+        return "None of its documents is public: each is for those whom its access list names."
+    is_public = "1 of its documents is public" if public == 1 else f"{public} of its documents are public"
+    return f"{is_public}: whoever may use this Footnote can read it. --acl, or a sidecar, names fewer readers."
+
+
 def _in_vain(run: dict[str, Any]) -> bool:
     return bool(run.get("error")) or bool(run["failed"] and not run["indexed"] and not run["unchanged"])
 
@@ -215,6 +224,7 @@ def _show(result: dict[str, Any], *, waited: bool) -> None:
         click.echo(f"{name}: the sync has begun; `footnote sources list` shows how it goes.")
         return
     click.echo(f"{name}: {counted(run)}")
+    click.echo(f"  {_readers(result['public'])}")
     for failure in result["failures"]:
         again = " (will be tried again)" if failure.get("retryable") else ""
         say(f"  failed: {failure['external_id']}: {failure['message']}{again}")

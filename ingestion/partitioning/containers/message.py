@@ -107,6 +107,11 @@ def _attachments(message: EmailMessage, name: str, warnings: list[str]) -> list[
     return found
 
 
+def attached_to_email(content: bytes, name: str) -> list[Attachment]:
+    """The attachments of a message alone."""
+    return named(_attachments(message_from_bytes(content, policy=policy.default), name, []))
+
+
 def _content(part: Any) -> bytes:
     payload = part.get_payload(decode=True)
     if isinstance(payload, bytes):
@@ -123,24 +128,30 @@ def _ending(media_type: str) -> str:
 
 
 def attach(reading: Reading, found: Sequence[Packed]) -> None:
-    """Give a reading what was packed into its document, and say which files are none because they are secret.
-
-    Their names are all different then, without control characters or an empty part of a path.
-    """
-    used: set[str] = set()
+    """Give a reading what was packed into its document, and say which files are none because they are secret."""
     plain_names = [_plain(label) for label, _, _ in found]
     data = data_folders(plain_names)
-    for plain, (_, content, media_type) in zip(plain_names, found, strict=True):
+    for plain, one in zip(plain_names, named(found), strict=True):
+        if (secret := secret_file(plain, one.content, data)) is not None:
+            reading.secrets.append(f"{one.name} in it was left out, for it is never a document: {secret}.")
+        else:
+            reading.attachments.append(one)
+
+
+def named(found: Sequence[Packed]) -> list[Attachment]:
+    """The files under names that are all different, without control characters or an empty part of a path."""
+    used: set[str] = set()
+    files = []
+    for label, content, media_type in found:
+        plain = _plain(label)
         name, number = plain, 2
         while name in used:
             stem, dot, ending = plain.rpartition(".")
             name = f"{stem} ({number}).{ending}" if dot else f"{plain} ({number})"
             number += 1
         used.add(name)
-        if (secret := secret_file(plain, content, data)) is not None:
-            reading.secrets.append(f"{name} in it was left out, for it is never a document: {secret}.")
-        else:
-            reading.attachments.append(Attachment(name=name, content=content, media_type=media_type))
+        files.append(Attachment(name=name, content=content, media_type=media_type))
+    return files
 
 
 def _plain(label: str) -> str:
@@ -183,16 +194,27 @@ def read_msg(content: bytes, name: str) -> Reading:
     created = _aware(message.sent_date) or _sent(shown["Date"])
     reading.metadata = Metadata(title=shown["Subject"], author=shown["From"] or None, created=created)
     parts = list(message.attachments)
-    found = [
-        (one.file_name or f"part-{number}", one.file_bytes, one.mime_type)
-        for number, one in enumerate(parts, start=1)
-        if one.file_bytes is not None
-    ]
+    found = _files_of(message)
     attach(reading, found)
     lost = len(parts) - len(found)
     if lost:
         reading.warnings.append(f"{lost} attachments hold no file (a message or a link) and were left out.")
     return reading
+
+
+def attached_to_msg(content: bytes, _name: str) -> list[Attachment]:
+    """The attachments of one of Outlook's messages alone."""
+    from oxmsg import Message  # noqa: PLC0415
+
+    return named(_files_of(Message.load(io.BytesIO(content))))
+
+
+def _files_of(message: Any) -> list[Packed]:
+    return [
+        (one.file_name or f"part-{number}", one.file_bytes, one.mime_type)
+        for number, one in enumerate(message.attachments, start=1)
+        if one.file_bytes is not None
+    ]
 
 
 def _is_sealed(message: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from core.metadata import Metadata
 from core.place import Line, PageSize
-from ingestion.partitioning.port import Element, ElementKind, Partition
+from ingestion.partitioning.port import Element, ElementKind, InnerReaders, Partition
 
 LENGTHS = struct.Struct(">II")
 
@@ -47,6 +47,7 @@ def dump_partition(partition: Partition) -> dict[str, Any]:
         "parser": partition.parser,
         "warnings": partition.warnings,
         "secrets": partition.secrets,
+        "readers": partition.readers and [partition.readers.terms, partition.readers.reason],
     }
 
 
@@ -74,7 +75,7 @@ def _cells(rows: list[list[str]] | None) -> tuple[tuple[str, ...], ...] | None:
 
 def load_partition(head: Mapping[str, Any]) -> Partition:
     """The inverse of :func:`dump_partition`."""
-    metadata = dict(head["metadata"])
+    metadata, readers = dict(head["metadata"]), head["readers"]
     metadata["tags"] = tuple(metadata.get("tags", ()))
     for key in ("created", "modified"):
         if key in metadata:
@@ -87,4 +88,5 @@ def load_partition(head: Mapping[str, Any]) -> Partition:
         parser=head["parser"],
         warnings=tuple(head["warnings"]),
         secrets=tuple(head["secrets"]),
+        readers=readers and InnerReaders(tuple(readers[0]), readers[1]),
     )

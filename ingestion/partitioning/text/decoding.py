@@ -18,8 +18,11 @@ _MOST_CONTROLS = 0.02
 """Share of control characters above which bytes aren't text in any encoding."""
 
 
-def decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
+def decode(content: bytes, name: str, *, whole: bool = True) -> tuple[str, tuple[str, ...]]:
     """Decode a text file: by its byte order mark, as UTF-8, or by its letters.
+
+    Args:
+        whole: False for the first bytes of a file, which may end within a character.
 
     Returns:
         The text, with line ends as ``\\n``, and a warning if the encoding had to be guessed.
@@ -29,34 +32,38 @@ def decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            return _strict(content, encoding, name), ()
+            return _strict(content, encoding, name, whole=whole), ()
     zeros = content.count(0)
     if zeros > _MOST_CONTROLS * len(content):
-        return _wide(content, name), (f"{name} has no byte order mark; it was read as UTF-16.",)
+        return _wide(content, name, whole=whole), (f"{name} has no byte order mark; it was read as UTF-16.",)
     if zeros:
-        text, warnings = decode(content.replace(b"\x00", b""), name)
+        text, warnings = decode(content.replace(b"\x00", b""), name, whole=whole)
         return text, (*warnings, f"{zeros} zero bytes in {name} were left out.")
     controls = sum(content.count(bytes([code])) for code in _CONTROLS)
     if controls > _MOST_CONTROLS * len(content):
         raise UnreadableDocument(f"{name} is not text, nor any kind of document that is read.")
     try:
-        return _lines(content.decode("utf-8")), ()
+        return _lines(_decoded(content, "utf-8", whole=whole)), ()
     except UnicodeDecodeError:
         return _guessed(content, name)
 
 
-def _strict(content: bytes, encoding: str, name: str) -> str:
+def _decoded(content: bytes, encoding: str, *, whole: bool) -> str:
+    return codecs.getincrementaldecoder(encoding)().decode(content, final=whole)
+
+
+def _strict(content: bytes, encoding: str, name: str, *, whole: bool) -> str:
     try:
-        return _lines(content.decode(encoding).removeprefix("\ufeff"))
+        return _lines(_decoded(content, encoding, whole=whole).removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise UnreadableDocument(f"{name} says that it is {encoding}, but is not: {error.reason}.") from None
 
 
-def _wide(content: bytes, name: str) -> str:
+def _wide(content: bytes, name: str, *, whole: bool) -> str:
     """UTF-16 without a mark: Latin text has a zero in nearly every second byte, on one side only."""
     even, odd = content[::2].count(0), content[1::2].count(0)
     if len(content) % 2 == 0 and max(even, odd) > len(content) * 0.3 and min(even, odd) < len(content) * 0.05:
-        return _strict(content, "utf-16-be" if even > odd else "utf-16-le", name)
+        return _strict(content, "utf-16-be" if even > odd else "utf-16-le", name, whole=whole)
     raise UnreadableDocument(f"{name} is not text, nor any kind of document that is read.")
 
 

@@ -91,7 +91,7 @@ def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
         load_settings({"environment": "production", "api": {"admin_key": "changeme", "monitoring_key": "short"}})
     required = ("api.anonymous", "api.allowed_hosts", "catalog.url", "broker.url", "sources.allowed_roots")
     weak = ("api.admin_key is a well-known default", "api.monitoring_key must have at least 24 characters")
-    for part in (*required, *weak):
+    for part in (*required, "sync.default_acl", *weak):
         assert part in str(caught.value)
 
 
@@ -103,6 +103,7 @@ def test_production_takes_a_complete_configuration() -> None:
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
             "sources": {"allowed_roots": ["/srv/documents"]},
+            "sync": {"default_acl": []},
             "index": {
                 "kind": "opensearch",
                 "opensearch": {"url": "https://search:9200", "aws": {"region": "eu-west-1"}},
@@ -122,6 +123,7 @@ def test_production_takes_a_complete_configuration() -> None:
             r"sources\.allowed_roots: every folder must be an absolute path",
         ),
         ({"environment": "production", "sources": {"allowed_roots": ["/"]}}, "must not name the root"),
+        ({"sync": {"default_acl": ["staff"]}}, "'staff' is not an access term"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
         ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),
         ({"index": {"opensearch": {"engine": "faiss", "encoder": "byte"}}}, "encoder = 'byte' needs engine = 'lucene'"),

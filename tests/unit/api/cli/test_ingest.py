@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.commands.ingest import _config
+from api.cli.commands.ingest import _config, _show
 from core.errors import InvalidRequest
 from tests.unprivileged import unprivileged
 
@@ -62,3 +62,17 @@ def test_a_path_that_is_closed_to_the_user_is_named(tmp_path: Path) -> None:
 def test_a_path_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="The path isn't valid UTF-8"):
         _config("/tmp/\udce9", (), None, ())
+
+
+@pytest.mark.parametrize(
+    ("public", "says"),
+    [
+        (0, "None of its documents is public"),
+        (1, "1 of its documents is public: whoever may use this Footnote can read it."),
+        (7, "7 of its documents are public"),
+    ],
+)
+def test_it_is_said_who_can_read_what_was_taken_in(public: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run = {"retried": 0, "seen": 7, "indexed": 7, "unchanged": 0, "failed": 0, "deleted": 0}
+    _show({"source": {"name": "files"}, "run": run, "failures": [], "public": public}, waited=True)
+    assert says in capsys.readouterr().out

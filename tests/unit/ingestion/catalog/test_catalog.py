@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,8 +21,10 @@ from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Run, RunState, Source, document_id
 from ingestion.catalog.tables import Base
 from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.partitioning.port import InnerReaders
 
 LEASE = 100.0
+HR = AccessList(groups=frozenset({"hr"}))
 
 
 def upsert(name: str, *, content: str = "1", revision: str = "1", acl: AccessList | None = None) -> Upsert:
@@ -149,6 +152,42 @@ def test_a_document_on_its_way_into_the_index(catalog: Catalog, source: Source) 
     [finished] = catalog.runs.finish_done(source.id)
     assert (finished.id, finished.state, finished.seen, finished.indexed) == (run.id, RunState.FINISHED, 1, 1)
     assert catalog.documents.totals(source.id) == {"indexed": 1}
+
+
+def test_only_what_everybody_may_find_is_counted_as_public(catalog: Catalog, source: Source) -> None:
+    for_public = AccessList(public=True, groups=frozenset({"hr"}))
+    named = AccessList(users=frozenset({"public", 'a"public"b'}))
+    list_all(catalog, source, [upsert("a"), upsert("b", acl=for_public), upsert("c", acl=named), upsert("d", acl=HR)])
+    assert catalog.documents.count_public(source.id) == 0
+    ingest(catalog, source)
+    assert catalog.documents.count_public(source.id) == 2
+
+
+def test_a_document_is_never_given_more_readers_than_the_documents_in_it_allow(
+    catalog: Catalog, source: Source
+) -> None:
+    list_all(catalog, source, [upsert("a", acl=HR)])
+    [ticket] = catalog.queue.take_pending(source.id, 1, LEASE)
+    work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+    assert work is not None
+    found: dict[str, Any] = {"content_hash": "h" * 64, "chunks": 1, "media_type": "application/zip", "name": "a"}
+    readers = InnerReaders(("group:hr",), "b.meta.yaml in it may be read by fewer")
+    assert catalog.outcomes.parsed(work, "w", own=Metadata(title="T"), readers=readers, **found)
+    [embedding] = catalog.queue.claim_for_embedding("w", 10, LEASE)
+    catalog.outcomes.indexed("w", [embedding.record.id])
+    catalog.runs.finish_done()
+    run = start(catalog, source)
+
+    def listed(change: Upsert) -> tuple[str, AccessList]:
+        catalog.intake.apply(run.id, source.id, [change], parser=1)
+        now = catalog.documents.get(work.record.id)
+        return now.state, now.acl
+
+    assert listed(upsert("a", revision="2")) == ("failed", AccessList())
+    assert "b.meta.yaml in it may be read by fewer" in catalog.failures.list()[0].message
+    assert listed(upsert("a", revision="3", acl=HR)) == ("pending", HR)
+    assert listed(upsert("a", content="2")) == ("pending", AccessList())
+    assert catalog.documents.get(work.record.id).metadata.title == "T"
 
 
 def test_the_same_listing_again_changes_nothing(catalog: Catalog, source: Source) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from lxml import html as parser
@@ -20,6 +21,8 @@ from core.clock import SystemClock
 from core.errors import NotFound, SecretFile, UnreadableDocument
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
+from ingestion.connectors.build import build_connector
+from ingestion.connectors.port import Upsert
 from ingestion.inspection.build import folder_sources, open_inspector
 from ingestion.inspection.inspector import Inspector
 from ingestion.inspection.model import Fact, Inspection
@@ -186,6 +189,39 @@ def test_what_ingestion_refuses_is_refused_with_its_reason(
         look(inspector, tmp_path / "note.md", settings)
     with pytest.raises(UnreadableDocument, match="is no document"):
         look(inspector, tmp_path / "note.md.meta.yaml", settings)
+
+
+def test_it_agrees_with_ingestion_on_readers_that_a_folder_above_names(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "leadership" / "sub" / "plan.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("The plan for next year.")
+    (tmp_path / "leadership" / "_folder.meta.yaml").write_text("acl: ['group:leadership']\n")
+
+    [listed] = build_connector("folder", {"path": str(file.parent)}, settings).changes({}).changes
+
+    assert isinstance(listed, Upsert)
+    assert listed.acl.terms() == look(inspector, file, settings).readers == ("group:leadership",)
+
+
+def test_an_archive_that_more_may_read_than_its_members_allow_is_refused(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    with ZipFile(tmp_path / "inner.zip", "w") as inner:
+        inner.writestr("pay.md", "---\nacl: [group:hr]\n---\nAnn earns ninety.")
+    with ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("open.txt", "Anybody may know.")
+        archive.write(tmp_path / "inner.zip", "inner.zip")
+
+    with pytest.raises(UnreadableDocument, match=r"inner\.zip!/pay\.md in it may be read by fewer"):
+        look(inspector, tmp_path / "all.zip", settings)
+    (tmp_path / "all.zip.meta.yaml").write_text("acl: [group:hr]")
+    assert look(inspector, tmp_path / "all.zip", settings).readers == ("group:hr",)
+    with ZipFile(tmp_path / "all.zip", "a") as archive:
+        archive.writestr("_folder.meta.yaml", "acl: [group:hr")
+    with pytest.raises(UnreadableDocument, match="can't be understood, and may restrict"):
+        look(inspector, tmp_path / "all.zip", settings)
 
 
 def test_the_folder_source_that_holds_the_file_is_found(tmp_path: Path) -> None:
