@@ -8,6 +8,7 @@ from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
@@ -31,6 +32,7 @@ class Catalog:
         outcomes: writes what became of them.
         retries: sends failures through again.
         removal: takes documents out.
+        index_due: what the index has yet to hear.
         rebuilds: how builds of the index stand.
     """
 
@@ -48,6 +50,7 @@ class Catalog:
         self.outcomes = Outcomes(database, clock)
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
+        self.index_due = IndexDue(database, clock)
         self.rebuilds = RebuildStore(database, clock)
 
     @property

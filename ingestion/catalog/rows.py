@@ -106,6 +106,7 @@ def run_of(row: Row[Any]) -> Run:
         failed=row.failed,
         deleted=row.deleted,
         retried=row.retried,
+        superseded=row.superseded,
         error=row.error,
     )
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from core.errors import FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
-from ingestion.catalog.queue import Ticket
-from ingestion.catalog.records import Applied, Run
+from ingestion.catalog.records import Run
 from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert
-from ingestion.tasks.deleting import prune, remove
-from ingestion.tasks.failing import backoff_s, explain, may_retry, push_permissions
-from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
+from ingestion.tasks.deleting import prune
+from ingestion.tasks.failing import backoff_s, explain, may_retry
+from ingestion.tasks.hand_off import dispatch, send_or_leave, settle, start_queued
+from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -43,6 +43,7 @@ def sync(parts: Parts, run_id: str) -> None:
             resume(parts, STAGE)
             dispatch(parts, run.source_id)
             settle(parts, [run.source_id])
+    start_queued(parts, run.source_id)
 
 
 def _sync(parts: Parts, run: Run, owner: str) -> None:
@@ -110,19 +111,11 @@ def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int) -> No
     found = [_storable(change) for change in changes if not isinstance(change, Delete)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
     if found:
-        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser))
+        parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser)
     if gone:
-        remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
-
-
-def push(parts: Parts, applied: Applied) -> None:
-    """Permissions take effect now, before anything is parsed."""
-    for work in applied.restricted:
-        if work.indexed_version is not None:
-            push_permissions(parts, work, work.indexed_version)
-    for work in applied.updating:
-        push_permissions(parts, work, work.record.version)
-    parts.catalog.outcomes.updated([Ticket(work.record.id, work.record.version) for work in applied.updating])
+        parts.catalog.removal.mark_named(run.source_id, gone, run.id)
+    # Permissions and deletions take effect now, before anything is parsed.
+    tell_index(parts, run.source_id)
 
 
 def _storable(change: Upsert | Unreadable) -> Upsert | Unreadable:

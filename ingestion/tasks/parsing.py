@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError, Unavailable
+from core.errors import EmptyDocument, FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
@@ -54,7 +54,9 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
     source_id = work.record.source_id
-    if _postponed(parts, work, owner, error):
+    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": source_id})
+    if pause is not None:
+        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
     if may_retry(error) and work.attempts < sync.max_attempts:
         delay_s = backoff_s(sync, work.attempts)
@@ -62,24 +64,11 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
     else:
-        try:
-            give_up(parts, work, owner, STAGE, error)
-        except Unavailable as down:  # the index has to hear of it, and can't
-            if not _postponed(parts, work, owner, down):
-                raise
-            return
+        give_up(parts, work, owner, STAGE, error)
     dispatch(parts, source_id)
     # It may have been the last one that a batch was waiting for.
     request_embedding(parts, 0)
     settle(parts, [source_id])
-
-
-def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
-    """Let the document wait, if the error says that something is down."""
-    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": work.record.source_id})
-    if pause is not None:
-        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
-    return pause is not None
 
 
 def _parse(parts: Parts, work: Work, owner: str) -> int:

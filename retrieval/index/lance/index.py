@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ import pyarrow.compute as pc
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
-from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.telemetry import stage
 from retrieval.index.lance.queries import lexical_query, query_vector
@@ -28,14 +29,24 @@ from retrieval.index.lance.rows import (
     to_table,
     windows_of,
 )
-from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
+from retrieval.index.lance.sql import EVERYTHING, NOTHING, literal, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
 from retrieval.index.lance.views import best, candidates, room
-from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import (
+    USUAL_FIELDS,
+    Candidate,
+    DocumentUpdate,
+    Generation,
+    IndexCounts,
+    IndexedDocument,
+    Leg,
+    LegResults,
+)
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
+_MANY = 8
 
 
 class LanceIndex:
@@ -135,25 +146,13 @@ class LanceIndex:
         """Delete every chunk of these documents; how many went."""
         return sum(self._delete(one_of("document_id", ids)) for ids in batches(sorted(set(document_ids))))
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
-        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed.
-
-        Chunks of a later version are left as they are: a late, older task must not bring old permissions back.
-        """
-        with stage("index.update"), self._writing() as (_, table):
-            rows = table.search().where(f"{one_of('document_id', [document_id])} AND version <= {int(version)}")
-            old = rows.to_arrow()
-            if old.num_rows == 0:
-                return 0
-            chunks = [
-                replace(to_chunk(row), acl=tuple(acl), metadata=metadata, uri=uri, version=version)
-                for row in old.select(CHUNK_COLUMNS).to_pylist()
-            ]
-            new = chunk_columns(chunks)
-            _merge(table, pa.table({name: new.get(name, old[name]) for name in old.column_names}, schema=old.schema))
-            return len(chunks)
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
+        """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
+        changed = 0
+        with stage("index.update", documents=len(updates)), self._writing() as (_, table):
+            for some in batches(updates):
+                changed += _update(table, {update.document_id: update for update in some})
+        return changed
 
     def refresh(self) -> None:
         """Everything written is findable already; this folds it into the index, so that searches are at their best."""
@@ -244,6 +243,28 @@ class LanceIndex:
         windows = pc.sum(rows["window_count"]).as_py() or 0
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
 
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        """The next documents by id; see the port. Of the ids that it goes through it keeps a few times ``limit``."""
+        behind = f"document_id > {literal(after)}"
+        with stage("index.documents"), self._reading() as (_, table):
+            ids: set[str] = set()
+            for batch in table.search().where(behind).select(["document_id"]).to_batches():
+                ids.update(batch["document_id"].to_pylist())
+                if len(ids) > _MANY * limit:
+                    ids = set(nsmallest(limit, ids))
+            chosen = nsmallest(limit, ids)
+            rows = table.search().where(one_of("document_id", chosen)).select(["document_id", "version", "acl"])
+            return _documents(chosen, rows.to_arrow().to_pylist())
+
+    def mark(self) -> str:
+        """What :meth:`set_mark` kept last."""
+        return self._store.pointer().mark
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with the generations."""
+        with self._store.writing():
+            self._store.point(replace(self._store.pointer(), mark=mark))
+
     def ping(self) -> None:
         """Return when the folder can be read, and the live generation in it if there is one."""
         if self._pinned or self._store.pointer().live:
@@ -282,6 +303,36 @@ class LanceIndex:
     def _delete(self, where: str) -> int:
         with stage("index.delete"), self._writing() as (_, table):
             return int(table.delete(where).num_deleted_rows)
+
+
+def _update(table: Any, updates: Mapping[str, DocumentUpdate]) -> int:
+    old = table.search().where(one_of("document_id", updates)).to_arrow()
+    places, chunks = [], []
+    for place, row in enumerate(old.select(CHUNK_COLUMNS).to_pylist()):
+        chunk, update = to_chunk(row), updates[row["document_id"]]
+        if chunk.version <= update.up_to:
+            version = update.up_to if update.restamp else chunk.version
+            new = {"acl": tuple(update.acl), "metadata": update.metadata, "uri": update.uri, "version": version}
+            chunks.append(replace(chunk, **new))
+            places.append(place)
+    if not chunks:
+        return 0
+    old, columns = old.take(places), chunk_columns(chunks)
+    _merge(table, pa.table({name: columns.get(name, old[name]) for name in old.column_names}, schema=old.schema))
+    return len(chunks)
+
+
+def _documents(ids: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[IndexedDocument]:
+    versions: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    acls: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
+    for row in rows:
+        versions[row["document_id"]][row["version"]] += 1
+        acls[row["document_id"]].add(frozenset(row["acl"]))
+    return [
+        IndexedDocument(key, dict(versions[key]), next(iter(acls[key])) if len(acls[key]) == 1 else None)
+        for key in ids
+        if key in versions
+    ]
 
 
 def _merge(table: Any, rows: Any) -> None:

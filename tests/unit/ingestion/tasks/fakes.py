@@ -18,9 +18,9 @@ from core.principal import AccessList
 from ingestion.broker import TaskQueue
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Upsert
 from ingestion.partitioning.port import Element, ElementKind, Partition
-from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
+from ingestion.tasks import deleting, embedding, hand_off, index_news, listing, parsing, recovering
 from ingestion.tasks.parts import Parts
-from retrieval.index.port import Generation
+from retrieval.index.port import DocumentUpdate, Generation
 from tests.word_tokenizer import WordTokenizer
 
 
@@ -135,7 +135,10 @@ class FakeIndex:
         self.error: Exception | None = None
         self.down = True
         """Whether an error means that it answers nothing at all, or only refuses writes."""
+        self.refused: set[str] = set()
+        """Documents whose permissions can't be written."""
         self.refreshed = 0
+        self.at_refresh: Callable[[], object] | None = None
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         self._check()
@@ -165,14 +168,19 @@ class FakeIndex:
     def delete_documents(self, document_ids: Collection[str]) -> int:
         return self._delete(lambda chunk: chunk.document_id in document_ids)
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         self._check()
-        mine = [chunk for chunk in self.chunks.values() if chunk.document_id == document_id]
-        for chunk in mine:
-            self.chunks[chunk.id] = replace(chunk, acl=tuple(acl), metadata=metadata, uri=uri, version=version)
-        return len(mine)
+        changed = 0
+        for update in updates:
+            if update.document_id in self.refused:
+                raise UnreadableDocument("It can't be stored.")
+            for chunk in list(self.chunks.values()):
+                if chunk.document_id == update.document_id and chunk.version <= update.up_to:
+                    version = update.up_to if update.restamp else chunk.version
+                    new = replace(chunk, acl=tuple(update.acl), metadata=update.metadata, uri=update.uri)
+                    self.chunks[chunk.id] = replace(new, version=version)
+                    changed += 1
+        return changed
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         if self.down:
@@ -188,6 +196,8 @@ class FakeIndex:
 
     def refresh(self) -> None:
         self._check()
+        if self.at_refresh:
+            self.at_refresh()
         self.refreshed += 1
 
     def close(self) -> None:
@@ -247,6 +257,7 @@ TASKS: dict[str, Callable[..., object]] = {
     "footnote.sync": listing.sync,
     "footnote.sync_due": recovering.sync_due,
     "footnote.dispatch": hand_off.dispatch,
+    "footnote.permissions": index_news.permissions,
     "footnote.parse": parsing.parse,
     "footnote.embed": embedding.embed,
     "footnote.purge": deleting.purge,
