@@ -24,15 +24,14 @@ QUEUES = {
     "footnote.dispatch": "sync",
     "footnote.purge": "sync",
     "footnote.recover": "sync",
+    "footnote.compare": "sync",
     "footnote.permissions": "permissions",
     "footnote.parse": "parse",
     "footnote.rebuild": "embed",
     "footnote.embed": "embed",
 }
-"""The queue of each task, by the task's name. What lists sources and what tells the index of permissions and deletions
-never waits in a queue behind content."""
-LISTING_QUEUES, CONTENT_QUEUES = "sync,permissions", "parse,embed"
-"""What each of the two workers of one machine serves: no number of slow documents may hold a revocation up."""
+"""The queue of each task, by the task's name. Listing, permissions and deletions never wait in a queue behind content;
+workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well."""
 
 
 def valkey_socket(settings: Settings) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from core.clock import Clock
+from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
@@ -33,6 +34,7 @@ class Catalog:
         retries: sends failures through again.
         removal: takes documents out.
         index_due: what the index has yet to hear.
+        comparisons: how the catalog stands to the index.
         rebuilds: how builds of the index stand.
     """
 
@@ -51,6 +53,7 @@ class Catalog:
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
         self.index_due = IndexDue(database, clock)
+        self.comparisons = ComparisonStore(database, clock)
         self.rebuilds = RebuildStore(database, clock)
 
     @property

@@ -101,4 +101,6 @@ class IndexDue:
 
 
 def _due(source_id: str | None) -> Any:
-    return DocumentRow.index_due if source_id is None else and_(DocumentRow.index_due, DocumentRow.source_id == source_id)
+    return (
+        DocumentRow.index_due if source_id is None else and_(DocumentRow.index_due, DocumentRow.source_id == source_id)
+    )

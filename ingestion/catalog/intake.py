@@ -169,7 +169,7 @@ class _Batch:
             self._pass(row)
 
     def _is_seen(self, row: Row[Any]) -> bool:
-        """Whether the listing had it already: it begins again, or had what lies in a document before that was parsed."""
+        """Whether the listing had it already: it begins again, or saw what lies in a document before its parse did."""
         return row.seen_by is not None and bool(row.seen_by == self._seen_by)
 
     def _pass(self, row: Row[Any]) -> None:

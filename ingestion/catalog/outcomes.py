@@ -206,9 +206,7 @@ def _held(work: Work, owner: str | None, *states: DocumentState) -> ColumnElemen
     )
 
 
-def send_again(
-    connection: Connection, which: ColumnElement[bool], now: datetime, *, run_id: str | None = None
-) -> int:
+def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, *, run_id: str | None = None) -> int:
     """Let documents start over under a new version; how many.
 
     Args:

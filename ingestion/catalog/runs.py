@@ -155,9 +155,7 @@ class RunStore:
             rows = _through(connection, connection.execute(_unfinished(source_id)).all())
             return [_with_counts(connection, row) for row in rows]
 
-    def finish_done(
-        self, source_id: str | None = None, among: Collection[str] | None = None
-    ) -> builtins.list[Run]:
+    def finish_done(self, source_id: str | None = None, among: Collection[str] | None = None) -> builtins.list[Run]:
         """Finish the runs that are :meth:`done`; those that this call finished.
 
         Args:

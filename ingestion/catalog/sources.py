@@ -100,7 +100,7 @@ class SourceStore:
             connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
 
     def due(self) -> builtins.list[Source]:
-        """Enabled sources whose interval has passed since they were last listed, and that nobody lists or is about to."""
+        """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""
         now = self._clock.now()
         unlisted = and_(RunRow.finished_at.is_(None), ~RunRow.listed)
         running = exists().where(RunRow.source_id == SourceRow.id, unlisted)

@@ -9,6 +9,7 @@ from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.catalog.records import Run
 from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert
+from ingestion.tasks.comparing import note_listing
 from ingestion.tasks.deleting import prune
 from ingestion.tasks.failing import backoff_s, explain, may_retry
 from ingestion.tasks.hand_off import dispatch, send_or_leave, settle, start_queued
@@ -84,6 +85,7 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
 
 def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     source = parts.catalog.sources.get(run.source_id)
+    note_listing(parts)
     listing = parts.connector(source).changes(parts.catalog.sources.cursor(source.id))
     parser = parts.parser()
     for batch in _batches(listing.changes):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from core.errors import NotFound, Unavailable
 from core.logs import get_logger
 from ingestion.catalog.records import DocumentState, RunState
+from ingestion.tasks.comparing import watch_index
 from ingestion.tasks.failing import give_up
 from ingestion.tasks.hand_off import PERMISSIONS, dispatch, send_listing, send_or_leave, settle, start_queued
 from ingestion.tasks.ownership import is_dead
@@ -46,6 +47,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
         send_or_leave(parts, PERMISSIONS)
     settle(parts, {run.source_id for run in parts.catalog.runs.active()})
     send_or_leave(parts, "footnote.purge")
+    watch_index(parts, at_start=at_start)
 
 
 def _recover_runs(parts: Parts, lost: IsLost) -> None:

@@ -9,7 +9,17 @@ from celery import Celery, Task
 
 from core.errors import Unavailable
 from core.logs import correlation_id, get_logger
-from ingestion.tasks import deleting, embedding, hand_off, index_news, listing, parsing, rebuilding, recovering
+from ingestion.tasks import (
+    comparing,
+    deleting,
+    embedding,
+    hand_off,
+    index_news,
+    listing,
+    parsing,
+    rebuilding,
+    recovering,
+)
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
@@ -33,6 +43,7 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
     task("footnote.embed", embedding.embed)
     task("footnote.purge", deleting.purge)
     task("footnote.rebuild", rebuilding.rebuild)
+    task("footnote.compare", comparing.compare_index)
     task("footnote.recover", recovering.recover)
 
 

@@ -38,15 +38,16 @@ class DocumentUpdate:
     """New permissions and metadata of a document.
 
     Attributes:
+        metadata, uri: None: what the chunks have.
         up_to: chunks of later versions are left as they are: a late, older task must not bring old permissions back.
         restamp: whether the chunks are of version ``up_to`` from now on; otherwise they keep theirs.
     """
 
     document_id: str
     acl: Sequence[str]
-    metadata: Metadata
-    uri: str
     up_to: int
+    metadata: Metadata | None = None
+    uri: str | None = None
     restamp: bool = True
 
 

@@ -72,7 +72,12 @@ def test_deletions_and_permissions_reach_all(every: EveryGeneration, index: Sear
     new = index.begin(EMBEDDER, DIMENSIONS)
     write(every, passage("a"), passage("b"), passage("c", version=1), passage("d"))
     assert every.delete_documents(["doc-a"]) == 1
-    assert every.update_documents([DocumentUpdate("doc-b", acl=["user:x"], metadata=Metadata(title="t"), uri="u", up_to=2)]) == 1
+    assert (
+        every.update_documents(
+            [DocumentUpdate("doc-b", acl=["user:x"], metadata=Metadata(title="t"), uri="u", up_to=2)]
+        )
+        == 1
+    )
     assert every.delete_version("doc-c", 1) == 1
     assert every.delete_stale("doc-d", 1) == 0
     every.refresh()

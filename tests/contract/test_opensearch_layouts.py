@@ -83,7 +83,9 @@ def test_every_layout_finds_filters_reads_back_and_updates(indices: Indices, opt
     both = pinned.both("words", at(30), PUBLIC, 3)
     assert both.vector is not None
     assert ids(both.vector)[0] == "030"
-    assert pinned.update_documents([DocumentUpdate(hidden.chunk.document_id, acl=["public"], metadata=Metadata(), uri="u", up_to=2)])
+    assert pinned.update_documents(
+        [DocumentUpdate(hidden.chunk.document_id, acl=["public"], metadata=Metadata(), uri="u", up_to=2)]
+    )
     assert ids(pinned.vector(at(30), PUBLIC, 50)).count("hidden") == 1
     read = pinned.vectors(["hidden", "000"], PUBLIC)
     np.testing.assert_allclose(read["hidden"], hidden.windows, atol=0.006)

@@ -114,7 +114,9 @@ class TestWriting:
     def test_an_update_takes_effect_and_keeps_the_vectors(self, index: SearchIndex) -> None:
         write(index, passage("a", document="d", angles=(30, 200)), passage("b", document="d"), passage("c"))
         metadata = Metadata(title="Zeppelin handbook", department="Legal", tags=("new",))
-        changed = index.update_documents([DocumentUpdate("d", acl=["group:x"], metadata=metadata, uri="file:///moved.md", up_to=7)])
+        changed = index.update_documents(
+            [DocumentUpdate("d", acl=["group:x"], metadata=metadata, uri="file:///moved.md", up_to=7)]
+        )
         index.refresh()
         assert changed == 2
         assert found(index, PUBLIC) == ["c"]
@@ -136,7 +138,9 @@ class TestWriting:
         write(index, *passages, passage("d0-more", document="d0"), passage("other"))
         metadata = Metadata(title="New title")
         updates = [
-            DocumentUpdate(f"d{n}", acl=[f"user:{n}"], metadata=metadata, uri=f"file:///{n}", up_to=1, restamp=n % 2 == 0)
+            DocumentUpdate(
+                f"d{n}", acl=[f"user:{n}"], metadata=metadata, uri=f"file:///{n}", up_to=1, restamp=n % 2 == 0
+            )
             for n in range(12)
         ]
         before = index.vectors(["3"], PUBLIC)["3"]

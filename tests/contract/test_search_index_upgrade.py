@@ -28,8 +28,17 @@ def check(index: SearchIndex) -> None:
     write(index, passage("new", author="Grace"))
     assert found(index, GRACE) == ["new"]
     (old,) = index.fetch(["old"], PUBLIC)
-    index.update_documents([DocumentUpdate(old.document_id, acl=old.acl, metadata=passage("x", author="Grace").chunk.metadata,
-                          uri=old.uri, up_to=old.version)])
+    index.update_documents(
+        [
+            DocumentUpdate(
+                old.document_id,
+                acl=old.acl,
+                metadata=passage("x", author="Grace").chunk.metadata,
+                uri=old.uri,
+                up_to=old.version,
+            )
+        ]
+    )
     index.refresh()
     assert found(index, GRACE) == ["new", "old"]
 

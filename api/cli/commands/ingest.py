@@ -21,7 +21,7 @@ POLL_S = 0.25
 STILL_S = 5.0
 """After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
-OUTCOMES = ("indexed", "unchanged", "failed", "deleted")
+OUTCOMES = ("indexed", "unchanged", "failed", "deleted", "superseded")
 
 
 @click.command(epilog="Example:  footnote ingest ~/handbook ~/policies/travel.pdf --department HR --acl group:hr")
@@ -163,7 +163,10 @@ class _Delays:
 def counted(run: dict[str, Any]) -> str:
     """A run's counts: each document that was seen is in one of them, and those tried again are told besides."""
     again = f" ({run['retried']} of them tried again)" if run["retried"] else ""
-    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again
+    return (
+        ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES) if count != "superseded" or run[count])
+        + again
+    )
 
 
 def _in_vain(run: dict[str, Any]) -> bool:

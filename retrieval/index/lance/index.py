@@ -312,8 +312,9 @@ def _update(table: Any, updates: Mapping[str, DocumentUpdate]) -> int:
         chunk, update = to_chunk(row), updates[row["document_id"]]
         if chunk.version <= update.up_to:
             version = update.up_to if update.restamp else chunk.version
-            new = {"acl": tuple(update.acl), "metadata": update.metadata, "uri": update.uri, "version": version}
-            chunks.append(replace(chunk, **new))
+            metadata = chunk.metadata if update.metadata is None else update.metadata
+            uri = chunk.uri if update.uri is None else update.uri
+            chunks.append(replace(chunk, acl=tuple(update.acl), metadata=metadata, uri=uri, version=version))
             places.append(place)
     if not chunks:
         return 0

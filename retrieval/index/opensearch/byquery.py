@@ -25,7 +25,7 @@ for (entry in update.fields.entrySet()) { ctx._source[entry.getKey()] = entry.ge
 String text = ctx._source.text;
 String opening = text.substring(0, (int) Math.min(400, text.length())).toLowerCase();
 LinkedHashSet lines = new LinkedHashSet();
-lines.add(update.fields.title);
+lines.add(ctx._source.title);
 if (ctx._source.heading_path != null) { lines.addAll(ctx._source.heading_path); }
 StringBuilder context = new StringBuilder();
 for (line in lines) {
@@ -97,8 +97,14 @@ class ByQuery:
 
 
 def _params(update: DocumentUpdate) -> dict[str, Any]:
-    fields = {"acl": list(update.acl), "uri": update.uri, **metadata_fields(update.metadata)}
-    return {"up_to": update.up_to, "fields": fields | ({"version": update.up_to} if update.restamp else {})}
+    fields: dict[str, Any] = {"acl": list(update.acl)}
+    if update.metadata is not None:
+        fields |= metadata_fields(update.metadata)
+    if update.uri is not None:
+        fields["uri"] = update.uri
+    if update.restamp:
+        fields["version"] = update.up_to
+    return {"up_to": update.up_to, "fields": fields}
 
 
 def _chunks_of(updates: Sequence[DocumentUpdate]) -> Query:

@@ -125,7 +125,9 @@ class Generations:
     def set_mark(self, mark: str) -> None:
         """Keep a line with every generation."""
         for name, about, _ in self._about():
-            self._client.request("PUT", f"/{name}/_mapping", {"_meta": {**about, _MARK: mark}}, timeout_s=ADMIN_TIMEOUT_S)
+            self._client.request(
+                "PUT", f"/{name}/_mapping", {"_meta": {**about, _MARK: mark}}, timeout_s=ADMIN_TIMEOUT_S
+            )
 
     def _complete(self) -> None:
         """Add the fields that generations of an earlier release lack; their chunks have nothing in them."""

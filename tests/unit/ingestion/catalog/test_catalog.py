@@ -166,7 +166,11 @@ def test_runs_that_overlap_each_count_their_own(catalog: Catalog, source: Source
     third = start(catalog, source)
     assert catalog.runs.claim(third.id, "lister", LEASE)
     only_ann = AccessList(users=frozenset({"ann"}))
-    changes = [slow[0], upsert("edited", content="3"), upsert("new permissions", content="2", acl=only_ann, revision="2")]
+    changes = [
+        slow[0],
+        upsert("edited", content="3"),
+        upsert("new permissions", content="2", acl=only_ann, revision="2"),
+    ]
     for _ in range(2):  # the listing may begin again
         catalog.intake.apply(third.id, source.id, changes, parser=1)
     assert len(catalog.removal.mark_unseen(source.id, third.id, 10)) == 1
