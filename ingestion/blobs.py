@@ -57,7 +57,7 @@ class BlobStore(Protocol):
         ...
 
     def versions(self, after: str, limit: int) -> list[BlobVersion]:
-        """The versions of the next documents behind the id ``after``, by document id; of at most ``limit`` documents."""
+        """The versions of the next documents behind the id ``after``, in the order of ids; of at most ``limit``."""
         ...
 
 

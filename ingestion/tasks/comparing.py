@@ -2,7 +2,8 @@
 
 The index keeps the name of its catalog and an epoch, which grows with each listing: permissions change with nothing
 else. So a catalog that is new, or was restored from an older state, finds another mark than it left. It compares itself
-with the index then; and now and again anyway, for whatever else may have gone wrong. Blobs that nothing refers to are swept behind that.
+with the index then; and now and again anyway, for whatever else may have gone wrong. Behind that, blobs that nothing
+refers to are swept.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
 from ingestion.chunking.build import build_chunker, fingerprint
+from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
@@ -74,6 +75,7 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
 def _parse(parts: Parts, work: Work, owner: str) -> int:
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
+    check_reserve(parts.settings)
     check_depth(parts, record)
     with stage("ingest.fetch"):
         original = original_of(parts, work)

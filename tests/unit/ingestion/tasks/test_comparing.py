@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -154,3 +156,23 @@ def test_what_is_on_its_way_is_no_difference(pipeline: Pipeline) -> None:
     pipeline.embedder.meanwhile = look
     pipeline.sync()
     assert seen == [[], []]
+
+
+def test_blobs_that_a_kill_left_are_swept_once_they_are_old(pipeline: Pipeline) -> None:
+    fill(pipeline, 3)
+    pipeline.sync()
+    blobs, key = pipeline.parts.settings.data_dir / "blobs" / "documents", pipeline.id_of("1.txt")
+    days_ago = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+    for document, name, old in [(key, "old", True), (key, "young", False), ("unknown", "old", True)]:
+        left = blobs / document / name / "original"
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"x")
+        if old:
+            os.utime(left, (days_ago, days_ago))
+    present = blobs / key / (pipeline.document("1.txt").content_hash or "")
+    for path in present.iterdir():
+        os.utime(path, (days_ago, days_ago))
+    start_worker(pipeline)
+    assert sorted(path.name for path in (blobs / key).iterdir()) == sorted([present.name, "young"])
+    assert (blobs / "unknown" / "old").exists(), "it may be the wrong catalog"
+    assert found(pipeline) == {"blobs": 1}
