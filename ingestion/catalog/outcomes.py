@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, update
 
 from core.clock import Clock
 from core.metadata import Metadata
@@ -213,12 +213,8 @@ def send_again(connection: Connection, which: ColumnElement[bool], now: datetime
         run_id: the run that tries them again; None: they still count in the one that they counted in.
     """
     counted = (DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by)
-    rows = connection.execute(
-        select(*counted, DocumentRow.outcome, DocumentRow.retried)
-        .where(which)
-        .order_by(DocumentRow.id)
-        .with_for_update()
-    ).all()
+    chosen: Select[Any] = select(*counted, DocumentRow.outcome, DocumentRow.retried).where(which)
+    rows = connection.execute(chosen.order_by(DocumentRow.id).with_for_update()).all()
     values: dict[str, Any] = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0}
     values |= {"not_before": None, "outcome": None, "updated_at": now}
     left = open_credits(connection, {row.source_id for row in rows})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.counts import open_credits
@@ -75,7 +76,7 @@ class Removal:
 
     def _mark(self, which: ColumnElement[bool], limit: int, run_id: str | None) -> list[str]:
         counted = (DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by)
-        chosen = select(*counted, DocumentRow.outcome, DocumentRow.retried).where(which, _THERE)
+        chosen: Select[Any] = select(*counted, DocumentRow.outcome, DocumentRow.retried).where(which, _THERE)
         # The new version fences out whoever is parsing or embedding it now.
         values = {"state": DocumentState.DELETING, "version": DocumentRow.version + 1, "claimed_by": None}
         values |= {"index_due": True, "outcome": None, "retried": False, "run_id": run_id}
