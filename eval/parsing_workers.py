@@ -192,7 +192,18 @@ class Stack:
 
 def _worker(set_up: SetUp, number: int, cores: Iterator[int]) -> list[str]:
     tie = [sys.executable, "-c", _TIED, str(next(cores))] if set_up.tied else []
-    worker = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads", "-Q", "sync,parse"]
+    worker = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "ingestion.worker",
+        "worker",
+        "-P",
+        "threads",
+        "-Q",
+        "sync,permissions,parse",
+    ]
     return [*tie, *worker, "-c", str(set_up.parsers), "-n", f"w{number}@%h", "--loglevel=warning"]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, update
 
 from ingestion.catalog.tables import RUNS, DocumentRow, RunRow
 
@@ -61,6 +61,13 @@ def open_credits(connection: Connection, source_ids: Iterable[str]) -> Credits:
     """Credits for the runs of these sources that aren't finished."""
     open_runs = select(RunRow.id).where(RunRow.source_id.in_(set(source_ids)), RunRow.finished_at.is_(None))
     return Credits(set(connection.execute(open_runs).scalars()))
+
+
+def leaving(which: ColumnElement[bool]) -> Select[Any]:
+    """What :meth:`Credits.leave` has to know of documents, which are locked."""
+    known: list[Any] = [DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by]
+    known += [DocumentRow.outcome, DocumentRow.retried]
+    return select(*known).where(which).order_by(DocumentRow.id).with_for_update()
 
 
 def counts_of(connection: Connection, row: Row[Any]) -> dict[str, int]:

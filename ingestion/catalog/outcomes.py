@@ -6,11 +6,11 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
 
 from core.clock import Clock
 from core.metadata import Metadata
-from ingestion.catalog.counts import open_credits
+from ingestion.catalog.counts import leaving, open_credits
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
 from ingestion.catalog.records import DocumentState, Work
@@ -212,9 +212,7 @@ def send_again(connection: Connection, which: ColumnElement[bool], now: datetime
     Args:
         run_id: the run that tries them again; None: they still count in the one that they counted in.
     """
-    counted = (DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by)
-    chosen: Select[Any] = select(*counted, DocumentRow.outcome, DocumentRow.retried).where(which)
-    rows = connection.execute(chosen.order_by(DocumentRow.id).with_for_update()).all()
+    rows = connection.execute(leaving(which)).all()
     values: dict[str, Any] = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0}
     values |= {"not_before": None, "outcome": None, "updated_at": now}
     left = open_credits(connection, {row.source_id for row in rows})

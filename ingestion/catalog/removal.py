@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 
 from core.clock import Clock
-from ingestion.catalog.counts import open_credits
+from ingestion.catalog.counts import leaving, open_credits
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures
 from ingestion.catalog.family import inner_rows, with_all_inner
@@ -75,13 +74,11 @@ class Removal:
         return self._mark(DocumentRow.source_id == source_id, limit, None)
 
     def _mark(self, which: ColumnElement[bool], limit: int, run_id: str | None) -> list[str]:
-        counted = (DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by)
-        chosen: Select[Any] = select(*counted, DocumentRow.outcome, DocumentRow.retried).where(which, _THERE)
         # The new version fences out whoever is parsing or embedding it now.
         values = {"state": DocumentState.DELETING, "version": DocumentRow.version + 1, "claimed_by": None}
         values |= {"index_due": True, "outcome": None, "retried": False, "run_id": run_id}
         with self._database.write() as connection:
-            rows = connection.execute(chosen.order_by(DocumentRow.id).limit(limit).with_for_update()).all()
+            rows = connection.execute(leaving(and_(which, _THERE)).limit(limit)).all()
             left = open_credits(connection, {row.source_id for row in rows})
             for row in rows:
                 left.leave(row, run_id)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from core.errors import Unavailable
+from core.errors import FootnoteError
 from core.logs import get_logger
 from ingestion.catalog.comparisons import Comparison
 from ingestion.comparing import compare, count, put_right
@@ -45,7 +45,7 @@ def note_listing(parts: Parts) -> None:
             return
         epoch = store.next_epoch(above)
         parts.index_as_it_is.set_mark(_mark(store.get().catalog, epoch))
-    except Unavailable as error:  # the next listing does it
+    except FootnoteError as error:  # no reason to keep a source from being listed; the next listing does it
         log.warning("index.not_marked", reason=error.message)
     else:
         store.told(epoch)
@@ -87,7 +87,7 @@ def watch_index(parts: Parts, *, at_start: bool = False) -> None:
     if at_start:
         try:
             above = check_mark(parts, strictly=True)
-        except Unavailable as error:
+        except FootnoteError as error:
             log.warning("index.not_checked", reason=error.message)
         else:
             if above is not None and store.get().reason not in (None, NOW_AND_AGAIN):
