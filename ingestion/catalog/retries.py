@@ -8,10 +8,10 @@ from sqlalchemy import and_, exists, func, select
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
+from ingestion.catalog.listings import add_run, lock_source, open_listing
 from ingestion.catalog.outcomes import failed_in_listing, send_again
 from ingestion.catalog.records import DocumentState, Run, RunState
 from ingestion.catalog.rows import run_of
-from ingestion.catalog.runs import add_run, lock_source, open_listing
 from ingestion.catalog.tables import RUNS, DocumentRow, FailureRow, RunRow
 
 

@@ -7,18 +7,18 @@ or deleted meanwhile doesn't wait for them. Two listings of one source never ove
 from __future__ import annotations
 
 import builtins
-import uuid
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import NotFound
 from ingestion.catalog.counts import counts_of
 from ingestion.catalog.database import Database
+from ingestion.catalog.listings import is_listing, lock_source, open_listing
 from ingestion.catalog.queue import Holds, nobody
 from ingestion.catalog.records import Run, RunState
 from ingestion.catalog.rows import run_of
@@ -79,7 +79,7 @@ class RunStore:
         """
         now = self._clock.now()
         other = RUNS.alias()
-        listing = exists().where(other.c.source_id == RunRow.source_id, _is_listing(other.c))
+        listing = exists().where(other.c.source_id == RunRow.source_id, is_listing(other.c))
         queued = and_(RunRow.state == RunState.QUEUED, ~listing)
         if source_id is not None:
             queued = and_(queued, RunRow.source_id == source_id)
@@ -106,7 +106,7 @@ class RunStore:
         """Take on listing for a run; None when it is listed, finished, or another worker is alive at it."""
         now = self._clock.now()
         free = or_(RunRow.claimed_by.is_(None), RunRow.claimed_until < now)
-        statement = update(RUNS).where(RunRow.id == run_id, _is_listing(RunRow), free)
+        statement = update(RUNS).where(RunRow.id == run_id, is_listing(RunRow), free)
         claimed = statement.values(
             claimed_by=owner, claimed_until=now + timedelta(seconds=lease_s), attempts=RunRow.attempts + 1
         )
@@ -190,7 +190,7 @@ class RunStore:
         The attempt of an owner that ``is_excused`` doesn't count.
         """
         now = self._clock.now()
-        unlisted = select(RUNS).where(_is_listing(RunRow))
+        unlisted = select(RUNS).where(is_listing(RunRow))
         with self._database.read() as connection:
             if not connection.execute(unlisted.limit(1)).first():
                 return []
@@ -203,57 +203,6 @@ class RunStore:
             uncounted = update(RUNS).where(RunRow.id.in_(excused))
             connection.execute(uncounted.values(attempts=RunRow.attempts - 1))
         return lost
-
-
-def lock_source(connection: Connection, source_id: str) -> None:
-    """Keep others from beginning runs of a source until the transaction ends.
-
-    Raises:
-        NotFound: there is no such source.
-    """
-    # Not a lock that would keep documents from being added, which refer to the row.
-    row = select(SourceRow.id).where(SourceRow.id == source_id).with_for_update(key_share=True)
-    if connection.execute(row).first() is None:
-        raise NotFound(f"There is no source {source_id!r}.")
-
-
-def open_listing(connection: Connection, source_id: str, now: datetime, lease_s: float) -> tuple[Run, bool]:
-    """A run of a locked source that has yet to be listed, and whether it is new; see :meth:`RunStore.begin`."""
-    waiting = RunRow.state.in_((RunState.RUNNING, RunState.QUEUED))
-    found = select(RUNS).where(RunRow.source_id == source_id, waiting, ~RunRow.listed).with_for_update()
-    rows = {row.state: row for row in connection.execute(found)}
-    listing = rows.get(RunState.RUNNING)
-    if listing is None:
-        # One that is queued is started by whoever ended the listing before it, or here.
-        if RunState.QUEUED not in rows:
-            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(last_run_at=now))
-            return add_run(connection, source_id, RunState.RUNNING, now, lease_s), True
-        return run_of(rows[RunState.QUEUED]), False
-    if listing.claimed_by is None:
-        return _with_counts(connection, listing), False
-    if RunState.QUEUED in rows:
-        return run_of(rows[RunState.QUEUED]), False
-    return add_run(connection, source_id, RunState.QUEUED, now, lease_s), True
-
-
-def add_run(
-    connection: Connection, source_id: str, state: RunState, now: datetime, lease_s: float, *, listed: bool = False
-) -> Run:
-    """Add a run.
-
-    Args:
-        listed: there is nothing to list; the run is for documents that are known already.
-    """
-    run = Run(id=uuid.uuid4().hex, source_id=source_id, state=state, started_at=now)
-    values = {field: getattr(run, field) for field in Run.__slots__ if field != "waiting"}
-    values |= {"listed": listed, "refused": False, "attempts": 0, "claimed_by": None}
-    values["claimed_until"] = now + timedelta(seconds=lease_s)
-    connection.execute(insert(RUNS).values(**values))
-    return run
-
-
-def _is_listing(run: Any) -> ColumnElement[bool]:
-    return and_(run.state == RunState.RUNNING, ~run.listed)
 
 
 _IN_ORDER = (RunRow.source_id, RunRow.started_at, RunRow.id)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,17 @@ from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
 from core.pipeline import FieldWeights
 from core.telemetry import stage
+from retrieval.index.lance.documents import inventory, merge, update
 from retrieval.index.lance.queries import lexical_query, query_vector
 from retrieval.index.lance.rows import (
     CHUNK_COLUMNS,
     WINDOWS,
     batches,
-    chunk_columns,
     to_chunk,
     to_table,
     windows_of,
 )
-from retrieval.index.lance.sql import EVERYTHING, NOTHING, literal, one_of, predicate
+from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
 from retrieval.index.lance.views import best, candidates, room
@@ -46,7 +44,6 @@ from retrieval.index.port import (
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
-_MANY = 8
 
 
 class LanceIndex:
@@ -132,7 +129,7 @@ class LanceIndex:
             return
         unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
         with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
-            _merge(table, to_table(unique, record.dimensions))
+            merge(table, to_table(unique, record.dimensions))
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""
@@ -148,11 +145,8 @@ class LanceIndex:
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
-        changed = 0
         with stage("index.update", documents=len(updates)), self._writing() as (_, table):
-            for some in batches(updates):
-                changed += _update(table, {update.document_id: update for update in some})
-        return changed
+            return update(table, updates)
 
     def refresh(self) -> None:
         """Everything written is findable already; this folds it into the index, so that searches are at their best."""
@@ -244,17 +238,9 @@ class LanceIndex:
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
-        """The next documents by id; see the port. Of the ids that it goes through it keeps a few times ``limit``."""
-        behind = f"document_id > {literal(after)}"
+        """The next documents by id; see the port."""
         with stage("index.documents"), self._reading() as (_, table):
-            ids: set[str] = set()
-            for batch in table.search().where(behind).select(["document_id"]).to_batches():
-                ids.update(batch["document_id"].to_pylist())
-                if len(ids) > _MANY * limit:
-                    ids = set(nsmallest(limit, ids))
-            chosen = nsmallest(limit, ids)
-            rows = table.search().where(one_of("document_id", chosen)).select(["document_id", "version", "acl"])
-            return _documents(chosen, rows.to_arrow().to_pylist())
+            return inventory(table, after, limit)
 
     def mark(self) -> str:
         """What :meth:`set_mark` kept last."""
@@ -303,41 +289,6 @@ class LanceIndex:
     def _delete(self, where: str) -> int:
         with stage("index.delete"), self._writing() as (_, table):
             return int(table.delete(where).num_deleted_rows)
-
-
-def _update(table: Any, updates: Mapping[str, DocumentUpdate]) -> int:
-    old = table.search().where(one_of("document_id", updates)).to_arrow()
-    places, chunks = [], []
-    for place, row in enumerate(old.select(CHUNK_COLUMNS).to_pylist()):
-        chunk, update = to_chunk(row), updates[row["document_id"]]
-        if chunk.version <= update.up_to:
-            version = update.up_to if update.restamp else chunk.version
-            metadata = chunk.metadata if update.metadata is None else update.metadata
-            uri = chunk.uri if update.uri is None else update.uri
-            chunks.append(replace(chunk, acl=tuple(update.acl), metadata=metadata, uri=uri, version=version))
-            places.append(place)
-    if not chunks:
-        return 0
-    old, columns = old.take(places), chunk_columns(chunks)
-    _merge(table, pa.table({name: columns.get(name, old[name]) for name in old.column_names}, schema=old.schema))
-    return len(chunks)
-
-
-def _documents(ids: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[IndexedDocument]:
-    versions: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    acls: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
-    for row in rows:
-        versions[row["document_id"]][row["version"]] += 1
-        acls[row["document_id"]].add(frozenset(row["acl"]))
-    return [
-        IndexedDocument(key, dict(versions[key]), next(iter(acls[key])) if len(acls[key]) == 1 else None)
-        for key in ids
-        if key in versions
-    ]
-
-
-def _merge(table: Any, rows: Any) -> None:
-    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
 
 def _most(k: int) -> int:

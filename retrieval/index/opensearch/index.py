@@ -20,7 +20,7 @@ from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
-from retrieval.index.opensearch.inventory import inventory, inventory_search
+from retrieval.index.opensearch.inventory import counts, counts_search, inventory, inventory_search
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
 from retrieval.index.opensearch.queries import (
@@ -48,9 +48,6 @@ from retrieval.index.port import (
 
 if TYPE_CHECKING:
     from core.chunk import Vector
-
-CARDINALITY_PRECISION = 40_000
-"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
 
 _Searches = dict[Leg, dict[str, Any]]
 _Outcomes = dict[Leg, list[Candidate] | FootnoteError]
@@ -120,10 +117,8 @@ class OpenSearchIndex:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
         named = {update.document_id: update for update in updates}
         with stage("index.update", documents=len(named)):
-            return sum(
-                self._by_query.update([named[document_id] for document_id in batch])
-                for batch in batched(sendable(list(named)))
-            )
+            batches = batched(sendable(list(named)))
+            return sum(self._by_query.update([named[key] for key in batch]) for batch in batches)
 
     def refresh(self) -> None:
         """Make everything written so far findable."""
@@ -200,21 +195,7 @@ class OpenSearchIndex:
 
         The number of documents is approximate above 40,000.
         """
-        body = {
-            "size": 0,
-            "track_total_hits": True,
-            "aggs": {
-                "documents": {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}},
-                "windows": {"sum": {"field": "window_count"}},
-            },
-        }
-        answer = self._client.request("POST", f"/{self._read}/_search", body)
-        sums = answer["aggregations"]
-        return IndexCounts(
-            documents=int(sums["documents"]["value"]),
-            chunks=int(answer["hits"]["total"]["value"]),
-            windows=int(sums["windows"]["value"]),
-        )
+        return counts(self._client.request("POST", f"/{self._read}/_search", counts_search()))
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
         """The next documents by id; see the port."""
