@@ -144,7 +144,7 @@ class TestWriting:
             for n in range(12)
         ]
         before = index.vectors(["3"], PUBLIC)["3"]
-        assert index.update_documents([*updates, DocumentUpdate("none", [], metadata, "u", up_to=9)]) == 9
+        assert index.update_documents([*updates, DocumentUpdate("none", acl=[], up_to=9)]) == 9
         # Those of a later version are left alone.
         assert found(index, PUBLIC) == ["11", "2", "5", "8", "other"]
         own = visible_to(Principal(user="3"))
