@@ -86,6 +86,8 @@ def compare_index(settings: Settings, *, repair: bool) -> Iterator[Page]:
             if repair:
                 put_right(catalog, index, page.differences, delete_unknown=True)
             yield page
+        if repair:  # so that /v1/status tells what is left
+            catalog.comparisons.begin("footnote doctor --repair asks for it.")
     finally:
         index.close()
         catalog.close()

@@ -29,8 +29,9 @@ def doctor(index: bool, repair: bool, as_json: bool) -> None:
 
     With --index, compare every document of the catalog with what the index holds of it: documents that the catalog
     doesn't know, that are of another version, that others may read, and chunks that are missing or should be gone.
-    Exits with status 1 if something differs. Nothing is changed without --repair; what has to be read again for it is
-    done by the workers.
+    Exits with status 1 if something differs. Nothing is changed without --repair. With it, what the catalog doesn't
+    know is deleted from the index; what is of a later version than it knows is hidden until its source is listed
+    again; the workers read again what is missing.
     """
     if repair and not index:
         raise click.UsageError("--repair goes with --index.")
@@ -70,10 +71,10 @@ def _show(finding: Finding, manager: str) -> None:
 
 
 _MEANING = {
-    "unknown": "in the index, and not in the catalog: nobody can read them",
-    "newer": "later versions than the catalog knows: hidden until their source is listed again",
+    "unknown": "in the index, and not in the catalog",
+    "newer": "of later versions than the catalog knows",
     "permissions": "readable by others than they should be",
-    "missing": "with chunks that the index lacks: they are read again",
+    "missing": "with chunks that the index lacks",
     "stale": "with chunks that should be gone",
 }
 _EXAMPLES = 10

@@ -114,7 +114,7 @@ def test_what_differs_is_told_and_put_right_when_asked(kept: tuple[Catalog, Sear
     index.delete_documents([lost.id])
     told = doctor("--index")
     assert told.exit_code == 1
-    assert "1 in the index, and not in the catalog: nobody can read them, as stranger" in told.stdout
+    assert "1 in the index, and not in the catalog, as stranger" in told.stdout
     assert "doctor --index --repair" in told.stdout
     counts = {"unknown": 1, "newer": 0, "permissions": 1, "missing": 1, "stale": 0}
     assert json.loads(doctor("--index", "--json").stdout)["counts"] == counts, "looking changes nothing"
