@@ -108,5 +108,9 @@ class SyncSettings(Section):
     """How long documents wait for an index, a disk or a model that is down before they become failures."""
     max_deleted_share: Fraction = 0.5
     """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
+    compare_s: Positive = 7 * 24 * 3600
+    """How often catalog and index are compared, so that what differs is found and put right."""
     workers: Positive = 2
-    """Threads of the embedded Celery worker."""
+    """Threads of the embedded Celery worker that parses and embeds."""
+    listers: Positive = 4
+    """Threads of the embedded Celery worker that lists sources and writes permissions: no document holds it up."""

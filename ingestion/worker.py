@@ -1,8 +1,12 @@
-"""The worker process: ``python -m celery -A ingestion.worker worker -P threads -c 2 -Q sync,parse,embed -B``.
+"""The worker process, as ``footnote up`` runs it, twice::
 
-On one machine a single process serves all queues. Where there is more to do, run them apart: parsing wants many
-cores (``-Q sync,parse``), embedding wants the GPU, and few threads (``-Q embed -c 1``); exactly one process, of any
-kind, runs the schedule (``-B``, or ``celery beat``).
+    python -m celery -A ingestion.worker worker -P threads -c 2 -Q parse,embed
+    python -m celery -A ingestion.worker worker -P threads -c 4 -Q sync,permissions -B
+
+The second lists sources and tells the index of permissions and deletions. It needs no parser and no model, and has
+threads of its own, so that no document, however slow, holds a revocation up. Where there is more to do, run parsing and
+embedding apart as well: parsing wants many cores (``-Q parse``), embedding wants the GPU, and few threads
+(``-Q embed -c 1``). Exactly one process, of any kind, runs the schedule (``-B``, or ``celery beat``).
 """
 
 from __future__ import annotations

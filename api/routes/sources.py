@@ -84,7 +84,7 @@ def delete_source(source_id: str, services: ServicesDep, audit: AuditDep) -> Non
 
 @router.post("/sources/{source_id}/sync", status_code=202)
 def sync_source(source_id: str, services: ServicesDep, audit: AuditDep) -> RunBody:
-    """Start a sync, or return the one that is running."""
+    """Have the source listed; while it is being listed, return the one sync that is queued for afterwards."""
     with audit.doing("source.sync", source_id):
         return RunBody.model_validate(services.ingestion.get().sync(source_id))
 

@@ -38,8 +38,11 @@ class SourceChange(RequestBody):
 
 
 class RunBody(ResponseBody):
-    """One sync; once it is over, seen = indexed + unchanged + failed + deleted.
+    """One sync; once it is over, seen = indexed + unchanged + failed + deleted + superseded.
 
+    ``state``: ``queued`` (it begins once the source's present listing ends), ``running``, ``finished``, ``refused``,
+    ``failed``.
+    ``superseded``: a later sync found them changed, or gone, before they were through.
     ``retried``: of those, documents that had failed before and were tried again.
     ``warned``: documents that hold secrets, and files that were left out because they are secret.
     ``waiting``: why documents wait, while something that they need is down; they go on by themselves.
@@ -57,6 +60,7 @@ class RunBody(ResponseBody):
     deleted: int
     retried: int
     warned: int
+    superseded: int = 0
     error: str | None
     waiting: str | None = None
 

@@ -43,7 +43,7 @@ class Child:
 def children_of(settings: Settings, layout: Layout, port: int) -> list[Child]:
     """The processes of these settings, in the order they start; they stop in the reverse order."""
     children = [] if settings.broker.url is not None else [_valkey(settings, layout)]
-    return [*children, _worker(settings, layout), _api(settings, port)]
+    return [*children, _worker(settings), _lister(settings, layout), _api(settings, port)]
 
 
 _QUIET = {"LANCE_LOG": "error"}
@@ -104,16 +104,25 @@ def _answers_ping(path: Path) -> bool:
             return False
 
 
-def _worker(settings: Settings, layout: Layout) -> Child:
+def _worker(settings: Settings) -> Child:
+    return _celery("worker", "parse,embed", settings.sync.workers)
+
+
+def _lister(settings: Settings, layout: Layout) -> Child:
+    """Lists sources and tells the index of permissions: a process of its own, so that no document holds it up."""
+    schedule = ("-B", "-s", str(layout.run / "beat-schedule"))
+    return _celery("lister", "sync,permissions", settings.sync.listers, *schedule)
+
+
+def _celery(name: str, queues: str, threads: int, *more: str) -> Child:
     command = (
         *(sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker"),
-        *("-P", "threads", "-c", str(settings.sync.workers)),
-        *("-Q", "sync,parse,embed"),
-        *("-B", "-s", str(layout.run / "beat-schedule")),
+        *("-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"),
+        *more,
         "--loglevel=warning",
     )
     # Celery's warm stop finishes the tasks in hand, its cold one gives them back to the queue.
-    return Child("worker", command, environment=_QUIET, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
+    return Child(name, command, environment=_QUIET, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
 
 
 def _api(settings: Settings, port: int) -> Child:

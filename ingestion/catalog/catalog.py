@@ -6,9 +6,11 @@ from sqlalchemy import Engine
 
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
+from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
@@ -33,6 +35,8 @@ class Catalog:
         outcomes: writes what became of them.
         retries: sends failures through again.
         removal: takes documents out.
+        index_due: what the index has yet to hear.
+        comparisons: how the catalog stands to the index.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
     """
@@ -52,6 +56,8 @@ class Catalog:
         self.outcomes = Outcomes(database, clock)
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
+        self.index_due = IndexDue(database, clock)
+        self.comparisons = ComparisonStore(database, clock)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
 

@@ -87,6 +87,7 @@ def run_of(row: Row[Any]) -> Run:
         deleted=row.deleted,
         retried=row.retried,
         warned=row.warned,
+        superseded=row.superseded,
         error=row.error,
     )
 

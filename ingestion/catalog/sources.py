@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
@@ -100,9 +100,10 @@ class SourceStore:
             connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
 
     def due(self) -> builtins.list[Source]:
-        """Enabled sources whose interval has passed since their last run began, and that have none running."""
+        """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""
         now = self._clock.now()
-        running = exists().where(RunRow.source_id == SourceRow.id, RunRow.finished_at.is_(None))
+        unlisted = and_(RunRow.finished_at.is_(None), ~RunRow.listed)
+        running = exists().where(RunRow.source_id == SourceRow.id, unlisted)
         with self._database.read() as connection:
             rows = connection.execute(select(SOURCES).where(SourceRow.enabled, ~SourceRow.deleting, ~running)).all()
         sources = [source_of(row) for row in rows]

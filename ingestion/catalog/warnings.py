@@ -67,16 +67,25 @@ def write_warning(connection: Connection, *, document_id: str, now: datetime, **
         connection.execute(insert(WARNINGS).values(**row))
 
 
-def clear_warnings(connection: Connection, document_ids: Collection[str]) -> None:
-    """Forget the warnings of documents that hold no secret any more, or are gone."""
-    connection.execute(delete(WARNINGS).where(WarningRow.document_id.in_(document_ids)))
+def clear_warnings(connection: Connection, document_ids: Collection[str], *, gone: bool = False) -> None:
+    """Forget the warnings of documents that hold no secret any more.
+
+    Args:
+        gone: or that are gone; one that went because it is never a document is still said to be withheld.
+    """
+    statement = delete(WARNINGS).where(WarningRow.document_id.in_(document_ids))
+    connection.execute(statement.where(~WarningRow.withheld) if gone else statement)
 
 
 def count_warned(connection: Connection, run_id: str) -> int:
     """How many of what a run saw has a warning: its documents, and what its listing withheld."""
     met = and_(WarningRow.withheld, WarningRow.run_id == run_id)
     joined = WARNINGS.outerjoin(DOCUMENTS, DocumentRow.id == WarningRow.document_id)
-    statement = select(func.count()).select_from(joined).where(or_(met, DocumentRow.run_id == run_id))
+    statement = (
+        select(func.count())
+        .select_from(joined)
+        .where(or_(met, DocumentRow.run_id == run_id, DocumentRow.seen_by == run_id))
+    )
     return int(connection.execute(statement).scalar_one())
 
 

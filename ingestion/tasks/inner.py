@@ -11,9 +11,7 @@ from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
 from ingestion.connectors.port import Original, Unreadable, Upsert
 from ingestion.partitioning.port import Attachment, InnerReaders, Partition
-from ingestion.tasks.deleting import remove
-from ingestion.tasks.hand_off import dispatch
-from ingestion.tasks.listing import push
+from ingestion.tasks.hand_off import dispatch, request_permissions
 from ingestion.tasks.parts import Parts
 
 
@@ -38,11 +36,10 @@ def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
         _check_family(parts, record, len(partition.attachments))
     with stage("ingest.inner", documents=len(partition.attachments)):
         found = [_change(parts, work, attachment) for attachment in partition.attachments]
-        if found:
-            run_id, parser = work.run_id or "", parts.parser()
-            push(parts, parts.catalog.intake.apply(run_id, record.source_id, found, parser=parser, parent_id=record.id))
-        names = [change.external_id for change in found]
-        remove(parts, parts.catalog.removal.mark_inner(record.id, names), work.run_id)
+        if not parts.catalog.intake.apply_inner(work, found, parser=parts.parser()):
+            return  # it changed meanwhile: what lies in it is for the task of its new version
+        parts.catalog.removal.mark_inner(work, [change.external_id for change in found])
+    request_permissions(parts, record.source_id)
     if found:
         dispatch(parts, record.source_id)
 
@@ -66,10 +63,8 @@ def refuse(parts: Parts, work: Work, readers: InnerReaders) -> None:
     record = work.record
     parts.catalog.outcomes.restrict(work, readers)
     hidden = Unreadable(record.external_id, record.uri, readers.refusal())
-    run_id, parser = work.run_id or "", parts.parser()
-    push(
-        parts, parts.catalog.intake.apply(run_id, record.source_id, [hidden], parser=parser, parent_id=record.parent_id)
-    )
+    if parts.catalog.intake.hide(work, hidden, parser=parts.parser()):
+        request_permissions(parts, record.source_id)
 
 
 def check_depth(parts: Parts, record: DocumentRecord) -> None:

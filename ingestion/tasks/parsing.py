@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError, Unavailable
+from core.errors import EmptyDocument, FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
@@ -13,6 +13,7 @@ from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
 from ingestion.chunking.build import build_chunker, fingerprint
+from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
@@ -57,7 +58,9 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
     source_id = work.record.source_id
-    if _postponed(parts, work, owner, error):
+    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": source_id})
+    if pause is not None:
+        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
     if may_retry(error) and work.attempts < sync.max_attempts:
         delay_s = backoff_s(sync, work.attempts)
@@ -65,13 +68,8 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
     else:
-        try:
-            give_up(parts, work, owner, STAGE, error)
-        except Unavailable as down:  # the index has to hear of it, and can't
-            if not _postponed(parts, work, owner, down):
-                raise
-            return
-    _go_on(parts, source_id)
+        give_up(parts, work, owner, STAGE, error)
+        _go_on(parts, source_id)
 
 
 def _go_on(parts: Parts, source_id: str) -> None:
@@ -82,18 +80,11 @@ def _go_on(parts: Parts, source_id: str) -> None:
     settle(parts, [source_id])
 
 
-def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
-    """Let the document wait, if the error says that something is down."""
-    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": work.record.source_id})
-    if pause is not None:
-        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
-    return pause is not None
-
-
 def _parse(parts: Parts, work: Work, owner: str) -> int | None:
     """Its number of chunks; 0 if it isn't this owner's any more, None if nobody may read it."""
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
+    check_reserve(parts.settings)
     check_depth(parts, record)
     with stage("ingest.fetch"):
         original = original_of(parts, work)

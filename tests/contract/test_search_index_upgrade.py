@@ -13,7 +13,7 @@ from core.settings import IndexSettings, OpenSearchSettings
 from retrieval.index.lance.index import LanceIndex
 from retrieval.index.opensearch import mapping
 from retrieval.index.opensearch.index import OpenSearchIndex
-from retrieval.index.port import SearchIndex
+from retrieval.index.port import DocumentUpdate, SearchIndex
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, ids, passage, write
 
 GRACE = AnyOf("author", frozenset({"Grace"}))
@@ -28,8 +28,17 @@ def check(index: SearchIndex) -> None:
     write(index, passage("new", author="Grace"))
     assert found(index, GRACE) == ["new"]
     (old,) = index.fetch(["old"], PUBLIC)
-    index.update_document(old.document_id, acl=old.acl, metadata=passage("x", author="Grace").chunk.metadata,
-                          uri=old.uri, version=old.version)  # fmt: skip
+    index.update_documents(
+        [
+            DocumentUpdate(
+                old.document_id,
+                acl=old.acl,
+                metadata=passage("x", author="Grace").chunk.metadata,
+                uri=old.uri,
+                up_to=old.version,
+            )
+        ]
+    )
     index.refresh()
     assert found(index, GRACE) == ["new", "old"]
 

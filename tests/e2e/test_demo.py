@@ -190,7 +190,7 @@ def test_a_wrong_setting_names_the_right_one(running_stack: RunningStack) -> Non
 
 def test_status_shows_processes_and_dependencies(running_stack: RunningStack) -> None:
     said = running_stack.run("status").stdout
-    for name in ("valkey", "worker", "api", "supervisor", "index", "catalog", "broker", "models"):
+    for name in ("valkey", "worker", "lister", "api", "supervisor", "index", "catalog", "broker", "models"):
         assert re.search(rf"^{name} ", said, re.MULTILINE), said
     total = sum(process["memory_bytes"] for process in running_stack.json("status")["stack"]["processes"])
     assert 0 < total < 3e9

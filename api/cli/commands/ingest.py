@@ -23,7 +23,7 @@ COUNT_S = 2.0
 STILL_S = 5.0
 """After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
-OUTCOMES = ("indexed", "unchanged", "failed", "deleted")
+OUTCOMES = ("indexed", "unchanged", "failed", "deleted", "superseded")
 
 
 @click.command(epilog="Example:  footnote ingest ~/handbook ~/policies/travel.pdf --department HR --acl group:hr")
@@ -203,7 +203,8 @@ def counted(run: dict[str, Any]) -> str:
     """A run's counts: each document that was seen is in one of them, and those tried again are told besides."""
     again = f" ({run['retried']} of them tried again)" if run["retried"] else ""
     warned = f"; {run['warned']} with a warning about secrets" if run["warned"] else ""
-    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again + warned
+    counts = [count for count in ("seen", *OUTCOMES) if count != "superseded" or run[count]]
+    return ", ".join(f"{run[count]} {count}" for count in counts) + again + warned
 
 
 def _readers(public: int) -> str:

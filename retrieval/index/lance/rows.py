@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ HEADINGS = "headings"
 WINDOWS = "windows"
 """The column of the vector leg: a list of vectors per chunk."""
 _IDS_AT_ONCE = 1000
+Named = TypeVar("Named")
 _STRINGS = pa.list_(pa.string())
 _FACT_TYPES = {
     FactKind.WORDS: pa.string(),
@@ -147,7 +148,7 @@ def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:
         yield windows.values.flatten().to_numpy().reshape(-1, dimensions)
 
 
-def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The ids in parts that a condition can name."""
+def batches(ids: Sequence[Named]) -> Iterator[Sequence[Named]]:
+    """What is named in a condition, in parts that one can name."""
     for first in range(0, len(ids), _IDS_AT_ONCE):
         yield ids[first : first + _IDS_AT_ONCE]

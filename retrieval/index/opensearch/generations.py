@@ -7,6 +7,7 @@ rather than create an index, when its target is gone.
 
 from __future__ import annotations
 
+import builtins
 import re
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ ADMIN_TIMEOUT_S = 60.0
 """Creating and deleting indices waits for the whole cluster."""
 
 _FIRST = 0
+_MARK = "catalog"
 
 
 class Generations:
@@ -42,13 +44,17 @@ class Generations:
 
     def list(self) -> list[Generation]:
         """All generations, oldest first."""
+        return [_generation(name, meta, live=live) for name, meta, live in self._about()]
+
+    def _about(self) -> builtins.list[tuple[str, dict[str, Any], bool]]:
+        """Name, what was written down with it, and whether it is live, of each generation."""
         found: dict[str, Any] = self._client.request(
             "GET",
             f"/{self._settings.name}-g*",
             params={"filter_path": "*.aliases,*.mappings._meta", "expand_wildcards": "open"},
         )
         return [
-            _generation(name, about["mappings"]["_meta"], live=self.read in about["aliases"])
+            (name, about["mappings"]["_meta"], self.read in about["aliases"])
             for name, about in sorted(found.items())
             if self._pattern.fullmatch(name)
         ]
@@ -90,7 +96,7 @@ class Generations:
     def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """A new generation beside the live one, set up for a backfill."""
         name = self._name(self._now_ns())
-        self._create(name, (embedder, dimensions, model), live=False)
+        self._create(name, (embedder, dimensions, model), live=False, mark=self.mark())
         return self.get(name)
 
     def swap(self, name: str) -> None:
@@ -111,6 +117,17 @@ class Generations:
         if self.get(name).live:
             raise Conflict(f"Generation {name} is live: swap another one in before dropping it.")
         self._client.request("DELETE", f"/{name}", timeout_s=ADMIN_TIMEOUT_S)
+
+    def mark(self) -> str:
+        """The line that was kept with the live generation; empty without one."""
+        return next((about.get(_MARK, "") for _, about, live in self._about() if live), "")
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with every generation."""
+        for name, about, _ in self._about():
+            self._client.request(
+                "PUT", f"/{name}/_mapping", {"_meta": {**about, _MARK: mark}}, timeout_s=ADMIN_TIMEOUT_S
+            )
 
     def _complete(self) -> None:
         """Add the fields that generations of an earlier release lack; their chunks have nothing in them."""
@@ -148,10 +165,10 @@ class Generations:
     def _name(self, moment_ns: int) -> str:
         return f"{self._settings.name}-g{moment_ns:019d}"
 
-    def _create(self, name: str, made_by: tuple[str, int, str], *, live: bool) -> None:
+    def _create(self, name: str, made_by: tuple[str, int, str], *, live: bool, mark: str = "") -> None:
         embedder, dimensions, model = made_by
         body = index_body(self._settings.opensearch, embedder, dimensions, backfill=not live)
-        body["mappings"]["_meta"]["model"] = model
+        body["mappings"]["_meta"] |= {"model": model, _MARK: mark}
         aliases: dict[str, Any] = {self.alias_of(name): {}}
         if live:
             aliases |= {self.read: {}, self.write: {"is_write_index": True}}

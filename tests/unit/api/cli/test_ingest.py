@@ -73,6 +73,7 @@ def test_a_path_that_is_not_utf_8_is_refused() -> None:
     ],
 )
 def test_it_is_said_who_can_read_what_was_taken_in(public: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    run = {"retried": 0, "seen": 7, "indexed": 7, "unchanged": 0, "failed": 0, "deleted": 0}
-    _show({"source": {"name": "files"}, "run": run, "failures": [], "public": public}, waited=True)
+    counts = ("retried", "unchanged", "failed", "deleted", "superseded", "warned")
+    run = {"seen": 7, "indexed": 7, **dict.fromkeys(counts, 0)}
+    _show({"source": {"name": "files"}, "run": run, "failures": [], "warnings": [], "public": public}, waited=True)
     assert says in capsys.readouterr().out

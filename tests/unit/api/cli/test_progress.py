@@ -85,7 +85,16 @@ def test_an_interruption_ends_the_watching_and_says_that_the_work_goes_on(capsys
 
 
 def test_documents_that_were_tried_again_are_told_where_there_are_any() -> None:
-    run = {"seen": 5, "indexed": 2, "unchanged": 2, "failed": 1, "deleted": 0, "retried": 0, "warned": 0}
+    run = {
+        "seen": 5,
+        "indexed": 2,
+        "unchanged": 2,
+        "failed": 1,
+        "deleted": 0,
+        "retried": 0,
+        "warned": 0,
+        "superseded": 0,
+    }
     assert counted(run) == "5 seen, 2 indexed, 2 unchanged, 1 failed, 0 deleted"
     assert counted({**run, "warned": 3}).endswith("0 deleted; 3 with a warning about secrets")
     assert counted({**run, "retried": 2}).endswith("0 deleted (2 of them tried again)")

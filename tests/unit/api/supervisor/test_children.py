@@ -12,6 +12,7 @@ from api.supervisor.children import children_of, choose_port, listens, reachable
 from api.supervisor.layout import Layout
 from core.errors import ConfigurationError
 from core.settings import Settings
+from ingestion.broker import QUEUES
 
 
 def settings_with(port: int) -> Settings:
@@ -24,12 +25,20 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_queue_starts_first_and_the_service_last(settings: Settings) -> None:
-    assert [c.name for c in children_of(settings, Layout.of(settings), 8321)] == ["valkey", "worker", "api"]
+    assert [c.name for c in children_of(settings, Layout.of(settings), 8321)] == ["valkey", "worker", "lister", "api"]
 
 
 def test_a_broker_elsewhere_means_no_valkey_here(settings: Settings) -> None:
     elsewhere = Settings.model_validate({**settings.model_dump(), "broker": {"url": "redis://elsewhere"}})
-    assert [c.name for c in children_of(elsewhere, Layout.of(settings), 8321)] == ["worker", "api"]
+    assert [c.name for c in children_of(elsewhere, Layout.of(settings), 8321)] == ["worker", "lister", "api"]
+
+
+def test_listing_and_permissions_have_a_worker_of_their_own(settings: Settings) -> None:
+    children = {child.name: child.command for child in children_of(settings, Layout.of(settings), 8321)}
+    queues = {name: children[name][children[name].index("-Q") + 1] for name in ("worker", "lister")}
+    assert queues == {"worker": "parse,embed", "lister": "sync,permissions"}
+    assert sorted(set(QUEUES.values())) == sorted(",".join(queues.values()).split(","))
+    assert ["-B" in children[name] for name in queues] == [False, True]
 
 
 def test_valkey_answers_on_its_socket_and_on_no_port(settings: Settings) -> None:
@@ -80,4 +89,4 @@ def test_a_service_on_every_address_is_reached_on_the_loopback_one(host: str, ad
 
 def test_lance_keeps_its_warnings_to_itself(settings: Settings) -> None:
     children = {child.name: child for child in children_of(settings, Layout.of(settings), 8321)}
-    assert {children[name].environment["LANCE_LOG"] for name in ("worker", "api")} == {"error"}
+    assert {children[name].environment["LANCE_LOG"] for name in ("worker", "lister", "api")} == {"error"}

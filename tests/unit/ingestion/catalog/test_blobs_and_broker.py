@@ -36,6 +36,20 @@ def test_blobs_are_stored_replaced_and_deleted(settings: Settings) -> None:
         blobs.get("documents/a/h/original")
 
 
+@pytest.mark.parametrize("blobs", [{}, {"url": "memory://bucket/listed"}])
+def test_versions_are_listed_document_by_document(tmp_path: Path, blobs: dict[str, str]) -> None:
+    store = open_blobs(Settings.model_validate({"data_dir": tmp_path, "blobs": blobs}))
+    assert store.versions("", 10) == []
+    began = datetime.now(UTC)
+    for name in ("c/h1/original", "a/h1/original", "a/h1/parsed.json", "a/h2/original", "b/h1/original"):
+        store.put(f"documents/{name}", b"x")
+    found = store.versions("", 2)
+    assert sorted((one.document_id, one.content_hash) for one in found) == [("a", "h1"), ("a", "h2"), ("b", "h1")]
+    assert all(abs((one.modified - began).total_seconds()) < 60 for one in found)
+    assert [one.document_id for one in store.versions("b", 2)] == ["c"]
+    assert store.versions("c", 2) == []
+
+
 @pytest.mark.parametrize("key", ["../x", "a//b", "", "a/./b"])
 def test_a_key_stays_below_the_root(settings: Settings, key: str) -> None:
     with pytest.raises(ValueError, match="not a blob key"):

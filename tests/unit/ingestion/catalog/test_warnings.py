@@ -30,7 +30,7 @@ def listed(catalog: Catalog, run: Run, revision: str, *names: str) -> list[Any]:
         )
         for name in names
     ]
-    return catalog.intake.apply(run.id, run.source_id, changes, parser=1).withheld
+    return catalog.intake.apply(run.id, run.source_id, changes, parser=1)
 
 
 def parse(catalog: Catalog, source: Source, name: str, warning: str | None) -> None:
@@ -105,7 +105,7 @@ def test_they_go_with_their_document_and_their_source(catalog: Catalog, source: 
     listed(catalog, run, "1", "a.md", "b.md")
     for name in ("a.md", "b.md"):
         parse(catalog, source, name, "It holds a key.")
-    catalog.removal.forget(catalog.removal.mark_named(source.id, ["a.md"]), run.id)
+    catalog.removal.forget(catalog.removal.mark_named(source.id, ["a.md"], run.id))
     assert set(said(catalog)) == {"b.md"}
     catalog.sources.begin_delete(source.id)
     assert said(catalog) == {}  # no longer shown, though it goes in the background
@@ -121,10 +121,10 @@ def test_a_folder_is_marked_to_the_letter(catalog: Catalog, source: Source) -> N
     names = ["data/a.md", "data/b/c.md", "data/z.zip!/x.md", "Data/a.md", "data.md", "dat%/a.md", "d_ta/a.md"]
     listed(catalog, run, "1", *names)
     for folder, expected in (("data/", 3), ("d_ta/", 1), ("dat%/", 1), ("nothing/", 0)):
-        marked = catalog.removal.mark_below(source.id, folder, 10)
+        marked = catalog.removal.mark_below(source.id, folder, 10, run.id)
         assert len(marked) == expected
-        catalog.removal.forget(marked, run.id)
-    assert len(catalog.removal.mark_below(source.id, "", 10)) == 2
+        catalog.removal.forget(marked)
+    assert len(catalog.removal.mark_below(source.id, "", 10, run.id)) == 2
 
 
 def test_secrets_within_documents_that_an_older_version_took_in_are_named(catalog: Catalog, source: Source) -> None:
@@ -135,5 +135,9 @@ def test_secrets_within_documents_that_an_older_version_took_in_are_named(catalo
         Upsert(external_id=name, uri=name, revision="1", content_revision="1", size=1, acl=AccessList.everyone())
         for name in ("a.zip!/keys/id_rsa", "a.zip!/b.md")
     ]
-    catalog.intake.apply(run.id, source.id, inner, parser=1, parent_id=outer)
+    (ticket,) = catalog.queue.take_pending(source.id, 1, 60)
+    assert ticket.document_id == outer
+    work = catalog.queue.claim_for_parsing(ticket, "w", 60)
+    assert work is not None
+    assert catalog.intake.apply_inner(work, inner, parser=1)
     assert listed(catalog, run, "1", "a.zip") == [Withheld("a.zip!/keys/id_rsa", "a private SSH key")]

@@ -19,7 +19,8 @@ from tests.secrets import FOOTNOTE_KEY, certificate, private_key
 
 PRODUCTION = {
     "environment": "production",
-    "api": {"anonymous": False},
+    "api": {"anonymous": False, "allowed_hosts": ["footnote.example.com"]},
+    "sync": {"default_acl": []},
     "catalog": {"url": "postgresql+psycopg://db/x"},
     "broker": {"url": "redis://q"},
 }

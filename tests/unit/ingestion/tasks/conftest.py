@@ -51,7 +51,7 @@ class Pipeline:
         self.tasks.run_delayed(self.parts, self.clock)
         done = self.parts.catalog.runs.get(run.id)
         if done.state in ("finished", "refused"):
-            assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted
+            assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted + done.superseded
         return done
 
     def id_of(self, name: str) -> str:

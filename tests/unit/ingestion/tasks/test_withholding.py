@@ -95,16 +95,21 @@ def test_what_is_withheld_goes_even_if_the_rest_can_not_be_listed(pipeline: Any)
 
 
 def test_a_secret_inside_an_archive_of_before_goes_with_the_next_sync(pipeline: Any) -> None:
+    from core.metadata import Metadata
     from core.principal import AccessList
+    from ingestion.catalog.records import Work
     from ingestion.connectors.port import Upsert
 
     pipeline.source.documents = {"a.zip": "text"}
-    first = pipeline.sync()
+    pipeline.sync()
     inner = Upsert(
         external_id="a.zip!/.env", uri="x", revision="1", content_revision="1", size=1, acl=AccessList.everyone()
     )
     catalog = pipeline.parts.catalog
-    catalog.intake.apply(first.id, pipeline.record.id, [inner], parser=1, parent_id=pipeline.id_of("a.zip"))
+    record = catalog.documents.get(pipeline.id_of("a.zip"))
+    nothing: dict[str, Any] = {"source_metadata": Metadata(), "own_metadata": Metadata(), "parsed_hash": None}
+    outer = Work(record=record, parsed_chunks=0, indexed_version=None, attempts=1, run_id=None, **nothing)
+    assert catalog.intake.apply_inner(outer, [inner], parser=1)
     run = pipeline.sync()
     assert (run.unchanged, run.deleted, run.warned) == (1, 1, 1)
     assert [one.external_id for one in catalog.warnings.list()] == ["a.zip!/.env"]
