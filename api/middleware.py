@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, a size limit, security headers, a measurement and a last catch.
+"""What surrounds every request: its limits and its host, an id, security headers, a measurement and a last catch.
 
 One plain ASGI layer: Starlette's ``BaseHTTPMiddleware`` would buffer streams and hide disconnects, and each further
 layer costs time on every search.
@@ -13,9 +13,11 @@ import uuid
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import METHODS, log_error, problem_of, to_response
-from core.errors import InvalidRequest
+from api.hosts import EVERYWHERE, AllowedHosts
+from api.problems import METHODS, error_response, log_error, problem_of, to_response
+from core.errors import FootnoteError, InvalidRequest, Misdirected, Overloaded
 from core.logs import correlation_id
+from core.settings import ApiSettings
 from core.telemetry import HTTP_SECONDS
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -41,12 +43,17 @@ class EdgeMiddleware:
 
     Args:
         app: what it surrounds.
-        max_body_bytes: a longer request body is refused with 413, without being read to its end.
+        settings: a body longer than ``max_body_bytes`` is refused with 413, without being read to its end, and a
+            request beyond ``max_connections`` of them at work with 503.
+        hosts: a request for another one is refused with 421.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, hosts: AllowedHosts) -> None:
         self.app = app
-        self.max_body_bytes = max_body_bytes
+        self._max_body_bytes = settings.max_body_bytes
+        self._most_at_work = settings.max_connections
+        self._at_work = 0
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -67,17 +74,41 @@ class EdgeMiddleware:
                 message["headers"] = _with_headers(message.get("headers", ()), request_id)
             await send(message)
 
+        self._at_work += 1
         try:
+            self._check(scope)
             _check_address(scope)
-            await self.app(scope, _limited(receive, self.max_body_bytes, scope), send_with_headers)
+            await self.app(scope, _limited(receive, self._max_body_bytes, scope), send_with_headers)
+        except FootnoteError as error:  # the app answers its own: this is from the check
+            await error_response(error)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
             log_error(error)
             if not started:
                 await to_response(problem_of(error))(scope, receive, send_with_headers)
         finally:
+            self._at_work -= 1
             method = scope["method"] if scope["method"] in METHODS else "other"
             HTTP_SECONDS.labels(method, _route(scope), str(status)).observe(time.perf_counter() - began)
             correlation_id.reset(token)
+
+    def _check(self, scope: Scope) -> None:
+        """Let a request through.
+
+        Raises:
+            Overloaded: there are too many at work.
+            Misdirected: it is for another host.
+        """
+        if scope["path"] in EVERYWHERE:
+            return
+        if self._at_work > self._most_at_work:
+            raise Overloaded(
+                f"Footnote is at work on {self._most_at_work} requests (api.max_connections). Try again soon."
+            )
+        if not self._hosts.allows(scope["headers"]):
+            raise Misdirected(
+                "Footnote isn't served under the name in this request's Host header. If it should be, its operator "
+                "adds that name to api.allowed_hosts."
+            )
 
 
 def _check_address(scope: Scope) -> None:

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import anyio
+import anyio.to_thread
+
 from core.errors import FootnoteError, Unavailable
 from core.logs import get_logger
 
@@ -40,6 +43,7 @@ class Part(Generic[T]):
         self._wait_s = wait_s
         self._retry_after_s = retry_after_s
         self._lock = threading.Lock()
+        self._asking = anyio.CapacityLimiter(1)
         self._value: T | None = None
         self._error: FootnoteError | None = None
         self._failed_at = 0.0
@@ -64,11 +68,25 @@ class Part(Generic[T]):
         if self._value is not None:
             return self._value
         if not self._lock.acquire(timeout=self._wait_s):
-            raise StillStarting(f"The {self.name} is still starting. Try again in a few seconds.")
+            raise self._still_starting()
         try:
             return self._build_locked()
         finally:
             self._lock.release()
+
+    async def soon(self) -> T:
+        """As :meth:`get`, for the event loop: however many ask, one thread waits for the build.
+
+        Raises:
+            StillStarting: the build takes longer than ``wait_s``.
+            FootnoteError: what the build raised.
+        """
+        with anyio.move_on_after(self._wait_s):
+            return await anyio.to_thread.run_sync(self.get, limiter=self._asking)
+        raise self._still_starting()
+
+    def _still_starting(self) -> StillStarting:
+        return StillStarting(f"The {self.name} is still starting. Try again in a few seconds.")
 
     def _build_locked(self) -> T:
         if self._value is not None:

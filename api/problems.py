@@ -94,6 +94,11 @@ def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | Non
 
 
 async def _on_footnote_error(_: Request, error: Exception) -> Response:
+    return error_response(error)
+
+
+def error_response(error: Exception) -> Response:
+    """Log an error if it is worth it, and describe it with the headers that go with it."""
     log_error(error)
     headers = {}
     if isinstance(error, NotAuthenticated):

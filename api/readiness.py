@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
 
+from api.background import Background
 from api.part import Part, StillStarting
 from api.wiring import Services
 from core.errors import FootnoteError
@@ -37,63 +40,93 @@ class Dependency:
         return self.required and self.state != "ok"
 
 
-async def check(services: Services, *, warm: bool, timeout_s: float | None = None) -> list[Dependency]:
-    """Ask every dependency, side by side. One that was down and is back is taken up again by this.
+class _Probe:
+    """Asks one dependency, in a thread of its own: one that hangs takes this thread and no other.
 
-    Args:
-        services: the service's parts.
-        warm: whether the models have been loaded.
-        timeout_s: one that takes longer counts as down, or as starting while the service still opens it; None: 3 s.
+    However many ask at once, one question is under way, and all are told its answer.
     """
-    timeout_s = CHECK_TIMEOUT_S if timeout_s is None else timeout_s
-    found: list[Dependency | None] = [None, None, None, None]
 
-    async def ask(
-        place: int, name: str, ping: Callable[[], None], required: bool, part: Part[Any] | None = None
-    ) -> None:
-        found[place] = await _ask(name, ping, required, timeout_s, part)
+    def __init__(self, name: str, ping: Callable[[], None], *, required: bool, part: Part[Any] | None = None) -> None:
+        self.name = name
+        self._ping = ping
+        self._required = required
+        self._part = part
+        self._thread = anyio.CapacityLimiter(1)
+        self._asking: asyncio.Task[Dependency] | None = None
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ask, 0, "index", lambda: services.index.get().ping(), True, services.index)
-        tasks.start_soon(ask, 1, "catalog", lambda: ping_catalog(services), True, services.catalog)
-        tasks.start_soon(ask, 2, "broker", services.ping_broker, False)
-        tasks.start_soon(ask, 3, "disk", lambda: check_room(services.settings.data_dir), False)
-    answered = [dependency for dependency in found if dependency is not None]
-    return [*answered, _models(services, warm), _llm(services)]
+    async def ask(self, timeout_s: float) -> Dependency:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        with anyio.move_on_after(timeout_s):
+            return await asyncio.shield(self._asking)
+        opening = self._part is not None and self._part.built is None and self._part.error is None
+        return self._found("starting" if opening else "down", f"No answer within {timeout_s:g} s.")
 
+    def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
 
-async def _ask(
-    name: str, ping: Callable[[], None], required: bool, timeout_s: float, part: Part[Any] | None
-) -> Dependency:
-    with anyio.move_on_after(timeout_s):
+    async def _ask(self) -> Dependency:
         try:
-            await anyio.to_thread.run_sync(ping, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(self._ping, abandon_on_cancel=True, limiter=self._thread)
         except StillStarting as error:
-            return Dependency(name, required, "starting", error.message)
+            return self._found("starting", error.message)
         except FootnoteError as error:
-            return Dependency(name, required, "down", error.message)
+            return self._found("down", error.message)
         except Exception as error:  # a boundary: readiness reports whatever a dependency throws
-            log.warning("readiness.failed", dependency=name, exc_info=error)
-            return Dependency(name, required, "down", f"It failed with {type(error).__name__}; the log says more.")
-        return Dependency(name, required, "ok")
-    opening = part is not None and part.built is None and part.error is None
-    return Dependency(name, required, "starting" if opening else "down", f"No answer within {timeout_s:g} s.")
+            log.warning("readiness.failed", dependency=self.name, exc_info=error)
+            return self._found("down", f"It failed with {type(error).__name__}; the log says more.")
+        return self._found("ok")
+
+    def _found(self, state: State, detail: str | None = None) -> Dependency:
+        return Dependency(self.name, self._required, state, detail)
 
 
-def ping_catalog(services: Services) -> None:
-    """Return when the catalog answers."""
+class Readiness:
+    """Knows how every dependency is. What requests are at work on doesn't hold it up: it has threads of its own."""
+
+    def __init__(self, services: Services, background: Background) -> None:
+        self._settings = services.settings
+        self._background = background
+        self._probes = (
+            _Probe("index", lambda: services.index.get().ping(), required=True, part=services.index),
+            _Probe("catalog", partial(_ping_catalog, services), required=True, part=services.catalog),
+            _Probe("broker", services.ping_broker, required=False),
+            _Probe("disk", lambda: check_room(services.settings.data_dir), required=False),
+        )
+
+    async def check(self, timeout_s: float | None = None) -> list[Dependency]:
+        """Ask every dependency, side by side. One that was down and is back is taken up again by this.
+
+        Args:
+            timeout_s: one that takes longer counts as down, or as starting while the service still opens it; None: 3 s.
+        """
+        limit = CHECK_TIMEOUT_S if timeout_s is None else timeout_s
+        found = await asyncio.gather(*(probe.ask(limit) for probe in self._probes))
+        return [*found, self._models(), self._key_usage(), self._llm()]
+
+    def close(self) -> None:
+        """Give up on questions that are under way."""
+        for probe in self._probes:
+            probe.close()
+
+    def _models(self) -> Dependency:
+        task = self._background.models
+        if task.done:
+            return Dependency("models", True, "ok")
+        return Dependency("models", True, "down" if task.error else "starting", task.error)
+
+    def _key_usage(self) -> Dependency:
+        """Whether it is written down when keys are used; what fails of that is no reader's concern."""
+        error = self._background.key_usage.error
+        return Dependency("key usage", False, "down" if error else "ok", error)
+
+    def _llm(self) -> Dependency:
+        """Whether a chat model is set up; asking it would cost money, and without it answers are extractive."""
+        if self._settings.llm.provider == "none":
+            return Dependency("llm", False, "off", "None is set up: answers are sentences from the sources.")
+        return Dependency("llm", False, "ok", "Set up; not asked by this.")
+
+
+def _ping_catalog(services: Services) -> None:
     services.catalog.get().sources.list()
-
-
-def _models(services: Services, warm: bool) -> Dependency:
-    if warm:
-        return Dependency("models", True, "ok")
-    error = services.embedder.error
-    return Dependency("models", True, "down" if error else "starting", error.message if error else None)
-
-
-def _llm(services: Services) -> Dependency:
-    """Whether a chat model is set up; asking it would cost money, and without it answers are extractive."""
-    if services.settings.llm.provider == "none":
-        return Dependency("llm", False, "off", "None is set up: answers are sentences from the sources.")
-    return Dependency("llm", False, "ok", "Set up; not asked by this.")

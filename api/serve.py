@@ -9,6 +9,8 @@ import sys
 import uvicorn
 
 from api.app import create_app
+from api.connections import guarded
+from api.wiring import check_settings
 from core.errors import ConfigurationError
 from core.logs import configure_logs
 from core.settings_source import load_settings
@@ -21,6 +23,7 @@ def main() -> int:
     """Serve until told to stop; the exit status."""
     try:
         settings = load_settings()
+        check_settings(settings)
     except ConfigurationError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2
@@ -34,6 +37,8 @@ def main() -> int:
         return 1
     config = uvicorn.Config(
         create_app(settings),
+        http=guarded(settings.api),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -11,6 +11,7 @@ from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
+from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from retrieval.retriever import Retriever
 
 BROKER_TIMEOUT_S = 2.0
-ADMIN_KEY_FILE = "admin.key"
-"""In the data directory: the first administrator's key, which ``footnote up`` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,7 @@ class Services:
     """The parts of the service. Each is built on first use; see :class:`api.part.Part`."""
 
     settings: Settings
+    lanes: Lanes
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -67,20 +67,34 @@ class Services:
             self.catalog.built.close()
 
 
+def check_settings(settings: Settings) -> None:
+    """Return when no setting is known to be wrong: what can be told without loading anything is told before.
+
+    Raises:
+        ConfigurationError: one is; the service would never be able to answer.
+    """
+    from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
+
+    default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
+
+
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
+    lanes = Lanes.of(settings)
+    asking = _for_short_texts(settings)
     catalog = Part("catalog", lambda: _catalog(settings))
-    index = Part("search index", lambda: _index(settings, embedder))
-    embedder = Part("embedder", lambda: _embedder(settings))
-    retriever = Part("retriever", lambda: _retriever(settings, index, embedder))
+    index = Part("search index", lambda: _index(asking, embedder))
+    embedder = Part("embedder", lambda: _embedder(asking))
+    retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
     return Services(
         settings=settings,
+        lanes=lanes,
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places)),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
@@ -89,6 +103,12 @@ def wire(settings: Settings) -> Services:
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
     )
+
+
+def _for_short_texts(settings: Settings) -> Settings:
+    """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
+    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
+    return settings.model_copy(update={"embedder": embedder})
 
 
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.
@@ -123,10 +143,10 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator) -> Answerer:
+def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes) -> Answerer:
     from generation.build import build_answerer  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get(), places)
+    return build_answerer(settings, retriever.get(), places, lanes)
 
 
 def _catalog(settings: Settings) -> Catalog:
@@ -136,13 +156,7 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    standing = []
-    if settings.api.admin_key is not None:
-        standing.append(settings.api.admin_key.get_secret_value())
-    file = settings.data_dir / ADMIN_KEY_FILE
-    if file.is_file():
-        standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+    return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
 def _blobs(settings: Settings) -> BlobStore:

@@ -5,17 +5,21 @@
     FootnoteError
     ├── ConfigurationError        a setting is wrong; nothing was started
     ├── InvalidRequest            what the caller sent can't be used
-    │   └── InvalidFilter
+    │   ├── InvalidFilter
+    │   └── InvalidHeader
     ├── NotAuthenticated          no key, or one that is wrong or revoked
     ├── NotAuthorised             a good key that may not do this
+    ├── Misdirected               it is for a host that Footnote isn't
     ├── NotFound                  it isn't there, or this principal may not know that it is
     ├── Conflict                  it clashes with what is there: a name in use, a sync that is running
     ├── DocumentError             this document can't be used as it is; a retry won't help
     │   ├── UnreadableDocument    corrupt, encrypted, or not what its name says
+    │   ├── SecretFile            a key, a password file: never a document
     │   ├── EmptyDocument         it holds no text
     │   └── DocumentTooLarge      over a limit on size, memory, time or output
     ├── SyncRefused               the source looks wrong: obeying it would delete too much
     └── Unavailable               a dependency doesn't answer; a retry can help
+        ├── Overloaded            Footnote itself has too much to do
         ├── IndexUnavailable
         ├── BrokerUnavailable
         ├── SourceUnavailable
@@ -66,6 +70,13 @@ class InvalidFilter(InvalidRequest):
     slug = "invalid-filter"
 
 
+class InvalidHeader(InvalidRequest):
+    """A header of the request can't be used, or could be read in two ways."""
+
+    status = 400
+    slug = "invalid-header"
+
+
 class NotAuthenticated(FootnoteError):
     """No API key, or one that is unknown or revoked."""
 
@@ -78,6 +89,13 @@ class NotAuthorised(FootnoteError):
 
     status = 403
     slug = "not-authorised"
+
+
+class Misdirected(FootnoteError):
+    """The request is for a host that isn't one of ours."""
+
+    status = 421
+    slug = "misdirected-request"
 
 
 class NotFound(FootnoteError):
@@ -107,6 +125,12 @@ class UnreadableDocument(DocumentError):
     slug = "unreadable-document"
 
 
+class SecretFile(DocumentError):
+    """A file of secrets, as a private key: never a document, whatever its source says."""
+
+    slug = "secret-file"
+
+
 class EmptyDocument(DocumentError):
     """The document holds no text."""
 
@@ -133,6 +157,12 @@ class Unavailable(FootnoteError):
     retryable = True
     status = 503
     slug = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """Footnote has as much to do as it takes on at a time: it refuses more instead of letting everything wait."""
+
+    slug = "overloaded"
 
 
 class IndexUnavailable(Unavailable):

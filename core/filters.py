@@ -6,15 +6,16 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from core.errors import InvalidFilter
+from core.metadata import FactKind, facts_of
 from core.principal import Principal
 
-TermField = Literal[
-    "acl", "source_id", "document_id", "department", "document_type", "tags", "author", "owner", "language"
-]
-DateField = Literal["created", "modified"]
+TermField = str
+"""``acl``, ``source_id``, ``document_id``, or a fact of the kinds TERM and TERMS."""
+DateField = str
+"""A fact of the kind MOMENT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,11 @@ class Not:
 Filter = AnyOf | Between | All | Not
 
 REQUEST_TERMS: dict[str, TermField] = {
-    "department": "department",
-    "document_type": "document_type",
-    "tags": "tags",
+    **{name: name for name in facts_of(FactKind.TERM, FactKind.TERMS)},
     "source": "source_id",
-    "author": "author",
-    "owner": "owner",
-    "language": "language",
 }
-REQUEST_DATES: dict[str, DateField] = {"created": "created", "modified": "modified"}
-"""What a request may filter by: its key, and the field."""
+REQUEST_DATES = facts_of(FactKind.MOMENT)
+"""What a request may filter by: its key, and the field; a date's key is its field."""
 _COMMAND_LINE = {
     "since": '"modified": {"from": DATE}',
     "until": '"modified": {"to": DATE}',
@@ -93,7 +89,7 @@ def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
         if key in REQUEST_TERMS:
             clauses.append(AnyOf(REQUEST_TERMS[key], _strings(key, value)))
         elif key in REQUEST_DATES:
-            clauses.append(_between(REQUEST_DATES[key], value))
+            clauses.append(_between(key, value))
         else:
             raise InvalidFilter(f"Unknown filter {key[:60]!r}.{_hint(key)} Filters are: {', '.join(_REQUEST_KEYS)}.")
     return All(tuple(clauses)) if clauses else None

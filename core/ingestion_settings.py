@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
 from core.section import Fraction, Positive, Seconds, Section
@@ -67,6 +68,22 @@ class ParsingSettings(Section):
                 "parsing.engine = 'document_intelligence' needs parsing.document_intelligence.endpoint and .key"
             )
         return self
+
+
+class SourcesSettings(Section):
+    """What sources may reach."""
+
+    allowed_roots: tuple[Path, ...] = ()
+    """Folders that a folder source must lie in, links followed; none: any folder, which production refuses."""
+
+    @field_validator("allowed_roots")
+    @classmethod
+    def _absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        roots = tuple(root.expanduser() for root in roots)
+        if not all(root.is_absolute() for root in roots):
+            # The service and each worker would take it for another folder.
+            raise ValueError("every folder must be an absolute path")
+        return roots
 
 
 class SyncSettings(Section):

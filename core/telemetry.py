@@ -27,7 +27,9 @@ CHUNKS = Counter("footnote_chunks_total", "Chunks written to the index.")
 ANSWERS = Counter("footnote_answers_total", "Answers by how they ended.", ["outcome"])
 CITATIONS_DROPPED = Counter("footnote_citations_dropped_total", "Citations of a source that was not given.")
 DEGRADED = Counter("footnote_degraded_total", "Responses that had to do without a part.", ["part"])
+SIGN_INS_REFUSED = Counter("footnote_sign_ins_refused_total", "Requests whose key opens nothing.", ["reason"])
 HTTP_SECONDS = Histogram("footnote_http_seconds", "Time to the last byte.", ["method", "route", "status"])
+OVERLOADED = Counter("footnote_overloaded_total", "Requests refused because a lane was full.", ["lane"])
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
 
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
-
-import anyio.to_thread
 
 from core.chunk import Chunk
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
+from core.lanes import Lanes
 from core.logs import get_logger
 from core.place import SPREADSHEETS, Place
 from core.principal import Principal
@@ -79,7 +79,11 @@ class Question:
 
 
 class Answerer:
-    """Answers questions. One serves any number of them at a time."""
+    """Answers questions. One serves any number of them at a time.
+
+    Args:
+        lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,9 @@ class Answerer:
         model: ChatModel | None,
         settings: Settings,
         locate: PlaceLookup | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
+        self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._locate = locate
         self._model = model
@@ -107,9 +113,9 @@ class Answerer:
         """Answer as a stream that ends with :class:`Done`. Closing it cancels the model's request.
 
         Raises:
+            Overloaded: its search found no turn in time.
             InvalidRequest, InvalidFilter: the question can't be searched for.
             IndexUnavailable: nothing can be found right now.
-            ModelUnavailable: the model broke off after the answer had begun.
         """
         tally = Tally()
         outcome = "cancelled"
@@ -131,8 +137,8 @@ class Answerer:
         paged = chunk.page is not None or chunk.metadata.document_type in SPREADSHEETS
         if self._locate is None or not paged:
             return citation
-        span = (citation.quote_start, citation.quote_end)
-        place = await anyio.to_thread.run_sync(self._locate, citation.document_id, *span)
+        look = partial(self._locate, citation.document_id, citation.quote_start, citation.quote_end)
+        place = await self._lanes.files.run(look, begun=True)
         return citation if place is None else replace(citation, page=place.page, boxes=place.boxes, cells=place.cells)
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
@@ -178,7 +184,7 @@ class Answerer:
             )
 
         with stage("answer.retrieve"):
-            response = await anyio.to_thread.run_sync(search)
+            response = await self._lanes.searches.run(search)
         tally.degraded.extend(response.degraded)
         tally.finished("retrieve", began)
         if "rerank" in response.timings_ms:
@@ -194,20 +200,20 @@ class Answerer:
         self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
     ) -> AsyncGenerator[AnswerEvent]:
         if self._model is not None:
-            writing = Writing(chunks)
+            writing = Writing(chunks, self._settings.llm.max_tokens)
             try:
                 async with aclosing(self._write(self._model, question, chunks, writing)) as events:
                     async for event in events:
                         yield event
             except (ModelUnavailable, ConfigurationError) as error:
-                if writing.begun:
-                    raise
                 log.warning("llm.unavailable", error=type(error).__name__, reason=error.message)
-                DEGRADED.labels("llm").inc()
-                tally.degraded.append(f"llm: {error.message}")
+                for event in writing.finish(whole=False):
+                    yield event
+                self._went_without_model(_told(error), writing, tally)
             else:
                 for event in self._written(writing, sources, tally):
                     yield event
+            if writing.begun or writing.abstained:
                 return
         async for event in self._extract(question, chunks, sources, tally):
             yield event
@@ -224,28 +230,48 @@ class Answerer:
             while delta is not None:
                 for event in writing.take(delta):
                     yield event
-                delta = await _within(deadline, deltas, model)
+                delta = None if writing.full else await _within(deadline, deltas, model)
         for event in writing.finish():
             yield event
 
     def _written(self, writing: Writing, sources: tuple[SourceRef, ...], tally: Tally) -> list[AnswerEvent]:
-        tally.usage, tally.citations_dropped = writing.usage, writing.dropped
-        tally.finish_reason = writing.finish_reason
-        CITATIONS_DROPPED.inc(writing.dropped)
+        tally.usage = writing.usage
         if writing.abstained:
             tally.abstain()
             return [Abstain(reason="The sources don't answer the question.", nearest=_nearest(sources))]
+        if not writing.begun:
+            self._went_without_model("The model wrote nothing.", writing, tally)
+            return []
+        self._count_dropped(writing, tally)
         if not writing.cited:
             DEGRADED.labels("citations").inc()
             tally.degraded.append("uncited")
-        tally.outcome = "answered"
+        tally.finish_reason, tally.outcome = writing.finish_reason, "answered"
         return []
+
+    def _count_dropped(self, writing: Writing, tally: Tally) -> None:
+        if writing.links_removed:
+            DEGRADED.labels("links").inc()
+            tally.degraded.append(f"links: {writing.links_removed} of the model's removed, no source has them.")
+        tally.citations_dropped = writing.dropped
+        CITATIONS_DROPPED.inc(writing.dropped)
+
+    def _went_without_model(self, why: str, writing: Writing, tally: Tally) -> None:
+        """Say why the model's answer is missing, or not whole."""
+        DEGRADED.labels("llm").inc()
+        if not writing.begun:
+            tally.degraded.append(f"llm: {why}")
+            return
+        self._count_dropped(writing, tally)
+        tally.degraded.append(f"incomplete: {why}")
+        tally.finish_reason, tally.outcome = "interrupted", "interrupted"
 
     async def _extract(
         self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
     ) -> AsyncIterator[AnswerEvent]:
         embedder = self._retriever.embedder
-        extraction = await anyio.to_thread.run_sync(extract, question.text, chunks, embedder)
+        work = partial(extract, question.text, chunks, embedder)
+        extraction = await self._lanes.searches.run(work, begun=True)
         if extraction.degraded:
             tally.degraded.append(extraction.degraded)
         for event in render_extracts(extraction.extracts, chunks):
@@ -255,6 +281,13 @@ class Answerer:
         else:
             tally.abstain()
             yield Abstain(reason=extraction.reason, nearest=_nearest(sources))
+
+
+def _told(error: FootnoteError) -> str:
+    """What readers are told: a wrong setting is the operator's business."""
+    if isinstance(error, ConfigurationError):
+        return "The model is set up wrongly; Footnote's log names the setting."
+    return error.message
 
 
 async def _within(deadline: float, deltas: AsyncGenerator[Delta], model: ChatModel) -> Delta | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.lanes import Lanes, streams_of
 from core.settings import Settings
 from generation.answerer import Answerer, PassageSearch, PlaceLookup
 from generation.models.port import ChatModel
@@ -16,10 +17,12 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
     if settings.llm.provider == "bedrock":
         from generation.models.bedrock import BedrockModel  # noqa: PLC0415
 
-        return BedrockModel(settings.llm)
+        return BedrockModel(settings.llm, streams_of(settings))
     return None
 
 
-def build_answerer(settings: Settings, retriever: PassageSearch, locate: PlaceLookup | None = None) -> Answerer:
-    """The answerer over this retriever. Connects to nothing yet."""
-    return Answerer(retriever, build_chat_model(settings), settings, locate)
+def build_answerer(
+    settings: Settings, retriever: PassageSearch, locate: PlaceLookup | None = None, lanes: Lanes | None = None
+) -> Answerer:
+    """The answerer over this retriever, at work in these lanes or in its own. Connects to nothing yet."""
+    return Answerer(retriever, build_chat_model(settings), settings, locate, lanes)

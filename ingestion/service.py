@@ -172,9 +172,9 @@ def build_ingestion(settings: Settings) -> Ingestion:
         ConfigurationError, StorageUnavailable: the catalog can't be opened.
     """
 
-    def check_config(kind: str, config: Mapping[str, Any]) -> object:
-        from ingestion.connectors.build import build_connector  # noqa: PLC0415 - reads no file until it is needed
+    def check_config(kind: str, config: Mapping[str, Any]) -> None:
+        from ingestion.connectors.build import check_source  # noqa: PLC0415 - reads no file until it is needed
 
-        return build_connector(kind, config, settings)
+        check_source(kind, config, settings)
 
     return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings, check_config)

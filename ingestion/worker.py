@@ -7,23 +7,32 @@ kind, runs the schedule (``-B``, or ``celery beat``).
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 from functools import cache
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_ready, worker_shutdown
 from prometheus_client import start_http_server
 
-from core.errors import BrokerUnavailable
+from core.data_dir import check_usable
+from core.errors import BrokerUnavailable, FootnoteError
 from core.logs import configure_logs, get_logger
 from core.settings import Settings
 from core.settings_source import load_settings
+from core.tether import tether
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
 
 log = get_logger(__name__)
 _lock = threading.Lock()
+_MISCONFIGURED = 2
+"""The exit status of a process that its settings keep from running."""
+NICENESS = 10
+"""Of a worker: beside a service that is at work it gets a tenth of a core, alone all of them."""
 
 
 @cache
@@ -41,7 +50,19 @@ def _parts() -> Parts:
         return _build_parts()
 
 
-app = create_celery(_settings)
+def _settings_or_end() -> Settings:
+    """The settings. Where they can't be used, their sentence is the worker's last: Celery would put it into a stack."""
+    try:
+        settings = _settings()
+        if settings.catalog.url is None:
+            check_usable(settings.data_dir)
+    except FootnoteError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+    return settings
+
+
+app = create_celery(_settings_or_end)
 register(app, _parts)
 
 
@@ -49,8 +70,9 @@ def _set_up_logging(**_: Any) -> None:
     configure_logs(_settings().telemetry)
 
 
-def _check_settings(**_: Any) -> None:
-    _settings()  # a wrong setting stops the worker here, with its sentence
+def _give_way(**_: Any) -> None:
+    """Let whoever answers a reader on this machine go first; the threads and child processes to come inherit it."""
+    os.nice(NICENESS)
 
 
 def _recover_at_start(**_: Any) -> None:
@@ -74,13 +96,19 @@ def _serve_metrics(**_: Any) -> None:
         log.info("metrics.served", port=port, host=host)
 
 
+def _end_with_worker(**_: Any) -> None:
+    """The schedule (``-B``) is a process that the worker forks: one that is killed would leave it behind."""
+    tether(os.getppid(), signal.SIGKILL)
+
+
 def _close(**_: Any) -> None:
     if _build_parts.cache_info().currsize:
         _parts().close()
 
 
+beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
-worker_init.connect(_check_settings, weak=False)
+worker_init.connect(_give_way, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_shutdown.connect(_close, weak=False)

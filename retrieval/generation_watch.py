@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from core.errors import FootnoteError, IndexUnavailable, ModelUnavailable
+from core.errors import FootnoteError, ModelUnavailable
 from core.logs import get_logger
-from retrieval.embedding.embedders import Embedders, live_of
+from retrieval.embedding.embedders import Embedders, live_among
 from retrieval.embedding.port import Embedder
 from retrieval.index.port import Generation, SearchIndex
 
@@ -19,13 +19,16 @@ log = get_logger(__name__)
 LIFETIME_S = 30.0
 SWITCH_S = 2.0
 """Where generations can be swapped: how soon a search notices."""
+LOOK_S = 0.5
+"""How long a search that has something to search waits for a look at the generations; it takes milliseconds, unless the
+index hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What one search works on, from its first step to its last: a generation, and the embedder of its vectors.
 
-    ``name`` is empty while there is no generation, or none is known because the index doesn't answer.
+    ``name`` is empty while there is no generation.
     """
 
     name: str
@@ -33,8 +36,20 @@ class View:
     embedder: Embedder
 
 
+@dataclass(slots=True)
+class _Look:
+    """One look at the index's generations. ``overdue``: a search has waited for it long enough, and no other will."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    overdue: bool = False
+    error: FootnoteError | None = None
+
+
 class GenerationWatch:
     """Remembers the live generation for a while, so that searches don't ask for it each time.
+
+    A thread in the background asks, one for all searches: an index that hangs costs them no more than their own
+    question does.
 
     Args:
         embedders: where given, searches follow a swap to a generation of another model: its model is loaded in the
@@ -51,39 +66,39 @@ class GenerationWatch:
         self._index = index
         self._monotonic = monotonic
         self._embedders = embedders
+        self._lifetime_s = LIFETIME_S if embedders is None else SWITCH_S
         self._lock = threading.Lock()
         self._live: Generation | None = None
         self._until = float("-inf")
+        self._under_way: _Look | None = None
+        self._latest = _Look()
         self._view = View("", index, embedder)
         self._loading = ""
 
     def view(self) -> View:
-        """What to search now."""
-        live = self._current()
-        if live is None or live.name == self._view.name:
-            return self._view
-        if self._embedders is None:
-            return View(live.name, self._index, self._view.embedder)
-        if (live.embedder, live.dimensions) == (self._view.embedder.name, self._view.embedder.dimensions):
-            self._turn_to(live, self._view.embedder)
-        elif self._view.name == "" or self._is_gone(self._view.name):
-            self._load(live)  # there is nothing else to search: this one waits
-        else:
-            self._begin_loading(live)
+        """What to search now.
+
+        Raises:
+            FootnoteError: no generation is known so far, because the index doesn't answer or refuses to.
+        """
+        look = self._begin_look(anew=False)
+        self._wait(look)
+        if look is not None and self._view.name == "" and self._live is None and look.error is not None:
+            raise look.error.with_traceback(None)
         return self._view
 
     def name(self) -> str:
         """The live generation's name; the last known one while the index doesn't answer, empty if there is none."""
-        live = self._current()
-        return live.name if live else ""
+        self._wait(self._begin_look(anew=False))
+        return self._live.name if self._live else ""
 
     def has_moved(self, view: View) -> bool:
-        """Look anew, at once: whether a search would now work on something else."""
-        if self._embedders is None:
+        """Look anew, at once: whether a search would now work on something else. Not if the index doesn't answer."""
+        if self._embedders is None or self._latest.error is not None:
             return False
-        with self._lock:
-            self._until = float("-inf")
-        return self.view().name != view.name
+        self._wait(self._under_way)  # it may have begun before what the caller has just met
+        self._wait(self._begin_look(anew=True))
+        return self._view.name != view.name
 
     def check(self, view: View | None = None) -> None:
         """Make sure that the embedder's vectors and the index's come from one model.
@@ -92,7 +107,7 @@ class GenerationWatch:
             ModelUnavailable: the index was rebuilt with another embedder, which this process doesn't have.
         """
         embedder = (view or self._view).embedder
-        live = self._current()
+        live = self._live
         if view is not None and self._embedders is not None and live is not None and live.name != view.name != "":
             return  # a generation of its own, with its own embedder
         if live is not None and (live.embedder, live.dimensions) != (embedder.name, embedder.dimensions):
@@ -101,20 +116,47 @@ class GenerationWatch:
                 "restart it with the embedder that the index was built with."
             )
 
-    def _current(self) -> Generation | None:
-        lifetime_s = LIFETIME_S if self._embedders is None else SWITCH_S
+    def _begin_look(self, *, anew: bool) -> _Look | None:
+        """The look that is under way, or one that begins now; None while what is known is new enough."""
         with self._lock:
-            if self._monotonic() >= self._until:
-                with suppress(IndexUnavailable):  # the search itself reports it
-                    self._live = live_of(self._index)
-                self._until = self._monotonic() + lifetime_s
-            return self._live
+            if self._under_way is None and (anew or self._monotonic() >= self._until):
+                self._under_way = _Look()
+                threading.Thread(target=self._look, args=(self._under_way,), name="generations", daemon=True).start()
+            return self._under_way
 
-    def _is_gone(self, name: str) -> bool:
+    def _wait(self, look: _Look | None) -> None:
+        if look is None:
+            return
+        if not look.overdue and not look.done.wait(LOOK_S):
+            look.overdue = True
+        if self._view.name == "":
+            look.done.wait()  # there is nothing else to search
+
+    def _look(self, look: _Look) -> None:
         try:
-            return all(generation.name != name for generation in self._index.generations())
-        except IndexUnavailable:
-            return False
+            self._follow(self._index.generations())
+        except FootnoteError as error:  # the search itself reports it
+            look.error = error
+        finally:
+            with self._lock:
+                known = look.error is None or self._view.name != ""
+                self._until = self._monotonic() + self._lifetime_s if known else float("-inf")
+                self._latest, self._under_way = look, None
+            look.done.set()
+
+    def _follow(self, generations: list[Generation]) -> None:
+        live = self._live = live_among(generations)
+        if live is None or live.name == self._view.name:
+            return
+        if self._embedders is None:
+            self._view = View(live.name, self._index, self._view.embedder)
+        elif (live.embedder, live.dimensions) == (self._view.embedder.name, self._view.embedder.dimensions):
+            self._turn_to(live, self._view.embedder)
+        elif any(generation.name == self._view.name for generation in generations):
+            self._begin_loading(live)
+        else:
+            self._view = View("", self._index, self._view.embedder)  # searches wait: there is nothing else to search
+            self._load(live)
 
     def _turn_to(self, live: Generation, embedder: Embedder) -> None:
         with suppress(FootnoteError):  # it went, or the index doesn't answer: the search itself reports it

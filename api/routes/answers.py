@@ -17,6 +17,7 @@ from api.schemas.answers import AbstainBody, AnswerBody, AnswerRequest, Citation
 from api.sse import MEDIA_TYPE, EventStream, ServerEvent, run_while_connected
 from core.errors import FootnoteError
 from core.filters import parse_filters
+from core.lanes import Lane
 from core.principal import Principal
 from core.telemetry import ANSWERS_IN_PROGRESS
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token
@@ -40,15 +41,15 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
     question = _question(body, caller.principal, services.settings.api.max_question_chars)
     answerer = await ready(services.answerer)
+    events = _events(answerer, question, services.lanes.answers)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        events = _events(answerer, question)
         # The first event comes when the search is done: what fails before it has a status of its own.
         first = await anext(events)
         return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
-        async with aclosing(_events(answerer, question)) as events:
+        async with aclosing(events):
             collected.extend([event async for event in events])
 
     if not await run_while_connected(request.receive, collect):
@@ -70,14 +71,15 @@ def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Ques
     )
 
 
-async def _events(answerer: Answerer, question: Question) -> AsyncGenerator[AnswerEvent]:
-    """The answer's events, ``Done`` the last of them.
+async def _events(answerer: Answerer, question: Question, lane: Lane) -> AsyncGenerator[AnswerEvent]:
+    """The answer's events, ``Done`` the last of them; it holds a place of the lane until it is closed.
 
     Raises:
+        Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    with ANSWERS_IN_PROGRESS.track_inprogress():
-        async with aclosing(answerer.answer(question)) as events:
+    async with lane.place(), aclosing(answerer.answer(question)) as events:
+        with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
                 yield event
                 if isinstance(event, Done):

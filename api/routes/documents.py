@@ -13,7 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Response
 
 from api.auth.principal import Caller
-from api.dependencies import CallerDep, ServicesDep
+from api.dependencies import CallerDep, FilesLane, ServicesDep
 from api.schemas.answers import BoxBody
 from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
 from api.schemas.search import MetadataBody
@@ -25,7 +25,7 @@ from ingestion.catalog.records import DocumentRecord
 if TYPE_CHECKING:
     from ingestion.parsed import ParsedDocument
 
-router = APIRouter(prefix="/v1/documents", tags=["documents"])
+router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[FilesLane])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)

@@ -11,7 +11,7 @@ router = APIRouter(prefix="/v1", tags=["keys"])
 
 
 @router.get("/me")
-def me(caller: CallerDep) -> MeBody:
+async def me(caller: CallerDep) -> MeBody:
     """Whom this request speaks for, and whether it may administer Footnote."""
     principal = caller.principal
     return MeBody(user=principal.user, groups=sorted(principal.groups), admin=caller.admin)

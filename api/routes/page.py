@@ -35,7 +35,7 @@ _DOCS_POLICY = CONTENT_POLICY.replace("img-src 'self' blob:", "img-src 'self' da
 
 
 @router.get("/")
-def index(request: Request) -> Response:
+async def index(request: Request) -> Response:
     """The page."""
     return _serve("index.html", request)
 
@@ -47,7 +47,7 @@ def docs(request: Request) -> Response:
 
 
 @router.get("/page/{name}")
-def file(name: str, request: Request) -> Response:
+async def file(name: str, request: Request) -> Response:
     """A file of the page."""
     if name not in _MEDIA_TYPES:
         raise NotFound(f"The page has no file {name[:64]!r}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
 from fastapi import APIRouter
 
 from api.asking import checked_question
@@ -32,4 +31,4 @@ async def search(body: SearchRequest, caller: CallerDep, services: ServicesDep) 
         )
         return SearchBody.of(response, services.places.cells, offset=body.offset, scores=caller.admin)
 
-    return await anyio.to_thread.run_sync(run)
+    return await services.lanes.searches.run(run)

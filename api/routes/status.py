@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.dependencies import AdminDep, ServicesDep
+from api.dependencies import AdminDep, AdminLane, ServicesDep
 from api.schemas.sources import RunBody, StatusBody
 from core.errors import Unavailable
 
-router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep, AdminLane])
 
 _RECENT_RUNS = 20
 

@@ -1,18 +1,26 @@
-"""What all shapes share: requests refuse unknown keys and name the nearest right one."""
+"""What all shapes share: requests refuse unknown keys and name the nearest right one, and take no type for another."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Strict, model_validator
 from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+
+Many = Annotated[tuple[T, ...], Strict(False)]
+"""A JSON array in a request. JSON has no tuples, so that strictness about the array itself would refuse every one; its
+elements are as strict as the rest. A date in a request would be declared in the same way."""
 
 
 class RequestBody(BaseModel):
-    """A JSON object that a caller sends."""
+    """A JSON object that a caller sends. A value of another type is refused: 1 is not true, and "1" is not 1."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, json_schema_extra={"additionalProperties": False})
+    model_config = ConfigDict(
+        frozen=True, hide_input_in_errors=True, strict=True, json_schema_extra={"additionalProperties": False}
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import anyio.to_thread
@@ -36,9 +39,16 @@ _REFUSED = {
 class BedrockModel:
     """Streams from Bedrock. boto3 blocks, so each event is fetched in a thread, and only when it is asked for:
     nothing piles up in between. boto3 itself tries again, with jitter, before the stream has begun.
+
+    The threads are its own: a stream that waits for a word takes none from others. One that is given up keeps its
+    thread until the read that is under way ends, so that there are never more than so many.
+
+    Args:
+        streams: how many there can be at a time; further ones wait, up to their time limit.
     """
 
-    def __init__(self, settings: LlmSettings, client: Any | None = None) -> None:
+    def __init__(self, settings: LlmSettings, streams: int = 32, client: Any | None = None) -> None:
+        self._threads = ThreadPoolExecutor(streams, thread_name_prefix="bedrock")
         self.name = settings.model
         self._settings = settings
         self._where = f"The Bedrock model {settings.model!r}"
@@ -52,28 +62,31 @@ class BedrockModel:
         opened = _Opened()
         reply = _Reply()
         try:
-            await self._wait(lambda: opened.open(self._converse(messages)), min(limit, deadline))
+            await self._wait(lambda: opened.open(lambda: self._converse(messages)), min(limit, deadline))
             while (event := await self._wait(opened.next_event, min(limit, deadline))) is not None:
-                text = reply.read(event)
+                try:
+                    text = reply.read(event)
+                except (TypeError, LookupError, AttributeError) as error:
+                    raise ModelUnavailable(f"{self._where} sends events that aren't the Converse API's.") from error
                 if text:
                     limit = loop.time() + self._settings.token_timeout_s
                     yield Delta(text)
         finally:
-            # Closing waits for a read that is under way, so it must not hold up the event loop.
-            loop.run_in_executor(None, opened.close)
+            opened.close()
         if reply.finish_reason is None:
             raise ModelUnavailable(f"{self._where} cut its answer off.")
         yield Delta(finish_reason=reply.finish_reason, usage=reply.usage)
 
     async def close(self) -> None:
         """Close the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             await anyio.to_thread.run_sync(self._client.close)
 
     async def _wait(self, call: Any, limit: float) -> Any:
         try:
             async with asyncio.timeout_at(limit):
-                return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except TimeoutError as error:
             raise ModelUnavailable(f"{self._where} is too slow (llm.*_timeout_s).") from error
         except (ClientError, BotoCoreError, ParserError, HTTPError, OSError) as error:
@@ -118,23 +131,45 @@ def _connect(settings: LlmSettings) -> Any:
 
 
 class _Opened:
-    """The stream once it is open. An opening that was given up is closed as soon as it comes through."""
+    """The stream once it is open. Closing it never waits: who is at it meanwhile closes it when they are done."""
 
     def __init__(self) -> None:
         self._stream: Any = None
         self._events: Iterator[Mapping[str, Any]] = iter(())
+        self._lock = threading.Lock()
+        self._busy = False
         self._closed = False
 
-    def open(self, stream: Any) -> None:
-        self._stream, self._events = stream, iter(stream)
-        if self._closed:
-            self.close()
+    def open(self, converse: Callable[[], Iterator[Mapping[str, Any]]]) -> None:
+        with self._at_it():
+            self._stream = converse()
+            self._events = iter(self._stream)
 
     def next_event(self) -> Mapping[str, Any] | None:
-        return next(self._events, None)
+        with self._at_it():
+            return next(self._events, None)
 
     def close(self) -> None:
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            if not self._busy:
+                self._hang_up()
+
+    @contextmanager
+    def _at_it(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:  # it was given up while this waited for a thread
+                raise CancelledError
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy = False
+                if self._closed:
+                    self._hang_up()
+
+    def _hang_up(self) -> None:
         if hasattr(self._stream, "close"):
             self._stream.close()
 
@@ -151,6 +186,8 @@ class _Reply:
             self.finish_reason = _REASONS.get(event["messageStop"]["stopReason"], "stop")
         usage = event.get("metadata", {}).get("usage")
         if usage:
-            self.usage = Usage(usage["inputTokens"], usage["outputTokens"])
-        text: str = event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
+            self.usage = Usage.told(usage.get("inputTokens"), usage.get("outputTokens"))
+        text = event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
+        if not isinstance(text, str):
+            raise TypeError("A delta's text is no text.")
         return text

@@ -10,11 +10,38 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from core.errors import ConfigurationError, StorageUnavailable
 
 BUSY_TIMEOUT_S = 30.0
+POOL_TIMEOUT_S = 30.0
+KEPT_CONNECTIONS = 5
+MOST_CONNECTIONS = 40
+"""Of one process, and only while they are at work: more than the service has threads that ask the catalog."""
 _READ = "footnote_read"
+
+
+class _Pool(QueuePool):
+    """A pool that is empty for too long is a database that doesn't answer, for everybody who uses the engine."""
+
+    def connect(self) -> PoolProxiedConnection:
+        try:
+            return super().connect()
+        except PoolTimeout as error:
+            raise StorageUnavailable(
+                f"All {MOST_CONNECTIONS} connections to the catalog have been at work for {POOL_TIMEOUT_S:g} s: its "
+                "database is overloaded or hangs. Try again soon."
+            ) from error
+
+
+_POOL: dict[str, Any] = {
+    "poolclass": _Pool,
+    "pool_size": KEPT_CONNECTIONS,
+    "max_overflow": MOST_CONNECTIONS - KEPT_CONNECTIONS,
+    "pool_timeout": POOL_TIMEOUT_S,
+}
 
 
 class Database:
@@ -73,13 +100,13 @@ def _engine(url: str) -> Engine:
         raise ConfigurationError("catalog.url is not a database URL, as postgresql+psycopg://user@host/db.") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=20, max_overflow=20)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S}, **_POOL)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
         timeouts = {"connect_timeout": 10, "options": "-c statement_timeout=60000 -c lock_timeout=30000"}
-        return create_engine(parsed, connect_args=timeouts, pool_pre_ping=True, pool_timeout=30)
+        return create_engine(parsed, connect_args=timeouts, pool_pre_ping=True, **_POOL)
     raise ConfigurationError(f"catalog.url: {backend} is not supported; use postgresql+psycopg:// or none (SQLite).")
 
 
@@ -114,6 +141,11 @@ def _explain(error: DBAPIError) -> str:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if "disk is full" in reason or "No space left" in reason:
         return f"The disk of the catalog is full ({reason}): free some space; what was not stored is done again."
+    if "readonly database" in reason or "unable to open database file" in reason:
+        return (
+            f"The catalog's file can't be written ({reason}): give the data directory and all in it to the user that "
+            "Footnote runs as, or run it as theirs."
+        )
     if "disk I/O error" in reason:  # SQLite's word for a quota as well
         return f"The disk of the catalog fails or is full ({reason}): free some space, or look into the system's log."
     return f"The catalog doesn't answer ({reason}): check catalog.url and that the database runs."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,11 +12,12 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from core.clock import Clock
 from core.errors import SourceUnavailable, UnreadableDocument
+from core.metadata import Metadata
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import write_failure
 from ingestion.catalog.family import with_inner
 from ingestion.catalog.records import Applied, DocumentState, document_id
-from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
+from ingestion.catalog.rows import merge_metadata, work_of
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
 from ingestion.connectors.port import Unreadable, Upsert
 
@@ -48,7 +50,7 @@ class Intake:
         """
         batch = _Batch(run_id, source_id, self._clock.now(), parent_id, parser)
         with self._database.write() as connection:
-            expanded, unknown = with_inner(connection, source_id, changes)
+            expanded, unknown, withheld = with_inner(connection, source_id, changes)
             by_id = {document_id(source_id, change.external_id): change for change in expanded}
             known = _known(connection, list(by_id))
             batch.leave(unknown)
@@ -61,7 +63,7 @@ class Intake:
                 else:
                     batch.compare(row, change)
             batch.write(connection)
-            return _applied(connection, batch)
+            return replace(_applied(connection, batch), withheld=withheld)
 
 
 def _known(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
@@ -117,7 +119,7 @@ class _Batch:
         acl = [] if change.acl is None else list(change.acl.terms())
         if row is None:
             failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri, "acl": acl}
-            facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
+            facts = merge_metadata(Metadata(), Metadata(), _name(change)).to_json()
             self._new.append(
                 {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
             )
@@ -226,15 +228,15 @@ _CHANGED = (
 
 
 def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
-    merged = merge_metadata(change.metadata, metadata_from_json(own), _name(change))
+    merged = merge_metadata(change.metadata, Metadata.read(own), _name(change))
     return {
         "uri": change.uri,
         "title": merged.title,
         "size": change.size,
         "revision": change.revision,
         "content_revision": change.content_revision,
-        "facts": metadata_to_json(merged),
-        "source_facts": metadata_to_json(change.metadata),
+        "facts": merged.to_json(),
+        "source_facts": change.metadata.to_json(),
         "acl": list(change.acl.terms()),
     }
 

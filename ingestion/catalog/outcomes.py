@@ -14,8 +14,9 @@ from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
-from ingestion.catalog.rows import merge_metadata, metadata_to_json
+from ingestion.catalog.rows import merge_metadata
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
+from ingestion.catalog.warnings import clear_warnings, write_warning
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
 _END_PARSING = update(DOCUMENTS).where(
@@ -45,6 +46,7 @@ class Outcomes:
         own: Metadata,
         name: str,
         content_key: str | None = None,
+        warning: str | None = None,
     ) -> bool:
         """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
 
@@ -52,24 +54,32 @@ class Outcomes:
             own: facts found in the document itself.
             name: its title when nobody knows one.
             content_key: identifies what its chunks say; see :mod:`ingestion.tasks.vector_reuse`.
+            warning: which secrets are where in it; None: none.
         """
         merged = merge_metadata(work.source_metadata, own, name)
+        now = self._clock.now()
         values = {
             "state": DocumentState.PARSED,
             "parsed_hash": content_hash,
             "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
-            "own_facts": metadata_to_json(own),
-            "facts": metadata_to_json(merged),
+            "own_facts": own.to_json(),
+            "facts": merged.to_json(),
             "title": merged.title,
             "attempts": 0,
             "not_before": None,
-            "updated_at": self._clock.now(),
+            "updated_at": now,
         }
         held = {"held_id": work.record.id, "held_version": work.record.version, "holder": owner}
         with self._database.write() as connection:
-            return connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount == 1
+            if connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount != 1:
+                return False
+            if warning is None:
+                clear_warnings(connection, [work.record.id])
+            else:
+                _warn(connection, work, warning, now)
+            return True
 
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.
@@ -199,6 +209,12 @@ class Outcomes:
         steady = DocumentRow.state.in_((DocumentState.INDEXED, DocumentState.UPDATING))
         with self._database.write() as connection:
             send_again(connection, and_(DocumentRow.id == document_id, steady), self._clock.now())
+
+
+def _warn(connection: Connection, work: Work, warning: str, now: datetime) -> None:
+    record = work.record
+    named = {"document_id": record.id, "source_id": record.source_id, "external_id": record.external_id}
+    write_warning(connection, **named, run_id=work.run_id, message=warning, withheld=False, now=now)
 
 
 def _held(work: Work, owner: str | None, *states: DocumentState) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.metadata import Metadata
 from core.principal import AccessList
+from ingestion.connectors.port import Withheld
 
 
 class DocumentState(StrEnum):
@@ -129,6 +130,7 @@ class Run:
 
     Attributes:
         retried: of those, how many had failed before and were tried again, whatever became of them.
+        warned: how many have a warning, be it documents with a secret in them or files that were withheld.
         waiting: while it runs: why documents wait, when something that they need is down. They go on by themselves.
     """
 
@@ -143,6 +145,7 @@ class Run:
     failed: int = 0
     deleted: int = 0
     retried: int = 0
+    warned: int = 0
     error: str | None = None
     waiting: str | None = None
 
@@ -175,6 +178,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentWarning:
+    """Something secret in a document, or a file that is none because it is secret.
+
+    Attributes:
+        external_id: of something withheld, one that ends with ``/`` is a folder; ``/`` alone is the whole source.
+        message: what kind of secret is where; never the secret itself.
+        withheld: it is no document.
+    """
+
+    document_id: str
+    source_id: str
+    external_id: str
+    run_id: str | None
+    message: str
+    withheld: bool
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """A stage (``list``, ``parse`` or ``embed``) that waits for something it needs.
 
@@ -198,10 +221,12 @@ class Applied:
     Attributes:
         updating: documents whose permissions or metadata must be written to the index now, and nothing else.
         restricted: documents that will be parsed anew, whose old chunks must get the new permissions now.
+        withheld: documents in the listed ones that are never any, and must go.
     """
 
     updating: list[Work] = field(default_factory=list)
     restricted: list[Work] = field(default_factory=list)
+    withheld: list[Withheld] = field(default_factory=list)
 
 
 def document_id(source_id: str, external_id: str) -> str:

@@ -13,6 +13,7 @@ from ingestion.catalog.dead_letters import clear_failures
 from ingestion.catalog.family import inner_rows, with_all_inner
 from ingestion.catalog.records import DocumentState, document_id
 from ingestion.catalog.tables import DOCUMENTS, RUNS, DocumentRow, RunRow
+from ingestion.catalog.warnings import clear_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class Removal:
             ids = with_all_inner(connection, ids)
         return self._mark(DocumentRow.id.in_(ids), len(ids))
 
+    def mark_below(self, source_id: str, folder: str, limit: int) -> list[str]:
+        """Mark up to ``limit`` documents whose names begin with a folder's as being deleted; their ids.
+
+        Args:
+            folder: ends with ``/``; empty: all of the source.
+        """
+        # Not LIKE, to which SQLite's small and capital letters are the same.
+        below = func.substr(DocumentRow.external_id, 1, len(folder)) == folder
+        return self._mark(and_(DocumentRow.source_id == source_id, below), limit)
+
     def mark_inner(self, parent_id: str, kept: Collection[str]) -> list[str]:
         """Mark what lay in a document and no longer does as being deleted, with all that lies in it; the ids.
 
@@ -79,6 +90,7 @@ class Removal:
         gone = and_(DocumentRow.id.in_(document_ids), DocumentRow.state == DocumentState.DELETING)
         with self._database.write() as connection:
             clear_failures(connection, document_ids)
+            clear_warnings(connection, document_ids)
             count = connection.execute(delete(DOCUMENTS).where(gone)).rowcount
             if run_id is not None:
                 counted = update(RUNS).where(RunRow.id == run_id)

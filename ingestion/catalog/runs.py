@@ -17,6 +17,7 @@ from ingestion.catalog.queue import Holds, nobody
 from ingestion.catalog.records import OPEN_STATES, Run, RunState
 from ingestion.catalog.rows import run_of
 from ingestion.catalog.tables import RUNS, SOURCES, DocumentRow, PauseRow, RunRow, SourceRow
+from ingestion.catalog.warnings import count_warned
 
 _OUTCOMES = ("unchanged", "indexed", "failed")
 
@@ -210,4 +211,5 @@ def _counts(connection: Connection, row: Row[Any]) -> dict[str, int]:
         **{outcome: by_outcome.get(outcome, 0) for outcome in _OUTCOMES},
         "seen": sum(by_outcome.values()) + row.deleted,
         "retried": sum(int(again) for _, _, again in found),
+        "warned": count_warned(connection, row.id),
     }

@@ -16,7 +16,7 @@ from core.errors import Conflict, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
-from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, FailureRow, RunRow, SourceRow
+from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, WARNINGS, FailureRow, RunRow, SourceRow, WarningRow
 
 _ONE = select(SOURCES).where(SourceRow.id == bindparam("wanted_id"), ~SourceRow.deleting)
 
@@ -141,9 +141,10 @@ class SourceStore:
             connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(lease_until=None))
 
     def remove(self, source_id: str) -> None:
-        """Delete the source with its runs and failures; its documents are gone already."""
+        """Delete the source with its runs, failures and warnings; its documents are gone already."""
         with self._database.write() as connection:
             connection.execute(delete(FAILURES).where(FailureRow.source_id == source_id))
+            connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id))
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 

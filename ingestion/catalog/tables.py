@@ -130,6 +130,7 @@ class RunRow(Base):
     failed: Mapped[int]
     deleted: Mapped[int]
     retried: Mapped[int]
+    warned: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
@@ -162,6 +163,24 @@ class FailureRow(Base):
     retryable: Mapped[bool]
     attempts: Mapped[int]
     parser: Mapped[int | None]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class WarningRow(Base):
+    """A secret in a document, or a file that is none because it is secret (``withheld``); at most one row for each.
+
+    ``run_id`` is the run that wrote it last.
+    """
+
+    __tablename__ = "warnings"
+
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    external_id: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+    withheld: Mapped[bool]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
 
@@ -219,7 +238,11 @@ class RebuildRow(Base):
 
 
 class ApiKeyRow(Base):
-    """An API key; of the key itself only a digest is kept."""
+    """An API key; of the key itself only a digest is kept.
+
+    ``from_configuration``: the row stands for ``api.admin_key``, so that it can be revoked like any other, and counts
+    only where the configuration names it.
+    """
 
     __tablename__ = "api_keys"
 
@@ -230,16 +253,39 @@ class ApiKeyRow(Base):
     user: Mapped[str | None] = mapped_column(String(300))
     groups: Mapped[list[str]]
     admin: Mapped[bool]
+    from_configuration: Mapped[bool]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """What an administrator did; see :class:`ingestion.catalog.audit.AuditEvent`."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(100))
+    key_id: Mapped[str | None] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(300))
+    user: Mapped[str | None] = mapped_column(String(300))
+    client: Mapped[str | None] = mapped_column(String(100))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    object_id: Mapped[str | None] = mapped_column(Text)
+    object_name: Mapped[str | None] = mapped_column(Text)
+    detail: Mapped[Json]
 
 
 SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
+WARNINGS = cast(Table, WarningRow.__table__)
 PARSERS = cast(Table, ParserRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
 REBUILDS = cast(Table, RebuildRow.__table__)
 API_KEYS = cast(Table, ApiKeyRow.__table__)
+AUDIT = cast(Table, AuditRow.__table__)

@@ -14,19 +14,27 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.clock import Clock, SystemClock
-from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable, UnreadableDocument
-from core.logs import get_logger
+from core.errors import (
+    DocumentTooLarge,
+    InvalidRequest,
+    NotFound,
+    SecretFile,
+    SourceUnavailable,
+    UnreadableDocument,
+)
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
-from ingestion.connectors.folder_scan import Found, Scanner, Unusable
-from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
+from ingestion.connectors.folder_scan import Found, Scanner, Unusable, never, uri_of
+from ingestion.connectors.places import Places
+from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert, Withheld
 from ingestion.connectors.rules import Rule, Rules
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
 from ingestion.partitioning.front_matter import LONGEST
+from ingestion.secret_files import secret_by_content
 
-_log = get_logger(__name__)
-_CURSOR_VERSION = 1
+_CURSOR_VERSION = 2
+"""Raised when a file that was read before has to be looked at again, as for what is secret by its content."""
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
 """A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
@@ -84,13 +92,16 @@ class FolderConnector:
         config: which folder, and what to say of its documents.
         max_file_bytes: files above this are listed but not read.
         clock: tells how old a file is.
+        places: where Footnote's own files are, which are never documents.
     """
 
-    def __init__(self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None, places: Places | None = None
+    ) -> None:
         self._config = config
         self._max_bytes = max_file_bytes
         self._clock = clock or SystemClock()
-        self._scanner = Scanner(config.path, config.include, config.exclude)
+        self._scanner = Scanner(config.path, config.include, config.exclude, places)
         self._rules = Rules(config.rules)
         self._defaults = Facts(
             Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
@@ -117,6 +128,9 @@ class FolderConnector:
         self._rules = Rules(self._config.rules)
         complete = True
         for found in self._scanner.scan():
+            if isinstance(found, Withheld):
+                yield found
+                continue
             if isinstance(found, Unusable):
                 yield self._unreadable(found, sidecars)
                 if found.folder:
@@ -130,8 +144,11 @@ class FolderConnector:
                 change: Change = self._upsert(found, entry, sidecars)
             except FileNotFoundError:
                 continue
+            except SecretFile as error:
+                yield Withheld(found.external_id, error.message)
+                continue
             except (BadFacts, UnreadableDocument) as error:
-                yield Unreadable(found.external_id, _uri(found.path), str(error))
+                yield Unreadable(found.external_id, uri_of(found.path), str(error))
                 continue
             except OSError as error:
                 reason = f"it can't be read: {error.strerror}"
@@ -139,17 +156,9 @@ class FolderConnector:
                 continue
             files[found.external_id] = entry
             yield change
-        warned = self._warn_of_unused(cursor.get("unused_rules", []))
+        warned = self._rules.warn_of_unused(cursor.get("unused_rules", []), self._config.path)
         listing.cursor = {"version": _CURSOR_VERSION, "files": files, "unused_rules": warned}
         listing.complete = complete
-
-    def _warn_of_unused(self, before: list[str]) -> list[str]:
-        """Say once of each rule that it matches nothing; those that do so now."""
-        unused = self._rules.unused()
-        for match in unused:
-            if match not in before:
-                _log.warning("folder.rule_matches_nothing", folder=str(self._config.path), rule=match)
-        return unused
 
     def _unreadable(self, found: Unusable, sidecars: Sidecars) -> Unreadable:
         """With its readers, if a fault of the system keeps its bytes away and they don't stand in those."""
@@ -159,11 +168,13 @@ class FolderConnector:
                 acl = self._facts(found.external_id, Facts(), sidecars).acl
             except BadFacts as error:
                 reason = f"{reason}, and {error}"
-        return Unreadable(found.external_id, _uri(found.path), reason, acl)
+        return Unreadable(found.external_id, uri_of(found.path), reason, acl)
 
     def _out_of_sight(self, external_id: str, folder: Unusable) -> Unreadable:
         """A document that was in a folder which can't be listed now: not known to be gone, and so still named."""
-        return Unreadable(external_id, _uri(self._config.path / external_id), f"{folder.external_id}: {folder.reason}")
+        return Unreadable(
+            external_id, uri_of(self._config.path / external_id), f"{folder.external_id}: {folder.reason}"
+        )
 
     def _entry(self, found: Found, known: list[Any] | None) -> list[Any]:
         """What the cursor keeps of a file: time stamp (None: too fresh to rely on), size, hash, front matter."""
@@ -173,6 +184,8 @@ class FolderConnector:
             # Not read, and so known by what can be seen from outside.
             return [found.mtime_ns, found.size, f"unread:{found.size}:{found.mtime_ns}", None]
         content_hash, head = _hash(found.path)
+        if (secret := secret_by_content(found.external_id, head)) is not None:
+            raise SecretFile(secret)
         facts = front_matter(head, found.path.name) if has_front_matter(found.path.name) else Facts()
         age = self._clock.now().timestamp() - found.mtime_ns / 1e9
         settled = age > _SETTLED.total_seconds()
@@ -185,7 +198,7 @@ class FolderConnector:
         described = json.dumps([content_revision, dump_facts(facts)], sort_keys=True)
         return Upsert(
             external_id=found.external_id,
-            uri=_uri(found.path),
+            uri=uri_of(found.path),
             revision=hashlib.sha256(described.encode()).hexdigest(),
             content_revision=content_revision,
             size=found.size,
@@ -204,10 +217,10 @@ class FolderConnector:
         """What each place says of a document; for each fact, the first that says it is the one that counts.
 
         Raises:
-            NotFound: it went, or isn't one of this source's documents.
+            NotFound, SecretFile: it went, or isn't one of this source's documents.
             UnreadableDocument: what is written of it can't be used, so that ingestion refuses it.
         """
-        path = self._locate(external_id)
+        path = self._scanner.locate(external_id)
         try:
             written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
             return self._layers(external_id, written, Sidecars(self._config.path, self._scanner.contains))
@@ -220,11 +233,11 @@ class FolderConnector:
         """The bytes of one document; see :meth:`ingestion.connectors.port.Connector.fetch`.
 
         Raises:
-            NotFound: it went, or isn't one of this source's documents.
+            NotFound, SecretFile: it went, or isn't one of this source's documents.
             DocumentTooLarge: it is over ``max_file_bytes``.
             SourceUnavailable: it is there but can't be read.
         """
-        path = self._locate(external_id)
+        path = self._scanner.locate(external_id)
         try:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -237,16 +250,9 @@ class FolderConnector:
         if size > self._max_bytes or len(content) > self._max_bytes:
             limit = f"{self._max_bytes / 1_000_000:g} MB (parsing.max_file_mb)"
             raise DocumentTooLarge(f"{external_id} is larger than {limit}. Split it, or raise the limit.")
+        if (secret := secret_by_content(external_id, content)) is not None:
+            raise never(external_id, secret)
         return Original(content)
-
-    def _locate(self, external_id: str) -> Path:
-        """The file of an external id, after the checks of a listing: ids come back from outside this process."""
-        path = self._config.path / external_id
-        if ".." in external_id.split("/") or not self._scanner.wants(external_id) or not self._scanner.contains(path):
-            raise NotFound(f"{external_id} is not a document of {self._config.path}.")
-        if not path.is_file():
-            raise NotFound(f"{external_id} is no longer in {self._config.path}.")
-        return path
 
     def list_ids(self) -> Iterator[str]:
         """Every document's id, without reading any.
@@ -257,7 +263,7 @@ class FolderConnector:
         for found in self._scanner.scan():
             if isinstance(found, Found):
                 yield found.external_id
-            elif found.folder:
+            elif isinstance(found, Unusable) and found.folder:
                 raise SourceUnavailable(f"{found.path}: {found.reason}.")
 
     def acl(self, external_id: str) -> AccessList:
@@ -267,7 +273,7 @@ class FolderConnector:
             NotFound: it went, or isn't one of this source's documents.
             SourceUnavailable: what says so can't be read.
         """
-        path = self._locate(external_id)
+        path = self._scanner.locate(external_id)
         try:
             written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
             facts = self._facts(external_id, written, Sidecars(self._config.path, self._scanner.contains))
@@ -292,8 +298,3 @@ def _hash(path: Path) -> tuple[str, bytes]:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(LONGEST)
-
-
-def _uri(path: Path) -> str:
-    # Not percent-encoded: the address ends with the path as people write it, which Path.as_uri() would change.
-    return f"file://{path.as_posix()}"

@@ -19,9 +19,9 @@ import yaml
 
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.partitioning.decoding import decode
 from ingestion.partitioning.facts import BadFacts, Facts, read_facts
 from ingestion.partitioning.front_matter import LONGEST, one_line, split_front_matter
+from ingestion.partitioning.text.decoding import decode
 
 SUFFIX = ".meta.yaml"
 FOLDER_SIDECAR = "_folder" + SUFFIX

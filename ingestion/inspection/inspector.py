@@ -71,6 +71,7 @@ class Inspector:
             facts=facts,
             readers=tuple(readers.terms()) if readers else (),
             warnings=partition.warnings,
+            secrets=partition.secrets,
             document=document,
             chunks=chunks,
             attachments=_inner(partition),

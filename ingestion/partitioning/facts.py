@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from core.errors import InvalidRequest
-from core.metadata import Metadata
+from core.metadata import FACTS, FactKind, Metadata
 from core.principal import AccessList
 
-KEYS = ("title", "department", "author", "owner", "tags", "created", "modified", "language", "document_type", "acl")
+KEYS = (*FACTS, "acl")
 
 
 class BadFacts(ValueError):
@@ -79,13 +79,13 @@ def _acl(value: Any) -> AccessList:
 
 
 def _metadata(values: Mapping[str, Any], *, strict: bool) -> Metadata:
-    readers = {"tags": _tags, "created": _moment, "modified": _moment}
+    readers = {FactKind.TERMS: _tags, FactKind.MOMENT: _moment}
     read: dict[str, Any] = {}
     for key, value in values.items():
         if value is None:
             continue
         try:
-            read[key] = readers.get(key, _words)(value)
+            read[key] = readers.get(FACTS[key], _words)(value)
         except ValueError as error:
             if strict:
                 raise BadFacts(f"{key!r}: {error}") from None

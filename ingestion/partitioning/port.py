@@ -72,6 +72,8 @@ class Partition:
         media_type: what the bytes turned out to be.
         parser: name and version of what read it.
         warnings: what was left out, and why, a sentence each.
+        secrets: what an administrator should look at, a sentence each: which kinds of secrets stand where in its text,
+            and which files within it were left out for being secret. Never the secrets themselves.
         attachments: files within it, which are documents of their own.
         pages: the size of each page, where pages have one.
     """
@@ -81,6 +83,7 @@ class Partition:
     media_type: str = "application/octet-stream"
     parser: str = ""
     warnings: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     pages: tuple[PageSize, ...] = ()
 

@@ -8,18 +8,19 @@ from functools import cache, partial
 from importlib.metadata import version
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
-from ingestion.partitioning import markup, office, spreadsheets
-from ingestion.partitioning.archives import read_zip
-from ingestion.partitioning.delimited import read_delimited
-from ingestion.partitioning.documents import read_old_office, read_with_pandoc
+from ingestion.partitioning.containers.archives import read_zip
+from ingestion.partitioning.containers.message import read_email, read_msg
 from ingestion.partitioning.finishing import finish
-from ingestion.partitioning.images import read_image
 from ingestion.partitioning.media_types import Detected, detect
-from ingestion.partitioning.message import read_email, read_msg
-from ingestion.partitioning.open_document import read_ods
-from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.ocr.images import read_image
+from ingestion.partitioning.office import open_xml, spreadsheets
+from ingestion.partitioning.office.converted import read_old_office, read_with_pandoc
+from ingestion.partitioning.office.open_document import read_ods
+from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.partitioning.reading import Reading
+from ingestion.partitioning.text import markup
+from ingestion.partitioning.text.delimited import read_delimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "org": lambda text, name: read_with_pandoc(text.encode(), name, "org"),
 }
 _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
-    "docx": office.read_docx,
-    "pptx": office.read_pptx,
+    "docx": open_xml.read_docx,
+    "pptx": open_xml.read_pptx,
     "xlsx": spreadsheets.read_xlsx,
     "xls": spreadsheets.read_xls,
     "ods": read_ods,

@@ -32,12 +32,14 @@ class Reading:
     """One document as its format's reader saw it.
 
     Attributes:
+        secrets: see :class:`ingestion.partitioning.port.Partition`.
         left_out: text that is in the document and, on purpose, in no element, by the reason.
     """
 
     elements: list[Element]
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     pages: tuple[PageSize, ...] = ()
     left_out: dict[str, list[str]] = field(default_factory=dict)

@@ -75,5 +75,6 @@ def settle(parts: Parts, source_ids: Iterable[str]) -> None:
             indexed=run.indexed,
             failed=run.failed,
             deleted=run.deleted,
+            warned=run.warned,
             retried=run.retried,
         )

@@ -9,7 +9,7 @@ from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Applied, Run
-from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert
+from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert, Withheld
 from ingestion.tasks.deleting import prune, remove
 from ingestion.tasks.failing import backoff_s, explain, may_retry, push_permissions
 from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
@@ -21,6 +21,8 @@ log = get_logger(__name__)
 
 BATCH = 200
 STAGE = "list"
+_NAMED = 20
+"""Withheld files that a line of the log names."""
 
 
 class _LeaseLostError(Exception):
@@ -87,7 +89,7 @@ def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     parser = parts.parser()
     for batch in _batches(listing.changes):
         hold()
-        _enter(parts, run, batch, parser)
+        _enter(parts, run, batch, parser, hold)
         # Parsing starts while the listing goes on.
         dispatch(parts, source.id)
     return _conclude(parts, run, listing, hold, parser)
@@ -96,6 +98,7 @@ def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
 def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None], parser: int) -> str | None:
     hold()
     if listing.complete:
+        parts.catalog.warnings.forget_unmet(run.source_id, run.id)
         refused = prune(parts, run, hold)
         if refused is not None:
             return refused  # the cursor stays: the next listing sees the same
@@ -106,13 +109,34 @@ def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]
     return None
 
 
-def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int) -> None:
-    found = [_storable(change) for change in changes if not isinstance(change, Delete)]
+def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, hold: Callable[[], None]) -> None:
+    found = [_storable(change) for change in changes if isinstance(change, Upsert | Unreadable)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
+    withheld = [change for change in changes if isinstance(change, Withheld)]
     if found:
-        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser))
+        applied = parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser)
+        push(parts, applied)
+        withheld += applied.withheld
+    if withheld:
+        _withhold(parts, run, withheld, hold)
     if gone:
         remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
+
+
+def _withhold(parts: Parts, run: Run, withheld: Sequence[Withheld], hold: Callable[[], None]) -> None:
+    """Take out what is never a document, should an older version have taken it in, and say what was met.
+
+    Not left to pruning, which a listing that isn't complete, or that lacks too much, doesn't come to.
+    """
+    named = [one.external_id for one in withheld]
+    removal = parts.catalog.removal
+    remove(parts, removal.mark_named(run.source_id, [name for name in named if name[-1:] not in ("", "/")]), run.id)
+    for folder in (name for name in named if name[-1:] in ("", "/")):
+        while marked := removal.mark_below(run.source_id, folder, BATCH):
+            hold()
+            remove(parts, marked, run.id)
+    parts.catalog.warnings.withhold(run.source_id, run.id, withheld)
+    log.warning("sync.withheld", run_id=run.id, source_id=run.source_id, files=len(named), names=named[:_NAMED])
 
 
 def push(parts: Parts, applied: Applied) -> None:

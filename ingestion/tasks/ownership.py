@@ -79,6 +79,8 @@ def kept_alive(extend: Callable[[], object], lease_s: float) -> Iterator[None]:
                 extend()
             except Unavailable as error:
                 log.warning("lease.not_extended", reason=error.message)
+            except Exception:  # the boundary of a thread: its end would be the lease's, unseen
+                log.exception("lease.not_extended")
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=lambda: context.run(beat), name="lease", daemon=True)

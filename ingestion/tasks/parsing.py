@@ -105,6 +105,7 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         own=parsed.metadata,
         name=name,
         content_key=content_key(parsed.title, parsed.text),
+        warning=" ".join(partition.secrets) or None,
     )
     return len(parsed.passages) if stored else 0
 
@@ -122,7 +123,7 @@ def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDoc
         elements=document.elements,
         passages=document.passages,
         parser=partition.parser,
-        warnings=partition.warnings,
+        warnings=(*partition.warnings, *partition.secrets),
         chunking=fingerprint(chunking),
         pages=document.pages,
     )

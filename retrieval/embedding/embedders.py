@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.errors import ConfigurationError
 from retrieval.embedding.port import Embedder
@@ -72,4 +72,9 @@ class Embedders:
 
 def live_of(index: SearchIndex) -> Generation | None:
     """The generation that searches read; None before the first."""
-    return next((generation for generation in reversed(index.generations()) if generation.live), None)
+    return live_among(index.generations())
+
+
+def live_among(generations: Sequence[Generation]) -> Generation | None:
+    """The one of these that searches read."""
+    return next((generation for generation in reversed(generations) if generation.live), None)

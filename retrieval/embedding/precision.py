@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import ConfigurationError
@@ -35,6 +36,25 @@ def leave_cores_to_torch() -> None:
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - it looks through all loaded libraries
 
     threadpool_limits(limits=1, user_api="blas")
+
+
+@cache
+def _all_threads() -> int:
+    import torch  # noqa: PLC0415
+
+    return torch.get_num_threads()
+
+
+def use_threads(count: int) -> None:
+    """Let models that this thread runs on a CPU use so many threads from now on; 0: as many as torch took at first.
+
+    torch keeps the number for each thread; one that has never set it takes what any other has set last. So whoever runs
+    a model sets it before: that takes a microsecond.
+    """
+    import torch  # noqa: PLC0415
+
+    everything = _all_threads()
+    torch.set_num_threads(count or everything)
 
 
 def choose_dtype(wanted: Literal["auto"] | Dtype, device: str, setting: str = "embedder.dtype") -> Dtype:

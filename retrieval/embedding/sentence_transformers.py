@@ -25,6 +25,7 @@ from retrieval.embedding.precision import (
     choose_device,
     choose_dtype,
     leave_cores_to_torch,
+    use_threads,
 )
 from retrieval.embedding.token_cache import TokenCache
 from retrieval.embedding.token_table import input_embeddings
@@ -37,7 +38,8 @@ class SentenceTransformersEmbedder:
     """An :class:`retrieval.embedding.port.Embedder` on CPU or GPU. Safe to use from several threads.
 
     One lock guards the model, and is held for a batch at a time: a query waits for a batch of passages, not for all
-    of them.
+    of them. A query is embedded in one thread: in several, each of a model's many short steps waits for a thread that
+    may have lost its core to somebody else.
 
     Raises:
         ConfigurationError: the model isn't there or isn't usable.
@@ -135,6 +137,7 @@ class SentenceTransformersEmbedder:
         """Run one batch; one that doesn't fit in the GPU's memory is run in halves."""
         import torch  # noqa: PLC0415 - seconds and hundreds of megabytes
 
+        use_threads(1 if query else self._settings.threads)
         encode = self._model.encode_query if query else self._model.encode_document
         prompt = self._files.query_prompt if query else self._files.document_prompt
         try:
@@ -153,8 +156,6 @@ class SentenceTransformersEmbedder:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
         from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
-        if self._settings.threads:
-            torch.set_num_threads(self._settings.threads)
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
         self._device = choose_device(self._settings.device)
         self._dtype = choose_dtype(self._settings.dtype, self._device)

@@ -15,7 +15,7 @@ from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
 from core.settings import RerankerSettings
 from retrieval.embedding.batches import by_length
-from retrieval.embedding.precision import Dtype, autocast, choose_device, choose_dtype, quantised
+from retrieval.embedding.precision import Dtype, autocast, choose_device, choose_dtype, quantised, use_threads
 
 log = get_logger(__name__)
 
@@ -98,6 +98,7 @@ class CrossEncoderReranker:
     def _run(self, pairs: list[tuple[str, str]]) -> list[float]:
         import torch  # noqa: PLC0415 - seconds and hundreds of megabytes
 
+        use_threads(0)
         with autocast(self._dtype, self._device):
             raw = self._model.predict(
                 pairs, batch_size=len(pairs), activation_fn=torch.nn.Identity(), show_progress_bar=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -205,4 +206,4 @@ def _variables(values: Mapping[str, Any], prefix: str = "FOOTNOTE_") -> Iterator
         if isinstance(value, Mapping):
             yield from _variables(value, f"{name}__")
         else:
-            yield name, str(value)
+            yield name, json.dumps(value) if isinstance(value, list) else str(value)

@@ -12,6 +12,7 @@ from contextlib import aclosing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import anyio.to_thread
 import boto3
 import pytest
 from botocore.config import Config
@@ -126,7 +127,7 @@ def serving(script: Script) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 @contextmanager
-def model_at(url: str, **more: Any) -> Iterator[BedrockModel]:
+def model_at(url: str, *, streams: int = 32, **more: Any) -> Iterator[BedrockModel]:
     client = boto3.client(
         "bedrock-runtime",
         endpoint_url=url,
@@ -135,7 +136,8 @@ def model_at(url: str, **more: Any) -> Iterator[BedrockModel]:
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=5, connect_timeout=2),
     )
-    model = BedrockModel(LlmSettings(provider="bedrock", model="anthropic.claude-test", **more), client)
+    settings = LlmSettings(provider="bedrock", model="anthropic.claude-test", **more)
+    model = BedrockModel(settings, streams, client)
     try:
         yield model
     finally:
@@ -204,6 +206,28 @@ def test_cut_off_in_the_middle_raises(cut: bytes) -> None:
     assert isinstance(error, ModelUnavailable)
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        frame("messageStop", {"stopReason": ["end_turn"]}),
+        frame("messageStop", {"stopReason": {"a": 1}}),
+        frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": 5}}),
+        frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ["x"]}}),
+    ],
+)
+def test_what_is_not_the_protocol_raises(bad: bytes) -> None:
+    got, error, _ = ask(sends(token("Hel"), bad, stop()))
+    assert [delta.text for delta in got] == ["Hel"]
+    assert isinstance(error, ModelUnavailable)
+
+
+def test_counts_that_no_answer_has_are_no_counts() -> None:
+    counted = frame("metadata", {"usage": {"inputTokens": 2**70, "outputTokens": -1, "totalTokens": 3}})
+    got, error, _ = ask(sends(token("a"), stop(), counted))
+    assert error is None
+    assert got[-1] == Delta(finish_reason="stop")
+
+
 def test_too_slow() -> None:
     def stalls(request: BaseHTTPRequestHandler) -> None:
         threading.Event().wait(1.5)
@@ -243,3 +267,46 @@ def test_closing_the_generator_hangs_up() -> None:
 
     with serving(goes_on(then=babbles)) as (url, _), model_at(url) as model:
         asyncio.run(run(model))
+
+
+def test_a_stream_that_waits_takes_no_thread_that_others_need() -> None:
+    let_go = threading.Event()
+
+    def waits(request: BaseHTTPRequestHandler) -> None:
+        assert let_go.wait(DEADLINE_S)
+        for one in (token("lo"), stop()):
+            write(request, one)
+        request.wfile.write(b"0\r\n\r\n")
+
+    async def run(model: BedrockModel) -> list[str]:
+        async with aclosing(model.stream(MESSAGES)) as deltas:
+            assert (await anext(deltas)).text == "Hel"
+            second = asyncio.ensure_future(anext(deltas))
+            for _ in range(10):  # it is in its thread by now, wherever that is from
+                await asyncio.sleep(0)
+            assert not second.done()
+            assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+            let_go.set()
+            return [(await second).text, *[delta.text async for delta in deltas]]
+
+    with serving(goes_on(token("Hel"), then=waits)) as (url, _), model_at(url) as model:
+        assert asyncio.run(asyncio.wait_for(run(model), DEADLINE_S)) == ["lo", ""]
+
+
+def test_streams_that_were_given_up_never_hold_more_threads_than_there_may_be_streams() -> None:
+    let_go, asked = threading.Event(), []
+
+    def waits(request: BaseHTTPRequestHandler) -> None:
+        asked.append(1)
+        assert let_go.wait(DEADLINE_S)
+
+    async def run(model: BedrockModel) -> None:
+        for _ in range(5):
+            with pytest.raises(ModelUnavailable, match="slow"):
+                await anext(model.stream(MESSAGES))
+        assert len(asked) <= 2
+        assert sum(thread.name.startswith("bedrock") for thread in threading.enumerate()) <= 2
+        let_go.set()
+
+    with serving(waits) as (url, _), model_at(url, streams=2, first_token_timeout_s=0.2) as model:
+        asyncio.run(asyncio.wait_for(run(model), DEADLINE_S))

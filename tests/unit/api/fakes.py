@@ -19,6 +19,7 @@ from api.wiring import Services
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
+from core.lanes import Lanes
 from core.metadata import Metadata
 from core.principal import PUBLIC, AccessList
 from core.settings import Settings
@@ -36,6 +37,7 @@ from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
+MONITORING_KEY = "a-monitoring-key-for-tests"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -64,6 +66,7 @@ class FakeRetriever:
         self.asked: dict[str, Any] = {}
         self.warmed = 0
         self.loaded: threading.Event | None = None
+        self.failure: Exception | None = None
 
     def search(self, query: str, principal: Any, **options: Any) -> SearchResponse:
         self.asked = {"query": query, "principal": principal, **options}
@@ -75,6 +78,8 @@ class FakeRetriever:
     def warm_up(self) -> None:
         if self.loaded is not None:
             self.loaded.wait(10)
+        if self.failure is not None:
+            raise self.failure
         self.warmed += 1
 
     def close(self) -> None:
@@ -180,6 +185,7 @@ class Stack:
 
         return Services(
             settings=self.settings,
+            lanes=Lanes.of(self.settings),
             index=index,
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),

@@ -49,7 +49,8 @@ async def test_what_may_not_be_read_takes_the_same_work_as_what_is_not_there(
     work: list[tuple[str, int]] = []
 
     def note(_: Any, __: Any, statement: str, values: Any, ___: Any, ____: Any) -> None:
-        work.append((statement, len(values)))
+        if "documents" in statement:  # keys' last uses are written down meanwhile
+            work.append((statement, len(values)))
 
     def refuse(row: Any) -> None:
         raise AssertionError(f"the row of {row.id} was read")

@@ -19,7 +19,8 @@ KEY = "an-administrator's-key-for-tests"
 async def service(tmp_path: Path) -> AsyncGenerator[httpx.AsyncClient]:
     app = create_app(Settings(data_dir=tmp_path, api=ApiSettings(admin_key=KEY)))
     headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers) as client:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
         yield client
     app.state.services.close()
 

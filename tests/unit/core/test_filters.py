@@ -106,7 +106,7 @@ def test_an_unknown_key_names_the_nearest(key: str, near: str) -> None:
 
 @given(st.text().filter(lambda key: key not in {*KEYS, "created", "modified"}))
 def test_any_other_key_is_refused(key: str) -> None:
-    with pytest.raises(InvalidFilter, match="Filters are: department"):
+    with pytest.raises(InvalidFilter, match=r"Filters are: .*department"):
         parse_filters({key: ["x"]})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import prometheus_client
 import pytest
+from celery.signals import worker_init
 
 from core.settings import Settings
 from core.telemetry import CHUNKS
@@ -34,6 +35,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 def set_telemetry(monkeypatch: pytest.MonkeyPatch, **telemetry: Any) -> None:
     settings = Settings.model_validate({"telemetry": telemetry})
     monkeypatch.setattr(worker, "_settings", lambda: settings)
+
+
+def test_a_worker_gives_way_to_who_answers_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(worker.os, "nice", asked.append)
+    set_telemetry(monkeypatch)
+    worker_init.send(sender=None)
+    assert asked == [worker.NICENESS]
 
 
 def test_metrics_are_served_where_a_port_is_set(monkeypatch: pytest.MonkeyPatch, served: list[Any]) -> None:

@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from api.auth.keys import KeyStore
 from api.cli.main import cli
-from ingestion.partitioning.programs import PROGRAMS
+from api.doctor import _admin_key
+from core.clock import SystemClock
+from core.settings import Settings
+from ingestion.catalog.build import open_catalog
+from ingestion.partitioning.sandbox.programs import PROGRAMS
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +62,25 @@ def test_a_missing_program_comes_with_the_line_that_installs_it(
     place = next(number for number, line in enumerate(lines) if line.startswith("missing  Pandoc"))
     assert "needed for RTF" in lines[place + 1]
     assert "Debian, Ubuntu: apt-get install pandoc" in "\n".join(lines[place : place + 5])
+
+
+@pytest.mark.parametrize("place", ["api.admin_key", "admin.key"])
+def test_a_revoked_administrator_s_key_is_named_with_the_way_out(tmp_path: Path, place: str) -> None:
+    plain = "k" * 30
+    values = {"data_dir": tmp_path, "api": {"admin_key": plain if place == "api.admin_key" else None}}
+    settings = Settings.model_validate(values)
+    assert list(_admin_key(settings)) == [], "without a catalog there is nothing to say"
+    catalog = open_catalog(settings)
+    keys = KeyStore(catalog.engine, SystemClock(), settings.api.standing_keys)
+    if place == "admin.key":
+        _, plain = keys.create("footnote up", admin=True)
+        (tmp_path / "admin.key").write_text(plain)
+    [unused] = _admin_key(settings)
+    assert unused.ok
+    assert len(catalog.audit.list()) == 0, "looking changes nothing"
+    keys.revoke(keys.verify(plain).id)
+    [revoked] = _admin_key(settings)
+    assert not revoked.ok
+    assert place in revoked.detail
+    assert ("put another" if place == "api.admin_key" else "`footnote up` makes a new one") in revoked.detail
+    catalog.close()

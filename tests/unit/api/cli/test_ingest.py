@@ -6,6 +6,7 @@ import pytest
 
 from api.cli.commands.ingest import _config
 from core.errors import InvalidRequest
+from tests.unprivileged import unprivileged
 
 
 def test_a_folder_becomes_a_source_of_its_real_path(tmp_path: Path) -> None:
@@ -36,10 +37,26 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
         _config(str(tmp_path / "nowhere"), (), None, ())
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_path_is_not_the_present_folder(blank: str) -> None:
+    with pytest.raises(InvalidRequest, match="A path is empty"):
+        _config(blank, (), None, ())
+
+
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     with pytest.raises(InvalidRequest, match="holds no files"):
         _config(str(tmp_path), (), None, ())
+
+
+def test_a_path_that_is_closed_to_the_user_is_named(tmp_path: Path) -> None:
+    (tmp_path / "closed" / "inner").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0)
+    try:
+        with unprivileged(), pytest.raises(InvalidRequest, match="inner can't be looked at"):
+            _config(str(tmp_path / "closed" / "inner"), (), None, ())
+    finally:
+        (tmp_path / "closed").chmod(0o700)
 
 
 def test_a_path_that_is_not_utf_8_is_refused() -> None:

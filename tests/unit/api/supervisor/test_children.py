@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from api.supervisor.children import children_of, listens, reachable, valkey_binary
+from api.supervisor.children import children_of, choose_port, listens, reachable, valkey_binary
 from api.supervisor.layout import Layout
+from core.errors import ConfigurationError
 from core.settings import Settings
+
+
+def settings_with(port: int) -> Settings:
+    return Settings.model_validate({"api": {"port": port}})
 
 
 @pytest.fixture
@@ -46,6 +53,20 @@ def test_valkey_answers_on_its_socket_and_on_no_port(settings: Settings) -> None
 def test_the_binary_can_be_run() -> None:
     said = subprocess.run([valkey_binary(), "--version"], capture_output=True, check=True, text=True).stdout
     assert "v=" in said
+
+
+def test_a_port_in_use_is_named_with_the_setting_and_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError) as caught:
+            choose_port(settings_with(port))
+    message = caught.value.message
+    for part in (str(port), "api.port", "FOOTNOTE_API__PORT", str(os.getpid())):
+        assert part in message
+
+
+def test_port_0_is_any_free_one() -> None:
+    assert choose_port(settings_with(0)) > 0
 
 
 def test_nothing_listens_where_nothing_was_started() -> None:

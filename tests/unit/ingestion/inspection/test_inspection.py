@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -11,9 +13,11 @@ import pytest
 from lxml import html as parser
 from openpyxl import Workbook
 from reportlab.pdfgen.canvas import Canvas
+from rich.console import Console
 
+from api.cli.inspection import show
 from core.clock import SystemClock
-from core.errors import NotFound, UnreadableDocument
+from core.errors import NotFound, SecretFile, UnreadableDocument
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
 from ingestion.inspection.build import folder_sources, open_inspector
@@ -22,6 +26,7 @@ from ingestion.inspection.model import Fact, Inspection
 from ingestion.inspection.origin import locate
 from ingestion.inspection.report import page_images, to_html
 from ingestion.page_images.renderer import PageRenderer
+from tests.secrets import GITHUB_TOKEN, private_key
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
 SENTENCE = "The bridge on page two carries nine tonnes and not one more."
@@ -211,3 +216,35 @@ def test_json_has_all_of_it(inspector: Inspector, settings: Settings, tmp_path: 
     assert seen["pages"][0] == {"width": 400, "height": 300}
     assert seen["chunks"][0]["windows"][0]["tokens"] > 0
     assert seen["facts"][0]["name"] == "title"
+
+
+@pytest.mark.parametrize("name", ["id_rsa", ".env", "data/logs/api.log", "notes.txt"])
+def test_a_secret_file_is_refused_with_the_reason(inspector: Inspector, tmp_path: Path, name: str) -> None:
+    made = Settings(data_dir=tmp_path / "data")
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(private_key())
+    with pytest.raises(SecretFile, match="is never a document: "):
+        look(inspector, file, made)
+
+
+def test_secrets_in_a_document_are_named_and_not_shown(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.md"
+    file.write_text(f"# Keys\n\nThe token is {GITHUB_TOKEN}.\n")
+    seen = look(inspector, file, settings)
+    said = "It holds a GitHub token: line 3 of its text."
+    assert seen.secrets == (said,)
+    assert seen.to_json()["secrets"] == [said]
+    assert said in to_html(seen, {}, [])
+    printed = io.StringIO()
+    show(seen, Console(file=printed, width=200))
+    assert f"Warning: {said}" in printed.getvalue()
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("home/.env", "TOKEN=1")
+        archive.writestr("a.md", "words")
+    seen = look(inspector, tmp_path / "a.zip", settings)
+    assert [inner.name for inner in seen.attachments] == ["a.md"]
+    assert seen.secrets == ("home/.env in it was left out, for it is never a document: a file of passwords or tokens.",)

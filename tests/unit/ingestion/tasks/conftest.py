@@ -64,7 +64,7 @@ class Pipeline:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     sync = {"max_attempts": 3, "embed_chunks": 4, "in_flight": 5, "lease_s": 100}
-    return Settings.model_validate({"data_dir": tmp_path, "sync": sync})
+    return Settings.model_validate({"data_dir": tmp_path / "data", "sync": sync})
 
 
 @pytest.fixture

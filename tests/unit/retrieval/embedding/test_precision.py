@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
@@ -42,3 +47,57 @@ def test_numpy_multiplies_in_one_thread_and_torch_in_as_many_as_before() -> None
 
 def blas_threads() -> set[int]:
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+_THREADS = """
+import threading
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from api.wiring import wire
+from core.settings import EmbedderSettings, Settings
+from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
+
+used, everything = [], torch.get_num_threads()
+
+def spy(embedder):
+    encode = embedder._model.encode_query, embedder._model.encode_document
+    def watched(function):
+        def run(*args, **options):
+            used.append(torch.get_num_threads())
+            return function(*args, **options)
+        return run
+    embedder._model.encode_query, embedder._model.encode_document = map(watched, encode)
+
+def in_a_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+for embedder in (
+    SentenceTransformersEmbedder(EmbedderSettings()),
+    SentenceTransformersEmbedder(EmbedderSettings(threads=3)),
+    wire(Settings()).embedder.get(),
+):
+    embedder.warm_up()
+    spy(embedder)
+    for _ in range(2):
+        in_a_thread(lambda: embedder.embed_query("How many days of leave?"))
+        in_a_thread(lambda: embedder.embed_passages(["Everybody has 28 days."]))
+assert used == [1, everything] * 2 + [1, 3] * 2 + [1, 1] * 2, used
+"""
+
+
+def test_questions_take_one_thread_and_passages_all_but_in_the_service() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _THREADS],
+        cwd=Path(__file__).parents[4],
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
