@@ -93,7 +93,7 @@ class DocumentedApp(FastAPI):
             responses.setdefault(str(status), {"description": _PROBLEMS[status]})
         for status, response in responses.items():
             if int(status) >= _FIRST_ERROR and (_is_fastapis(response) or "content" not in response):
-                response["description"] = _PROBLEMS[int(status)]
+                response["description"] = _PROBLEMS.get(int(status), response.get("description", ""))
                 response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         operation["responses"] = dict(sorted(responses.items()))
 

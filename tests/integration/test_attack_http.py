@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Served:
     keys: dict[str, str | None]
     known: dict[str, list[Any]]
     folder: Path
+    fuzzed_as: set[str] = field(default_factory=set)
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +137,13 @@ def test_no_request_gets_a_5xx_or_what_is_not_documented(served: Served, caller:
     )
     assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-2000:]}"
     assert "No issues found" in done.stdout, done.stdout[-5000:]
+    served.fuzzed_as.add(caller)
 
 
-def test_it_came_past_the_door(served: Served, attack_cases: int) -> None:
+def test_it_came_past_the_door(served: Served) -> None:
     """The runs before were no string of refusals."""
+    if "administrator" not in served.fuzzed_as:
+        pytest.skip("there was no run as an administrator before")
     answered = {("POST", f"/v1/{what}", "200") for what in ("search", "answers")}
     answered |= {("GET", f"/v1/documents/{{document_id}}{what}", "200") for what in READ}
     answered |= {("GET", f"/v1/{what}", "200") for what in ("sources", "sources/{source_id}", "index", "keys", "me")}
