@@ -79,7 +79,7 @@ def log_error(error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.error("request.failed", exc_info=error)
     elif error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request.failed", slug=error.slug, reason=error.message)
+        log.warning("request.failed", slug=error.slug, reason=error.message, where=error.where)
 
 
 def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | None = None) -> Problem:

@@ -40,15 +40,18 @@ class FootnoteError(Exception):
         retryable: whether the same call can succeed later with nothing changed by a person.
         status: the HTTP status that the API answers with.
         slug: the last part of the problem type's URI, stable across releases.
+        where: the address of what failed. Logs and administrators are told it; it stands in no message, since those
+            reach readers, and in answers' ``degraded``.
     """
 
     retryable: bool = False
     status: int = 500
     slug: str = "internal"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, where: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.where = where
 
 
 class ConfigurationError(FootnoteError):

@@ -91,9 +91,7 @@ class ByQuery:
             changed += int(answer[counter])
             if not answer["version_conflicts"]:
                 return changed
-        raise IndexUnavailable(
-            f"OpenSearch at {self._client.url}: chunks kept changing while they were to be {counter}. Try again."
-        )
+        raise IndexUnavailable(f"OpenSearch: chunks kept changing while they were to be {counter}. Try again.")
 
 
 def _params(update: DocumentUpdate) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Generations:
             live = self._live()
             if live is None:
                 raise ConfigurationError(
-                    f"{name} in OpenSearch at {self._client.url} exists, but no generation carries the alias "
+                    f"{name} in OpenSearch exists, but no generation carries the alias "
                     f"{self.read}. Swap one in, or delete it."
                 )
         if (live.embedder, live.dimensions) != (embedder, dimensions):
