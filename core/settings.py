@@ -242,21 +242,25 @@ DEFAULT_SECRETS = frozenset({"admin", "changeme", "change-me", "footnote", "pass
 
 def production_faults(settings: Settings) -> list[str]:
     """What stands against running these settings in production, a sentence each."""
-    faults = []
-    if settings.api.anonymous:
-        faults.append("api.anonymous must be false")
-    if not settings.api.allowed_hosts:
-        faults.append('api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)')
-    if settings.catalog.url is None:
-        faults.append("catalog.url must name a PostgreSQL database")
-    if settings.broker.url is None:
-        faults.append("broker.url must name a Redis or Valkey server")
-    if not settings.sources.allowed_roots:
-        faults.append("sources.allowed_roots must name the folders that sources may read")
-    if any(root == Path(root.anchor) for root in settings.sources.allowed_roots):
-        faults.append("sources.allowed_roots must not name the root of the file system")
-    if settings.sync.default_acl is None:
-        faults.append("sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody")
+    roots = settings.sources.allowed_roots
+    conditions = {
+        "api.anonymous must be false": settings.api.anonymous,
+        'api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)': (
+            not settings.api.allowed_hosts
+        ),
+        "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
+        "broker.url must name a Redis or Valkey server": settings.broker.url is None,
+        "index.kind must be 'opensearch'": settings.index.kind == "embedded",
+        "blobs.url must name a store that every process reaches, such as s3://bucket": settings.blobs.url is None,
+        "sources.allowed_roots must name the folders that sources may read": not roots,
+        "sources.allowed_roots must not name the root of the file system": any(
+            root == Path(root.anchor) for root in roots
+        ),
+        "sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody": (
+            settings.sync.default_acl is None
+        ),
+    }
+    faults = [fault for fault, found in conditions.items() if found]
     secrets = {
         "api.admin_key": settings.api.admin_key,
         "api.monitoring_key": settings.api.monitoring_key,

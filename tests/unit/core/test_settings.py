@@ -89,9 +89,9 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings({"environment": "production", "api": {"admin_key": "changeme", "monitoring_key": "short"}})
-    required = ("api.anonymous", "api.allowed_hosts", "catalog.url", "broker.url", "sources.allowed_roots")
+    required = ("api.anonymous", "api.allowed_hosts", "catalog.url", "broker.url", "index.kind", "blobs.url")
     weak = ("api.admin_key is a well-known default", "api.monitoring_key must have at least 24 characters")
-    for part in (*required, "sync.default_acl", *weak):
+    for part in (*required, "sources.allowed_roots", "sync.default_acl", *weak):
         assert part in str(caught.value)
 
 
@@ -102,6 +102,7 @@ def test_production_takes_a_complete_configuration() -> None:
             "api": {"anonymous": False, "admin_key": "k" * 32, "allowed_hosts": ["footnote.example.com"]},
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
+            "blobs": {"url": "s3://footnote"},
             "sources": {"allowed_roots": ["/srv/documents"]},
             "sync": {"default_acl": []},
             "index": {

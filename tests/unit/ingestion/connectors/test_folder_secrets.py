@@ -23,6 +23,8 @@ PRODUCTION = {
     "sync": {"default_acl": []},
     "catalog": {"url": "postgresql+psycopg://db/x"},
     "broker": {"url": "redis://q"},
+    "blobs": {"url": "s3://footnote"},
+    "index": {"kind": "opensearch"},
 }
 
 
