@@ -19,7 +19,6 @@ from ingestion.partitioning.sandbox.programs import LIBREOFFICE, PANDOC, TESSERA
 
 if TYPE_CHECKING:
     from core.settings import ParsingSettings, Settings
-    from ingestion.comparing import Page
 
 Manager = Literal["apt", "dnf", "brew"]
 _VERSION_TIMEOUT_S = 30
@@ -69,32 +68,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _checked("parser sandbox", True, "reading documents", lambda: _sandbox(settings))
     if settings.parsing.engine != "local":
         yield _cloud(settings.parsing)
-
-
-def compare_index(settings: Settings, *, repair: bool) -> Iterator[Page]:
-    """Compare the catalog with the index, page by page; with ``repair``, put right what differs.
-
-    Raises:
-        IndexUnavailable, StorageUnavailable: one of the two doesn't answer.
-    """
-    from ingestion.catalog.build import open_catalog  # noqa: PLC0415 - brings the database's client
-    from ingestion.comparing import differences, put_right  # noqa: PLC0415
-    from retrieval.embedding.build import build_embedder, build_embedders  # noqa: PLC0415 - brings the models' library
-    from retrieval.index.build import build_index  # noqa: PLC0415 - brings the index's client
-    from retrieval.index.every_generation import EveryGeneration  # noqa: PLC0415
-
-    catalog = open_catalog(settings)
-    index = EveryGeneration(build_index(settings), lambda: build_embedders(settings, build_embedder(settings)))
-    try:
-        for page in differences(catalog, index):
-            if repair:
-                put_right(catalog, index, page.differences, delete_unknown=True)
-            yield page
-        if repair:  # so that /v1/status tells what is left
-            catalog.comparisons.begin("footnote doctor --repair asks for it.")
-    finally:
-        index.close()
-        catalog.close()
 
 
 def manager() -> Manager:

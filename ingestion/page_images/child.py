@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
-import signal
 import sys
-from pathlib import Path
 from typing import Any
 
-from ingestion.partitioning.sandbox import isolation
-from ingestion.partitioning.sandbox.child import OUT_OF_MEMORY, limit_memory, readable, take_pipes
-from ingestion.partitioning.sandbox.wire import pack, read_frame
-from ingestion.partitioning.sandbox.work_folders import end_with_parent, leave
-
-_GRACE = 2
-"""By how much the child outlives its time limit before it ends itself, should its parent no longer be there to."""
+from ingestion.partitioning.sandbox.serving import OUT_OF_MEMORY, serve, take_pipes
+from ingestion.partitioning.sandbox.wire import pack
 
 
 def main() -> None:
@@ -28,20 +21,7 @@ def main() -> None:
     import pypdfium2  # noqa: F401, PLC0415
     from PIL import PngImagePlugin  # noqa: F401, PLC0415
 
-    isolation.limit()
-    enclosure = isolation.enclose(Path.cwd(), readable())
-    end_with_parent(requests)  # a thread begun before would not be enclosed
-    replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
-    while (frame := read_frame(requests)) is not None:
-        head, content = frame
-        limit_memory(head["memory_mb"])
-        signal.alarm(int(head["timeout_s"] * _GRACE) + 1)
-        reply = _answer(head, content)
-        signal.alarm(0)
-        replies.write(reply)
-        if reply is OUT_OF_MEMORY:
-            return
-    leave()
+    serve(requests, replies, _answer)
 
 
 def _answer(head: dict[str, Any], content: bytes) -> bytes:

@@ -11,7 +11,11 @@ from api.cli import context
 from api.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from api.doctor import Finding
+    from core.settings import Settings
+    from ingestion.comparing import Page
 
 
 @click.command(epilog="Example:  footnote doctor")
@@ -81,12 +85,11 @@ _EXAMPLES = 10
 
 
 def _compare(*, repair: bool, as_json: bool) -> None:
-    from api.doctor import compare_index  # noqa: PLC0415
 
     checked = 0
     found: dict[str, list[str]] = {kind: [] for kind in _MEANING}
     counts = dict.fromkeys(_MEANING, 0)
-    for page in compare_index(context.settings(), repair=repair):
+    for page in _compared(context.settings(), repair=repair):
         checked += page.checked
         for one in page.differences:
             counts[one.kind] += 1
@@ -105,3 +108,29 @@ def _compare(*, repair: bool, as_json: bool) -> None:
             click.echo(said)
     if differ and not repair:
         raise click.exceptions.Exit(1)
+
+
+def _compared(settings: Settings, *, repair: bool) -> Iterator[Page]:
+    """Compare the catalog with the index, page by page; with ``repair``, put right what differs.
+
+    Raises:
+        IndexUnavailable, StorageUnavailable: one of the two doesn't answer.
+    """
+    from ingestion.catalog.build import open_catalog  # noqa: PLC0415 - brings the database's client
+    from ingestion.comparing import differences, put_right  # noqa: PLC0415
+    from retrieval.embedding.build import build_embedder, build_embedders  # noqa: PLC0415 - brings the models' library
+    from retrieval.index.build import build_index  # noqa: PLC0415 - brings the index's client
+    from retrieval.index.every_generation import EveryGeneration  # noqa: PLC0415
+
+    catalog = open_catalog(settings)
+    index = EveryGeneration(build_index(settings), lambda: build_embedders(settings, build_embedder(settings)))
+    try:
+        for page in differences(catalog, index):
+            if repair:
+                put_right(catalog, index, page.differences, delete_unknown=True)
+            yield page
+        if repair:  # so that /v1/status tells what is left
+            catalog.comparisons.begin("footnote doctor --repair asks for it.")
+    finally:
+        index.close()
+        catalog.close()
