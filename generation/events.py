@@ -87,6 +87,7 @@ class Citation:
         answer_start, answer_end: the span of the answer, in characters of all the tokens joined.
         quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter.
         page: the page that the quote begins on, from 1; None where the format has no pages.
+        heading_path: the headings above the quote, outermost first: its passage may begin in a section before.
         boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
         cells: of a workbook, those that the quote is in: a row's, as ``Rates!A4:C4``; empty in all other documents.
     """
@@ -100,6 +101,24 @@ class Citation:
     document_id: str
     ordinal: int
     page: int | None
+    heading_path: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """What comes closest to the question in a document: the sentence that says most of its words.
+
+    Attributes:
+        source: the passage that the sentence is in, with page and headings of the sentence itself.
+        quote, quote_start, quote_end, boxes, cells: as in :class:`Citation`.
+    """
+
+    source: SourceRef
+    quote: str
+    quote_start: int
+    quote_end: int
     boxes: tuple[Box, ...] = ()
     cells: tuple[str, ...] = ()
 
@@ -109,7 +128,7 @@ class Abstain:
     """The sources don't answer the question; ``nearest`` are the passages that come closest."""
 
     reason: str
-    nearest: tuple[SourceRef, ...]
+    nearest: tuple[Nearest, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,6 @@ def _body(events: list[AnswerEvent]) -> AnswerBody:
         answer="".join(event.text for event in events if isinstance(event, Token)),
         citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
         sources=[SourceBody.model_validate(source) for source in sources],
-        abstained=AbstainBody.model_validate(abstain) if abstain else None,
+        abstained=AbstainBody.of(abstain) if abstain else None,
         done=done_body(done),
     )
