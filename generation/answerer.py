@@ -46,6 +46,15 @@ class PassageSearch(Protocol):
         """Judges which sentences answer the question."""
         ...
 
+    @property
+    def generation(self) -> str:
+        """The index's generation that the next search works on; empty while that isn't known. Doesn't block."""
+        ...
+
+    def check(self, query: str, pipeline: str | None = None) -> None:
+        """Raise InvalidRequest if no search can be made of these. Doesn't block."""
+        ...
+
     def search(
         self,
         query: str,
@@ -107,9 +116,12 @@ class Answerer:
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Answer as a stream that ends with :class:`Done`. Closing it cancels the model's request.
 
+        The first events come before the search, so that a reader sees at once that something is done. What can be
+        told of the question and of the service's load is told before them.
+
         Raises:
-            Overloaded: its search found no turn in time.
-            InvalidRequest, InvalidFilter: the question can't be searched for.
+            Overloaded: its search found no turn in time. Before the first event.
+            InvalidRequest: the question can't be searched for. Before the first event.
             IndexUnavailable: nothing can be found right now.
         """
         tally = Tally()
@@ -127,19 +139,16 @@ class Answerer:
             ANSWERS.labels(outcome).inc()
 
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
-        response = await self._retrieve(question, tally)
-        # Opens the stream only now: which generation of the index answers is known with the first search.
-        yield Meta(
-            answer_id=question.answer_id,
-            conversation_id=question.conversation_id,
-            model=self.model_name,
-            index_generation=response.index_generation,
-        )
+        self._retriever.check(question.text, question.pipeline)
+        async with self._lanes.searches.place():
+            yield self._meta(question)
+            yield StageEvent(name="retrieve", state="started")
+            response = await self._retrieve(question, tally)
         for event in tally.stages():
             yield event
         chunks = self._select(response)
         sources = tuple(SourceRef.of(number, chunk) for number, chunk in enumerate(chunks, start=1))
-        yield Sources(sources=sources)
+        yield Sources(sources=sources, index_generation=response.index_generation)
         if not chunks:
             tally.abstain()
             yield Abstain(reason="Nothing that you may read matches the question.", nearest=())
@@ -152,6 +161,14 @@ class Answerer:
                 yield await self._placing.placed(written)
         yield tally.finished("generate", began)
         yield tally.done()
+
+    def _meta(self, question: Question) -> Meta:
+        return Meta(
+            answer_id=question.answer_id,
+            conversation_id=question.conversation_id,
+            model=self.model_name,
+            index_generation=self._retriever.generation,
+        )
 
     async def _retrieve(self, question: Question, tally: Tally) -> SearchResponse:
         began = time.perf_counter()
@@ -167,8 +184,9 @@ class Answerer:
             )
 
         with stage("answer.retrieve"):
-            response = await self._lanes.searches.run(search)
+            response = await self._lanes.searches.run_in_place(search)
         tally.degraded.extend(response.degraded)
+        tally.notices.extend(response.notices)
         tally.finished("retrieve", began)
         if "rerank" in response.timings_ms:
             tally.timings_ms["rerank"] = response.timings_ms["rerank"]

@@ -19,7 +19,11 @@ AnswerEnd = FinishReason | Literal["abstain", "interrupted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """Opens the stream. ``model`` is who writes the answer; :attr:`Done.degraded` says if another had to."""
+    """Opens the stream, before the search. ``model`` is who writes; :attr:`Done.degraded` says if another had to.
+
+    ``index_generation`` is the generation that searches worked on so far, empty before the first search of a process:
+    :attr:`Sources.index_generation` is the one that answered.
+    """
 
     answer_id: str
     conversation_id: str
@@ -66,9 +70,10 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The numbered passages that the answer is made from."""
+    """The numbered passages that the answer is made from, and the generation of the index that they come from."""
 
     sources: tuple[SourceRef, ...]
+    index_generation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +145,8 @@ class Done:
             ``interrupted`` when the model broke off in the middle of it.
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
-        degraded: what the answer had to do without, ``part: why``.
+        degraded: what failed and the answer had to do without, ``part: why``.
+        notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
     """
 
@@ -148,6 +154,7 @@ class Done:
     usage: Usage | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     citations_dropped: int = 0
 
 

@@ -118,12 +118,17 @@ class UsageBody(ResponseBody):
 
 
 class DoneBody(ResponseBody):
-    """How the answer ended."""
+    """How the answer ended.
+
+    ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of an answer for
+    which nothing failed.
+    """
 
     finish_reason: str
     usage: UsageBody | None
     timings_ms: dict[str, float]
     degraded: tuple[str, ...]
+    notices: tuple[str, ...]
     citations_dropped: int
 
 
@@ -156,7 +161,13 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
         },
     ),
     StageEvent: ("stage", lambda e: {"name": e.name, "state": e.state, "ms": e.ms}),
-    Sources: ("sources", lambda e: {"sources": [_source(source) for source in e.sources]}),
+    Sources: (
+        "sources",
+        lambda e: {
+            "sources": [_source(source) for source in e.sources],
+            "index_generation": e.index_generation,
+        },
+    ),
     Token: ("token", lambda e: {"text": e.text}),
     Citation: ("citation", lambda e: CitationBody.model_validate(e).model_dump()),
     Abstain: ("abstain", lambda e: AbstainBody.of(e).model_dump()),
@@ -177,5 +188,6 @@ def done_body(done: Done) -> DoneBody:
         usage=UsageBody.model_validate(done.usage) if done.usage else None,
         timings_ms=dict(done.timings_ms),
         degraded=tuple(done.degraded),
+        notices=tuple(done.notices),
         citations_dropped=done.citations_dropped,
     )

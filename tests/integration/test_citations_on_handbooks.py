@@ -59,9 +59,13 @@ class Passage:
     """A retriever that finds one passage."""
 
     embedder: Any = None
+    generation = "g"
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
+
+    def check(self, *_: Any) -> None:
+        pass
 
     def search(self, *_: Any, **__: Any) -> SearchResponse:
         return SearchResponse((SearchHit(self.chunk, 1.0, Ranks(), Scores()),), 1, {}, (), "g", "hybrid")

@@ -58,8 +58,8 @@ def show(events: Iterable[Event]) -> None:
             _footnotes(citations, sources)
             if event.data.get("finish_reason") == "length":
                 say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
-            for part in event.data.get("degraded") or ():
-                say(f"({part})", err=True)
+            for said in (*(event.data.get("notices") or ()), *(event.data.get("degraded") or ())):
+                say(f"({said})", err=True)
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:

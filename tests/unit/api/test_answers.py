@@ -38,6 +38,8 @@ async def test_the_stream_has_ids_and_one_end(stack: Stack, client: httpx.AsyncC
     events = read(response.text)
     assert [event[0] for event in events] == ["1", "2", "3", "4", "5", "6"]
     assert [event[1] for event in events] == ["meta", "stage", "sources", "token", "citation", "done"]
+    assert events[2][2]["index_generation"] == "g1"
+    assert events[5][2]["notices"] == ["No such word."]
     assert events[2][2]["sources"][0]["heading_path"] == ["Leave", "Days"]
     assert events[4][2]["quote"] == "Everybody has 28 days of leave."
     assert stack.answerer.question.text == "How much leave?"
@@ -83,6 +85,8 @@ async def test_as_one_object(stack: Stack, client: httpx.AsyncClient) -> None:
     assert answer["sources"][0]["title"] == "Leave policy"
     assert answer["abstained"] is None
     assert answer["done"]["degraded"] == ["reranker: off"]
+    assert answer["done"]["notices"] == ["No such word."]
+    assert answer["index_generation"] == "g1"  # the one that answered, and not the one that was known before
     assert answer["model"] == "fake"
     assert stack.answerer.question.conversation_id == "talk-1"
     assert stack.answerer.question.history[0].content == "Hello"

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from core.errors import ConfigurationError, IndexUnavailable, ModelUnavailable
+from core.errors import ConfigurationError, IndexUnavailable, InvalidRequest, ModelUnavailable, Overloaded
+from core.lanes import Lanes
 from core.place import Place
 from core.principal import ANONYMOUS
-from core.settings import LlmSettings, Settings
+from core.settings import ApiSettings, LlmSettings, Settings
 from generation.answerer import Answerer, Question
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
 from generation.models.port import Delta, Message, Usage
@@ -70,7 +71,8 @@ def test_events_come_in_order(answerer: Any) -> None:
         ("retrieve", "started"), ("retrieve", "finished"), ("generate", "started"), ("generate", "finished"),
     ]  # fmt: skip
     assert kinds.index(Sources) < kinds.index(Token) < kinds.index(Citation) < len(kinds) - 2
-    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-1")
+    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-0")
+    assert only(events, Sources)[0].index_generation == "gen-1"
 
 
 def test_sources_are_numbered_and_untitled_ones_go_by_their_file(answerer: Any) -> None:
@@ -238,8 +240,40 @@ def test_nothing_fits(answerer: Any) -> None:
 
 
 def test_what_retrieval_did_without_is_passed_on(answerer: Any, found: Any) -> None:
-    found.degraded = ("reranker: off", "vector: down")
-    assert answer(answerer())[-1].degraded == ("reranker: off", "vector: down")
+    found.degraded, found.notices = ("reranker: off", "vector: down"), ("Only stop words.",)
+    done = answer(answerer())[-1]
+    assert (done.degraded, done.notices) == (("reranker: off", "vector: down"), ("Only stop words.",))
+
+
+def test_the_stream_opens_before_the_search(found: Any) -> None:
+    async def run() -> None:
+        async with aclosing(Answerer(found, None, Settings()).answer(question())) as events:
+            assert isinstance(await anext(events), Meta)
+            assert await anext(events) == StageEvent(name="retrieve", state="started")
+            assert found.asked == []
+            stage = await anext(events)
+            assert (stage.name, stage.state, len(found.asked)) == ("retrieve", "finished", 1)
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_searched_for_is_refused_before_the_stream_opens(found: Any) -> None:
+    async def run() -> None:
+        with pytest.raises(InvalidRequest):
+            await anext(Answerer(found, None, Settings()).answer(question(pipeline="magic")))
+
+    asyncio.run(run())
+
+
+def test_a_search_without_a_turn_is_refused_before_the_stream_opens(found: Any) -> None:
+    lanes = Lanes.of(Settings(api=ApiSettings(searches=1, queue_s=0.01)))
+
+    async def run() -> None:
+        async with lanes.searches.place():
+            with pytest.raises(Overloaded):
+                await anext(Answerer(found, None, Settings(), lanes=lanes).answer(question()))
+
+    asyncio.run(run())
 
 
 def test_retrieval_that_fails_raises(answerer: Any, found: Any) -> None:

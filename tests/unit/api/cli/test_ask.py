@@ -25,7 +25,7 @@ def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.Captur
         Event("token", {"text": " Ask early."}),
         cite(1, "ten weeks before"),
         cite(1, "ten weeks before"),
-        Event("done", {"degraded": ["reranker: off"]}),
+        Event("done", {"degraded": ["reranker: slow"], "notices": ["No passage has a word of the question."]}),
     ]
     show(events)
     printed = capsys.readouterr()
@@ -34,7 +34,7 @@ def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.Captur
         '\n[1] Title 1, page 3\n    "ten weeks before"\n    file:///1\n'
         '\n[2] Title 2, Leave > How much\n    "takes 26 weeks"\n    file:///2\n'
     )
-    assert "reranker: off" in printed.err
+    assert printed.err == "(No passage has a word of the question.)\n(reranker: slow)\n"
 
 
 def test_a_row_of_a_workbook_is_named_by_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
