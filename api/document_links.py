@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from api.schemas.documents import LinkBody
-from core.link import Link, is_external, is_relative
+from core.link import is_external, is_relative
 
 if TYPE_CHECKING:
     from ingestion.catalog.documents import DocumentStore
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _INDEXES = ("index.md", "README.md", "index.html")
 _ENDINGS = (".md", ".html", ".markdown", ".htm")
 _AT_A_TIME = 500
-_MOST = 2000
-"""Different documents that the links of one are looked up for."""
+_MOST = 8000
+"""Names that the links of one document are looked up under."""
 
 
 def links_for(
@@ -32,8 +32,9 @@ def links_for(
     been elsewhere and before.
     """
     links = [link for element in parsed.elements for link in element.links]
-    paths = {link.target: tuple(_candidates(document.external_id, link.target)) for link in links if _is_path(link)}
-    names = list(dict.fromkeys(name for candidates in paths.values() for name in candidates))[: _MOST * len(_ENDINGS)]
+    targets = {link.target for link in links if is_relative(link.target)}
+    paths = {target: tuple(_candidates(document.external_id, target)) for target in sorted(targets)}
+    names = list(dict.fromkeys(name for candidates in paths.values() for name in candidates))[:_MOST]
     known: dict[str, str] = {}
     for at in range(0, len(names), _AT_A_TIME):
         known |= documents.readable_named(document.source_id, names[at : at + _AT_A_TIME], terms)
@@ -49,22 +50,15 @@ def links_for(
     return found
 
 
-def _is_path(link: Link) -> bool:
-    return is_relative(link.target)
-
-
 def _candidates(name: str, target: str) -> Iterator[str]:
     """What the documents may be called that a path leads to, the likeliest first."""
     path = unquote(target.partition("#")[0].partition("?")[0])
     base = "" if path.startswith("/") else posixpath.dirname(name)
     whole = posixpath.normpath(posixpath.join(base, path.lstrip("/")))
-    if whole.startswith("../") or whole in ("..", "."):
-        if whole != ".":
-            return
-        whole = ""
-    if whole and not path.endswith("/"):
+    if whole == ".":
+        yield from _INDEXES
+    elif whole != ".." and not whole.startswith("../"):
         yield whole
-    if whole and "." not in posixpath.basename(whole):
-        yield from (whole + ending for ending in _ENDINGS)
-    if "." not in posixpath.basename(whole):
-        yield from (posixpath.join(whole, index) for index in _INDEXES)
+        if "." not in posixpath.basename(whole):
+            yield from (whole + ending for ending in _ENDINGS)
+            yield from (posixpath.join(whole, index) for index in _INDEXES)
