@@ -1,4 +1,4 @@
-"""Where in its document a quote is: its page and the boxes on it, or its cells."""
+"""Where in its document a quote is: the section, the page and the boxes on it, or its cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api.part import Part
@@ -49,7 +50,7 @@ class _Cells:
 
 
 class PlaceMap:
-    """Where a document's text stands, in a few bytes a word: the places of its elements, and the lines in them."""
+    """Where a document's text stands, in a few bytes a word: its sections, pages and cells, and the lines in them."""
 
     def __init__(self) -> None:
         self._starts, self._pages = array("q"), array("i")
@@ -57,12 +58,18 @@ class PlaceMap:
         self._spans, self._edges = array("q"), array("f")
         self._words, self._word_ends = array("f"), array("q")
         self._cells: list[_Cells] = []
+        self._sections, self._paths = array("q"), list[tuple[str, ...]]()
 
     @classmethod
-    def of(cls, elements: Iterable[PlacedElement], text: str) -> PlaceMap:
+    def of(cls, elements: Sequence[PlacedElement], text: str) -> PlaceMap:
         """The map of a document's elements, in the order of its text."""
+        from ingestion.chunking.placing import heading_paths  # noqa: PLC0415  brings the chunking package
+
         found = cls()
-        for element in elements:
+        for element, path in zip(elements, heading_paths(text, elements), strict=True):
+            if path != (found._paths[-1] if found._paths else ()):
+                found._sections.append(element.start)
+                found._paths.append(path)
             if element.place is not None:
                 found._cells.append(_Cells(element, text))
             if element.page is not None:
@@ -81,10 +88,20 @@ class PlaceMap:
         """What it takes."""
         parts = (self._starts, self._pages, self._lines, self._spans, self._edges, self._words, self._word_ends)
         blocks = sum(block.bytes for block in self._cells)
-        return _OVERHEAD + blocks + sum(len(part) * part.itemsize for part in parts)
+        # Paths share the text of their headings: each adds one of its own.
+        headings = sum(_OVERHEAD + len(path[-1]) for path in self._paths)
+        return _OVERHEAD + blocks + headings + sum(len(part) * part.itemsize for part in (*parts, self._sections))
 
-    def place(self, start: int, end: int) -> Place | None:
-        """Where a span stands: its cells, its boxes where lines are known, or the page of the element it begins in."""
+    def place(self, start: int, end: int) -> Place:
+        """Where a span stands.
+
+        It has the headings above its beginning, and its cells, its boxes where lines are known, or the page of the
+        element that it begins in.
+        """
+        section = bisect_right(self._sections, start) - 1
+        return replace(self._on_page(start, end), heading_path=self._paths[section] if section >= 0 else ())
+
+    def _on_page(self, start: int, end: int) -> Place:
         if cells := tuple(block.rows(start, end) for block in self._cells if block.start < end and start < block.end):
             return Place(None, cells=cells)
         first = max(bisect_right(self._lines, start) - 1, 0)
@@ -93,7 +110,7 @@ class PlaceMap:
         if boxes:
             return Place(boxes[0].page, boxes)
         number = bisect_right(self._starts, start) - 1
-        return Place(self._pages[number]) if number >= 0 else None
+        return Place(self._pages[number] if number >= 0 else None)
 
     def _line(self, number: int) -> Line:
         end, page = self._spans[2 * number : 2 * number + 2]

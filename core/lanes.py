@@ -68,7 +68,11 @@ class Lane:
     async def run(self, work: Callable[[], T], *, begun: bool = False) -> T:
         """Run blocking work in a thread of this lane; what it raises comes through. See :meth:`place`."""
         async with self.place(begun=begun):
-            return await anyio.to_thread.run_sync(work, limiter=self._threads)
+            return await self.run_in_place(work)
+
+    async def run_in_place(self, work: Callable[[], T]) -> T:
+        """Run blocking work in a thread of this lane, for one who holds a place of it."""
+        return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
     async def _enter(self, holder: object, begun: bool) -> None:
         try:

@@ -44,11 +44,13 @@ class Place:
         page: the page that it begins on; None where the format has no pages.
         boxes: around it, one for each line that it touches, in reading order; empty where that isn't known.
         cells: of a workbook, as ``Rates!B4:C4``, one range for each block of cells that it touches.
+        heading_path: the headings above its beginning, outermost first; a heading is in its own path.
     """
 
     page: int | None
     boxes: tuple[Box, ...] = ()
     cells: tuple[str, ...] = ()
+    heading_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,13 +15,13 @@ from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.filters import Filter
 from core.lanes import Lanes
 from core.logs import get_logger
-from core.place import SPREADSHEETS, Place
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
-from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent
+from generation.events import Abstain, AnswerEvent, Done, Meta, SourceRef, Sources, StageEvent
 from generation.extractive import extract
 from generation.models.port import ChatModel, Delta, Message
+from generation.placing import PlaceLookup, Placing, nearest
 from generation.prompt import build_messages
 from generation.rendering import render_extracts
 from generation.tally import Tally
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 EXTRACTIVE = "extractive"
 """What answers name as their model when sentences of the sources make them up."""
-_NEAREST = 3
 
 log = get_logger(__name__)
 
@@ -45,6 +44,15 @@ class PassageSearch(Protocol):
     @property
     def embedder(self) -> Embedder:
         """Judges which sentences answer the question."""
+        ...
+
+    @property
+    def generation(self) -> str:
+        """The index's generation that the next search works on; empty while that isn't known. Doesn't block."""
+        ...
+
+    def check(self, query: str, pipeline: str | None = None) -> None:
+        """Raise InvalidRequest if no search can be made of these. Doesn't block."""
         ...
 
     def search(
@@ -59,10 +67,6 @@ class PassageSearch(Protocol):
     ) -> SearchResponse:
         """The best passages for the query that the principal may read."""
         ...
-
-
-PlaceLookup = Callable[[str, int, int], Place | None]
-"""Document id and a span of its text, in characters, to its page and boxes, or cells; None when that isn't known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ class Answerer:
     ) -> None:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
-        self._locate = locate
+        self._placing = Placing(locate, self._lanes)
         self._model = model
         self._settings = settings
 
@@ -112,9 +116,12 @@ class Answerer:
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Answer as a stream that ends with :class:`Done`. Closing it cancels the model's request.
 
+        The first events come before the search, so that a reader sees at once that something is done. What can be
+        told of the question and of the service's load is told before them.
+
         Raises:
-            Overloaded: its search found no turn in time.
-            InvalidRequest, InvalidFilter: the question can't be searched for.
+            Overloaded: its search found no turn in time. Before the first event.
+            InvalidRequest: the question can't be searched for. Before the first event.
             IndexUnavailable: nothing can be found right now.
         """
         tally = Tally()
@@ -131,30 +138,17 @@ class Answerer:
         finally:
             ANSWERS.labels(outcome).inc()
 
-    async def _placed(self, citation: Citation, chunk: Chunk) -> Citation:
-        """With the page and boxes of the quote, or its cells: the passage's own page is only the one it begins on."""
-        # To look reads the whole document, so only those are looked at that have pages or cells.
-        paged = chunk.page is not None or chunk.metadata.document_type in SPREADSHEETS
-        if self._locate is None or not paged:
-            return citation
-        look = partial(self._locate, citation.document_id, citation.quote_start, citation.quote_end)
-        place = await self._lanes.files.run(look, begun=True)
-        return citation if place is None else replace(citation, page=place.page, boxes=place.boxes, cells=place.cells)
-
     async def _events(self, question: Question, tally: Tally) -> AsyncGenerator[AnswerEvent]:
-        response = await self._retrieve(question, tally)
-        # Opens the stream only now: which generation of the index answers is known with the first search.
-        yield Meta(
-            answer_id=question.answer_id,
-            conversation_id=question.conversation_id,
-            model=self.model_name,
-            index_generation=response.index_generation,
-        )
+        self._retriever.check(question.text, question.pipeline)
+        async with self._lanes.searches.place():
+            yield self._meta(question)
+            yield StageEvent(name="retrieve", state="started")
+            response = await self._retrieve(question, tally)
         for event in tally.stages():
             yield event
         chunks = self._select(response)
         sources = tuple(SourceRef.of(number, chunk) for number, chunk in enumerate(chunks, start=1))
-        yield Sources(sources=sources)
+        yield Sources(sources=sources, index_generation=response.index_generation)
         if not chunks:
             tally.abstain()
             yield Abstain(reason="Nothing that you may read matches the question.", nearest=())
@@ -162,13 +156,19 @@ class Answerer:
             return
         yield StageEvent(name="generate", state="started")
         began = time.perf_counter()
-        async with aclosing(self._generate(question, chunks, sources, tally)) as events:
+        async with aclosing(self._generate(question, chunks, tally)) as events:
             async for written in events:
-                if isinstance(written, Citation):
-                    written = await self._placed(written, chunks[written.number - 1])  # noqa: PLW2901
-                yield written
+                yield await self._placing.placed(written)
         yield tally.finished("generate", began)
         yield tally.done()
+
+    def _meta(self, question: Question) -> Meta:
+        return Meta(
+            answer_id=question.answer_id,
+            conversation_id=question.conversation_id,
+            model=self.model_name,
+            index_generation=self._retriever.generation,
+        )
 
     async def _retrieve(self, question: Question, tally: Tally) -> SearchResponse:
         began = time.perf_counter()
@@ -184,8 +184,9 @@ class Answerer:
             )
 
         with stage("answer.retrieve"):
-            response = await self._lanes.searches.run(search)
+            response = await self._lanes.searches.run_in_place(search)
         tally.degraded.extend(response.degraded)
+        tally.notices.extend(response.notices)
         tally.finished("retrieve", began)
         if "rerank" in response.timings_ms:
             tally.timings_ms["rerank"] = response.timings_ms["rerank"]
@@ -196,9 +197,7 @@ class Answerer:
         hits = select_context(response.hits, max_chunks=limits.context_chunks, max_tokens=limits.context_tokens)
         return [hit.chunk for hit in hits]
 
-    async def _generate(
-        self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
-    ) -> AsyncGenerator[AnswerEvent]:
+    async def _generate(self, question: Question, chunks: Sequence[Chunk], tally: Tally) -> AsyncGenerator[AnswerEvent]:
         if self._model is not None:
             writing = Writing(chunks, self._settings.llm.max_tokens)
             try:
@@ -211,11 +210,11 @@ class Answerer:
                     yield event
                 self._went_without_model(_told(error), writing, tally)
             else:
-                for event in self._written(writing, sources, tally):
+                for event in self._written(question, chunks, writing, tally):
                     yield event
             if writing.begun or writing.abstained:
                 return
-        async for event in self._extract(question, chunks, sources, tally):
+        async for event in self._extract(question, chunks, tally):
             yield event
 
     async def _write(
@@ -234,11 +233,13 @@ class Answerer:
         for event in writing.finish():
             yield event
 
-    def _written(self, writing: Writing, sources: tuple[SourceRef, ...], tally: Tally) -> list[AnswerEvent]:
+    def _written(
+        self, question: Question, chunks: Sequence[Chunk], writing: Writing, tally: Tally
+    ) -> list[AnswerEvent]:
         tally.usage = writing.usage
         if writing.abstained:
             tally.abstain()
-            return [Abstain(reason="The sources don't answer the question.", nearest=_nearest(sources))]
+            return [Abstain(reason="The sources don't answer the question.", nearest=nearest(question.text, chunks))]
         if not writing.begun:
             self._went_without_model("The model wrote nothing.", writing, tally)
             return []
@@ -266,9 +267,7 @@ class Answerer:
         tally.degraded.append(f"incomplete: {why}")
         tally.finish_reason, tally.outcome = "interrupted", "interrupted"
 
-    async def _extract(
-        self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
-    ) -> AsyncIterator[AnswerEvent]:
+    async def _extract(self, question: Question, chunks: Sequence[Chunk], tally: Tally) -> AsyncIterator[AnswerEvent]:
         embedder = self._retriever.embedder
         work = partial(extract, question.text, chunks, embedder)
         extraction = await self._lanes.searches.run(work, begun=True)
@@ -280,7 +279,7 @@ class Answerer:
             tally.outcome = "extracted"
         else:
             tally.abstain()
-            yield Abstain(reason=extraction.reason, nearest=_nearest(sources))
+            yield Abstain(reason=extraction.reason, nearest=nearest(question.text, chunks))
 
 
 def _told(error: FootnoteError) -> str:
@@ -296,11 +295,3 @@ async def _within(deadline: float, deltas: AsyncGenerator[Delta], model: ChatMod
             return await anext(deltas, None)
     except TimeoutError as error:
         raise ModelUnavailable(f"The model {model.name!r} took too long (llm.total_timeout_s).") from error
-
-
-def _nearest(sources: tuple[SourceRef, ...]) -> tuple[SourceRef, ...]:
-    """The best passage of each of the best documents."""
-    by_document: dict[str, SourceRef] = {}
-    for source in sources:
-        by_document.setdefault(source.document_id, source)
-    return tuple(by_document.values())[:_NEAREST]

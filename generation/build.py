@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core.lanes import Lanes, streams_of
 from core.settings import Settings
-from generation.answerer import Answerer, PassageSearch, PlaceLookup
+from generation.answerer import Answerer, PassageSearch
 from generation.models.port import ChatModel
+from generation.placing import PlaceLookup
 
 
 def build_chat_model(settings: Settings) -> ChatModel | None:

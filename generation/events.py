@@ -19,7 +19,11 @@ AnswerEnd = FinishReason | Literal["abstain", "interrupted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """Opens the stream. ``model`` is who writes the answer; :attr:`Done.degraded` says if another had to."""
+    """Opens the stream, before the search. ``model`` is who writes; :attr:`Done.degraded` says if another had to.
+
+    ``index_generation`` is the generation that searches worked on so far, empty before the first search of a process:
+    :attr:`Sources.index_generation` is the one that answered.
+    """
 
     answer_id: str
     conversation_id: str
@@ -66,9 +70,10 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """The numbered passages that the answer is made from."""
+    """The numbered passages that the answer is made from, and the generation of the index that they come from."""
 
     sources: tuple[SourceRef, ...]
+    index_generation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class Citation:
         answer_start, answer_end: the span of the answer, in characters of all the tokens joined.
         quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter.
         page: the page that the quote begins on, from 1; None where the format has no pages.
+        heading_path: the headings above the quote, outermost first: its passage may begin in a section before.
         boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
         cells: of a workbook, those that the quote is in: a row's, as ``Rates!A4:C4``; empty in all other documents.
     """
@@ -100,6 +106,24 @@ class Citation:
     document_id: str
     ordinal: int
     page: int | None
+    heading_path: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """What comes closest to the question in a document: the sentence that says most of its words.
+
+    Attributes:
+        source: the passage that the sentence is in, with page and headings of the sentence itself.
+        quote, quote_start, quote_end, boxes, cells: as in :class:`Citation`.
+    """
+
+    source: SourceRef
+    quote: str
+    quote_start: int
+    quote_end: int
     boxes: tuple[Box, ...] = ()
     cells: tuple[str, ...] = ()
 
@@ -109,7 +133,7 @@ class Abstain:
     """The sources don't answer the question; ``nearest`` are the passages that come closest."""
 
     reason: str
-    nearest: tuple[SourceRef, ...]
+    nearest: tuple[Nearest, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +145,8 @@ class Done:
             ``interrupted`` when the model broke off in the middle of it.
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
-        degraded: what the answer had to do without, ``part: why``.
+        degraded: what failed and the answer had to do without, ``part: why``.
+        notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
     """
 
@@ -129,6 +154,7 @@ class Done:
     usage: Usage | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     citations_dropped: int = 0
 
 

@@ -35,6 +35,7 @@ def cite(source: int, chunks: Sequence[Chunk], span: tuple[int, int], quote: str
         document_id=chunk.document_id,
         ordinal=chunk.ordinal,
         page=chunk.page,
+        heading_path=chunk.heading_path,
     )
 
 

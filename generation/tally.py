@@ -15,6 +15,7 @@ class Tally:
     """Filled along the way. ``outcome`` is how the answer ended, for the metrics."""
 
     degraded: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
     citations_dropped: int = 0
@@ -27,9 +28,10 @@ class Tally:
         return StageEvent(name=name, state="finished", ms=self.timings_ms[name])
 
     def stages(self) -> Iterator[StageEvent]:
-        """Beginning and end of each stage so far."""
-        for name, ms in self.timings_ms.items():
-            yield StageEvent(name=name, state="started")
+        """The stages so far that have no end yet: all but the first have no beginning either, as parts of it."""
+        for number, (name, ms) in enumerate(self.timings_ms.items()):
+            if number:
+                yield StageEvent(name=name, state="started")
             yield StageEvent(name=name, state="finished", ms=ms)
 
     def abstain(self) -> None:
@@ -43,5 +45,6 @@ class Tally:
             usage=self.usage,
             timings_ms=dict(self.timings_ms),
             degraded=tuple(dict.fromkeys(self.degraded)),
+            notices=tuple(dict.fromkeys(self.notices)),
             citations_dropped=self.citations_dropped,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from core.link import Link
 from core.metadata import Metadata
 from core.place import Box, Line, PageSize, boxes
 from ingestion.chunking.model import Passage, PlacedElement, cells_of
@@ -97,12 +98,15 @@ def _plain(element: PlacedElement) -> dict[str, Any]:
         "level": element.level,
         "lines": [line.packed() for line in element.lines],
         "place": element.place,
+        "links": [link.packed() for link in element.links],
     }
 
 
 def _element(values: dict[str, Any]) -> PlacedElement:
     lines = tuple(map(Line.unpacked, values.get("lines", ())))
-    return PlacedElement(**{**values, "kind": ElementKind(values["kind"]), "lines": lines})
+    # Documents that were parsed by an earlier release have no links.
+    links = tuple(Link(*link) for link in values.get("links", ()))
+    return PlacedElement(**{**values, "kind": ElementKind(values["kind"]), "lines": lines, "links": links})
 
 
 def _passage(values: dict[str, Any]) -> Passage:

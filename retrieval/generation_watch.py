@@ -92,6 +92,11 @@ class GenerationWatch:
         self._wait(self._begin_look(anew=False))
         return self._live.name if self._live else ""
 
+    @property
+    def known(self) -> str:
+        """The generation that was searched last, or would be; empty while none is known. Looks at nothing."""
+        return self._view.name or (self._live.name if self._live else "")
+
     def has_moved(self, view: View) -> bool:
         """Look anew, at once: whether a search would now work on something else. Not if the index doesn't answer."""
         if self._embedders is None or self._latest.error is not None:

@@ -80,6 +80,16 @@ class Retriever:
         """The pipelines that :meth:`search` takes, the default one last."""
         return (*(name for name in self._pipelines if name != self._default), self._default)
 
+    @property
+    def generation(self) -> str:
+        """The generation that the next search works on, as far as is known without asking the index; else empty."""
+        return self._generation.known
+
+    def check(self, query: str, pipeline: str | None = None) -> None:
+        """Look at a search before it is made; takes no time. Raises InvalidRequest as :meth:`search` would."""
+        self._pipeline(pipeline)
+        self._checked(query, 1, 0)
+
     def warm_up(self) -> None:
         """Load the models. Raises ModelUnavailable."""
         self._generation.view().embedder.warm_up()

@@ -1,5 +1,6 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
+import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
 import { length, make, slicer, visible } from "./client.js";
 import { openReader, placeOf } from "./reader.js";
 
@@ -25,7 +26,7 @@ const WITHOUT = {
 export class AnswerView {
   #text = "";
   #citations = [];
-  #notes = [];
+  #notes = new Map(); // by the number of their source: its quotes, in the order in which they were cited
   #sources = new Map();
   #meta = {};
   #announced = 0;
@@ -80,10 +81,11 @@ export class AnswerView {
   }
 
   #cite(citation) {
-    const same = (note) => note.number === citation.number && note.quote_start === citation.quote_start;
-    let index = this.#notes.findIndex(same);
-    if (index < 0) index = this.#notes.push({ ...this.#sources.get(citation.number), ...citation }) - 1;
-    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note: index });
+    const quotes = this.#notes.get(citation.number) ?? [];
+    this.#notes.set(citation.number, quotes);
+    let note = quotes.find((quote) => quote.quote_start === citation.quote_start);
+    if (!note) quotes.push((note = { ...this.#sources.get(citation.number), ...citation }));
+    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note });
   }
 
   #draw() {
@@ -97,29 +99,43 @@ export class AnswerView {
   #render() {
     const focused = document.activeElement?.dataset?.ref;
     const cut = slicer(this.#text);
-    const total = length(this.#text);
-    const ordered = [...this.#citations].sort((a, b) => a.end - b.end);
-    const pieces = [];
-    let at = 0;
-    for (const [order, { start, end, note }] of ordered.entries()) {
-      const from = Math.max(at, Math.min(start, total));
-      const to = Math.max(from, Math.min(end, total));
-      if (from > at) pieces.push(visible(cut(at, from)));
-      if (to > from) pieces.push(make("span", { className: "cited" }, cut(from, to)));
-      pieces.push(this.#reference(order, note));
-      at = to;
-    }
-    pieces.push(visible(cut(at, total)));
-    $("answer").replaceChildren(...pieces);
+    const blocks = blocksOf(this.#text);
+    const show = this.#inline(cut, blocks.flatMap(leavesOf));
+    $("answer").replaceChildren(...blocks.map((block) => drawn(block, show)));
     if (focused) document.querySelector(`[data-ref="${focused}"]`)?.focus();
     this.#renderNotes();
   }
 
-  #reference(order, index) {
-    const note = this.#notes[index];
-    const button = make("button", { type: "button", className: "ref" }, String(index + 1));
+  /** What draws a stretch of the text, with the footnotes of what ends in it or before the next one. */
+  #inline(cut, leaves) {
+    const ordered = [...this.#citations].sort((a, b) => a.end - b.end).map((citation, order) => ({ ...citation, order }));
+    const marks = new Map(leaves.map((leaf) => [leaf, []]));
+    for (const citation of ordered) {
+      const leaf = leaves.findLast(({ from }) => from < citation.end) ?? leaves[0];
+      if (leaf) marks.get(leaf).push(citation);
+    }
+    return (leaf) => {
+      const pieces = [];
+      let at = leaf.from;
+      for (const citation of ordered) {
+        const from = Math.max(at, citation.start);
+        const to = Math.min(citation.end, leaf.to);
+        if (to > from) {
+          if (from > at) pieces.push(visible(cut(at, from)));
+          pieces.push(make("span", { className: "cited" }, cut(from, to)));
+          at = to;
+        }
+        if (marks.get(leaf).includes(citation)) pieces.push(this.#reference(citation.order, citation.note));
+      }
+      if (leaf.to > at) pieces.push(visible(cut(at, leaf.to)));
+      return pieces;
+    };
+  }
+
+  #reference(order, note) {
+    const button = make("button", { type: "button", className: "ref" }, String(note.number));
     button.dataset.ref = order;
-    button.setAttribute("aria-label", `Footnote ${index + 1}: ${visible(note.title ?? "source")}`);
+    button.setAttribute("aria-label", `Footnote ${note.number}: ${visible(note.title ?? "source")}`);
     button.setAttribute("aria-haspopup", "dialog");
     button.addEventListener("click", () => open(note, () => document.querySelector(`[data-ref="${order}"]`)));
     const sup = make("sup", {}, button);
@@ -129,13 +145,19 @@ export class AnswerView {
   }
 
   #renderNotes() {
-    $("notes").hidden = !this.#notes.length;
+    $("notes").hidden = !this.#notes.size;
     const list = $("footnotes");
-    for (const [index, note] of this.#notes.entries()) {
-      if (list.children[index]) continue;
-      const button = passageButton(note, String(index + 1));
-      button.id = `note-${index + 1}`;
-      list.append(make("li", {}, button));
+    for (const [number, quotes] of this.#notes) {
+      const id = `note-${number}`;
+      let item = document.getElementById(id);
+      if (!item) {
+        item = make("li", { id, value: number });
+        list.insertBefore(item, [...list.children].find((other) => other.value > number) ?? null);
+      }
+      for (const quote of quotes.slice(item.children.length)) {
+        const above = quotes[item.children.length - 1];
+        item.append(passageButton(quote, String(number), above));
+      }
     }
   }
 
@@ -145,19 +167,19 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded, finish_reason: reason }) {
+  #done({ degraded, notices = [], finish_reason: reason }) {
     this.#finish();
+    for (const said of notices) this.#notice(said);
     if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
-      if (why === "off" || why === "none set") continue; // a choice of whoever runs this, not a failure
       this.#notice(WITHOUT[part] ?? `This answer had to do without: ${part}.`, why);
     }
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
     const author = verbatim ? "Taken word for word from the documents" : `Written by ${this.#meta.model}`;
     const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
     if (this.#text) $("colophon").textContent = `${author}, in ${seconds}. Check what matters in its source.`;
-    const count = this.#notes.length;
+    const count = this.#notes.size;
     if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
   }
 
@@ -196,13 +218,39 @@ function cited(sup) {
   return before;
 }
 
-function passageButton(place, number = "") {
-  const body = make("span", {}, make("span", { className: "title" }, place.title ?? "Untitled"));
+/** A block of the answer as elements; `show` draws a stretch of its text. */
+function drawn(block, show) {
+  if (block.kind === "text") {
+    const lines = block.leaves.flatMap((leaf, number) => (number ? ["\n", ...show(leaf)] : show(leaf)));
+    return make("p", {}, ...lines);
+  }
+  if (block.kind === "list") {
+    const list = make(block.ordered ? "ol" : "ul", {}, ...block.leaves.map((leaf) => make("li", {}, ...show(leaf))));
+    if (block.ordered) list.start = block.first;
+    return list;
+  }
+  const columns = columnsOf(block);
+  const head = columns.map((name) => make("th", { scope: "col" }, name));
+  const rows = block.rows.map(({ cells, header }) => {
+    // A cell stands under its column's name; empty ones were left out of the text.
+    const rest = cells.filter(({ name }) => !columns.includes(name));
+    const placed = columns.map((name) => cells.find((cell) => cell.name === name));
+    const kind = header ? "th" : "td";
+    return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
+  });
+  const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
+  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "Table" }, table);
+}
+
+/** A button that opens a passage; one below another of the same source tells only what is different. */
+function passageButton(place, number = "", above = null) {
+  const body = make("span", {});
+  if (!above) body.append(make("span", { className: "title" }, place.title ?? "Untitled"));
   const where = placeOf(place);
-  if (where) body.append(make("span", { className: "place" }, where));
+  if (where && !(above && placeOf(above) === where)) body.append(make("span", { className: "place" }, where));
   if (place.quote) body.append(make("q", {}, shorten(place.quote)));
   const button = make("button", { type: "button", className: "note" });
-  if (number) button.append(make("span", { className: "n" }, number));
+  if (number) button.append(make("span", { className: "n" }, above ? "" : number));
   button.append(body);
   button.setAttribute("aria-haspopup", "dialog");
   button.addEventListener("click", () => open(place, () => button));

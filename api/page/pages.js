@@ -58,9 +58,9 @@ export class PageView {
       this.#container.setAttribute("aria-busy", "true");
       this.#container.replaceChildren(figure);
       this.#container.scrollTo(0, 0);
-      this.#toMark();
+      this.toMark();
       await this.#load(figure.querySelector("img"), number);
-    } else this.#toMark();
+    } else this.toMark();
   }
 
   /** Let go of the image; what is still on its way is not shown. */
@@ -113,11 +113,12 @@ export class PageView {
     }
   }
 
-  #toMark() {
+  /** Scroll to the mark, if there is one on the page that is shown. */
+  toMark() {
     const marks = [...this.#container.querySelectorAll("rect")];
     if (!marks.length) return;
     marks[0].scrollIntoView({ block: "center" });
-    // On a narrow screen the page is wider than its room: from where its leftmost line begins.
+    // An enlarged page is wider than its room: from where its leftmost line begins.
     const left = Math.min(...marks.map((mark) => mark.getBoundingClientRect().left));
     this.#container.scrollLeft += left - this.#container.getBoundingClientRect().left - BESIDE;
   }

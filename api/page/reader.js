@@ -27,7 +27,7 @@ export function placeOf(source) {
 /**
  * Open a document at a passage.
  * `place`: {document_id, ordinal, title, page, heading_path} and, for a citation, {quote, quote_start, quote_end, boxes,
- * cells}.
+ * cells}; without ordinal and quote its beginning is shown. In an open panel the document takes the place of the other.
  */
 export async function openReader(place, onClose) {
   const mine = ++opening;
@@ -39,8 +39,8 @@ export async function openReader(place, onClose) {
   $("to-passage").hidden = true;
   usePages(null);
   $("download").href = `${path}/original`;
-  dialog.addEventListener("close", onClose, { once: true });
-  dialog.showModal();
+  if (onClose) dialog.addEventListener("close", onClose, { once: true });
+  if (!dialog.open) dialog.showModal();
   $("reader-title").focus();
   try {
     const [document, span] = await Promise.all([getJson(`${path}/text`), spanOf(place, path)]);
@@ -53,6 +53,7 @@ export async function openReader(place, onClose) {
 }
 
 async function spanOf(place, path) {
+  if (!place.quote && place.ordinal == null) return null; // a link leads to the whole document
   const { quote, quote_start: start, quote_end: end, boxes = [], cells = [] } = place;
   if (quote) return { start, end, quote, boxes, cells };
   const passage = await getJson(`${path}/chunks/${place.ordinal}`);
@@ -61,25 +62,27 @@ async function spanOf(place, path) {
 
 function show(document, span, place, path) {
   const cut = slicer(document.text);
-  const found = locate(document.text, cut, span);
-  if (!found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
+  const found = span && locate(document.text, cut, span);
+  if (span && !found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
   const elements = document.elements.length
     ? document.elements
     : [{ kind: "text", start: 0, end: length(document.text), page: null }];
+  const links = document.links ?? [];
   const at = found ? elements.findIndex((element) => element.end > found.start) : 0;
   const first = Math.max(0, at - MOST_ELEMENTS / 2);
   const shown = elements.slice(first, first + MOST_ELEMENTS);
   if (shown.length < elements.length) notice("This document is long: the part around the passage is shown.");
   const container = $("reader-text");
-  container.replaceChildren(...blocks(shown, cut, found));
+  if (!span) $("reader-title").textContent = visible(document.title);
+  container.replaceChildren(...blocks(shown, cut, found, links));
   $("to-passage").hidden = !found;
-  const unmoved = found?.start === span.start;
+  const unmoved = Boolean(found) && found.start === span.start;
   $("reader-place").textContent = visible(placeOf({ ...place, cells: unmoved ? span.cells : [] }));
   if (document.media_type === "application/pdf" && document.pages.length) {
     const { title, page } = place;
     const boxes = unmoved ? span.boxes : [];
     const events = { onTurn: turned, onFail: pageFailed };
-    usePages(new PageView($("reader-page"), { path, title, page, pages: document.pages, boxes, quote: span.quote, ...events }));
+    usePages(new PageView($("reader-page"), { path, title, page, pages: document.pages, boxes, quote: span?.quote ?? "", ...events }));
   }
   choose(pages ? preferred : "text");
 }
@@ -133,8 +136,9 @@ function locate(text, cut, { start, end, quote }) {
   return { start: before, end: before + length(quote) };
 }
 
-function* blocks(elements, cut, found) {
+function* blocks(elements, cut, found, links) {
   let page = null;
+  let next = 0;
   for (const element of elements) {
     if (element.page != null && element.page !== page) {
       page = element.page;
@@ -142,14 +146,33 @@ function* blocks(elements, cut, found) {
     }
     const className = KINDS[element.kind] ?? "plain";
     const block = make(className === "heading" ? "h3" : "p", { className });
-    block.append(...marked(element, cut, found));
+    let at = element.start;
+    while (next < links.length && links[next].start < at) next += 1;
+    for (; next < links.length && links[next].end <= element.end; next += 1) {
+      const link = links[next];
+      block.append(...marked({ start: at, end: link.start }, cut, found), anchor(link, marked(link, cut, found)));
+      at = link.end;
+    }
+    block.append(...marked({ start: at, end: element.end }, cut, found));
     yield block;
   }
 }
 
-/** An element's text, with what of it is in the passage marked. */
+/** A link of the document: out in a tab of its own that knows nothing of this one, or to another document here. */
+function anchor({ href, document_id: id }, words) {
+  if (id) {
+    const button = make("button", { type: "button", className: "link inline" }, ...words);
+    button.addEventListener("click", () => openReader({ document_id: id, title: button.textContent }));
+    return button;
+  }
+  // The service tells no others: looked at again, for this is where they would do harm.
+  if (!/^(?:https?:|mailto:)/i.test(href)) return make("span", {}, ...words);
+  return make("a", { href, target: "_blank", rel: "noopener noreferrer" }, ...words);
+}
+
+/** A stretch of the text, with what of it is in the passage marked. */
 function marked({ start, end }, cut, found) {
-  if (!found || found.end <= start || found.start >= end) return [visible(cut(start, end))];
+  if (!found || found.end <= start || found.start >= end) return [visible(cut(start, end))].filter(Boolean);
   const from = Math.max(start, found.start);
   const to = Math.min(end, found.end);
   return [visible(cut(start, from)), make("mark", {}, cut(from, to)), visible(cut(to, end))].filter(Boolean);
@@ -191,5 +214,10 @@ for (const [id, step] of [["page-before", -1], ["page-after", 1]])
     // A button that is switched off loses the focus: the page gets it, not the top of the panel.
     if (had?.disabled) $("reader-page").focus({ preventScroll: true });
   });
+$("enlarge").addEventListener("click", () => {
+  const large = $("reader-page").classList.toggle("large");
+  $("enlarge").setAttribute("aria-pressed", String(large));
+  pages.toMark();
+});
 dialog.addEventListener("close", () => usePages(null));
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

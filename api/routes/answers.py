@@ -43,7 +43,7 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     answerer = await ready(services.answerer)
     events = _events(answerer, question, services.lanes.answers)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        # The first event comes when the search is done: what fails before it has a status of its own.
+        # Wrong questions and full lanes show before the first event: they have a status of their own.
         first = await anext(events)
         return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
     collected: list[AnswerEvent] = []
@@ -102,16 +102,16 @@ async def _stream(first: AnswerEvent, events: AsyncGenerator[AnswerEvent]) -> As
 def _body(events: list[AnswerEvent]) -> AnswerBody:
     meta = next(event for event in events if isinstance(event, Meta))
     done = next(event for event in events if isinstance(event, Done))
-    sources = next((event.sources for event in events if isinstance(event, Sources)), ())
+    found = next(event for event in events if isinstance(event, Sources))
     abstain = next((event for event in events if isinstance(event, Abstain)), None)
     return AnswerBody(
         answer_id=meta.answer_id,
         conversation_id=meta.conversation_id,
         model=meta.model,
-        index_generation=meta.index_generation,
+        index_generation=found.index_generation,
         answer="".join(event.text for event in events if isinstance(event, Token)),
         citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
-        sources=[SourceBody.model_validate(source) for source in sources],
-        abstained=AbstainBody.model_validate(abstain) if abstain else None,
+        sources=[SourceBody.model_validate(source) for source in found.sources],
+        abstained=AbstainBody.of(abstain) if abstain else None,
         done=done_body(done),
     )

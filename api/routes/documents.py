@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.auth.principal import Caller
 from api.dependencies import CallerDep, FilesLane, ServicesDep
+from api.document_links import links_for
 from api.schemas.answers import BoxBody
 from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
 from api.schemas.search import MetadataBody
@@ -101,8 +102,8 @@ def original(document: DocumentDep, services: ServicesDep) -> Response:
 
 
 @router.get("/{document_id}/text")
-def text(document: DocumentDep, services: ServicesDep) -> TextBody:
-    """The document's extracted text, and the elements in it."""
+def text(document: DocumentDep, caller: CallerDep, services: ServicesDep) -> TextBody:
+    """The document's extracted text, the elements in it, and the links that the caller may follow."""
     parsed = _parsed(document, services)
     return TextBody(
         document_id=document.id,
@@ -111,6 +112,7 @@ def text(document: DocumentDep, services: ServicesDep) -> TextBody:
         media_type=document.media_type,
         text=parsed.text,
         elements=[ElementBody.model_validate(element) for element in parsed.elements],
+        links=links_for(document, parsed, services.catalog.get().documents, caller.principal.terms),
         warnings=list(parsed.warnings),
         pages=[PageBody.model_validate(page) for page in parsed.pages],
     )

@@ -18,6 +18,7 @@ _MEDIA_TYPES = {
     "index.html": _HTML,
     "app.js": "text/javascript; charset=utf-8",
     "answer.js": "text/javascript; charset=utf-8",
+    "blocks.js": "text/javascript; charset=utf-8",
     "failures.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",
     "reader.js": "text/javascript; charset=utf-8",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.schemas.base import Many, RequestBody, ResponseBody
 from api.schemas.search import Filters
-from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent, Token
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Nearest, SourceRef, Sources, StageEvent, Token
 
 MAX_HISTORY = 50
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
@@ -71,15 +71,43 @@ class CitationBody(ResponseBody):
     document_id: str
     ordinal: int
     page: int | None
+    heading_path: tuple[str, ...]
     boxes: tuple[BoxBody, ...] = ()
     cells: tuple[str, ...] = ()
+
+
+class NearestBody(SourceBody):
+    """What comes closest to the question: a sentence, as in a citation, with its own page and headings."""
+
+    quote: str
+    quote_start: int
+    quote_end: int
+    boxes: tuple[BoxBody, ...] = ()
+    cells: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, near: Nearest) -> NearestBody:
+        """The wire form: the sentence and its passage as one object."""
+        return cls(
+            **_source(near.source),
+            quote=near.quote,
+            quote_start=near.quote_start,
+            quote_end=near.quote_end,
+            boxes=tuple(map(BoxBody.model_validate, near.boxes)),
+            cells=near.cells,
+        )
 
 
 class AbstainBody(ResponseBody):
     """Why there is no answer, and the passages that come closest."""
 
     reason: str
-    nearest: list[SourceBody]
+    nearest: list[NearestBody]
+
+    @classmethod
+    def of(cls, abstain: Abstain) -> AbstainBody:
+        """The wire form of an abstention."""
+        return cls(reason=abstain.reason, nearest=[NearestBody.of(near) for near in abstain.nearest])
 
 
 class UsageBody(ResponseBody):
@@ -90,12 +118,17 @@ class UsageBody(ResponseBody):
 
 
 class DoneBody(ResponseBody):
-    """How the answer ended."""
+    """How the answer ended.
+
+    ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of an answer for
+    which nothing failed.
+    """
 
     finish_reason: str
     usage: UsageBody | None
     timings_ms: dict[str, float]
     degraded: tuple[str, ...]
+    notices: tuple[str, ...]
     citations_dropped: int
 
 
@@ -128,10 +161,16 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
         },
     ),
     StageEvent: ("stage", lambda e: {"name": e.name, "state": e.state, "ms": e.ms}),
-    Sources: ("sources", lambda e: {"sources": [_source(source) for source in e.sources]}),
+    Sources: (
+        "sources",
+        lambda e: {
+            "sources": [_source(source) for source in e.sources],
+            "index_generation": e.index_generation,
+        },
+    ),
     Token: ("token", lambda e: {"text": e.text}),
     Citation: ("citation", lambda e: CitationBody.model_validate(e).model_dump()),
-    Abstain: ("abstain", lambda e: {"reason": e.reason, "nearest": [_source(source) for source in e.nearest]}),
+    Abstain: ("abstain", lambda e: AbstainBody.of(e).model_dump()),
     Done: ("done", lambda e: done_body(e).model_dump()),
 }
 
@@ -149,5 +188,6 @@ def done_body(done: Done) -> DoneBody:
         usage=UsageBody.model_validate(done.usage) if done.usage else None,
         timings_ms=dict(done.timings_ms),
         degraded=tuple(done.degraded),
+        notices=tuple(done.notices),
         citations_dropped=done.citations_dropped,
     )

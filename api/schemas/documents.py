@@ -49,6 +49,18 @@ class ElementBody(ResponseBody):
     place: str | None
 
 
+class LinkBody(ResponseBody):
+    """A link in the text: ``text[start:end]`` leads out to ``href``, or to the document of that id; one is null.
+
+    ``href`` is an address of ``http``, ``https`` or ``mailto``. Links to what the caller may not read are left out.
+    """
+
+    start: int
+    end: int
+    href: str | None
+    document_id: str | None
+
+
 class PageBody(ResponseBody):
     """A page's size as shown, in points (1/72 inch)."""
 
@@ -65,6 +77,7 @@ class TextBody(ResponseBody):
     media_type: str | None
     text: str
     elements: list[ElementBody]
+    links: list[LinkBody]
     warnings: list[str]
     pages: list[PageBody]
 

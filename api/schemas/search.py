@@ -153,12 +153,17 @@ class HitBody(ResponseBody):
 
 
 class SearchBody(ResponseBody):
-    """Ranked passages, and how they were found."""
+    """Ranked passages, and how they were found.
+
+    ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of a search in
+    which nothing failed.
+    """
 
     hits: list[HitBody]
     total_candidates: int
     timings_ms: dict[str, float]
     degraded: tuple[str, ...]
+    notices: tuple[str, ...]
     index_generation: str
     pipeline: str
 
@@ -179,6 +184,7 @@ class SearchBody(ResponseBody):
             total_candidates=response.total_candidates,
             timings_ms=dict(response.timings_ms),
             degraded=tuple(response.degraded),
+            notices=tuple(response.notices),
             index_generation=response.index_generation,
             pipeline=response.pipeline,
         )

@@ -48,6 +48,20 @@ class DocumentStore:
             raise NotFound(f"There is no document {document_id!r} that you may read.")
         return document_of(row)
 
+    def readable_named(self, source_id: str, names: Collection[str], terms: Collection[str]) -> dict[str, str]:
+        """Those of a source's documents with these external ids whose access lists hold one of the terms, by their ids.
+
+        One that is hidden is left out as one that is missing is, by the same work.
+        """
+        statement = select(DocumentRow.external_id, DocumentRow.id).where(
+            DocumentRow.source_id == source_id,
+            DocumentRow.external_id.in_(names),
+            DocumentRow.state != DocumentState.DELETING,
+            self._opens_to(terms),
+        )
+        with self._database.read() as connection:
+            return {row.external_id: row.id for row in connection.execute(statement)}
+
     def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
         """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
         elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.link import Link
 from core.place import Line, PageSize, rows_of
 from ingestion.partitioning.port import ElementKind
 
@@ -19,6 +20,7 @@ class PlacedElement:
         level: a heading's depth, from 1; None for everything else.
         lines: where it stands on its pages; their offsets are of the document's text.
         place: where in a spreadsheet it is, as ``Rates!A3:C5``; None in everything else.
+        links: their offsets are of the document's text.
     """
 
     kind: ElementKind
@@ -28,6 +30,7 @@ class PlacedElement:
     level: int | None = None
     lines: tuple[Line, ...] = ()
     place: str | None = None
+    links: tuple[Link, ...] = ()
 
     def page_at(self, offset: int) -> int | None:
         """The page of the character at this offset of the document's text: an element can run on over pages."""

@@ -25,6 +25,7 @@ def place(elements: Sequence[Element]) -> tuple[str, tuple[PlacedElement, ...]]:
                 level=element.level,
                 lines=tuple(line.moved(position) for line in element.lines),
                 place=element.place,
+                links=tuple(link.moved(position) for link in element.links),
             )
         )
         position = end + len(_SEPARATOR)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from core.link import Link
 from core.metadata import Metadata
 from core.place import Line, PageSize
 from core.principal import AccessList
@@ -38,6 +39,7 @@ class Element:
         place: where in a spreadsheet it is, as ``Rates!A3:C5``; None in everything else.
         lines: where its text stands on its pages, in the order of the text; empty where that isn't known. A table's
             are its cells: the text of a row repeats the names of its columns, which stand in the header.
+        links: in its text, those that may be followed; empty in formats whose links aren't read.
     """
 
     kind: ElementKind
@@ -47,6 +49,7 @@ class Element:
     cells: tuple[tuple[str, ...], ...] | None = None
     place: str | None = None
     lines: tuple[Line, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from core.metadata import Metadata
 from core.place import PageSize
 from ingestion.partitioning.port import Attachment, Element, ElementKind, InnerReaders
 from ingestion.partitioning.tables import html_rows, table_text
+from ingestion.partitioning.text.links import Marks
 
 _KINDS = {
     "Title": ElementKind.TITLE,
@@ -55,15 +56,19 @@ def heading_level(depth: int | None) -> int | None:
     return (depth or 0) + 1
 
 
-def convert(found: Iterable[Any], *, level: Level = heading_level, pages: bool = False) -> Reading:
+def convert(
+    found: Iterable[Any], *, level: Level = heading_level, pages: bool = False, marks: Marks | None = None
+) -> Reading:
     """Turn unstructured's elements into ours, without losing text but for page furniture.
 
     Bare page numbers, and every repetition of a running header or footer, are left out and counted in a warning.
 
     Args:
         pages: whether the format has pages; the numbers that unstructured gives other formats mean nothing.
+        marks: of the links in it, which are taken out of the texts.
     """
-    elements = (_element(raw, level, pages=pages) for raw in found)
+    marks = marks or Marks()
+    elements = (_element(raw, level, marks, pages=pages) for raw in found)
     return leave_out_furniture(element for element in elements if element is not None)
 
 
@@ -85,20 +90,26 @@ def leave_out_furniture(elements: Iterable[Element]) -> Reading:
     return reading
 
 
-def _element(raw: Any, level: Level, *, pages: bool) -> Element | None:
+def _element(raw: Any, level: Level, marks: Marks, *, pages: bool) -> Element | None:
     kind = _KINDS.get(type(raw).__name__, ElementKind.TEXT)
-    text = clean(raw.text or "")
+    text, links = marks.take(clean(raw.text or ""), blanks=kind is ElementKind.CODE)
+    text = text.rstrip()
     cells = None
     if kind is ElementKind.TABLE and raw.metadata.text_as_html:
-        rows = html_rows(raw.metadata.text_as_html)
+        marked = html_rows(raw.metadata.text_as_html)
+        rows = [[marks.take(cell)[0].strip() for cell in row] for row in marked]
         cells = tuple(map(tuple, rows))
-        text = _whole(clean(table_text(rows)), text)
+        table = clean(table_text(rows))
+        shown, links = marks.take(clean(table_text(marked)))
+        links = links if shown == table else ()
+        text = _whole(table, text)
     if not text:
         return None
     depth = level(raw.metadata.category_depth) if kind is ElementKind.TITLE else None
     if kind is ElementKind.TITLE and depth is None:
         kind = ElementKind.TEXT
-    return Element(kind=kind, text=text, page=raw.metadata.page_number if pages else None, level=depth, cells=cells)
+    page = raw.metadata.page_number if pages else None
+    return Element(kind=kind, text=text, page=page, level=depth, cells=cells, links=links)
 
 
 def _whole(table: str, told: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def ask(page: Page, question: str) -> None:
 def test_an_answer_and_its_passage(page: Page, tmp_path: Path) -> None:
     ask(page, QUESTION)
     expect(page.locator("#answer")).to_contain_text("26 weeks")
-    page.get_by_role("button", name="Footnote 1:").first.click()
+    page.get_by_role("button", name=re.compile("^Footnote ")).first.click()
     reader = page.get_by_role("dialog")
     expect(reader.locator("mark").first).to_contain_text("26 weeks")
     expect(reader.locator("mark").first).to_be_in_viewport()
@@ -301,9 +302,12 @@ def test_at_320_pixels_nothing_is_cut_off(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
-def test_at_320_pixels_a_page_of_a_pdf_is_large_enough_to_read(page: Page, tmp_path: Path) -> None:
+def test_at_320_pixels_a_page_of_a_pdf_can_be_enlarged(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     reader = open_pdf(page)
+    sheets = reader.locator("#reader-page")
+    assert sheets.evaluate("room => room.scrollWidth <= room.clientWidth")
+    reader.get_by_role("button", name="Larger page").click()
     expect(reader.locator("rect").last).to_be_in_viewport(ratio=0.9)  # from where the leftmost line begins
     assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
     assert reader.get_by_role("img").evaluate("image => image.clientWidth") >= 500, "it is moved about, not shrunk"
@@ -317,3 +321,117 @@ def test_the_api_is_documented_without_anything_from_elsewhere(page: Page, runni
     page.get_by_role("textbox").last.fill('{"query": "parental leave"}')
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table").get_by_text("total_candidates")).to_be_visible()
+
+
+PHONE = {"width": 390, "height": 844}
+SOURCE = {"chunk_id": "c", "document_id": "d", "uri": "file:///a.md", "page": None, "heading_path": []}
+
+
+def answered(page: Page, text: str, quotes: list[tuple[int, str]], **done: object) -> None:
+    """Ask, and have the service answer with this text and cite these quotes by their sources' numbers."""
+    sources = [{**SOURCE, "number": number, "ordinal": number, "title": f"Source {number}"} for number in (1, 2, 3)]
+    cited = [
+        {
+            **SOURCE, "number": number, "ordinal": number, "quote": quote, "quote_start": 100 * number + at,
+            "quote_end": 100 * number + at + len(quote), "answer_start": text.index(quote),
+            "answer_end": text.index(quote) + len(quote), "heading_path": [f"Section {at}"], "boxes": [], "cells": [],
+        }
+        for at, (number, quote) in enumerate(quotes)
+    ]  # fmt: skip
+    end = {"finish_reason": "stop", "usage": None, "timings_ms": {}, "degraded": [], "notices": [], **done}
+    events: list[tuple[str, object]] = [
+        ("meta", {"model": "extractive"}), ("stage", {"name": "retrieve", "state": "started"}),
+        ("sources", {"sources": sources}), ("token", {"text": text}), *(("citation", one) for one in cited),
+        ("done", end),
+    ]  # fmt: skip
+    stream = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
+    page.route("**/v1/answers", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
+    ask(page, QUESTION)
+
+
+def test_footnotes_are_numbered_by_their_source(page: Page) -> None:
+    text = "One thing. Another thing. A third thing. A fourth thing."
+    quotes = [(3, "One thing."), (1, "Another thing."), (3, "A third thing."), (3, "A fourth thing.")]
+    answered(page, text, quotes, notices=["No passage has a word of it."])
+    assert page.locator("#answer .ref").all_inner_texts() == ["3", "1", "3", "3"]
+    notes = page.locator("#footnotes > li")
+    expect(notes).to_have_count(2)
+    assert page.locator("#footnotes .n").all_inner_texts() == ["1", "3", "", ""]
+    assert page.locator("#footnotes .title").all_inner_texts() == ["Source 1", "Source 3"]
+    assert notes.nth(1).locator("q").count() == 3
+    assert notes.nth(1).locator(".place").all_inner_texts() == ["Section 0", "Section 2", "Section 3"]
+    expect(page.locator("#notices")).to_have_text("No passage has a word of it.")
+
+
+def test_tables_read_as_tables_and_lists_as_lists(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size(PHONE)
+    text = (
+        "Rates 🙂 are:\n- City: Rome | Rate: 90\n- City: Oslo | Note: dear\n\nTwo things:\n- <b>first</b>\n- second\n\n"
+        "1. one\n2. two\n\n| a | b |\n|---|---|\n| x | y |\n\nThe end."
+    )
+    answered(page, text, [(1, "City: Rome | Rate: 90"), (1, "City: Oslo | Note: dear"), (2, "second"), (2, "The end.")])
+    answer = page.locator("#answer")
+    tables, items = answer.locator("table"), answer.locator("ul > li")
+    assert tables.nth(0).locator("th").all_inner_texts() == ["City", "Rate", "Note"]
+    rows = tables.nth(0).locator("tr")
+    assert [cell.strip() for cell in rows.nth(1).locator("td").all_inner_texts()] == ["Rome", "901", ""]
+    assert [cell.strip() for cell in rows.nth(2).locator("td").all_inner_texts()] == ["Oslo", "", "dear1"]
+    assert items.all_inner_texts() == ["<b>first</b>", "second2"]
+    assert answer.locator("ol > li").all_inner_texts() == ["one", "two"]
+    assert tables.nth(1).locator("th, td").all_inner_texts() == ["a", "b", "x", "y"]
+    assert answer.locator("p").all_inner_texts() == ["Rates 🙂 are:", "Two things:", "The end.2"]
+    assert answer.locator(".ref").all_inner_texts() == ["1", "1", "2", "2"]
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.screenshot(path=tmp_path / "blocks.png", full_page=True)
+
+
+def test_on_a_phone_marks_can_be_hit_and_pages_fit(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size(PHONE)
+    reader = open_pdf(page)
+    for mark in page.locator("#answer .ref").all():
+        box = mark.bounding_box()
+        assert box is not None
+        assert box["width"] >= 24
+        assert box["height"] >= 24
+    sheets = reader.locator("#reader-page")
+    assert sheets.evaluate("room => room.scrollWidth <= room.clientWidth")
+    assert page.evaluate("document.getElementById('reader').scrollWidth") <= PHONE["width"]
+    expect(reader.locator("rect").first).to_be_in_viewport()
+    page.screenshot(path=tmp_path / "phone-pdf.png")
+    page.keyboard.press("Escape")
+    page.screenshot(path=tmp_path / "phone.png", full_page=True)
+
+
+def test_an_abstention_shows_the_passages_that_came_nearest(page: Page) -> None:
+    ask(page, "What is the capital of Mongolia?")
+    nearest = page.locator("#nearest-list button").first
+    expect(nearest.locator("q")).not_to_be_empty()
+    nearest.click()
+    expect(page.get_by_role("dialog").locator("mark:visible, rect:visible").first).to_be_in_viewport()
+
+
+def test_links_are_followed(page: Page, running_stack: RunningStack) -> None:
+    first, second = (running_stack.documents / name for name in ("aquarium.md", "fish.md"))
+    first.write_text(
+        "# The aquarium\n\nThe aquarium on floor seven is fed at nine; see [its fish](fish.md#names), "
+        "[the shop](https://example.org/fish), [nothing](gone.md) and [a trap](javascript:alert(1)).\n"
+    )
+    second.write_text("# Fish\n\nThey are called Ada and Grace.\n")
+    try:
+        running_stack.run("ingest", str(running_stack.documents))
+        ask(page, "When is the aquarium on floor seven fed?")
+        page.locator("#footnotes button").first.click()
+        reader = page.get_by_role("dialog")
+        out = reader.get_by_role("link", name="the shop")
+        expect(out).to_have_attribute("href", "https://example.org/fish")
+        expect(out).to_have_attribute("rel", "noopener noreferrer")
+        expect(reader.locator("#reader-text")).to_contain_text("nothing and a trap")
+        assert reader.locator("#reader-text").locator("a, button").all_inner_texts() == ["its fish", "the shop"]
+        reader.get_by_role("button", name="its fish").click()
+        expect(reader.locator("#reader-text")).to_contain_text("Ada and Grace")
+        expect(reader.locator("#reader-title")).to_have_text("Fish")
+        expect(reader.locator("#reader-notice")).to_be_empty()
+    finally:
+        first.unlink()
+        second.unlink()
+        running_stack.run("ingest", str(running_stack.documents))

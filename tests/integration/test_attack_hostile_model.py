@@ -131,7 +131,7 @@ def collected(raw: str) -> dict[str, Any]:
     got = {name: data for name, data in events if name in ("meta", "sources", "abstain", "done")}
     return {
         **got["meta"],
-        "sources": got["sources"]["sources"],
+        **got["sources"],
         "answer": "".join(data["text"] for name, data in events if name == "token"),
         "citations": [data for name, data in events if name == "citation"],
         "abstained": got.get("abstain"),

@@ -58,21 +58,30 @@ def show(events: Iterable[Event]) -> None:
             _footnotes(citations, sources)
             if event.data.get("finish_reason") == "length":
                 say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
-            for part in event.data.get("degraded") or ():
-                say(f"({part})", err=True)
+            for said in (*(event.data.get("notices") or ()), *(event.data.get("degraded") or ())):
+                say(f"({said})", err=True)
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
     for number in sorted({citation["number"] for citation in citations}):
         mine = [citation for citation in citations if citation["number"] == number]
         source = sources.get(number, {})
-        # A passage may run over several pages, or rows; the quotes are on some of them.
-        page = next((citation["page"] for citation in mine if citation.get("page")), source.get("page"))
-        cells = list(dict.fromkeys(cell for citation in mine for cell in citation.get("cells") or ()))
-        say(f"\n[{number}] {source.get('title', '')}{place_of({**source, 'page': page, 'cells': cells})}")
-        for quote in dict.fromkeys(_short(citation["quote"]) for citation in mine):
-            say(f'    "{quote}"')
+        # A passage may run over several pages, sections and rows; the quotes are in some of them.
+        for at, quotes in enumerate(_by_section([{**source, **citation} for citation in mine])):
+            cells = list(dict.fromkeys(cell for quote in quotes for cell in quote.get("cells") or ()))
+            place = place_of({**quotes[0], "cells": cells})
+            say(f"    also in {place.removeprefix(', ')}" if at else f"\n[{number}] {source.get('title', '')}{place}")
+            for quote in dict.fromkeys(_short(quote["quote"]) for quote in quotes):
+                say(f'    "{quote}"')
         say(f"    {source.get('uri', '')}")
+
+
+def _by_section(quotes: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The quotes of one page and section together, in the order of the answer."""
+    sections: dict[object, list[dict[str, Any]]] = {}
+    for quote in quotes:
+        sections.setdefault((quote.get("page"), tuple(quote.get("heading_path") or ())), []).append(quote)
+    return sections.values()
 
 
 def _short(quote: str) -> str:
@@ -84,6 +93,7 @@ def _abstain(data: dict[str, Any]) -> None:
     say(f"No answer: {data['reason']}", nl=False)
     nearest = data.get("nearest") or ()
     if nearest:
-        say("\nNearest documents:", nl=False)
-    for source in nearest:
-        say(f"\n  - {source['title']}{place_of(source)}  {source['uri']}", nl=False)
+        say("\nThe passages that came nearest:", nl=False)
+    for near in nearest:
+        say(f"\n  - {near['title']}{place_of(near)}", nl=False)
+        say(f'\n    "{_short(near["quote"])}"\n    {near["uri"]}', nl=False)

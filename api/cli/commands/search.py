@@ -30,8 +30,8 @@ def search(*, query: str, limit: int, reader: Reader, scope: Scope, as_json: boo
         _show(place, hit)
     if not found["hits"]:
         say("Nothing found that you may read.")
-    for part in found.get("degraded") or ():
-        say(f"({part})", err=True)
+    for said in (*(found.get("notices") or ()), *(found.get("degraded") or ())):
+        say(f"({said})", err=True)
 
 
 def _show(place: int, hit: dict[str, Any]) -> None:

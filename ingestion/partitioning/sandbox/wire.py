@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from core.link import Link
 from core.metadata import Metadata
 from core.place import Line, PageSize
 from ingestion.partitioning.port import Element, ElementKind, InnerReaders, Partition
@@ -53,11 +54,12 @@ def dump_partition(partition: Partition) -> dict[str, Any]:
 
 def _dump_element(element: Element) -> list[Any]:
     lines = [line.packed() for line in element.lines]
-    return [element.kind, element.text, element.page, element.level, element.cells, element.place, lines]
+    links = [link.packed() for link in element.links]
+    return [element.kind, element.text, element.page, element.level, element.cells, element.place, lines, links]
 
 
 def _load_element(values: list[Any]) -> Element:
-    kind, text, page, level, cells, place, lines = values
+    kind, text, page, level, cells, place, lines, links = values
     return Element(
         kind=ElementKind(kind),
         text=text,
@@ -66,6 +68,7 @@ def _load_element(values: list[Any]) -> Element:
         cells=_cells(cells),
         place=place,
         lines=tuple(map(Line.unpacked, lines)),
+        links=tuple(Link(*link) for link in links),
     )
 
 

@@ -10,6 +10,7 @@ from ingestion.partitioning.facts import BadFacts, clean_tags, told_moment
 from ingestion.partitioning.front_matter import front_matter_fault, split_front_matter
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.reading import Reading, clean, convert
+from ingestion.partitioning.text.links import Marks
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"<html[^>]*\slang=[\"']?([a-zA-Z]{2})\b", re.IGNORECASE)
@@ -27,16 +28,18 @@ _NO_DETECTION = [""]
 
 def read_markdown(text: str, name: str) -> Reading:
     """Markdown with tables and fenced code; the front matter becomes metadata."""
-    from unstructured.partition.md import partition_md  # noqa: PLC0415
+    from markdown import markdown  # noqa: PLC0415
+    from unstructured.partition.html import partition_html  # noqa: PLC0415
 
     try:
         facts, body, _ = split_front_matter(text)
     except BadFacts as error:
         raise UnreadableDocument(f"{name}: the front matter can't be used: {error}") from None
     fault = front_matter_fault(text)
-    extensions = ["tables", "fenced_code", "sane_lists", "md_in_html"]
-    found = partition_md(text=body, languages=_NO_DETECTION, extensions=extensions) if body.strip() else []
-    reading = convert(found)
+    marks = Marks()
+    # What unstructured's own reader of Markdown does too, but for the marks.
+    html = marks.put(markdown(body, extensions=["tables", "fenced_code", "sane_lists", "md_in_html"]))
+    reading = convert(partition_html(text=html, languages=_NO_DETECTION) if body.strip() else [], marks=marks)
     if not reading.elements and _DEEP_QUOTE.search(body):
         raise UnreadableDocument(f"{name} is nested too deeply: more than {_DEEPEST} quotes in one another.")
     reading.metadata = facts.metadata
@@ -55,7 +58,8 @@ def read_html(text: str, name: str) -> Reading:
 
     from unstructured.partition.html import partition_html  # noqa: PLC0415
 
-    reading = convert(partition_html(text=text, languages=_NO_DETECTION))
+    marks = Marks()
+    reading = convert(partition_html(text=marks.put(text), languages=_NO_DETECTION), marks=marks)
     if _depth(text) > _DEEPEST:
         if not reading.elements:
             raise UnreadableDocument(f"{name} is nested too deeply: more than {_DEEPEST} elements in one another.")

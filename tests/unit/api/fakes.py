@@ -73,7 +73,7 @@ class FakeRetriever:
         if options.get("pipeline") == "magic":
             raise InvalidRequest("There is no pipeline 'magic'. Pipelines are: lexical, vector, hybrid.")
         hit = SearchHit(a_chunk(), 0.03, Ranks(1, None, None), Scores(7.5, None, 0.03, None))
-        return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid")
+        return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid", ("No such word.",))
 
     def warm_up(self) -> None:
         if self.loaded is not None:
@@ -287,9 +287,9 @@ def a_chunk() -> Chunk:
 def an_answer(text: str = "Everybody has 28 days of leave.") -> list[AnswerEvent]:
     """A short, good answer with one citation."""
     return [
-        Meta(answer_id="a1", conversation_id="v1", model="fake", index_generation="g1"),
+        Meta(answer_id="a1", conversation_id="v1", model="fake", index_generation="g0"),
         StageEvent(name="retrieve", state="finished", ms=3.0),
-        Sources(sources=(SourceRef.of(1, a_chunk()),)),
+        Sources(sources=(SourceRef.of(1, a_chunk()),), index_generation="g1"),
         Token(text=text),
         Citation(
             number=1,
@@ -302,7 +302,7 @@ def an_answer(text: str = "Everybody has 28 days of leave.") -> list[AnswerEvent
             ordinal=0,
             page=2,
         ),
-        Done(finish_reason="stop", timings_ms={"total": 5.0}, degraded=("reranker: off",)),
+        Done(finish_reason="stop", timings_ms={"total": 5.0}, degraded=("reranker: off",), notices=("No such word.",)),
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from api.app import create_app
 from core.errors import ModelUnavailable
 from core.principal import Principal
-from generation.events import Abstain, AnswerEvent, Done, SourceRef, Sources, Token
+from generation.events import Abstain, AnswerEvent, Done, Nearest, SourceRef, Sources, Token
 from tests.unit.api.fakes import Stack, a_chunk, an_answer
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,8 @@ async def test_the_stream_has_ids_and_one_end(stack: Stack, client: httpx.AsyncC
     events = read(response.text)
     assert [event[0] for event in events] == ["1", "2", "3", "4", "5", "6"]
     assert [event[1] for event in events] == ["meta", "stage", "sources", "token", "citation", "done"]
+    assert events[2][2]["index_generation"] == "g1"
+    assert events[5][2]["notices"] == ["No such word."]
     assert events[2][2]["sources"][0]["heading_path"] == ["Leave", "Days"]
     assert events[4][2]["quote"] == "Everybody has 28 days of leave."
     assert stack.answerer.question.text == "How much leave?"
@@ -83,16 +85,19 @@ async def test_as_one_object(stack: Stack, client: httpx.AsyncClient) -> None:
     assert answer["sources"][0]["title"] == "Leave policy"
     assert answer["abstained"] is None
     assert answer["done"]["degraded"] == ["reranker: off"]
+    assert answer["done"]["notices"] == ["No such word."]
+    assert answer["index_generation"] == "g1"  # the one that answered, and not the one that was known before
     assert answer["model"] == "fake"
     assert stack.answerer.question.conversation_id == "talk-1"
     assert stack.answerer.question.history[0].content == "Hello"
 
 
 async def test_abstaining(stack: Stack, client: httpx.AsyncClient) -> None:
-    nearest = (SourceRef.of(1, a_chunk()),)
+    source = SourceRef.of(1, a_chunk())
+    nearest = (Nearest(source=source, quote="28 days", quote_start=14, quote_end=21),)
     stack.answerer.script = [
         *an_answer()[:1],
-        Sources(sources=nearest),
+        Sources(sources=(source,)),
         Abstain(reason="Not in the documents.", nearest=nearest),
         Done(finish_reason="abstain"),
     ]
@@ -100,7 +105,11 @@ async def test_abstaining(stack: Stack, client: httpx.AsyncClient) -> None:
     assert [event[1] for event in events][-2:] == ["abstain", "done"]
     answer = (await client.post("/v1/answers", json={"question": "x"})).json()
     assert answer["answer"] == ""
-    assert answer["abstained"]["nearest"][0]["document_id"] == "d1"
+    near = answer["abstained"]["nearest"][0]
+    assert (near["document_id"], near["quote"], near["quote_start"], near["heading_path"]) == (
+        "d1", "28 days", 14, ["Leave", "Days"],
+    )  # fmt: skip
+    assert near in [data["nearest"][0] for _, name, data in events if name == "abstain"]
 
 
 async def test_the_reader_is_passed_on(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
+from core.link import Link
 from core.place import Line, PageSize
 from core.principal import AccessList
 from ingestion.blobs import parsed_key
@@ -129,3 +130,48 @@ async def test_a_document_that_was_never_read(stack: Stack, client: httpx.AsyncC
     response = await client.get("/v1/documents/d1/text")
     assert response.status_code == 404
     assert "has not been read yet" in response.json()["detail"]
+
+
+LINKS = (
+    "b.html",
+    "../policies/b.html#x",
+    "/policies/c",
+    "closed.html",
+    "gone.html",
+    "https://e.org/",
+    "javascript:alert(1)",
+)
+
+
+async def test_links_lead_out_or_to_what_the_reader_may_see(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    stack.add_document("a", AccessList.everyone())
+    stack.add_document("b", AccessList.everyone())
+    stack.add_document("c", AccessList.everyone(), external_id="policies/c/README.md")
+    stack.add_document("closed", HR)
+    parsed = a_parsed_document("Links\n\n" + " ".join("x" for _ in LINKS))
+    title, text = parsed.elements
+    # What is kept of a document is trusted no more than the document itself.
+    links = tuple(Link(text.start + 2 * at, text.start + 2 * at + 1, target) for at, target in enumerate(LINKS))
+    document = replace(parsed, elements=(title, replace(text, links=links)))
+    stack.blobs.put(parsed_key("a", "h" * 64), document.to_bytes())
+
+    async def seen(**headers: str) -> list[tuple[int, str | None]]:
+        body = (await client.get("/v1/documents/a/text", headers=headers)).json()
+        assert all(body["text"][link["start"] : link["end"]] == "x" for link in body["links"])
+        return [((link["start"] - text.start) // 2, link["href"] or link["document_id"]) for link in body["links"]]
+
+    assert await seen() == [(0, "b"), (1, "b"), (2, "c"), (5, "https://e.org/")]
+    as_hr = {**admin, "X-Footnote-User": "alice", "X-Footnote-Groups": "hr"}
+    assert await seen(**as_hr) == [(0, "b"), (1, "b"), (2, "c"), (3, "closed"), (5, "https://e.org/")]
+
+
+@pytest.mark.parametrize("target", ["../../../secret.html", "..", "/../x.html", "%2e%2e/%2e%2e/x.html", ".", "a.html"])
+async def test_a_path_that_leads_nowhere_is_no_link(stack: Stack, client: httpx.AsyncClient, target: str) -> None:
+    stack.add_document("a", AccessList.everyone())
+    parsed = a_parsed_document("Links\n\nxxx")
+    title, text = parsed.elements
+    linked = replace(text, links=(Link(text.start, text.end, target),))
+    stack.blobs.put(parsed_key("a", "h" * 64), replace(parsed, elements=(title, linked)).to_bytes())
+    assert (await client.get("/v1/documents/a/text")).json()["links"] == []

@@ -13,6 +13,7 @@ FILES = {
     "/": "text/html",
     "/page/app.js": "text/javascript",
     "/page/answer.js": "text/javascript",
+    "/page/blocks.js": "text/javascript",
     "/page/reader.js": "text/javascript",
     "/page/pages.js": "text/javascript",
     "/page/failures.js": "text/javascript",

@@ -163,11 +163,31 @@ WORKBOOK = ParsedDocument(
 )
 def test_a_row_of_a_workbook_is_cited_by_its_cells(quote: str, cells: tuple[str, ...]) -> None:
     start = SHEET.index(quote)
-    assert locator(WORKBOOK.to_bytes())("d", start, start + len(quote)) == Place(None, cells=cells)
+    wanted = Place(None, cells=cells, heading_path=("Rates",))
+    assert locator(WORKBOOK.to_bytes())("d", start, start + len(quote)) == wanted
 
 
 def test_a_sheets_name_has_no_cells() -> None:
-    assert locator(WORKBOOK.to_bytes())("d", 0, 5) is None
+    assert locator(WORKBOOK.to_bytes())("d", 0, 5) == Place(None, heading_path=("Rates",))
+
+
+@given(st.lists(st.none() | st.integers(1, 4), max_size=12), st.data())
+def test_a_span_is_under_the_last_heading_above_it(levels: list[int | None], data: st.DataObject) -> None:
+    """None stands for a paragraph, a number for a heading of that level."""
+    elements = tuple(
+        PlacedElement(
+            kind=ElementKind.TEXT if level is None else ElementKind.TITLE, start=8 * at, end=8 * at + 6, level=level
+        )
+        for at, level in enumerate(levels)
+    )
+    text = "\n\n".join(f"{'word' if level is None else 'head'}{at:02}" for at, level in enumerate(levels))
+    document = replace(ParsedDocument.from_bytes(PARSED), text=text, elements=elements)
+    start = data.draw(st.integers(0, max(len(text) - 1, 0)))
+    place = locator(document.to_bytes())("d", start, start + 1)
+    assert place is not None
+    above = [element for element in elements if element.kind is ElementKind.TITLE and element.start <= start]
+    assert place.heading_path[-1:] == tuple(text[element.start : element.end] for element in above[-1:])
+    assert len(place.heading_path) <= 4
 
 
 @given(st.integers(0, len(SHEET) - 1), st.integers(1, len(SHEET)))

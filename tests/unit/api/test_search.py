@@ -47,6 +47,7 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
         "total_candidates": 1,
         "timings_ms": {"total": 1.5},
         "degraded": ["reranker: off"],
+        "notices": ["No such word."],
         "index_generation": "g1",
         "pipeline": "hybrid",
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.chunk import Chunk
-from core.errors import ModelUnavailable
+from core.errors import InvalidRequest, ModelUnavailable
 from core.filters import Filter
 from core.metadata import Metadata
 from core.principal import Principal
@@ -56,8 +56,15 @@ class GivenPassages:
         self.chunks = list(chunks)
         self.embedder = embedder
         self.degraded: tuple[str, ...] = ()
+        self.notices: tuple[str, ...] = ()
         self.error: Exception | None = None
         self.asked: list[tuple[str, Principal, Filter | None, str | None]] = []
+
+    generation = "gen-0"
+
+    def check(self, query: str, pipeline: str | None = None) -> None:
+        if pipeline == "magic":
+            raise InvalidRequest("There is no pipeline 'magic'.")
 
     def search(
         self,
@@ -73,7 +80,9 @@ class GivenPassages:
         if self.error:
             raise self.error
         hits = tuple(SearchHit(one, 1.0, Ranks(1, 1, None), Scores(1.0, 1.0, 1.0, None)) for one in self.chunks)
-        return SearchResponse(hits[:limit], len(hits), {"total": 1.0}, self.degraded, "gen-1", pipeline or "hybrid")
+        return SearchResponse(
+            hits[:limit], len(hits), {"total": 1.0}, self.degraded, "gen-1", pipeline or "hybrid", self.notices
+        )
 
 
 class ScriptedModel:

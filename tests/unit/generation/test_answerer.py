@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from core.errors import ConfigurationError, IndexUnavailable, ModelUnavailable
-from core.metadata import Metadata
+from core.errors import ConfigurationError, IndexUnavailable, InvalidRequest, ModelUnavailable, Overloaded
+from core.lanes import Lanes
 from core.place import Place
 from core.principal import ANONYMOUS
-from core.settings import LlmSettings, Settings
+from core.settings import ApiSettings, LlmSettings, Settings
 from generation.answerer import Answerer, Question
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
 from generation.models.port import Delta, Message, Usage
@@ -71,7 +71,8 @@ def test_events_come_in_order(answerer: Any) -> None:
         ("retrieve", "started"), ("retrieve", "finished"), ("generate", "started"), ("generate", "finished"),
     ]  # fmt: skip
     assert kinds.index(Sources) < kinds.index(Token) < kinds.index(Citation) < len(kinds) - 2
-    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-1")
+    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-0")
+    assert only(events, Sources)[0].index_generation == "gen-1"
 
 
 def test_sources_are_numbered_and_untitled_ones_go_by_their_file(answerer: Any) -> None:
@@ -204,7 +205,7 @@ def test_a_model_may_abstain(answerer: Any, script: list[str]) -> None:
     events = answer(answerer(*(Delta(piece) for piece in script), STOP))
     assert text(events) == ""
     (abstain,) = only(events, Abstain)
-    assert [one.document_id for one in abstain.nearest] == ["d1", "d2"]
+    assert [one.source.document_id for one in abstain.nearest] == ["d1", "d2"]
     assert events[-1].finish_reason == "abstain"
 
 
@@ -235,12 +236,44 @@ def test_nothing_found(passages: Any, scripted: Any) -> None:
 def test_nothing_fits(answerer: Any) -> None:
     events = answer(answerer(), question("What is the capital of France?"))
     (abstain,) = only(events, Abstain)
-    assert [one.number for one in abstain.nearest] == [1, 2]
+    assert [one.source.number for one in abstain.nearest] == [1, 2]
 
 
 def test_what_retrieval_did_without_is_passed_on(answerer: Any, found: Any) -> None:
-    found.degraded = ("reranker: off", "vector: down")
-    assert answer(answerer())[-1].degraded == ("reranker: off", "vector: down")
+    found.degraded, found.notices = ("reranker: off", "vector: down"), ("Only stop words.",)
+    done = answer(answerer())[-1]
+    assert (done.degraded, done.notices) == (("reranker: off", "vector: down"), ("Only stop words.",))
+
+
+def test_the_stream_opens_before_the_search(found: Any) -> None:
+    async def run() -> None:
+        async with aclosing(Answerer(found, None, Settings()).answer(question())) as events:
+            assert isinstance(await anext(events), Meta)
+            assert await anext(events) == StageEvent(name="retrieve", state="started")
+            assert found.asked == []
+            stage = await anext(events)
+            assert (stage.name, stage.state, len(found.asked)) == ("retrieve", "finished", 1)
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_searched_for_is_refused_before_the_stream_opens(found: Any) -> None:
+    async def run() -> None:
+        with pytest.raises(InvalidRequest):
+            await anext(Answerer(found, None, Settings()).answer(question(pipeline="magic")))
+
+    asyncio.run(run())
+
+
+def test_a_search_without_a_turn_is_refused_before_the_stream_opens(found: Any) -> None:
+    lanes = Lanes.of(Settings(api=ApiSettings(searches=1, queue_s=0.01)))
+
+    async def run() -> None:
+        async with lanes.searches.place():
+            with pytest.raises(Overloaded):
+                await anext(Answerer(found, None, Settings(), lanes=lanes).answer(question()))
+
+    asyncio.run(run())
 
 
 def test_retrieval_that_fails_raises(answerer: Any, found: Any) -> None:
@@ -290,19 +323,23 @@ def test_closing_closes_the_model(found: Any, scripted: Any) -> None:
     assert model.closed
 
 
-def test_quotes_are_placed_where_there_are_pages_or_cells(passages: Any, make_chunk: Any, scripted: Any) -> None:
+def test_quotes_and_what_comes_nearest_are_placed(passages: Any, make_chunk: Any, scripted: Any) -> None:
     texts = [f"Every employee gets {days} days of paid leave a year." for days in (25, 26, 27)]
-    paged, sheet, prose = (make_chunk(text, document=f"d{number}") for number, text in enumerate(texts, start=1))
-    sheet = replace(sheet, page=None, metadata=Metadata(title="Leave", document_type="xlsx"))
-    prose = replace(prose, page=None)
-    looked: list[str] = []
+    paged, prose, gone = (make_chunk(text, document=f"d{number}") for number, text in enumerate(texts, start=1))
+    found = passages(paged, replace(prose, page=None, heading_path=("Where the passage begins",)), gone)
 
-    def locate(document: str, start: int, end: int) -> Place:
-        looked.append(document)
+    def locate(document: str, start: int, end: int) -> Place | None:
         assert (start, end) == (50, 50 + len(texts[0]))
-        return Place(4) if document == "d1" else Place(None, cells=("Leave!A2:B2",))
+        places = {"d1": Place(4, heading_path=("Leave",)), "d2": Place(None, heading_path=("Leave", "Paid"))}
+        return places.get(document)
 
+    def where(one: Any) -> tuple[int | None, tuple[str, ...]]:
+        return one.page, one.heading_path
+
+    wanted = [(4, ("Leave",)), (None, ("Leave", "Paid")), (3, ())]
     script = (Delta("25 days a year [1]. 26 days a year [2]. 27 days a year [3]."), STOP)
-    cited = only(answer(Answerer(passages(paged, sheet, prose), scripted(*script), Settings(), locate)), Citation)
-    assert [(one.page, one.cells) for one in cited] == [(4, ()), (None, ("Leave!A2:B2",)), (None, ())]
-    assert looked == ["d1", "d2"]  # to look is to read the whole document
+    cited = only(answer(Answerer(found, scripted(*script), Settings(), locate)), Citation)
+    assert [where(one) for one in cited] == wanted
+    (abstain,) = only(answer(Answerer(found, scripted(Delta("NO ANSWER"), STOP), Settings(), locate)), Abstain)
+    assert [where(one.source) for one in abstain.nearest] == wanted
+    assert [one.quote for one in abstain.nearest] == texts

@@ -25,7 +25,7 @@ def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.Captur
         Event("token", {"text": " Ask early."}),
         cite(1, "ten weeks before"),
         cite(1, "ten weeks before"),
-        Event("done", {"degraded": ["reranker: off"]}),
+        Event("done", {"degraded": ["reranker: slow"], "notices": ["No passage has a word of the question."]}),
     ]
     show(events)
     printed = capsys.readouterr()
@@ -34,7 +34,7 @@ def test_footnotes_show_title_page_heading_quote_and_place(capsys: pytest.Captur
         '\n[1] Title 1, page 3\n    "ten weeks before"\n    file:///1\n'
         '\n[2] Title 2, Leave > How much\n    "takes 26 weeks"\n    file:///2\n'
     )
-    assert "reranker: off" in printed.err
+    assert printed.err == "(No passage has a word of the question.)\n(reranker: slow)\n"
 
 
 def test_a_row_of_a_workbook_is_named_by_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,19 +44,32 @@ def test_a_row_of_a_workbook_is_named_by_its_cells(capsys: pytest.CaptureFixture
     assert "\n[1] Title 1, Targets!A4:C4, Targets!A6:C6\n" in capsys.readouterr().out
 
 
-def test_an_abstention_names_the_nearest_documents(capsys: pytest.CaptureFixture[str]) -> None:
-    show([Event("abstain", {"reason": "nothing fits.", "nearest": [source(1, page=2)]}), Event("done", {})])
-    assert capsys.readouterr().out == "No answer: nothing fits.\nNearest documents:\n  - Title 1, page 2  file:///1\n"
+def test_an_abstention_shows_the_passages_that_came_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    near = source(1, page=2, quote="Close,\nbut not it.")
+    show([Event("abstain", {"reason": "nothing fits.", "nearest": [near]}), Event("done", {})])
+    assert capsys.readouterr().out == (
+        "No answer: nothing fits.\nThe passages that came nearest:\n"
+        '  - Title 1, page 2\n    "Close, but not it."\n    file:///1\n'
+    )
+
+
+def test_quotes_of_one_passage_are_shown_under_their_own_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (cite(1, f"quote {number}") for number in (1, 2))
+    first.data["heading_path"], second.data["heading_path"] = ["Leave"], ["Leave", "Expiry"]
+    show([Event("sources", {"sources": [source(1, heading_path=["Intro"])]}), first, second, first, Event("done", {})])
+    assert capsys.readouterr().out.partition("\n\n")[2] == (
+        '[1] Title 1, Leave\n    "quote 1"\n    also in Leave > Expiry\n    "quote 2"\n    file:///1\n'
+    )
 
 
 def test_a_terminal_is_not_commanded_by_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2J\x1b]0;x\x07\x9b31m\u202ehidden\u2066"
     named = source(1, title=evil, uri=evil, heading_path=[evil])
-    abstained = Event("abstain", {"reason": evil, "nearest": [named]})
+    abstained = Event("abstain", {"reason": evil, "nearest": [{**named, "quote": evil}]})
     cited = [Event("token", {"text": evil}), cite(1, evil)]
     show([Event("sources", {"sources": [named]}), *cited, abstained, Event("done", {"degraded": [f"llm: {evil}"]})])
     printed = capsys.readouterr()
-    assert printed.out.count("hidden") == 7
+    assert printed.out.count("hidden") == 8
     assert not set(printed.out + printed.err) & set("\x1b\x07\x9b\u202e\u2066")
 
 
