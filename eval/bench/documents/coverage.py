@@ -1,4 +1,4 @@
-"""Whether text gets lost: ``python -m eval.bench coverage --samples ../shared/data/samples/unstructured``.
+"""Whether text gets lost: ``footnote bench coverage --samples ../shared/data/samples/unstructured``.
 
 Every file is read twice: as a document is (child process, then chunking), and by unstructured called directly in one
 process. Reported are what each file became, the share of unstructured's words that our text holds
@@ -8,7 +8,6 @@ unstructured's own, on the files that both can read.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,11 +18,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
+import click
 
 from core.errors import DocumentError
 from core.settings import Settings
 from eval.bench.documents.coverage_words import Share, compare, otherwise, words
+from eval.bench.report import markdown
+from eval.cli.shared import FILE, FOLDER
+from eval.progress import bars, tracked
 from ingestion.chunking.structural import chunk
 from ingestion.partitioning.front_matter import split_front_matter
 from ingestion.partitioning.kinds import told_kind
@@ -67,9 +69,9 @@ class Compared:
 class Reference:
     """unstructured in a process of its own."""
 
-    def __init__(self, python: str, *options: str) -> None:
+    def __init__(self, python: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603
-            [python, "-m", "eval.bench.documents.reference_parser", *options],
+            [python, "-m", "eval.bench.documents.reference_parser"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -77,13 +79,8 @@ class Reference:
             encoding="utf-8",
         )
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
     def read(self, path: Path) -> dict[str, Any]:
-        """The text and the seconds, of the clock and of CPU, or the error."""
+        """The text and the seconds, or the error."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{path.absolute()}\n")
@@ -171,43 +168,38 @@ def _text(reader: ChildProcessPartitioner, attachment: Attachment) -> str:
     return "\n".join(element.text for element in partition.elements)
 
 
-def main() -> None:
-    """Read everything, print what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=Path, nargs="+", required=True, help="folders of files")
-    parser.add_argument("--only", default="", help="read only files whose name ends like this")
-    parser.add_argument("--out", type=Path, help="write what became of each file here, a JSON object a line")
-    parser.add_argument(
-        "--reference-python",
-        default=sys.executable,
-        help="the interpreter to call unstructured with: one that has unstructured[all-docs], to compare every kind",
-    )
-    arguments = parser.parse_args()
-    files = [
-        (root, path)
-        for root in arguments.samples
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name.endswith(arguments.only)
-    ]
+@click.command()
+@click.option("--samples", type=FOLDER, multiple=True, required=True, help="A folder of files. Repeatable.")
+@click.option("--only", default="", help="Read only files whose name ends like this.")
+@click.option("--out", type=FILE, help="Write what became of each file, a JSON object a line.")
+@click.option(
+    "--reference-python", default=sys.executable,
+    help="The Python to call unstructured with: one that has unstructured[all-docs], to compare every kind.",
+)  # fmt: skip
+def coverage(samples: tuple[Path, ...], only: str, out: Path | None, reference_python: str) -> None:
+    """Read files as documents are, and by unstructured alone: which words are lost, and what the parse stage costs."""
+    files = [(root, path) for root in samples for path in sorted(root.rglob("*"))]
+    files = [(root, path) for root, path in files if path.is_file() and path.name.endswith(only)]
     settings = Settings()
     tokenizer = build_embedder(settings).tokenizer
-    reader, other = ChildProcessPartitioner(settings.parsing), Reference(arguments.reference_python)
+    reader, other = ChildProcessPartitioner(settings.parsing), Reference(reference_python)
     try:
         # Both are up, and have imported what they need, before anything is timed.
         reader.partition(b"# Warm", name="warm.md")
         for kind in {path.suffix.lower(): path for _, path in files}.values():
             other.read(kind)
-        found = []
-        for root, path in track(files, "Reading"):
-            name = f"{root.name}/{path.relative_to(root)}"
-            found.append(compared(path, name, reader, tokenizer, other))
+        with bars() as progress:
+            found = [
+                compared(path, f"{root.name}/{path.relative_to(root)}", reader, tokenizer, other)
+                for root, path in tracked(files, "reading", progress)
+            ]
     finally:
         reader.close()
         other.close()
     _report(found)
-    if arguments.out:
+    if out:
         lines = (json.dumps(_record(one), ensure_ascii=False) for one in found)
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _record(one: Compared) -> dict[str, Any]:
@@ -228,11 +220,8 @@ def _report(found: Sequence[Compared]) -> None:
     held = sum(share.held >= LEAST_SHARE for _, share in shares)
     print(f"Compared with unstructured: {len(shares)} files; at least {LEAST_SHARE:.0%} of its words")
     print(f"  as they stand in {alike}; held, or left out for a reason that is listed, in {held}")
-    print("| file | words | as they stand | cut or joined elsewhere | not held, and why | lost |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for one, share in shares:
-        if share.alike < share.words:
-            print(_row(one, share))
+    head = ("file", "words", "as they stand", "cut or joined elsewhere", "not held, and why", "lost")
+    print(markdown(head, [_row(one, share) for one, share in shares if share.alike < share.words]))
     for one in found:
         if one.became == "read" and one.share is None:
             print(f"  {one.file}: read here; by unstructured {one.reference_error or 'no word'}")
@@ -242,11 +231,11 @@ def _report(found: Sequence[Compared]) -> None:
         print(f"Parse stage {ours:.1f} s, unstructured {theirs:.1f} s, ratio {ours / theirs:.2f} ({len(timed)} files)")
 
 
-def _row(one: Compared, share: Share) -> str:
+def _row(one: Compared, share: Share) -> tuple[object, ...]:
     """A row of the table in docs/pdf.md."""
     reasons = "; ".join(f"{reason}: {found.total()}" for reason, found in share.reasons.items())
     lost = f"{share.missing.total()}"
     if share.missing:
         lost += f" ({' '.join(word for word, _ in share.missing.most_common(_SHOWN))})"
     name = f"{one.file} (OCR)" if one.strategy == "ocr_only" else one.file
-    return f"| {name} | {share.words} | {share.alike / share.words:.1%} | {share.elsewhere} | {reasons} | {lost} |"
+    return name, share.words, f"{share.alike / share.words:.1%}", share.elsewhere, reasons, lost

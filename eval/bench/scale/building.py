@@ -18,6 +18,7 @@ from core.settings import IndexSettings, OpenSearchSettings, Settings
 from eval.bench.scale.corpus import BLOCK, Corpus, structure
 from eval.bench.scale.node import NodeStats
 from eval.bench.scale.record import Build, file_of, read_build
+from eval.progress import Progress
 from retrieval.embedding.port import Embedder
 from retrieval.index.build import build_index
 from retrieval.index.opensearch.vectors import VectorLayout
@@ -37,7 +38,6 @@ _REVISION = 1
 """Of the chunks that a corpus gives: another one means other contents."""
 _STRUCTURE_OF = 100_000
 
-Progress = Callable[[str, int, int], None]
 Clock = Callable[[], float]
 
 
@@ -111,7 +111,7 @@ def build(
                 _finish(state, corpus, index, stats, (goes_on, clock))
             if state.finished and 0 < segments < state.segments:
                 state.finished = _merge(state, stats, segments, (goes_on, clock))
-            state.save(folder)
+            state.keep(folder)
     finally:
         stats.close()
     return state
@@ -138,7 +138,7 @@ def _state(target: Target, index: SearchIndex, embedder: Embedder, folder: Path)
         return known
     generation = index.begin(embedder.name, embedder.dimensions).name
     state = Build(size=target.size, layout=target.layout, key=target.key, generation=generation)
-    state.save(folder)
+    state.keep(folder)
     return state
 
 
@@ -156,7 +156,7 @@ def _fill(
         pinned.upsert(chunks)
         state.seconds = round(state.seconds + clock() - began, 2)
         state.done = block.first + len(chunks)
-        state.save(folder)
+        state.keep(folder)
         progress(what, state.done, state.size)
     return True
 

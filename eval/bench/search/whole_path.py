@@ -1,4 +1,4 @@
-"""Retrieval quality through the whole path: ``python -m eval.bench whole_path --data FOLDER --api URL --key KEY``.
+"""Retrieval quality through the whole path: ``footnote bench whole-path --data FOLDER --api URL --key KEY``.
 
 Writes the collection as Markdown files, ingests them through ``/v1/sources``, asks every judged query through
 ``/v1/search`` on each pipeline, and prints nDCG@10 and Recall@100. A document counts at its best passage.
@@ -6,24 +6,21 @@ Writes the collection as Markdown files, ingests them through ``/v1/sources``, a
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
+import click
 
+from eval.bench.report import markdown, write_json
+from eval.cli.shared import FILE, FOLDER
 from eval.client import ApiClient, ApiError
 from eval.corpus_folder import names_to_ids, ranking, write_corpus
-from eval.datasets import Collection, DatasetError, read_collection
+from eval.datasets import Collection, read_collection
 from eval.metrics import Estimate, mean_with_interval
+from eval.progress import Progress, bars
 from eval.retrieval.scoring import NDCG, measure
 
 PIPELINES = ("lexical", "vector", "hybrid")
@@ -50,12 +47,7 @@ def ingest(client: ApiClient, collection: Collection, folder: Path, progress: Pr
         ApiError: the sync failed, or didn't take in every document.
     """
     written = write_corpus(collection.documents, folder)
-    task = progress.add_task(f"{collection.name}: ingesting", total=written)
-    source, run = client.ingest(
-        f"{collection.name} {time.time():.0f}",
-        folder,
-        progress=lambda run: progress.update(task, completed=run["indexed"] + run["failed"] + run["unchanged"]),
-    )
+    source, run = client.ingest(f"{collection.name} {time.time():.0f}", folder, progress=progress)
     if run["indexed"] != written:
         raise ApiError(f"{written} files were written, but the run says: {json.dumps(run)}")
     return source
@@ -68,72 +60,59 @@ def evaluate(
     names = names_to_ids(collection.documents)
     rankings: dict[str, list[str]] = {}
     degraded = 0
-    task = progress.add_task(f"{collection.name}: {pipeline}", total=len(collection.queries))
-    for query, text in collection.queries.items():
+    for number, (query, text) in enumerate(collection.queries.items(), start=1):
         response = client.search(text, pipeline=pipeline, limit=LIMIT, source=source)
         places = (place["uri"] for hit in response["hits"] for place in (hit, *hit.get("duplicates", ())))
         rankings[query] = ranking(places, names)
         degraded += bool(response["degraded"])
-        progress.advance(task)
+        progress(f"{collection.name}: {pipeline}", number, len(collection.queries))
     scores = measure(rankings, collection.qrels).values()
-    figures = {metric: mean_with_interval([row[metric] for row in scores]) for metric in (NDCG, "recall@100", "mrr@10")}
-    return Result(
-        collection.name,
-        pipeline,
-        len(scores),
-        figures[NDCG],
-        figures["recall@100"],
-        figures["mrr@10"],
-        degraded,
-    )
+    ndcg, recall, mrr = (mean_with_interval([row[name] for row in scores]) for name in (NDCG, "recall@100", "mrr@10"))
+    return Result(collection.name, pipeline, len(scores), ndcg, recall, mrr, degraded)
 
 
-def table(results: Sequence[Result]) -> Table:
-    """The results for a terminal."""
-    shown = Table("collection", "pipeline", "queries", "nDCG@10 (95 % CI)", "Recall@100", "MRR@10", "degraded")
-    for result in results:
-        quality = f"{result.ndcg_10.value:.3f} ({result.ndcg_10.low:.3f}-{result.ndcg_10.high:.3f})"
-        rest = f"{result.recall_100.value:.3f}", f"{result.mrr_10.value:.3f}", str(result.degraded)
-        shown.add_row(result.collection, result.pipeline, str(result.queries), quality, *rest)
-    return shown
-
-
-def run(args: argparse.Namespace, progress: Progress) -> list[Result]:
-    """Ingest and evaluate every collection that was named; sources go at the end unless they are to be kept."""
+@click.command()
+@click.option("--data", type=FOLDER, multiple=True, required=True, help="A collection in the BEIR layout. Repeatable.")
+@click.option("--api", default="http://127.0.0.1:8321", show_default=True, help="A running Footnote on this machine.")
+@click.option("--key", help="An administrator's key: the one in <data_dir>/admin.key.")
+@click.option("--pipeline", "pipelines", multiple=True, default=PIPELINES, show_default=True, help="Repeatable.")
+@click.option("--split", default="test", show_default=True, help="Which judgments: qrels/SPLIT.tsv.")
+@click.option("--keep", is_flag=True, help="Leave the sources in the index.")
+@click.option("--out", type=FILE, help="Write the figures as JSON.")
+def whole_path(
+    *,
+    data: tuple[Path, ...],
+    api: str,
+    key: str | None,
+    pipelines: tuple[str, ...],
+    split: str,
+    keep: bool,
+    out: Path | None,
+) -> None:
+    """Ingest collections as files through a running Footnote, and ask their questions through its search."""
     results = []
-    with ApiClient(args.api, args.key) as client:
-        for data in args.data:
-            collection = read_collection(data, split=args.split)
+    with ApiClient(api, key) as client, bars() as progress:
+        for one in data:
+            collection = read_collection(one, split=split)
             with tempfile.TemporaryDirectory(prefix=f"footnote-{collection.name}-") as folder:
                 source = ingest(client, collection, Path(folder), progress)
                 try:
-                    results += [evaluate(client, collection, source, name, progress) for name in args.pipelines]
+                    results += [evaluate(client, collection, source, name, progress) for name in pipelines]
                 finally:
-                    if not args.keep:
+                    if not keep:
                         client.remove(source)
-    return results
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders in the BEIR layout")
-    parser.add_argument("--api", default="http://127.0.0.1:8321", help="a running Footnote on this machine")
-    parser.add_argument("--key", help="an administrator's key: the one in <data_dir>/admin.key")
-    parser.add_argument("--pipelines", nargs="+", default=list(PIPELINES))
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--keep", action="store_true", help="leave the sources in the index")
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
-    args = parser.parse_args(argv)
-    console = Console(stderr=True)
-    try:
-        with Progress(console=console) as progress:
-            results = run(args, progress)
-    except (ApiError, DatasetError, LookupError) as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    Console(width=None if sys.stdout.isatty() else 120).print(table(results))
-    if args.out:
-        rows: list[dict[str, Any]] = [asdict(result) for result in results]
-        args.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    return 0
+    rows = [
+        (
+            r.collection,
+            r.pipeline,
+            r.queries,
+            r.ndcg_10,
+            f"{r.recall_100.value:.3f}",
+            f"{r.mrr_10.value:.3f}",
+            r.degraded,
+        )
+        for r in results
+    ]
+    head = ("collection", "pipeline", "queries", "nDCG@10 (95 %)", "Recall@100", "MRR@10", "degraded")
+    click.echo(markdown(head, rows))
+    write_json([asdict(result) for result in results], out)

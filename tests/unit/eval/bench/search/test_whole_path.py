@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.bench.search import whole_path as beir
+from eval.cli.bench import bench
 from eval.client import ApiClient, ApiError
 from eval.corpus_folder import file_name, names_to_ids, ranking, write_corpus
 from eval.datasets import DatasetError, Document, read_collection
@@ -120,10 +122,12 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     return fake
 
 
-def test_the_whole_command(tmp_path: Path, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_command(tmp_path: Path, api: FakeApi) -> None:
     out = tmp_path / "out.json"
     data = write(tmp_path / "tiny")
-    assert beir.main(["--data", str(data), "--api", "http://api", "--key", "key", "--out", str(out)]) == 0
+    named = ["whole-path", "--data", str(data), "--api", "http://api", "--key", "key", "--out", str(out)]
+    said = CliRunner().invoke(bench, named)
+    assert said.exit_code == 0, said.exception
     rows = json.loads(out.read_text())
     assert [row["pipeline"] for row in rows] == ["lexical", "vector", "hybrid"]
     assert rows[0]["ndcg_10"]["value"] == pytest.approx(0.6309, abs=1e-4)
@@ -131,13 +135,15 @@ def test_the_whole_command(tmp_path: Path, api: FakeApi, capsys: pytest.CaptureF
     assert rows[0]["degraded"] == 0
     assert api.searches[0] == {"query": "days off?", "pipeline": "lexical", "limit": 100, "filters": {"source": ["s1"]}}
     assert api.removed == ["s1"]
-    assert "0.631" in capsys.readouterr().out
+    assert "0.631" in said.output
 
 
-def test_a_failed_sync_is_an_error(tmp_path: Path, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_sync_is_an_error(tmp_path: Path, api: FakeApi) -> None:
     api.error = "the disk is full"
-    assert beir.main(["--data", str(write(tmp_path / "tiny")), "--api", "http://api", "--key", "key"]) == 1
-    assert "the disk is full" in capsys.readouterr().err
+    named = ["whole-path", "--data", str(write(tmp_path / "tiny")), "--api", "http://api", "--key", "key"]
+    error = CliRunner().invoke(bench, named).exception
+    assert isinstance(error, ApiError)
+    assert "the disk is full" in error.message
 
 
 def test_an_api_that_refuses_or_is_down_is_named() -> None:
