@@ -6,7 +6,7 @@ import click
 
 from eval.cli.shared import LazyGroup
 
-_DOCUMENTS, _SEARCH = "eval.bench.documents.", "eval.bench.search."
+_SEARCH = "eval.bench.search."
 BENCHES = {
     "peers": ("eval.cli.bench_peers", "Beside other libraries: speed and nDCG@10. See docs/peers.md."),
     "scale": ("eval.cli.bench_scale", "Search on 10,000 to a million passages. See docs/scale.md."),
@@ -16,8 +16,6 @@ BENCHES = {
     "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
     "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
-    "whole-path": (f"{_SEARCH}whole_path", "Retrieval quality through ingestion and the API."),
-    "coverage": (f"{_DOCUMENTS}coverage", "Whether text gets lost, and what the parse stage costs."),
 }
 
 

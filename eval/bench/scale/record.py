@@ -22,7 +22,6 @@ class Build(Record):
         segments: of the finished index.
         bytes: of the finished index, by component.
         heap_mb, heap_max_mb, resident_mb: of the node, after questions to this index alone; None where not known.
-        structure: how its vectors stand to each other.
     """
 
     size: int
@@ -38,7 +37,6 @@ class Build(Record):
     heap_mb: float | None = None
     heap_max_mb: float | None = None
     resident_mb: float | None = None
-    structure: dict[str, float] = {}
 
     @property
     def name(self) -> str:
@@ -87,7 +85,6 @@ class Report(Record):
     depth: int
     distinct: int
     seed: int
-    real: dict[str, float]
     builds: list[Build]
     measured: list[Measured]
     growth: list[Growth]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from core.settings import Settings
 from eval.bench.report import machine
 from eval.bench.scale import measuring
 from eval.bench.scale.building import Target, build, drop, opened, target
-from eval.bench.scale.corpus import BLOCK, Corpus, structure
+from eval.bench.scale.corpus import BLOCK, Corpus
 from eval.bench.scale.measuring import Asked, Questions
 from eval.bench.scale.node import NodeStats
 from eval.bench.scale.record import Build, Report
@@ -151,7 +151,6 @@ def _measure(
         depth=plan.settings.retrieval.depth,
         distinct=len(corpus.texts),
         seed=plan.seed,
-        real=asdict(structure(corpus.vectors)),
         builds=list(builds),
         measured=measured,
         growth=measuring.growth(targets, times),

@@ -20,7 +20,6 @@ def tables(report: Report) -> str:
         _recall(report.measured),
         _bytes(report.builds),
         _builds(report.builds),
-        _structure(report),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -58,13 +57,6 @@ def _builds(rows: Sequence[Build]) -> str:
         memory = [_mb(row.heap_mb), _mb(row.heap_max_mb), _mb(row.resident_mb)]
         cells.append([row.name, f"{row.seconds:,.0f}", f"{row.settled_s:,.0f}", str(row.segments), *memory])
     return markdown(["build", "s writing", "s settling", "segments", "heap MB", "heap limit MB", "resident MB"], cells)
-
-
-def _structure(report: Report) -> str:
-    rows = [("real", report.real), *((row.name, row.structure) for row in report.builds)]
-    names = ("first", "tenth", "dimension")
-    cells = [[name, *(f"{found[key]:g}" for key in names)] for name, found in rows if found]
-    return markdown(["neighbours", "nearest", "tenth", "local dimension"], cells)
 
 
 def _mb(value: float | None) -> str:

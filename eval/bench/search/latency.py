@@ -1,6 +1,6 @@
 """What retrieval costs on top of its parts: ``footnote bench latency --data ../shared/data/scifact``.
 
-Reads the same settings as the service, whose index must be filled (``whole-path --keep``, or any ingestion). For each
+Reads the same settings as the service, whose index must be filled. For each
 query, by turns: ``Retriever.search`` (hybrid, no reranker), against embedding the query plus one raw ``_msearch`` with
 the same two leg bodies, sent and not even parsed. With ``--api``, also through HTTP. On the embedded index, which has
 no protocol of its own, the raw part is one call of ``SearchIndex.both``. Ratios are of medians, with 95 % intervals.

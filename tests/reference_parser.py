@@ -1,4 +1,4 @@
-"""unstructured called directly, in one process: what :mod:`eval.bench.documents.coverage` compares with.
+"""unstructured called directly, in one process: what :mod:`tests.integration.test_coverage` compares with.
 
 Reads a path a line from standard input and answers with a JSON object a line: text, seconds and the strategy that gave
 the text, or the error.
@@ -37,7 +37,7 @@ def main() -> None:
 
 def _read(path: str) -> dict[str, object]:
     """Read a file as its text layer tells it; a scan, which has none, by the OCR that unstructured brings."""
-    from unstructured.partition.auto import partition  # noqa: PLC0415 - after the environment
+    from unstructured.partition.auto import partition
 
     began = time.perf_counter()
     strategy, text = "", ""
@@ -54,7 +54,7 @@ def _read(path: str) -> dict[str, object]:
 def _strategies(path: str) -> tuple[str, ...]:
     if not path.lower().endswith(".pdf"):
         return _STRATEGIES[:1]
-    import pypdfium2 as pdfium  # noqa: PLC0415
+    import pypdfium2 as pdfium
 
     try:
         with pdfium.PdfDocument(path) as document:
