@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from core.errors import FootnoteError
+from eval.progress import Progress, unseen
+
 _TIMEOUT_S = 60.0
 _POLL_S = 0.5
 
 
-class ApiError(Exception):
+class ApiError(FootnoteError):
     """The API refused a call or isn't there; says which and what it answered."""
 
 
@@ -37,7 +39,7 @@ class ApiClient:
         folder: Path,
         *,
         timeout_s: float = 3600,
-        progress: Callable[[dict[str, Any]], None] | None = None,
+        progress: Progress = unseen,
     ) -> tuple[str, dict[str, Any]]:
         """Add a folder as a source and wait for its first sync; the source's id and the finished run.
 
@@ -49,8 +51,8 @@ class ApiClient:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             run = dict(self._call("GET", f"/v1/sources/{source}/runs")["runs"][0])
-            if progress is not None:
-                progress(run)
+            over = run["indexed"] + run["failed"] + run["unchanged"]
+            progress(f"ingesting {folder.name}", over, run["seen"])
             if run["finished_at"]:
                 if run["error"]:
                     raise ApiError(f"The sync of {folder} failed: {run['error']}")

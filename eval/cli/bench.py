@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import click
 
-from eval.cli.bench_peers import peers
-from eval.cli.bench_scale import scale
+from eval.cli.shared import LazyGroup
+
+_SEARCH = "eval.bench.search."
+BENCHES = {
+    "peers": ("eval.cli.bench_peers", "Beside other libraries: speed and nDCG@10. See docs/peers.md."),
+    "scale": ("eval.cli.bench_scale", "Search on 10,000 to a million passages. See docs/scale.md."),
+    "latency": (f"{_SEARCH}latency", "What retrieval costs on top of its parts."),
+    "question-threads": (f"{_SEARCH}question_threads", "One question's embedding, in one thread and in all."),
+    "ingest": (f"{_SEARCH}ingest", "How much of the embedder's own speed ingestion keeps."),
+    "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
+    "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
+    "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, within=BENCHES)
 def bench() -> None:
-    """Measure speed and size: at scale, and beside other libraries."""
-
-
-for command in (peers, scale):
-    bench.add_command(command)
+    """Measure speed, size and completeness. Times are by turns, idle and beside a busy process."""

@@ -10,23 +10,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, json_option, print_json, settings
+from core.settings import Settings
+from eval.bench.peers.arms import ARMS, FOOTNOTE, HAYSTACK
+from eval.bench.peers.figures import report
+from eval.bench.peers.process import CPU, SideFailed, SideProcess
+from eval.bench.peers.record import FILE as RECORD
+from eval.bench.peers.record import FORMAT, Comparison, SetRecord
+from eval.bench.peers.running import Turns
+from eval.bench.peers.texts import covered, first, texts_of
+from eval.bench.report import machine
+from eval.cli.shared import FILE, FOLDER, json_option, print_json, settings, until
+from eval.datasets import Collection, read_collection
+from eval.progress import bars
+from eval.retrieval.corpus import fingerprint
+from retrieval.embedding.build import build_embedder
+from retrieval.embedding.model_files import describe
+from retrieval.embedding.port import Embedder
 
-if TYPE_CHECKING:
-    from core.settings import Settings
-    from eval.bench.peers.process import SideProcess
-    from eval.bench.peers.record import Record
-    from eval.bench.peers.running import Comparison
-    from eval.datasets import Collection
-    from retrieval.embedding.port import Embedder
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 _REPORT = "report.md"
 _SIDES = Path(__file__).parents[1] / "bench" / "peers"
 OURS, THEIRS = _SIDES / "footnote_side.py", _SIDES / "haystack_side.py"
@@ -48,9 +53,7 @@ class Asked:
     documents: int
     questions: int
     minutes: float | None
-    api: str | None
-    key: str | None
-    whole: int
+    beside: bool
 
 
 @click.command(epilog="Example:  footnote bench peers --data scifact --peer-python peers/bin/python --out out")
@@ -67,9 +70,7 @@ class Asked:
 )
 @click.option("--questions", type=click.IntRange(0), default=0, help="Ask only so many; 0: all that are judged.")
 @click.option("--minutes", type=click.FloatRange(0), help="Stop after so long; the same command goes on.")
-@click.option("--whole", type=click.IntRange(0), default=0, help="Ingest so many documents from files too (--api).")
-@click.option("--api", help="With --whole: the running service, on the same OpenSearch and without documents.")
-@click.option("--key", help="With --whole: an administrator's key for it.")
+@click.option("--beside/--idle", default=True, help="Ask beside a busy process too, or idle only.")
 @json_option
 def peers(*, as_json: bool, **options: Any) -> None:
     """Ingest and ask the same with Footnote and with haystack, in turns: speed, latency and nDCG@10.
@@ -78,17 +79,11 @@ def peers(*, as_json: bool, **options: Any) -> None:
     a comparison can go on later.
     """
     asked = Asked(**options)
-    with extra():
-        from eval.bench.peers.tables import report  # noqa: PLC0415
-        from eval.bench.peers.texts import first  # noqa: PLC0415
-        from eval.datasets import read_collection  # noqa: PLC0415 - numpy, trec_eval
-    if asked.whole and not (asked.api and asked.key):
-        raise InvalidRequest("--whole needs the running service: name it with --api and --key.")
     read = (read_collection(folder, split=asked.split) for folder in asked.data)
     collections = {each.name: first(each, asked.documents) if asked.documents else each for each in read}
-    with _comparison(asked, settings()) as (comparison, embedder):
-        done = [_run_set(comparison, each, asked, embedder) for each in collections.values()]
-        record = comparison.record
+    with _comparison(asked, settings()) as (turns, embedder):
+        done = [_run_set(turns, each, asked, embedder) for each in collections.values()]
+        record = turns.record
     page = report(record, collections)
     (asked.out / _REPORT).write_text(page, encoding="utf-8")
     if as_json:
@@ -100,20 +95,13 @@ def peers(*, as_json: bool, **options: Any) -> None:
 
 
 @contextmanager
-def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, Embedder]]:
+def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Turns, Embedder]]:
     """Start both sides, and go on with the record in --out or begin one."""
-    from eval.bench.peers.arms import FOOTNOTE, HAYSTACK  # noqa: PLC0415
-    from eval.bench.peers.process import CPU  # noqa: PLC0415
-    from eval.bench.peers.record import FILE as RECORD  # noqa: PLC0415
-    from eval.bench.peers.running import Comparison  # noqa: PLC0415
-    from retrieval.embedding.build import build_embedder  # noqa: PLC0415
-    from retrieval.embedding.model_files import describe  # noqa: PLC0415
-
     chosen = asked.model or current.embedder.model
     files = describe(chosen)
     asked.out.mkdir(parents=True, exist_ok=True)
     record = _record(asked.out / RECORD, files.name)
-    deadline = time.monotonic() + 60 * asked.minutes if asked.minutes is not None else None
+    record.about["machine"] = machine()
     embedder = build_embedder(
         current.model_copy(update={"embedder": current.embedder.model_copy(update={"model": chosen})})
     )
@@ -123,41 +111,35 @@ def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, E
             versions = side.call("about", timeout_s=60)
             record.about[f"side {name}"] = {each: version for each, version in versions.items() if each != CPU}
         yield (
-            Comparison(
+            Turns(
                 sides=sides,
                 options={HAYSTACK: {"dimensions": files.dimensions, "method": _method(current)}},
                 url=asked.opensearch or current.index.opensearch.url,
                 model=str(files.folder),
                 record=record,
                 save=lambda: record.save(asked.out / RECORD),
-                goes_on=lambda: deadline is None or time.monotonic() < deadline,
+                goes_on=until(asked.minutes, time.monotonic),
                 progress=stack.enter_context(bars()),
             ),
             embedder,
         )
 
 
-def _record(file: Path, model: str) -> Record:
-    from eval.bench.peers.record import Record, read  # noqa: PLC0415
-
+def _record(file: Path, model: str) -> Comparison:
     if not file.exists():
-        return Record(run=secrets.token_hex(4), model=model)
-    record = read(file)
-    if record.model != model:
-        raise InvalidRequest(f"{file} compares on the model {record.model}, not {model}: use another --out.")
+        return Comparison(run=secrets.token_hex(4), model=model)
+    record = Comparison.load(file, "use another --out")
+    if (record.model, record.format) != (model, FORMAT):
+        raise InvalidRequest(
+            f"{file} compares on the model {record.model}, not {model}, or is of another release: use another --out."
+        )
     return record
 
 
-def _run_set(comparison: Comparison, collection: Collection, asked: Asked, embedder: Embedder) -> bool:
+def _run_set(turns: Turns, collection: Collection, asked: Asked, embedder: Embedder) -> bool:
     """Measure one collection as far as time allows; whether all of it is done."""
-    from eval.bench.peers.arms import ARMS, FILES  # noqa: PLC0415
-    from eval.bench.peers.record import SetRecord  # noqa: PLC0415
-    from eval.bench.peers.texts import covered, texts_of  # noqa: PLC0415
-    from eval.client import ApiClient  # noqa: PLC0415
-    from eval.retrieval.corpus import fingerprint  # noqa: PLC0415
-
     texts = texts_of(collection.documents, embedder, fit=asked.fit)
-    row = comparison.record.sets.setdefault(
+    row = turns.record.sets.setdefault(
         collection.name,
         SetRecord(
             fingerprint=fingerprint(collection),
@@ -171,14 +153,11 @@ def _run_set(comparison: Comparison, collection: Collection, asked: Asked, embed
         raise InvalidRequest(f"{asked.out} holds another {collection.name}, or with another --fit: use another --out.")
     warm = list(collection.unjudged.values()) or list(collection.queries.values())
     for arm in ARMS:
-        comparison.open(collection.name, arm)
-    done = comparison.ingest(collection.name, texts, asked.block, warm)
-    done = done and comparison.ask(collection.name, collection, warm, asked.questions)
-    if done and asked.whole and asked.api:
-        comparison.open(collection.name, FILES)
-        with ApiClient(asked.api, asked.key) as client:
-            some = collection.documents[: asked.whole]
-            done = comparison.whole(collection.name, some, asked.block, client, asked.out / "files")
+        turns.open(collection.name, arm)
+    name = collection.name
+    done = turns.ingest(name, texts, asked.block, warm) and turns.ask(name, collection, warm, asked.questions)
+    if done and asked.beside:
+        done = turns.ask(name, collection, warm, asked.questions, beside=True)
     return done
 
 
@@ -194,15 +173,11 @@ def _method(current: Settings) -> Mapping[str, Any]:
 
 
 def _footnote(out: Path) -> SideProcess:
-    from eval.bench.peers.process import SideProcess  # noqa: PLC0415
-
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return SideProcess("Footnote", sys.executable, OURS, out / "footnote.log", environment)
 
 
 def _haystack(asked: Asked) -> SideProcess:
-    from eval.bench.peers.process import SideFailed, SideProcess  # noqa: PLC0415
-
     kept = {name: value for name, value in os.environ.items() if name not in _SETS_OUR_OWN}
     environment = {**kept, "HAYSTACK_TELEMETRY_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
     try:

@@ -6,17 +6,18 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, json_option, print_json, settings
+from core.settings import Settings
+from eval.bench.scale import running
+from eval.bench.scale.tables import tables
+from eval.cli.shared import FOLDER, json_option, print_json, settings, until
+from eval.progress import bars
+from retrieval.embedding import build as embedders
 
-if TYPE_CHECKING:
-    from core.settings import Settings
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
 _JSON, _PAGE = "scale.json", "scale.md"
 
 
@@ -64,23 +65,19 @@ def scale(*, opensearch: str | None, out: Path, drop: bool, as_json: bool, **opt
     Real text; vectors beyond the embedded ones are drawn between real neighbours. An index that is there already is
     used again, and one that is half built is built on.
     """
-    with extra():
-        from eval.bench.scale import running, tables  # noqa: PLC0415 - numpy, torch
-        from retrieval.embedding.build import build_embedder  # noqa: PLC0415
     current = _settings(opensearch)
     out.mkdir(parents=True, exist_ok=True)
     minutes, cache = options.pop("minutes"), options.pop("cache") or current.data_dir / "eval" / "scale"
-    deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     with bars() as progress:
         plan = running.Plan(
             settings=current,
             cache=cache,
-            goes_on=lambda: deadline is None or time.monotonic() < deadline,
+            goes_on=until(minutes, time.monotonic),
             progress=progress,
             command=shlex.join(["footnote", *sys.argv[1:]]),
             **options,
         )
-        embedder = build_embedder(current)
+        embedder = embedders.build_embedder(current)
         if drop:
             running.drop_all(plan, embedder)
             return
@@ -88,8 +85,8 @@ def scale(*, opensearch: str | None, out: Path, drop: bool, as_json: bool, **opt
     if report is None:
         click.echo("Not all of it: the same command goes on.", err=True)
         return
-    page = tables.markdown(report)
-    (out / _JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    page = tables(report)
+    report.save(out / _JSON)
     (out / _PAGE).write_text(page, encoding="utf-8")
     if as_json:
         print_json(report.model_dump(mode="json"))

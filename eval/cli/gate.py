@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from eval.cli.shared import extra, json_option, print_json
-
-if TYPE_CHECKING:
-    from eval.retrieval.gate import Decision
+from eval.cli.shared import json_option, print_json
+from eval.retrieval.gate import Decision, Rule, decide
+from eval.retrieval.record import load_run
 
 RUN = click.Path(path_type=Path)
 
@@ -45,9 +43,6 @@ def gate(
     Better and worse are by the paired randomisation test of nDCG@10. Both options can be given several times, for runs
     of several sets.
     """
-    with extra():
-        from eval.retrieval.gate import Rule, decide  # noqa: PLC0415
-        from eval.retrieval.record import load_run  # noqa: PLC0415
     rule = Rule(alpha=alpha, allow_equal=allow_equal, latency_ratio=latency_ratio or None, max_drop=max_drop)
     decision = decide(
         [load_run(file) for file in baselines],

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.cli.gate import show_decision
-from eval.cli.shared import bars, extra, runs_folder, settings
+from eval.cli.shared import extra, runs_folder, settings
+from eval.progress import bars
 
 if TYPE_CHECKING:
     from eval.datasets import Collection
@@ -56,6 +56,7 @@ def open_gate(
 
 
 def _weighing(judged: Judged, quiet: bool) -> Weigh:
+    from eval.cli.gate import show_decision  # noqa: PLC0415
     from eval.retrieval import keeping  # noqa: PLC0415
     from eval.retrieval.generations import compare  # noqa: PLC0415
 

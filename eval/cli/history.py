@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from eval.cli.shared import extra, json_option, print_json, runs_folder, settings
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
+from eval.cli.shared import FILE, FOLDER, json_option, print_json, runs_folder, settings
+from eval.retrieval import keeping, tables
+from eval.retrieval.history import points
+from eval.retrieval.report import write_history
 
 
 @click.command(epilog="Example:  footnote eval history --metric ndcg@10 --html history.html")
@@ -21,16 +21,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @json_option
 def history(*, folder: Path | None, only: str | None, metric: str, page: Path | None, as_json: bool) -> None:
     """Show how figures moved over the runs that were kept."""
-    with extra():
-        from eval.retrieval import keeping, tables  # noqa: PLC0415
-        from eval.retrieval.history import points  # noqa: PLC0415
-        from eval.retrieval.report import write_history  # noqa: PLC0415
     found = points(keeping.kept(runs_folder(folder, settings())), metric, only=only)
     if as_json:
-        rows = [{**asdict(point), "created": point.created.isoformat()} for point in found]
-        figures = [(point.figure.model_dump(), point.latency.model_dump()) for point in found]
-        both = zip(rows, figures, strict=True)
-        print_json([{**row, "figure": figure, "latency": latency} for row, (figure, latency) in both])
+        print_json([{**asdict(point), "created": point.created.isoformat()} for point in found])
     else:
         tables.show_history(found, metric)
     if page is not None:

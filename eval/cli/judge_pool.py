@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, json_option, print_json, settings
-
-if TYPE_CHECKING:
-    from eval.retrieval.pooling import Row
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from core.principal import Principal
+from eval.cli.shared import FILE, json_option, print_json, settings
+from eval.progress import bars
+from eval.retrieval import running
+from eval.retrieval.live import read_questions
+from eval.retrieval.pipelines import read_pipelines
+from eval.retrieval.pooling import GRADES, Row, pool, read_sheet, write_qrels, write_sheet
 
 
 @click.command(
@@ -53,8 +53,6 @@ def judge_pool(
     if questions is None or pipelines is None:
         raise InvalidRequest("A sheet needs --questions FILE.jsonl and --pipelines FILE.yaml; --read reads one back.")
     rows = _pool(questions, pipelines, depth, (user, groups))
-    with extra():
-        from eval.retrieval.pooling import GRADES, write_sheet  # noqa: PLC0415
     write_sheet(rows, out)
     said = {"sheet": str(out), "questions": len({row.query for row in rows}), "passages": len(rows)}
     if as_json:
@@ -65,8 +63,6 @@ def judge_pool(
 
 
 def _read(sheet: Path, out: Path, *, as_json: bool) -> None:
-    with extra():
-        from eval.retrieval.pooling import read_sheet, write_qrels  # noqa: PLC0415
     judged = read_sheet(sheet)
     count = write_qrels(judged.qrels, out)
     if as_json:
@@ -78,12 +74,6 @@ def _read(sheet: Path, out: Path, *, as_json: bool) -> None:
 
 
 def _pool(questions: Path, pipelines: Path, depth: int, reader: tuple[str | None, Sequence[str]]) -> list[Row]:
-    with extra():
-        from core.principal import Principal  # noqa: PLC0415
-        from eval.retrieval import running  # noqa: PLC0415 - numpy, scipy, trec_eval
-        from eval.retrieval.live import read_questions  # noqa: PLC0415
-        from eval.retrieval.pipelines import read_pipelines  # noqa: PLC0415
-        from eval.retrieval.pooling import pool  # noqa: PLC0415
     asked, entries, current = read_questions(questions), read_pipelines(pipelines), settings()
     with bars() as progress:
         plan = running.Plan(

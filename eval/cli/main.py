@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import click
 
-from eval.cli.gate import gate
-from eval.cli.history import history
-from eval.cli.judge_pool import judge_pool
-from eval.cli.retrieval import retrieval
+from eval.cli.shared import LazyGroup
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    within={
+        "retrieval": ("eval.cli.retrieval", "Run pipelines over judged questions: quality, paired tests, latency."),
+        "answers": ("eval.cli.answers", "Ask judged questions: how many answers are right, and how long they take."),
+        "gate": ("eval.cli.gate", "Exit with status 1 unless a run is better on one set, worse on none."),
+        "judge-pool": ("eval.cli.judge_pool", "Write a sheet of what pipelines found, for people to judge."),
+        "history": ("eval.cli.history", "Show how figures moved over the runs that were kept."),
+    },
+)
 def eval() -> None:  # noqa: A001 - the command's name
-    """Measure retrieval, compare runs, and refuse a change that makes it worse. See docs/evaluation.md."""
-
-
-for command in (retrieval, gate, judge_pool, history):
-    eval.add_command(command)
+    """Measure retrieval and answers, compare runs, and refuse a change that makes it worse. See docs/evaluation.md."""

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, json_option, print_json, runs_folder, settings
+from core.principal import Principal
+from eval.cli.generations import live_collection
+from eval.cli.shared import FILE, FOLDER, json_option, print_json, runs_folder, settings
+from eval.datasets import Collection, read_collection
+from eval.progress import bars
+from eval.retrieval import keeping, running
+from eval.retrieval.pipelines import Entry, read_pipelines
+from eval.retrieval.record import RUN_FILE, Run
+from eval.retrieval.report import write_report
+from eval.retrieval.scoring import DocumentScore
+from eval.retrieval.tables import show, summary
 
-if TYPE_CHECKING:
-    from eval.datasets import Collection
-    from eval.retrieval.pipelines import Entry
-    from eval.retrieval.record import Run
-    from eval.retrieval.running import Plan
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 EITHER = click.Path(path_type=Path)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +72,6 @@ class Asked:
 def retrieval(*, as_json: bool, **options: Any) -> None:
     """Run pipelines over judged questions: quality with intervals, paired tests, phases and latency."""
     asked = Asked(**options)
-    with extra():
-        from eval.retrieval import keeping, running  # noqa: PLC0415 - numpy, scipy, trec_eval
-        from eval.retrieval.pipelines import read_pipelines  # noqa: PLC0415
-        from eval.retrieval.report import write_report  # noqa: PLC0415
-        from eval.retrieval.scoring import DocumentScore  # noqa: PLC0415
-        from eval.retrieval.tables import show, summary  # noqa: PLC0415
     current = settings()
     entries = read_pipelines(asked.pipelines)
     for folder in (asked.out, runs_folder(asked.runs, current)):
@@ -89,7 +85,7 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
             cache=asked.cache or current.data_dir / "eval",
             progress=progress,
             rule=DocumentScore(asked.document_score),
-            principal=_principal(asked),
+            principal=Principal(asked.user, frozenset(asked.groups)),
             stale=asked.stale_index,
         )
         run = _run(plan, sets, asked)
@@ -102,10 +98,7 @@ def retrieval(*, as_json: bool, **options: Any) -> None:
     click.echo(f"Report: {page}\nRun:    {asked.out / 'run.json'} (kept as {kept})")
 
 
-def _run(plan: Plan, sets: Sequence[tuple[Collection, int | None]], asked: Asked) -> Run:
-    from eval.retrieval import keeping, running  # noqa: PLC0415
-    from eval.retrieval.record import RUN_FILE  # noqa: PLC0415
-
+def _run(plan: running.Plan, sets: Sequence[tuple[Collection, int | None]], asked: Asked) -> Run:
     models, rows = running.Models(), []
     for collection, documents in sets:
         outcome = running.run_set(plan, collection, models, documents=documents)
@@ -137,8 +130,6 @@ def _baseline(asked: Asked, entries: Sequence[Entry]) -> str:
 
 
 def _collections(asked: Asked) -> list[tuple[Collection, int | None]]:
-    from eval.datasets import read_collection  # noqa: PLC0415
-
     if not asked.data:
         raise InvalidRequest("Nothing to measure: name a collection with --data, or the knowledge base with --live.")
     if asked.questions or asked.qrels or asked.user or asked.groups:
@@ -150,14 +141,6 @@ def _collections(asked: Asked) -> list[tuple[Collection, int | None]]:
 
 
 def _live(asked: Asked) -> list[tuple[Collection, int | None]]:
-    from eval.cli.generations import live_collection  # noqa: PLC0415
-
     if asked.questions is None or asked.data:
         raise InvalidRequest("--live takes --questions FILE.jsonl, and no --data.")
     return [live_collection(asked.questions, asked.qrels, allow_missing=asked.allow_missing)]
-
-
-def _principal(asked: Asked) -> Any:
-    from core.principal import Principal  # noqa: PLC0415
-
-    return Principal(asked.user, frozenset(asked.groups))

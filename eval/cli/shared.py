@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +17,49 @@ from core.extras import installing
 if TYPE_CHECKING:
     from core.settings import Settings
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 _EXTRA = frozenset({"pytrec_eval", "scipy", "matplotlib", "jinja2"})
+
+
+# click names the arguments of these methods.
+# ruff: noqa: ARG002
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name, and imports the one that is called: what measures needs much, and help nothing.
+
+    Args:
+        within: where each command is, and a line about it; the module has it under its own name.
+    """
+
+    def __init__(self, *, within: Mapping[str, tuple[str, str]], **about: Any) -> None:
+        super().__init__(**about)
+        self._within = within
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Its names, in the order in which they were given."""
+        return list(self._within)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name.
+
+        Raises:
+            ConfigurationError: what it needs isn't installed.
+        """
+        if cmd_name not in self._within:
+            return None
+        with extra():
+            module = importlib.import_module(self._within[cmd_name][0])
+        found = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._within.items()])
 
 
 @contextmanager
@@ -54,19 +96,7 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-@contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on standard error, one for each thing that is being done."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
-
-        yield report
+def until(minutes: float | None, clock: Callable[[], float]) -> Callable[[], bool]:
+    """Tells whether there is time left of so many minutes; None: there always is."""
+    deadline = None if minutes is None else clock() + 60 * minutes
+    return lambda: deadline is None or clock() < deadline

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from core.errors import InvalidRequest
-from eval.cli.shared import bars, extra, json_option, print_json, runs_folder, settings
+from eval.cli.shared import FILE, FOLDER, extra, json_option, print_json, runs_folder, settings
+from eval.progress import bars
 
 if TYPE_CHECKING:
     from eval.training.recipe import Recipe
     from eval.training.training import Outcome
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 UNFINISHED = 75
 """Exit status of a training that stopped for now (EX_TEMPFAIL of sysexits.h)."""
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-
-import numpy as np
 
 from eval.datasets import Collection
-from eval.metrics import mean_with_interval
-from eval.retrieval.asking import FUSED, LEXICAL, PHASES, VECTOR, Asked
+from eval.metrics import Estimate, Latency, latency, mean_with_interval
 from eval.retrieval.comparing import p_value, split_by_sign
 from eval.retrieval.record import (
     ComparisonRow,
-    Figure,
-    Latency,
     MoveRow,
     PassageRow,
     PhaseRow,
@@ -23,6 +17,7 @@ from eval.retrieval.record import (
     Status,
 )
 from eval.retrieval.scoring import METRICS, NDCG, measure
+from eval.retrieval.ways import FUSED, LEXICAL, PHASES, VECTOR, Asked
 
 _FIRST = 10
 _MOVES = 10
@@ -32,17 +27,9 @@ _NOT_STAGES = ("total", "fetch")
 """Reading the passages is needed whatever the ranking, so it counts only for what reads them: the reranker."""
 
 
-def figures(values: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
+def figures(values: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
     """The mean of every metric, with its interval, over queries."""
-    return {metric: Figure(**asdict(mean_with_interval([row[metric] for row in values]))) for metric in METRICS}
-
-
-def latency(ms: Sequence[float]) -> Latency:
-    """The median and the 95th percentile; zero where there is nothing to measure."""
-    if not ms:
-        return Latency(p50_ms=0.0, p95_ms=0.0)
-    p50, p95 = np.percentile(ms, [50, 95])
-    return Latency(p50_ms=round(float(p50), 3), p95_ms=round(float(p95), 3))
+    return {metric: mean_with_interval([row[metric] for row in values]) for metric in METRICS}
 
 
 def query_rows(collection: Collection, asked: Mapping[str, Asked]) -> tuple[QueryRow, ...]:

@@ -9,11 +9,12 @@ from core.pipeline import PipelineConfig
 from core.principal import Principal
 from core.settings import Settings
 from eval.datasets import Collection
+from eval.progress import Progress
 from eval.retrieval.gate import Decision, Rule, decide
 from eval.retrieval.keeping import make_run
 from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import Run
-from eval.retrieval.running import Models, Plan, Progress, run_set
+from eval.retrieval.running import Models, Plan, run_set
 from retrieval.index.build import build_index
 from retrieval.index.port import Generation
 from retrieval.pipeline import default_pipeline, named_pipelines

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eval.datasets import DatasetError
-from eval.retrieval.record import Figure, Latency, Run
+from eval.metrics import Estimate, Latency
+from eval.retrieval.record import Run
 from eval.retrieval.scoring import METRICS
 
 
@@ -21,7 +22,7 @@ class Point:
     note: str
     set: str
     pipeline: str
-    figure: Figure
+    figure: Estimate
     latency: Latency
     embedder: str
     reranker: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from core.chunk import Chunk
 from core.errors import ConfigurationError, Conflict
 from core.settings import Settings
 from eval.datasets import Collection
+from eval.progress import Progress, tracked
 from eval.retrieval.corpus import chunks_of, corpus_fingerprint
 from eval.retrieval.record import IndexRow
 from ingestion.chunking.build import build_chunker
@@ -36,9 +37,6 @@ _NOT_OF_AN_INDEX = {
 }
 _LOCK_TIMEOUT_S = 4 * 3600
 """Another run may be building the same index."""
-
-Progress = Callable[[int, int], None]
-"""Told how many chunks are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,9 @@ def open_index(
                 raise ConfigurationError(
                     f"No document of {collection.name} holds any text: there is nothing to search."
                 )
-            found = _build(chunks, index, embedder, progress).model_copy(update={"key": key, "kind": own.index.kind})
+            found = _build(collection.name, chunks, index, embedder, progress).model_copy(
+                update={"key": key, "kind": own.index.kind}
+            )
             (folder / _MARKER).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return OwnIndex(index, found)
 
@@ -144,12 +144,16 @@ def _reusable(marker: Path, index: SearchIndex, *, stale: bool) -> IndexRow | No
     return row.model_copy(update={"reused": True})
 
 
-def _build(chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, progress: Progress) -> IndexRow:
+def _build(name: str, chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, progress: Progress) -> IndexRow:
     """Write a generation beside the one that is there, make it live, and drop the old ones."""
     began = time.monotonic()
     old = index.generations()
     generation = index.begin(embedder.name, embedder.dimensions)
-    _fill(index.for_generation(generation.name), embedder, chunks, progress)
+    beside = index.for_generation(generation.name)
+    what = f"{name}: indexing with {embedder.name}"
+    for first in tracked(range(0, len(chunks), _BATCH), what, progress):
+        beside.upsert(embed_chunks(embedder, chunks[first : first + _BATCH]))
+    beside.refresh()
     index.swap(generation.name)
     for other in old:
         index.drop(other.name)
@@ -164,12 +168,3 @@ def _build(chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, prog
         code=code_fingerprint(),
         seconds=round(time.monotonic() - began, 1),
     )
-
-
-def _fill(index: SearchIndex, embedder: Embedder, chunks: Sequence[Chunk], progress: Progress) -> None:
-    progress(0, len(chunks))
-    for first in range(0, len(chunks), _BATCH):
-        some = chunks[first : first + _BATCH]
-        index.upsert(embed_chunks(embedder, some))
-        progress(first + len(some), len(chunks))
-    index.refresh()

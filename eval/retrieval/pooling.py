@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.datasets import DatasetError
-from eval.retrieval.asking import Asked, Found
+from eval.retrieval.ways import Asked, Found
 
 COLUMNS = ("query_id", "question", "document_id", "title", "passage", "grade")
 MOST = 3

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.datasets import DatasetError
+from eval.metrics import Estimate, Latency
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -18,21 +19,6 @@ Status = Literal["ok", "empty", "failed"]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Figure(_Part):
-    """A mean over queries with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Latency(_Part):
-    """Milliseconds over the queries."""
-
-    p50_ms: float
-    p95_ms: float
 
 
 class QueryRow(_Part):
@@ -68,7 +54,7 @@ class PhaseRow(_Part):
     """
 
     name: str
-    metrics: dict[str, Figure]
+    metrics: dict[str, Estimate]
     queries: int
     stage: Latency
     by_then: Latency
@@ -111,7 +97,7 @@ class ComparisonRow(_Part):
     """
 
     baseline: str
-    deltas: dict[str, Figure]
+    deltas: dict[str, Estimate]
     p_value: float
     better: int
     worse: int
@@ -128,7 +114,7 @@ class PipelineRow(_Part):
     embedder: str
     reranker: str | None
     index: str
-    metrics: dict[str, Figure]
+    metrics: dict[str, Estimate]
     latency: Latency
     stages: dict[str, Latency]
     phases: tuple[PhaseRow, ...]

@@ -12,7 +12,7 @@ from eval.retrieval.history import Point, by_set, series
 from eval.retrieval.plots import history_plot, plots_of
 from eval.retrieval.record import Run
 from eval.retrieval.scoring import METRICS, NDCG
-from eval.retrieval.tables import counts, interval, p_text
+from eval.retrieval.tables import counts, p_text
 
 
 def write_report(run: Run, file: Path) -> Path:
@@ -39,7 +39,7 @@ def _write(file: Path, template: str, **values: Any) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tools = {"interval": interval, "p_text": p_text, "counts": counts, "ndcg": NDCG}
+    tools = {"p_text": p_text, "counts": counts, "ndcg": NDCG}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(pages.get_template(template).render(**tools, **values), encoding="utf-8")
     return file

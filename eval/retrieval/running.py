@@ -11,14 +11,16 @@ from core.errors import ConfigurationError, ModelUnavailable
 from core.principal import ANONYMOUS, Principal
 from core.settings import EmbedderSettings, RerankerSettings, Settings
 from eval.datasets import Collection
-from eval.retrieval.asking import Asked, LegRecorder, Way
+from eval.metrics import latency
+from eval.progress import Progress
 from eval.retrieval.corpus import fingerprint
-from eval.retrieval.figures import compare, figures, latency, phase_rows, query_rows, stage_latencies
+from eval.retrieval.figures import compare, figures, phase_rows, query_rows, stage_latencies
 from eval.retrieval.own_index import OwnIndex, open_index
 from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import PipelineRow, SetRow
 from eval.retrieval.scoring import MAX, DocumentScore
 from eval.retrieval.served_index import served
+from eval.retrieval.ways import Asked, LegRecorder, Way
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Embedder
 from retrieval.index.port import SearchIndex
@@ -28,9 +30,6 @@ from retrieval.retriever import Retriever
 
 _WARM = 5
 """Questions asked of each pipeline before the clock counts."""
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +128,11 @@ def _scene(plan: Plan, collection: Collection, models: Models, *, live: bool) ->
                 embedder = models.embedder(settings)
                 models.reranker(settings)
             key = embedder.name, entry.generation
-            if key not in opened:
-                opened[key] = (
-                    served(settings, embedder, entry.generation) if live else _own(plan, collection, settings, embedder)
+            if key not in opened and live:
+                opened[key] = served(settings, embedder, entry.generation)
+            elif key not in opened:
+                opened[key] = open_index(
+                    collection, settings, embedder, cache=plan.cache, progress=plan.progress, stale=plan.stale
                 )
             indexes[entry.config.name] = opened[key]
         yield _Scene(plan, collection, models, indexes)
@@ -152,18 +153,6 @@ def _naming(entry: Entry) -> Iterator[None]:
             f"Pipeline {entry.config.name!r}, `models`: {error.message} Name the folder of a sentence-transformers "
             "model, or a model's name on the hub."
         ) from error
-
-
-def _own(plan: Plan, collection: Collection, settings: Settings, embedder: Embedder) -> OwnIndex:
-    what = f"{collection.name}: indexing with {embedder.name}"
-    return open_index(
-        collection,
-        settings,
-        embedder,
-        cache=plan.cache,
-        progress=lambda done, total: plan.progress(what, done, total),
-        stale=plan.stale,
-    )
 
 
 def _ways(scene: _Scene) -> list[Way]:

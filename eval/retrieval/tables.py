@@ -10,17 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.retrieval.history import Point
-from eval.retrieval.record import ComparisonRow, Figure, PipelineRow, Run, SetRow
+from eval.retrieval.record import ComparisonRow, Run, SetRow
 from eval.retrieval.scoring import METRICS, NDCG
 
 _PIPED_WIDTH = 160
-
-
-def interval(figure: Figure, *, sign: bool = False) -> str:
-    """A figure with its interval, as ``.417 (.382-.452)``."""
-    if sign:
-        return f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
-    return f"{figure.value:.3f} ({figure.low:.3f}-{figure.high:.3f})"
 
 
 def p_text(p_value: float) -> str:
@@ -68,8 +61,8 @@ def set_table(row: SetRow) -> Table:
     for pipeline in row.pipelines:
         rest = [f"{pipeline.metrics[metric].value:.3f}" for metric in METRICS[1:]]
         trouble = [str(pipeline.failed), str(pipeline.empty), str(pipeline.degraded), f"{pipeline.unjudged_10:.1f}"]
-        quality = interval(pipeline.metrics[NDCG])
-        shown.add_row(pipeline.name, quality, *rest, _latency(pipeline), *_versus(pipeline.versus), *trouble)
+        quality = str(pipeline.metrics[NDCG])
+        shown.add_row(pipeline.name, quality, *rest, str(pipeline.latency), *_versus(pipeline.versus), *trouble)
     return shown
 
 
@@ -77,20 +70,15 @@ def _phases(row: SetRow) -> Table:
     shown = Table("pipeline", "phase", NDCG, "recall@100", "stage p50 / p95 ms", "by then p50 / p95 ms")
     for pipeline in row.pipelines:
         for phase in pipeline.phases:
-            quality = interval(phase.metrics[NDCG]), f"{phase.metrics['recall@100'].value:.3f}"
-            times = [f"{time.p50_ms:.1f} / {time.p95_ms:.1f}" for time in (phase.stage, phase.by_then)]
-            shown.add_row(pipeline.name, phase.name, *quality, *times)
+            quality = str(phase.metrics[NDCG]), f"{phase.metrics['recall@100'].value:.3f}"
+            shown.add_row(pipeline.name, phase.name, *quality, str(phase.stage), str(phase.by_then))
     return shown
-
-
-def _latency(pipeline: PipelineRow) -> str:
-    return f"{pipeline.latency.p50_ms:.1f} / {pipeline.latency.p95_ms:.1f}"
 
 
 def _versus(versus: ComparisonRow | None) -> tuple[str, str]:
     if versus is None:
         return "baseline", ""
-    return interval(versus.deltas[NDCG], sign=True), p_text(versus.p_value)
+    return versus.deltas[NDCG].signed(), p_text(versus.p_value)
 
 
 def show_history(points: Sequence[Point], metric: str) -> None:
@@ -99,8 +87,7 @@ def show_history(points: Sequence[Point], metric: str) -> None:
         "run", "set", "pipeline", metric, "p50 / p95 ms", "embedder", "reranker", "generation", "commit", "note"
     )
     for point in points:
-        latency = f"{point.latency.p50_ms:.1f} / {point.latency.p95_ms:.1f}"
         at, commit = f"{point.created:%Y-%m-%d %H:%M}", point.commit[:10]
         models = point.embedder, point.reranker or "off", point.generation
-        shown.add_row(at, point.set, point.pipeline, interval(point.figure), latency, *models, commit, point.note)
+        shown.add_row(at, point.set, point.pipeline, str(point.figure), str(point.latency), *models, commit, point.note)
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(shown)

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,18 @@ import torch
 from datasets import Dataset
 from datasets.utils import disable_progress_bars
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
-from sentence_transformers.cross_encoder.losses import ListNetLoss, MarginMSELoss
+from sentence_transformers.cross_encoder.losses import ListNetLoss
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from core.errors import ModelUnavailable, StorageUnavailable
-from eval.datasets import DatasetError
-from eval.training.groups import Group
+from eval.progress import Progress
+from eval.training.groups import Group, teacher_scores
 from eval.training.mixing import Mixed, key, mixed
 from eval.training.recipe import Recipe
-from eval.training.teaching import labels
 from retrieval.embedding.precision import choose_dtype
 
 _PREDICT_BATCH = 32
 _METRIC = "dev_ndcg@10"
-
-Progress = Callable[[str, int, int], None]
 
 
 def _evaluator_class() -> Any:
@@ -127,7 +124,6 @@ def fit(
     """Train, from the last checkpoint if there is one; the model ends as the checkpoint that did best on ``dev``.
 
     Raises:
-        DatasetError: no group fits the loss.
         StorageUnavailable: a checkpoint can't be written.
         ModelUnavailable: the machine can't run it.
     """
@@ -138,7 +134,8 @@ def fit(
         model=model,
         args=_arguments(model, len(data), recipe, limits.checkpoints),
         train_dataset=data,
-        loss=_loss(model, recipe),
+        # Its cross entropy of two softmaxes is, but for the teacher's own entropy, the listwise KL divergence.
+        loss=ListNetLoss(model, mini_batch_size=-1),
         evaluator=evaluator,
         callbacks=[watcher, EarlyStoppingCallback(recipe.fitting.patience)],
     )
@@ -177,35 +174,15 @@ def _last(checkpoints: Path) -> str | None:
 
 
 def _dataset(groups: Sequence[Group], recipe: Recipe) -> Dataset:
-    if recipe.fitting.loss == "listwise":
-        return Dataset.from_dict(
-            {
-                "query": [group.question for group in groups],
-                "docs": [list(group.passages) for group in groups],
-                "labels": [labels(group, recipe.teacher) for group in groups],
-            }
-        )
-    width = recipe.mining.candidates
-    full = [group for group in groups if len(group.passages) >= width]  # the loss needs columns of one number
-    if not full:
-        raise DatasetError(
-            f"No question has mining.candidates = {width} candidates, as margin-mse needs: ask for less."
-        )
-    columns = {f"passage_{place}": [group.passages[place] for group in full] for place in range(width)}
+    """The labels are what the model's scores should differ by."""
+    teacher = recipe.teacher
     return Dataset.from_dict(
         {
-            "query": [group.question for group in full],
-            **columns,
-            "labels": [labels(group, recipe.teacher)[:width] for group in full],
+            "query": [group.question for group in groups],
+            "docs": [list(group.passages) for group in groups],
+            "labels": [(teacher_scores(group, teacher) / teacher.temperature).tolist() for group in groups],
         }
     )
-
-
-def _loss(model: CrossEncoder, recipe: Recipe) -> Any:
-    """ListNet's cross entropy of two softmaxes is, but for the teacher's own entropy, the listwise KL divergence."""
-    if recipe.fitting.loss == "listwise":
-        return ListNetLoss(model, mini_batch_size=-1)
-    return MarginMSELoss(model)
 
 
 def _arguments(model: CrossEncoder, questions: int, recipe: Recipe, folder: Path) -> CrossEncoderTrainingArguments:

@@ -8,11 +8,12 @@ from pathlib import Path
 from core.pipeline import PipelineConfig, RerankConfig
 from core.settings import Settings
 from eval.datasets import DatasetError
+from eval.progress import Progress
 from eval.retrieval.gate import Decision, Rule, decide
 from eval.retrieval.keeping import make_run
 from eval.retrieval.pipelines import Entry
 from eval.retrieval.record import Run
-from eval.retrieval.running import Models, Plan, Progress, run_set
+from eval.retrieval.running import Models, Plan, run_set
 from eval.training.recipe import Gate
 from eval.training.sources import Questions, normalised, read_source
 from retrieval.embedding.port import Embedder, TokenEmbeddings

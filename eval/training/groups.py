@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.datasets import DatasetError
+from eval.training.recipe import Teacher
 
 _SHARES = 2**32
 
@@ -24,7 +25,6 @@ class Group:
         documents, passages: of each candidate; ``passages`` as the index reads them, context included.
         first: each candidate's score before any reranker, on whatever scale the pipeline has.
         relevant: grades by document, of all that are relevant, found or not.
-        taught: each scorer's scores, by the scorer's name.
     """
 
     id: str
@@ -34,7 +34,6 @@ class Group:
     passages: tuple[str, ...]
     first: tuple[float, ...]
     relevant: dict[str, int]
-    taught: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def positives(self) -> list[int]:
@@ -75,10 +74,7 @@ def read_groups(file: Path) -> list[Group]:
 
 
 def _group(row: dict[str, object]) -> Group:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    taught = row.get("taught")
-    assert isinstance(taught, dict)
-    return Group(**{**values, "taught": {name: tuple(scores) for name, scores in taught.items()}})  # type: ignore[arg-type]
+    return Group(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]
 
 
 def split(groups: Sequence[Group], dev: float, seed: int) -> tuple[list[Group], list[Group]]:
@@ -106,3 +102,10 @@ def z_scores(scores: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float6
     values: NDArray[np.float64] = np.asarray(scores, np.float64)
     deviation = float(values.std()) if len(values) else 0.0
     return (values - values.mean()) / deviation if deviation > 0 else np.zeros_like(values)
+
+
+def teacher_scores(group: Group, teacher: Teacher) -> NDArray[np.float64]:
+    """What a reranker learns to give, one score a candidate: the pipeline's z-score, and more where it is relevant."""
+    total: NDArray[np.float64] = teacher.fused * z_scores(group.first)
+    total[group.positives] += teacher.relevant
+    return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,9 +13,9 @@ from core.errors import FootnoteError
 from core.pipeline import PipelineConfig
 from core.principal import ANONYMOUS
 from eval.datasets import Collection
-from eval.training.groups import Group, z_scores
+from eval.progress import Progress
+from eval.training.groups import Group, teacher_scores, z_scores
 from eval.training.recipe import Mining, Teacher
-from eval.training.teaching import teacher_scores
 from retrieval.hit import SearchHit
 from retrieval.retriever import Retriever
 
@@ -23,8 +23,6 @@ _LEAST = 3
 """Candidates without which there is no order to learn."""
 _FIRST_HALF = 0.5
 """The share of negatives that come from the best ones; the rest are drawn from all."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,6 @@ def _only(group: Group, places: Sequence[int]) -> Group:
         documents=tuple(group.documents[place] for place in places),
         passages=tuple(group.passages[place] for place in places),
         first=tuple(group.first[place] for place in places),
-        taught={name: tuple(scores[place] for place in places) for name, scores in group.taught.items()},
     )
 
 

@@ -37,9 +37,11 @@ class TitlesSource(_Part):
     limit: Count | None = None
 
 
-class _SectionsSource(_Part):
-    """Documents of a folder, or (``live``) those of the knowledge base that everybody may read."""
+class HeadingsSource(_Part):
+    """Headings as questions, for the sections that they were taken off: of a folder's documents, or (``live``) of
+    those of the knowledge base that everybody may read."""
 
+    kind: Literal["headings"]
     path: Path | None = None
     live: bool = False
     limit: Count | None = None
@@ -49,18 +51,6 @@ class _SectionsSource(_Part):
         if self.live == (self.path is not None):
             raise ValueError("takes either path (a folder of documents) or live = true")
         return self
-
-
-class HeadingsSource(_SectionsSource):
-    """Headings as questions, for the sections that they were taken off."""
-
-    kind: Literal["headings"]
-
-
-class SiblingsSource(_SectionsSource):
-    """A sentence of a section as the question, for the other sections of its document."""
-
-    kind: Literal["siblings"]
 
 
 class JudgedSource(_Part):
@@ -83,7 +73,7 @@ class ClicksSource(_Part):
 
 
 Source = Annotated[
-    BeirSource | TitlesSource | HeadingsSource | SiblingsSource | JudgedSource | ClicksSource,
+    BeirSource | TitlesSource | HeadingsSource | JudgedSource | ClicksSource,
     Field(discriminator="kind"),
 ]
 
@@ -103,25 +93,17 @@ class Mining(_Part):
     """None: the default of the settings, without its reranker."""
 
 
-class Scorer(_Part):
-    """A reranker that teaches: ``max-sim`` of the embedder, or a cross-encoder by folder or hub name."""
-
-    model: str = "max-sim"
-    weight: Amount = 1.0
-
-
 class Teacher(_Part):
-    """The score that is learnt: fused score and scorers as z-scores over a question's candidates, by weight, plus
-    ``relevant`` for those that are. ``temperature`` divides it."""
+    """The score that is learnt: the pipeline's, as a z-score over a question's candidates, by weight, plus ``relevant``
+    for those that are. ``temperature`` divides it."""
 
     fused: Amount = 1.0
     relevant: Amount = 2.0
-    scorers: tuple[Scorer, ...] = (Scorer(),)
     temperature: Annotated[float, Field(gt=0)] = 1.0
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.fused and not self.relevant and not any(scorer.weight for scorer in self.scorers):
+        if not self.fused and not self.relevant:
             raise ValueError("every weight is 0: there is nothing to learn")
         return self
 
@@ -129,7 +111,6 @@ class Teacher(_Part):
 class Fitting(_Part):
     """The training itself. ``dev``: the share of questions that only choose the checkpoint and the weight."""
 
-    loss: Literal["listwise", "margin-mse"] = "listwise"
     epochs: Annotated[float, Field(gt=0)] = 2
     batch: Count = 4
     """Questions a step."""
@@ -209,15 +190,11 @@ def _placed(recipe: Recipe, folder: Path) -> Recipe:
         paths = {key: getattr(given, key, None) for key in ("path", "qrels")}
         return given.model_copy(update={key: folder / path.expanduser() for key, path in paths.items() if path})
 
-    def model(given: str) -> str:
-        return str(folder / Path(given).expanduser()) if given.startswith((".", "~")) else given
-
-    scorers = tuple(one.model_copy(update={"model": model(one.model)}) for one in recipe.teacher.scorers)
+    base = recipe.base
     return recipe.model_copy(
         update={
-            "base": model(recipe.base),
+            "base": str(folder / Path(base).expanduser()) if base.startswith((".", "~")) else base,
             "sources": {name: source(one) for name, one in recipe.sources.items()},
-            "teacher": recipe.teacher.model_copy(update={"scorers": scorers}),
             "gate": recipe.gate.model_copy(
                 update={"sets": {name: source(one) for name, one in recipe.gate.sets.items()}}
             ),

@@ -1,10 +1,9 @@
-"""Documents as sections, and questions made of what they say themselves: headings, and sentences for their siblings."""
+"""Documents as sections, and questions made of what they say themselves."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,6 @@ _WORDS = 2
 _TOO_COMMON = 3
 """A heading that stands over so many sections asks for none of them."""
 _PAGE = 500
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_QUESTION_CHARS = (40, 300)
 _LEFT_OUT = frozenset({ElementKind.HEADER, ElementKind.FOOTER, ElementKind.IMAGE})
 
 
@@ -136,36 +133,9 @@ def by_headings(name: str, sections: Sequence[Section], limit: int | None, seed:
     if not queries:
         raise DatasetError(
             f"{name}: none of its {len(sections)} sections has a heading of its own, so there is nothing to ask. Use "
-            "documents with headings, or the kind siblings."
+            "documents with headings."
         )
     return _limited(Collection(name, tuple(documents), queries, qrels, SPLIT), limit, seed)
-
-
-def by_siblings(name: str, sections: Sequence[Section], limit: int | None, seed: int) -> Collection:
-    """One section of each document gives a sentence to ask; the document's other sections are relevant, and it is gone.
-
-    Raises:
-        DatasetError: no document has three sections, one of which has a sentence to ask.
-    """
-    families: dict[str, list[int]] = defaultdict(list)
-    for number, section in enumerate(sections):
-        families[section.document].append(number)
-    queries, qrels, taken = {}, {}, set()
-    for document, numbers in families.items():
-        asking = next(((n, asked) for n in numbers[1:] if (asked := _sentence(sections[n].text))), None)
-        if len(numbers) < 3 or asking is None:  # noqa: PLR2004 - one asks, two are found
-            continue
-        taken.add(asking[0])
-        queries[document] = asking[1]
-        qrels[document] = {f"{document}#{number}": 1 for number in numbers if number != asking[0]}
-    if not queries:
-        raise DatasetError(f"{name}: no document has three sections of text, so that none has siblings to find.")
-    documents = tuple(
-        Document(f"{section.document}#{number}", "", section.text)
-        for number, section in enumerate(sections)
-        if number not in taken
-    )
-    return _limited(Collection(name, documents, queries, qrels, SPLIT), limit, seed)
 
 
 def by_titles(name: str, documents: Sequence[Document], limit: int | None, seed: int) -> Collection:
@@ -204,11 +174,6 @@ def _limited(collection: Collection, limit: int | None, seed: int) -> Collection
         {query: collection.qrels[query] for query in kept},
         collection.split,
     )
-
-
-def _sentence(text: str) -> str | None:
-    low, high = _QUESTION_CHARS
-    return next((s for s in map(_flat, _SENTENCE.split(text)) if low <= len(s) <= high), None)
 
 
 def _flat(text: str) -> str:

@@ -14,11 +14,10 @@ from eval.training.recipe import (
     ClicksSource,
     HeadingsSource,
     JudgedSource,
-    SiblingsSource,
     Source,
     TitlesSource,
 )
-from eval.training.sections import by_headings, by_siblings, by_titles, folder_sections, limited, live_sections
+from eval.training.sections import by_headings, by_titles, folder_sections, limited, live_sections
 from ingestion.catalog.build import open_catalog
 
 _PER_QUESTION = 5
@@ -52,7 +51,7 @@ def read_source(name: str, source: Source, settings: Settings, seed: int) -> Que
             return Questions(_drawn(replace(collection, name=name), source.limit, seed))
         case TitlesSource():
             return Questions(by_titles(name, tuple(read_documents(source.path).values()), source.limit, seed))
-        case HeadingsSource() | SiblingsSource():
+        case HeadingsSource():
             where = source.path or "the knowledge base"
             sections = (
                 folder_sections(source.path, settings)
@@ -61,8 +60,7 @@ def read_source(name: str, source: Source, settings: Settings, seed: int) -> Que
             )
             if not sections:
                 raise DatasetError(f"{name}: {where} holds no section of text: there is nothing to learn from.")
-            made = by_headings if isinstance(source, HeadingsSource) else by_siblings
-            return Questions(made(name, sections, source.limit, seed))
+            return Questions(by_headings(name, sections, source.limit, seed))
         case JudgedSource() | ClicksSource():
             return _live(name, source, settings, seed)
 

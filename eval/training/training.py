@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,21 +16,20 @@ from typing import Any
 from core.errors import StorageUnavailable
 from core.settings import Settings
 from eval.datasets import DatasetError
+from eval.progress import Progress
 from eval.retrieval.keeping import commit, keep
 from eval.retrieval.record import RUN_FILE
 from eval.retrieval.report import write_report
-from eval.training.candidates import Candidates, prepare
 from eval.training.card import FACTS, write_card
 from eval.training.fitting import Fitted, Limits, fit
 from eval.training.gating import Judged, gate_sets, judge
 from eval.training.groups import Group, split
 from eval.training.mining import drawn
+from eval.training.preparing import Candidates, prepare
 from eval.training.recipe import Recipe
 from eval.training.sections import limited
 from eval.training.student import check_base, load_student
 from retrieval.embedding.precision import choose_device
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

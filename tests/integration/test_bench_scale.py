@@ -13,10 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from core.settings import IndexSettings, OpenSearchSettings, Settings
-from eval.bench.scale import running, tables
+from eval.bench.scale import running
 from eval.bench.scale.measuring import NARROW, VISIBLE, WAYS
 from eval.bench.scale.node import COMPONENTS, NodeStats
 from eval.bench.scale.record import Build
+from eval.bench.scale.tables import tables
 from eval.cli.bench import bench
 from retrieval.index.build import build_index
 
@@ -114,7 +115,7 @@ def test_it_is_built_in_pieces_measured_and_dropped(opensearch_url: str, data: P
         # Sixteen dimensions of seven bits tell less apart than real vectors do.
         least = 0.9 if row.layout == "fp32" else 0.4
         assert min(row.recall[VISIBLE], row.recall[NARROW]) > least
-    page = tables.markdown(report)
+    page = tables(report)
     assert "| 2,000 fp32 / 1,000 fp32 |" in page
     # What the interrupted run had begun was built on.
     assert begun <= {build.generation for build in report.builds}

@@ -21,14 +21,12 @@ class Arm:
         name: of the arm, in tables.
         index: ends the name of the index that it searches; arms that share one fill it once.
         options: what its side makes of it.
-        files: takes part in the measure of the whole path only.
     """
 
     name: str
     side: Literal["footnote", "haystack"]
     index: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    files: bool = False
 
 
 TUNED = {"dtype": "bfloat16", "depth": 100, "analyzer": "english", "refresh": False}
@@ -41,7 +39,6 @@ ARMS = (
     Arm("haystack, tuned", HAYSTACK, "haystack-tuned", TUNED),
     Arm("haystack, tuned, run_async", HAYSTACK, "haystack-tuned", {**TUNED, "concurrent": True}),
 )
-FILES = Arm("haystack, files", HAYSTACK, "haystack-files", {"dtype": "bfloat16"}, files=True)
 BASE = ARMS[0].name
 """The arm that the others are compared with."""
 

@@ -14,12 +14,9 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from haystack import Document, Pipeline, tracing
-from haystack.components.converters import TextFileToDocument
-from haystack.components.preprocessors import DocumentCleaner, DocumentSplitter
 from haystack.components.writers import DocumentWriter
 from haystack.document_stores.types import DuplicatePolicy
 from haystack_integrations.components.embedders.sentence_transformers import (
@@ -81,10 +78,8 @@ class _Variant:
     indexing: Pipeline
     embedder: SentenceTransformersDocumentEmbedder
     retriever: OpenSearchHybridRetriever
-    model: str
     url: str
     options: dict[str, Any]
-    files: Pipeline | None = None
 
 
 class Side:
@@ -115,7 +110,7 @@ class Side:
         indexing.add_component("write", DocumentWriter(store, policy=DuplicatePolicy.OVERWRITE))
         indexing.connect("embed", "write")
         store.count_documents()  # makes the index
-        self._variants[variant] = _Variant(store, indexing, documents, retriever, model, f"{url}/{index}", options)
+        self._variants[variant] = _Variant(store, indexing, documents, retriever, f"{url}/{index}", options)
         return {"batch": documents.batch_size, "dtype": options.get("dtype", "float32"), "depth": depth or 10}
 
     def write(self, variant: str, documents: list[dict[str, str]]) -> dict[str, Any]:
@@ -142,17 +137,6 @@ class Side:
         between = time.perf_counter()
         to.store.write_documents(embedded, policy=DuplicatePolicy.OVERWRITE, refresh=False)
         return {"embed": between - began, "write": time.perf_counter() - between}
-
-    def write_files(self, variant: str, folder: str) -> dict[str, Any]:
-        """The whole path: read, clean, split, embed and write the files of a folder."""
-        to = self._variants[variant]
-        to.files = to.files or _files(to)
-        self._watch.taken()
-        files = sorted(Path(folder).iterdir())
-        began = time.perf_counter()
-        done = to.files.run({"read": {"sources": files}})
-        seconds = time.perf_counter() - began
-        return {"seconds": seconds, "stages": self._watch.taken(), "vectors": done["write"]["documents_written"]}
 
     def settle(self, variant: str) -> dict[str, int]:
         """Make everything findable; how many documents there are."""
@@ -203,21 +187,3 @@ def _store(url: str, index: str, options: dict[str, Any]) -> OpenSearchDocumentS
         settings={"index.knn": True, "index.number_of_shards": 1, "index.number_of_replicas": 0},
         timeout=_TIMEOUT_S,
     )
-
-
-def _files(to: _Variant) -> Pipeline:
-    """The indexing pipeline for files: converter, cleaner, splitter, embedder, writer.
-
-    With an embedder of its own: a component can't be in two pipelines.
-    """
-    embedder = _embedder(SentenceTransformersDocumentEmbedder, to.model, to.options)
-    embedder.warm_up()
-    pipeline = Pipeline()
-    pipeline.add_component("read", TextFileToDocument())
-    pipeline.add_component("clean", DocumentCleaner())
-    pipeline.add_component("split", DocumentSplitter(split_by="word", split_length=200, split_overlap=20))
-    pipeline.add_component("embed", embedder)
-    pipeline.add_component("write", DocumentWriter(to.store, policy=DuplicatePolicy.OVERWRITE))
-    for before, after in (("read", "clean"), ("clean", "split"), ("split", "embed"), ("embed", "write")):
-        pipeline.connect(before, after)
-    return pipeline

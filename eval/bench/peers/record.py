@@ -1,23 +1,16 @@
-"""What a comparison has measured so far: kept on disk, so that it can go on later."""
+"""What a comparison has measured so far."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from eval.records import Part, Record
 
-from eval.datasets import DatasetError
-
-FORMAT = 1
+FORMAT = 2
 FILE = "peers.json"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Block(_Part):
+class Block(Part):
     """The same documents, ingested by every arm in turn.
 
     Attributes:
@@ -33,7 +26,7 @@ class Block(_Part):
     vectors: dict[str, int] = {}
 
 
-class Question(_Part):
+class Question(Part):
     """One question, asked of every arm in turn.
 
     Attributes:
@@ -49,7 +42,7 @@ class Question(_Part):
     found: dict[str, list[str]] = {}
 
 
-class SetRecord(_Part):
+class SetRecord(Part):
     """A collection's share of the record.
 
     Attributes:
@@ -57,8 +50,7 @@ class SetRecord(_Part):
         fit: its documents were cut to the model's window before either side got them.
         texts: how many there were to ingest.
         covered: share of the texts' tokens that is within the model's first window of each.
-        blocks: indexing alone.
-        files: the whole path, from files.
+        beside: the questions once more, while another process was busy.
     """
 
     fingerprint: str
@@ -67,16 +59,16 @@ class SetRecord(_Part):
     texts: int
     covered: float
     blocks: list[Block] = []
-    files: list[Block] = []
     questions: list[Question] = []
+    beside: list[Question] = []
 
 
-class Record(_Part):
+class Comparison(Record):
     """A comparison.
 
     Attributes:
         run: names its indexes.
-        about: versions by side, settings by arm.
+        about: the machine; versions by side; settings by arm.
     """
 
     format: int = FORMAT
@@ -84,24 +76,3 @@ class Record(_Part):
     model: str
     about: dict[str, dict[str, Any]] = {}
     sets: dict[str, SetRecord] = {}
-
-    def save(self, file: Path) -> None:
-        """Write it; a reader sees the old one or this one."""
-        part = file.with_suffix(".part")
-        part.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
-
-
-def read(file: Path) -> Record:
-    """Read a record.
-
-    Raises:
-        DatasetError: it isn't one, or one of another release.
-    """
-    try:
-        record = Record.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DatasetError(f"{file} is not a comparison that can go on: use another --out. ({error})") from None
-    if record.format != FORMAT:
-        raise DatasetError(f"{file} was written by another release (format {record.format}): use another --out.")
-    return record

@@ -7,17 +7,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from core.chunk import Vectors
 from core.errors import InvalidRequest
 from core.settings import IndexSettings, OpenSearchSettings, Settings
-from eval.bench.scale.corpus import BLOCK, Corpus, structure
+from eval.bench.scale.corpus import BLOCK, Corpus
 from eval.bench.scale.node import NodeStats
 from eval.bench.scale.record import Build, file_of, read_build
+from eval.progress import Progress
 from retrieval.embedding.port import Embedder
 from retrieval.index.build import build_index
 from retrieval.index.opensearch.vectors import VectorLayout
@@ -35,9 +33,7 @@ LAYOUTS: dict[str, dict[str, str]] = {
 """What ``--layout`` names. The graph's parameters are the settings'."""
 _REVISION = 1
 """Of the chunks that a corpus gives: another one means other contents."""
-_STRUCTURE_OF = 100_000
 
-Progress = Callable[[str, int, int], None]
 Clock = Callable[[], float]
 
 
@@ -108,10 +104,10 @@ def build(
         with opened(target) as index:
             state = _state(target, index, embedder, folder)
             if not state.finished and _fill(state, corpus, index, folder, (goes_on, progress, clock)):
-                _finish(state, corpus, index, stats, (goes_on, clock))
+                _finish(state, index, stats, (goes_on, clock))
             if state.finished and 0 < segments < state.segments:
                 state.finished = _merge(state, stats, segments, (goes_on, clock))
-            state.save(folder)
+            state.keep(folder)
     finally:
         stats.close()
     return state
@@ -138,7 +134,7 @@ def _state(target: Target, index: SearchIndex, embedder: Embedder, folder: Path)
         return known
     generation = index.begin(embedder.name, embedder.dimensions).name
     state = Build(size=target.size, layout=target.layout, key=target.key, generation=generation)
-    state.save(folder)
+    state.keep(folder)
     return state
 
 
@@ -156,14 +152,12 @@ def _fill(
         pinned.upsert(chunks)
         state.seconds = round(state.seconds + clock() - began, 2)
         state.done = block.first + len(chunks)
-        state.save(folder)
+        state.keep(folder)
         progress(what, state.done, state.size)
     return True
 
 
-def _finish(
-    state: Build, corpus: Corpus, index: SearchIndex, stats: NodeStats, rules: tuple[Callable[[], bool], Clock]
-) -> None:
+def _finish(state: Build, index: SearchIndex, stats: NodeStats, rules: tuple[Callable[[], bool], Clock]) -> None:
     """Make it findable, wait for its merges, make it live, and look at its files."""
     goes_on, clock = rules
     began = clock()
@@ -173,7 +167,6 @@ def _finish(
     state.settled_s = round(clock() - began, 1)
     index.swap(state.generation)
     state.bytes, state.segments = stats.bytes_of(state.generation), stats.segments(state.generation)
-    state.structure = asdict(structure(vectors_of(corpus, min(state.size, _STRUCTURE_OF))))
     state.finished = True
 
 
@@ -185,11 +178,6 @@ def _merge(state: Build, stats: NodeStats, segments: int, rules: tuple[Callable[
     state.settled_s = round(state.settled_s + clock() - began, 1)
     state.bytes, state.segments = stats.bytes_of(state.generation), stats.segments(state.generation)
     return done
-
-
-def vectors_of(corpus: Corpus, size: int) -> Vectors:
-    """The vectors of the first ``size`` chunks, shape (size, dimensions)."""
-    return np.concatenate([block.vectors for block in corpus.blocks(size)])
 
 
 def _digest(corpus: Corpus) -> str:

@@ -3,8 +3,8 @@
 Embedding a million passages takes days on a CPU. So ``distinct`` windows of real text are embedded, and the chunks
 beyond them are drawn between neighbours, as SMOTE does (Chawla et al., 2002, section 4.2): a vector is a weighted mean
 of a real one and of some of its nearest real neighbours, with a little noise, on the sphere. Weights and noise are such
-that nearest neighbours are as near, and the local dimension as high, as among as many real vectors:
-:func:`structure` measures both. A chunk's text is its own window, and further windows of its document or of those
+that nearest neighbours are as near, and the local dimension as high, as among as many real vectors: docs/scale.md has
+both. A chunk's text is its own window, and further windows of its document or of those
 neighbours.
 """
 
@@ -151,34 +151,6 @@ def nearest(queries: Vectors, vectors: Vectors, count: int) -> tuple[NDArray[np.
     found = np.take_along_axis(similarity, rows, axis=1)
     order = np.argsort(-found, axis=1)
     return np.take_along_axis(found, order, axis=1), np.take_along_axis(rows, order, axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """How vectors stand to each other.
-
-    Attributes:
-        first, tenth: median similarity of a vector to its nearest and tenth nearest other.
-        dimension: median of the local intrinsic dimension, by the 20 nearest.
-    """
-
-    first: float
-    tenth: float
-    dimension: float
-
-
-def structure(vectors: Vectors, sample: int = 500, seed: int = 7) -> Structure:
-    """Measure a sample of the vectors against all of them.
-
-    The dimension is the maximum likelihood estimate of Levina and Bickel, 2004, equation 8, with 20 neighbours, from
-    Euclidean distances.
-    """
-    rows = np.random.default_rng(seed).choice(len(vectors), min(sample, len(vectors)), replace=False)
-    similarity = nearest(vectors[rows], vectors, 21)[0][:, 1:]
-    distances = np.sqrt(np.maximum(2 - 2 * similarity, 1e-9))
-    estimates = 1 / np.mean(np.log(distances[:, -1:] / distances[:, :-1]), axis=1)
-    medians = np.median(similarity, axis=0)
-    return Structure(round(float(medians[0]), 3), round(float(medians[9]), 3), round(float(np.median(estimates)), 1))
 
 
 def _rows(count: int) -> Iterator[slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,12 @@ from core.chunk import Vectors
 from core.errors import FootnoteError
 from core.filters import AnyOf, Filter, for_reader
 from core.principal import Principal
-from eval.bench.scale.building import Progress, Target
+from eval.bench.scale.building import Target
 from eval.bench.scale.corpus import GROUPS, Block, Corpus, department
-from eval.bench.scale.record import Growth, Latency, Measured
-from eval.metrics import bootstrap
+from eval.bench.scale.record import Growth, Measured
+from eval.bench.timing import in_turn, milliseconds
+from eval.metrics import latency, ratio_of_percentiles
+from eval.progress import Progress
 from retrieval.embedding.port import Embedder
 from retrieval.index.port import SearchIndex
 from retrieval.retriever import Retriever
@@ -128,14 +129,9 @@ class Asked:
 def ask(asked: Sequence[Asked], rows: Sequence[int], progress: Progress, what: str = "ask") -> NDArray[np.float64]:
     """Milliseconds, shape (questions, indexes, ways). The indexes' order turns with each question."""
     times = np.empty((len(rows), len(asked), len(WAYS)))
-    order = list(enumerate(asked))
     for done, row in enumerate(rows):
-        turn = done % len(order)
-        for column, one in order[turn:] + order[:turn]:
-            for number, way in enumerate(one.ways(row).values()):
-                began = time.perf_counter()
-                way()
-                times[done, column, number] = (time.perf_counter() - began) * 1000
+        for column, one in in_turn(list(enumerate(asked)), done):
+            times[done, column] = [milliseconds(way) for way in one.ways(row).values()]
         progress(what, done + 1, len(rows))
     return times
 
@@ -146,18 +142,14 @@ def summary(
     """A row for each index."""
     rows = []
     for column, one in enumerate(asked):
-        percentiles = np.percentile(times[:, column], [50, 95], axis=0)
-        latency = {
-            way: Latency(p50_ms=round(float(p50), 2), p95_ms=round(float(p95), 2))
-            for way, p50, p95 in zip(WAYS, *percentiles, strict=True)
-        }
+        by_way = {way: latency(times[:, column, number]) for number, way in enumerate(WAYS)}
         recalls = {
             name: round(
                 float(np.mean([recall(hits, right[one.target.size][name][row]) for row, hits in of.items()])), 4
             )
             for name, of in one.found.items()
         }
-        rows.append(Measured(size=one.target.size, layout=one.target.layout, latency=latency, recall=recalls))
+        rows.append(Measured(size=one.target.size, layout=one.target.layout, latency=by_way, recall=recalls))
     return rows
 
 
@@ -181,6 +173,4 @@ def growth(targets: Sequence[Target], times: NDArray[np.float64]) -> list[Growth
 
 def _ratio(pairs: NDArray[np.float64], about: tuple[str, Target, Target]) -> Growth:
     way, other, one = about
-    estimate = bootstrap(lambda rows: float(np.median(rows[:, 1]) / np.median(rows[:, 0])), pairs)
-    value, low, high = (round(part, 3) for part in (estimate.value, estimate.low, estimate.high))
-    return Growth(way=way, of=other.name, to=one.name, ratio=value, low=low, high=high)
+    return Growth(way=way, of=other.name, to=one.name, ratio=ratio_of_percentiles(pairs, 1, 0))

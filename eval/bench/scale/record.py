@@ -5,16 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from eval.datasets import DatasetError
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+from eval.metrics import Estimate, Latency
+from eval.records import Part, Record
 
 
-class Build(_Part):
+class Build(Record):
     """An index of one size and layout, as far as it is filled.
 
     Attributes:
@@ -27,7 +22,6 @@ class Build(_Part):
         segments: of the finished index.
         bytes: of the finished index, by component.
         heap_mb, heap_max_mb, resident_mb: of the node, after questions to this index alone; None where not known.
-        structure: how its vectors stand to each other.
     """
 
     size: int
@@ -43,24 +37,18 @@ class Build(_Part):
     heap_mb: float | None = None
     heap_max_mb: float | None = None
     resident_mb: float | None = None
-    structure: dict[str, float] = {}
 
-    def save(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
-        file = file_of(folder, self.key)
-        part = file.with_suffix(".part")
-        part.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
+    @property
+    def name(self) -> str:
+        """In words, short."""
+        return f"{self.size:,} {self.layout}"
 
-
-class Latency(_Part):
-    """Milliseconds of one way to ask, over all questions."""
-
-    p50_ms: float
-    p95_ms: float
+    def keep(self, folder: Path) -> None:
+        """Write it where it is looked for."""
+        self.save(file_of(folder, self.key))
 
 
-class Measured(_Part):
+class Measured(Part):
     """What questions to one index gave, in turns with the others.
 
     Attributes:
@@ -73,19 +61,22 @@ class Measured(_Part):
     latency: dict[str, Latency]
     recall: dict[str, float]
 
+    @property
+    def name(self) -> str:
+        """In words, short."""
+        return f"{self.size:,} {self.layout}"
 
-class Growth(_Part):
+
+class Growth(Part):
     """How much slower the median question is than in another index, with its 95 % interval over questions."""
 
     way: str
     of: str
     to: str
-    ratio: float
-    low: float
-    high: float
+    ratio: Estimate
 
 
-class Report(_Part):
+class Report(Record):
     """Everything that a run gives."""
 
     command: str
@@ -94,7 +85,6 @@ class Report(_Part):
     depth: int
     distinct: int
     seed: int
-    real: dict[str, float]
     builds: list[Build]
     measured: list[Measured]
     growth: list[Growth]
@@ -112,9 +102,4 @@ def read_build(folder: Path, key: str) -> Build | None:
         DatasetError: its file is no such record.
     """
     file = file_of(folder, key)
-    try:
-        return Build.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        raise DatasetError(f"{file} isn't a record of footnote bench scale: delete it, and build again.") from error
+    return Build.load(file, "delete it, and build again") if file.exists() else None

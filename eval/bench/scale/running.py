@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from core.chunk import Vectors
 from core.errors import InvalidRequest
 from core.settings import Settings
+from eval.bench.report import machine
 from eval.bench.scale import measuring
-from eval.bench.scale.building import Progress, Target, build, drop, opened, target
-from eval.bench.scale.corpus import BLOCK, Corpus, structure
+from eval.bench.scale.building import Target, build, drop, opened, target
+from eval.bench.scale.corpus import BLOCK, Corpus
 from eval.bench.scale.measuring import Asked, Questions
 from eval.bench.scale.node import NodeStats
 from eval.bench.scale.record import Build, Report
 from eval.bench.search.filtered_text import questions_of, texts_of, vectors_by_part
+from eval.progress import Progress
 from retrieval.embedding.port import Embedder
 
 
@@ -152,7 +151,6 @@ def _measure(
         depth=plan.settings.retrieval.depth,
         distinct=len(corpus.texts),
         seed=plan.seed,
-        real=asdict(structure(corpus.vectors)),
         builds=list(builds),
         measured=measured,
         growth=measuring.growth(targets, times),
@@ -173,7 +171,7 @@ def _remember_memory(target: Target, made: Build, folder: Path) -> None:
         stats.close()
     made.heap_mb, made.heap_max_mb = round(memory.heap, 1), round(memory.heap_max, 1)
     made.resident_mb = None if memory.resident is None else round(memory.resident, 1)
-    made.save(folder)
+    made.keep(folder)
 
 
 def _machine(settings: Settings) -> dict[str, object]:
@@ -182,12 +180,4 @@ def _machine(settings: Settings) -> dict[str, object]:
         version = stats.version()
     finally:
         stats.close()
-    load = [round(one, 1) for one in os.getloadavg()]
-    memory_gb = round(psutil.virtual_memory().total / 1e9, 1)
-    return {
-        "opensearch": version,
-        "cores": os.cpu_count(),
-        "memory_gb": memory_gb,
-        "load": load,
-        "system": platform.platform(),
-    }
+    return {"opensearch": version, **machine()}

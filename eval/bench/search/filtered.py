@@ -1,4 +1,4 @@
-"""Recall of filtered vector search against exact search: ``python -m eval.bench filtered --data ../shared/data``.
+"""Recall of filtered vector search against exact search: ``footnote bench filtered --data ../shared/data``.
 
 Real text: windows of one to three sentences of the collections and handbooks, embedded with the settings' model (kept
 in ``--cache``), four windows to a chunk as in a knowledge base. Questions are the collections' own. Each share of the
@@ -9,27 +9,24 @@ similarity is at least that of the exact tenth, so ties are no loss.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress, track
-from rich.table import Table
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
-from core.errors import FootnoteError
 from core.filters import All, AnyOf
 from core.metadata import Metadata
 from core.settings import IndexSettings, Settings
-from core.settings_source import load_settings
+from eval.bench.report import machine, machine_line, markdown, write_json
 from eval.bench.search.filtered_text import cached_vectors, questions_of, texts_of
-from eval.datasets import DatasetError
+from eval.cli.shared import FILE, FOLDER, settings
+from eval.progress import Progress, bars, tracked, unseen
 from retrieval.embedding.build import build_embedder
 from retrieval.index.build import build_index
 from retrieval.index.port import SearchIndex
@@ -99,14 +96,16 @@ def best_window(queries: Vectors, windows: np.ndarray) -> np.ndarray:
     return np.stack([(flat @ query).reshape(chunks, each).max(axis=1) for query in queries])
 
 
-def fill(index: SearchIndex, windows: np.ndarray, texts: Sequence[str], asked: Sequence[Trial]) -> float:
+def fill(
+    index: SearchIndex, windows: np.ndarray, texts: Sequence[str], asked: Sequence[Trial], progress: Progress = unseen
+) -> float:
     """Write the chunks with the tags of the filters that they pass; seconds."""
     tags: list[set[str]] = [set() for _ in range(len(windows))]
     for trial in asked:
         for chunk in trial.passing:
             tags[chunk].add(trial.tag)
     began = time.monotonic()
-    for first in track(range(0, len(windows), _BATCH), "indexing", console=Console(stderr=True)):
+    for first in tracked(range(0, len(windows), _BATCH), "indexing", progress):
         index.upsert([_chunk(n, windows[n], texts, tags[n]) for n in range(first, min(first + _BATCH, len(windows)))])
     index.refresh()
     return time.monotonic() - began
@@ -130,10 +129,18 @@ def _chunk(number: int, windows: Vectors, texts: Sequence[str], tags: set[str]) 
     return EmbeddedChunk(chunk, windows)
 
 
-def run(index: SearchIndex, queries: Vectors, similarity: np.ndarray, asked: Sequence[Trial], k: int) -> list[Cell]:
+def run(
+    index: SearchIndex,
+    queries: Vectors,
+    similarity: np.ndarray,
+    asked: Sequence[Trial],
+    k: int,
+    *,
+    progress: Progress = unseen,
+) -> list[Cell]:
     """Ask every trial's questions with its filter, ``k`` candidates each; a row for each share and kind."""
     found: dict[tuple[float, str], list[tuple[float, float]]] = {}
-    for trial in track(asked, "asking", console=Console(stderr=True)):
+    for trial in tracked(asked, f"asking for {k}", progress):
         passes = All((AnyOf("acl", frozenset({"public"})), AnyOf("tags", frozenset({trial.tag}))))
         for row in trial.questions:
             began = time.perf_counter()
@@ -164,79 +171,80 @@ def recall(hits: Sequence[int], similarity: np.ndarray, passing: np.ndarray) -> 
     return len(right) / wanted
 
 
-def _table(cells: Sequence[Cell], title: str) -> Table:
-    table = Table("passes", "filter", "questions", "recall@10", "lowest", "p50 ms", title=title)
-    for cell in cells:
-        shown = (f"{100 * cell.share:g} %", cell.kind, str(cell.questions), f"{cell.recall:.3f}")
-        table.add_row(*shown, f"{cell.lowest:.1f}", f"{cell.p50_ms:.1f}")
-    return table
-
-
-def _settings(args: argparse.Namespace, folder: Path) -> Settings:
-    settings = load_settings()
-    opensearch = settings.index.opensearch.model_copy(update={"url": args.url} if args.url else {})
-    index = IndexSettings(kind=args.index, name=f"footnote-filtered-{args.vectors}", opensearch=opensearch)
-    return settings.model_copy(update={"data_dir": folder, "index": index})
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder of collections and handbooks")
-    parser.add_argument("--index", choices=("embedded", "opensearch"), default="embedded")
-    parser.add_argument("--url", help="of OpenSearch; else the settings'")
-    parser.add_argument("--vectors", type=int, default=200_000)
-    parser.add_argument("--windows", type=int, default=4, help="vectors to a chunk")
-    parser.add_argument("--questions", type=int, default=100, help="for each share and kind of filter")
-    parser.add_argument(
-        "--k", type=int, nargs="+", default=[AT], help="candidates asked for; recall is of the first 10"
+def _settings(current: Settings, kind: str, vectors: int, url: str | None, folder: Path) -> Settings:
+    opensearch = current.index.opensearch.model_copy(update={"url": url} if url else {})
+    index = IndexSettings.model_validate(
+        {"kind": kind, "name": f"footnote-filtered-{vectors}", "opensearch": opensearch}
     )
-    parser.add_argument("--cache", type=Path, default=Path(".footnote/eval/filtered"), help="where vectors are kept")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
-    return parser.parse_args(argv)
+    return current.model_copy(update={"data_dir": folder, "index": index})
 
 
-def _measure(args: argparse.Namespace, folder: Path) -> Iterator[tuple[int, list[Cell]]]:
-    settings = _settings(args, folder)
-    embedder = build_embedder(settings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options of the command, but for the index."""
+
+    data: Path
+    vectors: int
+    windows: int
+    questions: int
+    candidates: tuple[int, ...]
+    cache: Path
+    seed: int
+
+
+def measure(asked: Asked, current: Settings, progress: Progress) -> dict[int, list[Cell]]:
+    """Embed, fill an index of its own, and ask; cells by the number of candidates."""
+    embedder = build_embedder(current)
     tokens = embedder.tokenizer.count
-    texts = texts_of(args.data, args.vectors, lambda text: tokens(text) <= embedder.window_tokens)
-    texts = texts[: len(texts) // args.windows * args.windows]
-    with Progress(console=Console(stderr=True)) as progress:
-        vectors = cached_vectors(embedder, texts, args.cache, progress)
-    questions = questions_of(args.data)
+    texts = texts_of(asked.data, asked.vectors, lambda text: tokens(text) <= embedder.window_tokens)
+    texts = texts[: len(texts) // asked.windows * asked.windows]
+    vectors = cached_vectors(embedder, texts, asked.cache, progress)
+    questions = questions_of(asked.data)
     some = questions[:: max(1, len(questions) // _QUESTIONS)]
-    shown = track(some, "embedding questions", console=Console(stderr=True))
-    queries = np.stack([embedder.embed_query(question) for question in shown])
-    windows = vectors.reshape(len(texts) // args.windows, args.windows, embedder.dimensions)
+    queries = np.stack([embedder.embed_query(question) for question in some])
+    windows = vectors.reshape(len(texts) // asked.windows, asked.windows, embedder.dimensions)
     similarity = best_window(queries, windows)
-    asked = trials(similarity, args.questions, args.seed)
-    index = build_index(settings)
+    made_of = trials(similarity, asked.questions, asked.seed)
+    index = build_index(current)
     try:
         made = index.begin(embedder.name, embedder.dimensions)
         pinned = index.for_generation(made.name)
-        seconds = fill(pinned, windows, texts, asked)
-        Console(stderr=True).print(f"{len(texts)} vectors in {len(windows)} chunks, indexed in {seconds:.0f} s")
-        for k in args.k:
-            yield k, run(pinned, queries, similarity, asked, k)
+        seconds = fill(pinned, windows, texts, made_of, progress)
+        click.echo(f"{len(texts)} vectors in {len(windows)} chunks, indexed in {seconds:.0f} s", err=True)
+        cells = {k: run(pinned, queries, similarity, made_of, k, progress=progress) for k in asked.candidates}
         index.drop(made.name)
     finally:
         index.close()
+    return cells
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 1 where a cell is below the target."""
-    args, console = _arguments(argv), Console(stderr=True)
-    results = {}
-    try:
-        with tempfile.TemporaryDirectory(prefix="footnote-filtered-") as folder:
-            for k, cells in _measure(args, Path(folder)):
-                Console().print(_table(cells, f"{args.index}, {args.vectors} vectors, k = {k}"))
-                results[k] = cells
-    except (FootnoteError, DatasetError) as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    if args.out:
-        rows = {str(k): [asdict(cell) for cell in cells] for k, cells in results.items()}
-        args.out.write_text(json.dumps({"vectors": args.vectors, "index": args.index, "k": rows}, indent=2) + "\n")
-    return int(any(cell.recall < TARGET for cells in results.values() for cell in cells))
+@click.command()
+@click.option("--data", type=FOLDER, required=True, help="The folder of collections and handbooks.")
+@click.option("--index", "kind", type=click.Choice(["embedded", "opensearch"]), default="embedded", show_default=True)
+@click.option("--url", help="Of OpenSearch; without it, the settings'.")
+@click.option("--vectors", default=200_000, show_default=True)
+@click.option("--windows", default=4, show_default=True, help="Vectors to a chunk.")
+@click.option("--questions", default=100, show_default=True, help="For each share and kind of filter.")
+@click.option(
+    "--k", "candidates", type=int, multiple=True, default=(AT,), show_default=True,
+    help="Candidates asked for; recall is of the first 10. Repeatable.",
+)  # fmt: skip
+@click.option("--cache", type=FOLDER, default=".footnote/eval/filtered", show_default=True, help="Keeps the vectors.")
+@click.option("--seed", default=7, show_default=True)
+@click.option("--out", type=FILE, help="Write the figures as JSON.")
+def filtered(*, kind: str, url: str | None, out: Path | None, **options: Any) -> None:
+    """Compare filtered vector search with exact search; exit with status 1 where recall is below .97."""
+    asked = Asked(**options)
+    with tempfile.TemporaryDirectory(prefix="footnote-filtered-") as folder, bars() as progress:
+        found = measure(asked, _settings(settings(), kind, asked.vectors, url, Path(folder)), progress)
+    head = ("k", "passes", "filter", "questions", "recall@10", "lowest", "p50 ms")
+    rows = [
+        (k, f"{100 * c.share:g} %", c.kind, c.questions, f"{c.recall:.3f}", f"{c.lowest:.1f}", f"{c.p50_ms:.1f}")
+        for k, cells in found.items()
+        for c in cells
+    ]
+    click.echo(f"{machine_line()}; {kind}, {asked.vectors} vectors\n\n{markdown(head, rows)}")
+    shown = {str(k): [asdict(cell) for cell in cells] for k, cells in found.items()}
+    write_json({"machine": machine(), "vectors": asked.vectors, "index": kind, "k": shown}, out)
+    if any(cell.recall < TARGET for cells in found.values() for cell in cells):
+        raise click.exceptions.Exit(1)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
 
 from core.chunk import Vectors
 from eval.datasets import DatasetError, read_rows
+from eval.progress import Progress
 from retrieval.embedding.port import Embedder
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -56,11 +56,10 @@ def cached_vectors(embedder: Embedder, texts: Sequence[str], cache: Path, progre
 
     Written in parts, so that a run that was ended goes on where it was.
     """
-    bar = progress.add_task("embedding", total=len(texts))
     parts = []
     for part in vectors_by_part(embedder, texts, cache):
         parts.append(part)
-        progress.advance(bar, len(part))
+        progress("embedding", sum(map(len, parts)), len(texts))
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""How much of the embedder's own speed ingestion keeps: ``python -m eval.bench ingest FOLDER``.
+"""How much of the embedder's own speed ingestion keeps: ``footnote bench ingest FOLDER``.
 
 Needs a running Footnote and reads the same settings as it. Ingests the folder as a new source through the API and its
 Celery worker, then embeds the very same chunks with the bare embedder in this process, and prints both rates and
@@ -9,19 +9,20 @@ Run it on an otherwise idle machine; the sources are removed at the end.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from rich.progress import Progress
+import click
 
 from core.chunk import Chunk
+from core.errors import InvalidRequest
 from core.settings import Settings
-from core.settings_source import load_settings
+from eval.bench.report import machine, write_json
+from eval.bench.timing import milliseconds
+from eval.cli.shared import FILE, FOLDER, print_json, settings
 from eval.client import ApiClient
+from eval.progress import bars
 from ingestion.blobs import open_blobs, parsed_key
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.records import DocumentRecord, DocumentState
@@ -29,26 +30,6 @@ from ingestion.parsed import ParsedDocument
 from ingestion.tasks import embedding
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.windows import embed_chunks
-
-
-def ingest(client: ApiClient, folder: Path, deadline_s: float) -> tuple[str, dict[str, Any], float]:
-    """Ingest a folder as a new source; its id, the finished run and the seconds from request to end.
-
-    Raises:
-        ApiError: the API refused, the run failed, or it took longer than ``deadline_s``.
-    """
-    began = time.monotonic()
-    with Progress() as progress:
-        task = progress.add_task("ingesting", total=None)
-        source, run = client.ingest(
-            f"benchmark {time.time():.0f}",
-            folder,
-            timeout_s=deadline_s,
-            progress=lambda run: progress.update(
-                task, completed=run["indexed"] + run["failed"] + run["unchanged"], total=run["seen"] or None
-            ),
-        )
-    return source, run, time.monotonic() - began
 
 
 def warm_up(client: ApiClient) -> None:
@@ -73,44 +54,36 @@ def chunks_of(settings: Settings, source: str) -> list[Chunk]:
     return chunks
 
 
-def embed_seconds(settings: Settings, chunks: list[Chunk]) -> float:
-    """Seconds that the bare embedder takes for these chunks, its loading left out."""
-    embedder = build_embedder(settings)
-    embedder.warm_up()
-    began = time.monotonic()
-    with Progress() as progress:
-        task = progress.add_task("bare embedder", total=None)
-        embed_chunks(embedder, chunks, progress=lambda done: progress.advance(task, done))
-    return time.monotonic() - began
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--api", help="the service's URL; by default from the settings")
-    parser.add_argument("--deadline", type=float, default=3600, help="seconds to wait for the run")
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
-    arguments = parser.parse_args()
-    settings = load_settings()
-    url = arguments.api or f"http://{settings.api.host}:{settings.api.port}"
-    key = (settings.data_dir / "admin.key").read_text(encoding="utf-8").strip()
-    with ApiClient(url, key) as client:
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--api", help="The service's URL; by default from the settings.")
+@click.option("--deadline", default=3600.0, show_default=True, help="Seconds to wait for the run.")
+@click.option("--out", type=FILE, help="Write the figures as JSON.")
+def ingest(*, folder: Path, api: str | None, deadline: float, out: Path | None) -> None:
+    """Ingest FOLDER through a running Footnote without documents, and compare with the bare embedder."""
+    current = settings()
+    url = api or f"http://{current.api.host}:{current.api.port}"
+    key = (current.data_dir / "admin.key").read_text(encoding="utf-8").strip()
+    with ApiClient(url, key) as client, bars() as progress:
         if held := client.documents():
-            parser.error(f"{url} holds {held} documents already: measure on an empty data directory and index")
+            raise InvalidRequest(f"{url} holds {held} documents: measure on an empty data directory and index.")
         warm_up(client)
-        source, run, seconds = ingest(client, arguments.folder, arguments.deadline)
-        chunks = chunks_of(settings, source)
-        bare = embed_seconds(settings, chunks)
+        began = time.monotonic()
+        source, run = client.ingest(f"benchmark {time.time():.0f}", folder, timeout_s=deadline, progress=progress)
+        seconds = time.monotonic() - began
+        chunks = chunks_of(current, source)
+        embedder = build_embedder(current)
+        embedder.warm_up()
+        bare = milliseconds(lambda: embed_chunks(embedder, chunks)) / 1000
         client.remove(source)
     figures = {
+        "machine": machine(),
         "run": run,
-        "index": settings.index.kind,
+        "index": current.index.kind,
         "chunks": len(chunks),
         "pipeline_chunks_per_s": len(chunks) / seconds,
         "embedder_chunks_per_s": len(chunks) / bare,
         "ratio": bare / seconds,
     }
-    print(json.dumps(figures, indent=2, default=str))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(figures, indent=2, default=str), encoding="utf-8")
+    print_json(figures)
+    write_json(figures, out)

@@ -1,6 +1,6 @@
-"""What retrieval costs on top of its parts: ``python -m eval.bench latency --data ../shared/data/scifact``.
+"""What retrieval costs on top of its parts: ``footnote bench latency --data ../shared/data/scifact``.
 
-Reads the same settings as the service, whose index must be filled (``whole_path --keep``, or any ingestion). For each
+Reads the same settings as the service, whose index must be filled. For each
 query, by turns: ``Retriever.search`` (hybrid, no reranker), against embedding the query plus one raw ``_msearch`` with
 the same two leg bodies, sent and not even parsed. With ``--api``, also through HTTP. On the embedded index, which has
 no protocol of its own, the raw part is one call of ``SearchIndex.both``. Ratios are of medians, with 95 % intervals.
@@ -8,29 +8,28 @@ no protocol of its own, the raw part is one call of ``SearchIndex.both``. Ratios
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from core.errors import FootnoteError
 from core.filters import visible_to
 from core.principal import ANONYMOUS
 from core.settings import OpenSearchSettings, Settings
-from core.settings_source import load_settings
-from eval.client import ApiClient, ApiError
-from eval.datasets import DatasetError, read_collection
-from eval.metrics import Estimate, bootstrap
+from eval.bench.report import machine, machine_line, markdown, write_json
+from eval.bench.timing import by_turns, conditions
+from eval.cli.shared import FILE, FOLDER, settings
+from eval.client import ApiClient
+from eval.datasets import read_collection
+from eval.metrics import latency as percentiles
+from eval.metrics import ratio_of_percentiles
+from eval.progress import bars
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Embedder
 from retrieval.index.build import build_index
@@ -71,9 +70,7 @@ def raw_opensearch(settings: Settings, embedder: Embedder) -> Way:
 
 def _http(settings: OpenSearchSettings) -> httpx.Client:
     if settings.aws is not None:
-        raise FootnoteError(
-            "eval.bench.search.latency can't sign requests: run it against an OpenSearch with a user or none."
-        )
+        raise FootnoteError("This can't sign requests: run it against an OpenSearch with a user or none.")
     login = (settings.user, settings.password.get_secret_value()) if settings.user and settings.password else None
     verify: Any = True
     if settings.ca_file is not None:
@@ -101,81 +98,54 @@ def ways(settings: Settings, api: ApiClient | None, limit: int) -> dict[str, Way
             raise FootnoteError(f"Nothing to measure: {len(found.hits)} hits, {found.degraded}. Fill the index first.")
 
     opensearch = settings.index.kind == "opensearch"
-    measured = {RAW: raw_opensearch(settings, embedder) if opensearch else raw_embedded, SEARCH: search}
+    measured: dict[str, Way] = {
+        RAW: raw_opensearch(settings, embedder) if opensearch else raw_embedded,
+        SEARCH: search,
+    }
     if api is not None:
         measured[HTTP] = lambda query: api.search(query, pipeline=HYBRID, limit=limit)
     return measured
 
 
-def measure(measured: Mapping[str, Way], queries: Sequence[str], *, console: Console) -> NDArray[np.float64]:
-    """Milliseconds, one row a query and one column a way. The order of the ways turns with each query."""
-    times = np.empty((len(queries), len(measured)))
-    order = list(enumerate(measured.values()))
-    for row, query in enumerate(track(queries, "measuring", console=console)):
-        turn = row % len(order)
-        for column, way in order[turn:] + order[:turn]:
-            began = time.perf_counter()
-            way(query)
-            times[row, column] = (time.perf_counter() - began) * 1000
-    return times
-
-
-def ratio(times: NDArray[np.float64], column: int, percentile: float = 50) -> Estimate:
-    """A way's percentile over the raw way's (column 0), with its bootstrap interval over queries."""
-
-    def statistic(rows: NDArray[np.float64]) -> float:
-        return float(np.percentile(rows[:, column], percentile) / np.percentile(rows[:, 0], percentile))
-
-    return bootstrap(statistic, times)
-
-
-def report(names: Sequence[str], times: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """A row a way: p50, p95 in ms, and the ratio of medians to the raw way."""
+def rows_of(names: Sequence[str], found: Mapping[str, NDArray[np.float64]]) -> list[dict[str, Any]]:
+    """A row a condition and way: percentiles in ms, and the ratio of its median to the raw way's."""
     return [
         {
+            "condition": condition,
             "way": name,
-            "p50_ms": float(np.percentile(times[:, column], 50)),
-            "p95_ms": float(np.percentile(times[:, column], 95)),
-            "p50_ratio": asdict(ratio(times, column)),
+            **asdict(percentiles(times[:, column])),
+            "p50_ratio": ratio_of_percentiles(times, column, 0),
         }
+        for condition, times in found.items()
         for column, name in enumerate(names)
     ]
 
 
-def _table(rows: Sequence[Mapping[str, Any]], queries: int) -> Table:
-    shown = Table("way", "p50 ms", "p95 ms", "p50 ratio (95 % CI)", title=f"{queries} queries")
-    for row in rows:
-        r = row["p50_ratio"]
-        interval = f"{r['value']:.2f} ({r['low']:.2f}-{r['high']:.2f})"
-        shown.add_row(row["way"], f"{row['p50_ms']:.1f}", f"{row['p95_ms']:.1f}", interval)
-    return shown
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder in the BEIR layout, for its queries")
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--warm", type=int, default=20, help="queries before the clock starts")
-    parser.add_argument("--limit", type=int, default=10)
-    parser.add_argument("--api", help="also measure through this Footnote")
-    parser.add_argument("--key", help="an API key for it")
-    parser.add_argument("--out", type=Path, help="write the results as JSON")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status."""
-    args, console = _arguments(argv), Console(stderr=True)
-    try:
-        queries = list(read_collection(args.data).queries.values())
-        measured = ways(load_settings(), ApiClient(args.api, args.key) if args.api else None, args.limit)
-        measure(measured, queries[-args.warm :], console=console)
-        times = measure(measured, queries[: args.queries], console=console)
-    except (FootnoteError, ApiError, DatasetError, httpx.HTTPError) as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
-    rows = report(list(measured), times)
-    Console().print(_table(rows, len(times)))
-    if args.out:
-        args.out.write_text(json.dumps({"queries": len(times), "ways": rows}, indent=2) + "\n", encoding="utf-8")
-    return 0
+@click.command(epilog=(__doc__ or "").partition("\n")[0])
+@click.option("--data", type=FOLDER, required=True, help="A collection in the BEIR layout, for its queries.")
+@click.option("--queries", default=200, show_default=True)
+@click.option("--warm", default=20, show_default=True, help="Queries before the clock starts.")
+@click.option("--limit", default=10, show_default=True, help="Results to ask for.")
+@click.option("--beside/--idle", default=True, help="Measure beside a busy process too, or idle only.")
+@click.option("--api", help="Also measure through this Footnote.")
+@click.option("--key", help="An API key for it.")
+@click.option("--out", type=FILE, help="Write the figures as JSON.")
+def latency(
+    *, data: Path, queries: int, warm: int, limit: int, beside: bool, api: str | None, key: str | None, out: Path | None
+) -> None:
+    """Measure what retrieval costs on top of embedding the question and one raw search."""
+    asked = list(read_collection(data).queries.values())
+    measured = ways(settings(), ApiClient(api, key) if api else None, limit)
+    way = list(measured.values())
+    with bars() as progress:
+        by_turns(way, asked[-warm:], progress, "warming up")
+        found = conditions(lambda: by_turns(way, asked[:queries], progress), beside=beside)
+    rows = rows_of(list(measured), found)
+    click.echo(f"{machine_line()}; {min(queries, len(asked))} queries\n")
+    head = ("condition", "way", "p50 ms", "p95 ms", "p50 ratio (95 %)")
+    cells = [
+        (r["condition"], r["way"], f"{r['p50_ms']:.1f}", f"{r['p95_ms']:.1f}", r["p50_ratio"].times()) for r in rows
+    ]
+    click.echo(markdown(head, cells))
+    shown = [{**row, "p50_ratio": asdict(row["p50_ratio"])} for row in rows]
+    write_json({"machine": machine(), "queries": min(queries, len(asked)), "ways": shown}, out)

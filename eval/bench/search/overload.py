@@ -1,4 +1,4 @@
-"""What a Footnote does with more than it can do: ``python -m eval.bench overload --url URL --at-once 300``.
+"""What a Footnote does with more than it can do: ``footnote bench overload --url URL --at-once 300``.
 
 Sends so many questions at once. Meanwhile it asks ``/readyz`` and, with ``--key``, ``/v1/me`` in turns, and holds open
 as many connections that never send a request, in order to see when they are hung up on. Prints counts and times. Use
@@ -7,17 +7,17 @@ it on a Footnote of your own, with documents in it: everybody else who asks mean
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import click
 import httpx
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+
+from eval.bench.report import machine_line, markdown
 
 TIMEOUT_S = 600.0
 PAUSE_S = 0.1
@@ -38,16 +38,16 @@ class Outcomes:
             ended = type(error).__name__
         self.seconds[what, ended].append(time.perf_counter() - began)
 
-    def table(self) -> Table:
+    def table(self) -> str:
         """A row for each."""
-        table = Table("asked", "ended with", "times", "p50 s", "p95 s", "longest s")
+        rows = []
         for (what, ended), seconds in sorted(self.seconds.items()):
             half, most = np.percentile(seconds, [50, 95])
-            table.add_row(what, ended, str(len(seconds)), f"{half:.2f}", f"{most:.2f}", f"{max(seconds):.2f}")
-        return table
+            rows.append((what, ended, len(seconds), f"{half:.2f}", f"{most:.2f}", f"{max(seconds):.2f}"))
+        return markdown(("asked", "ended with", "times", "p50 s", "p95 s", "longest s"), rows)
 
 
-async def overload(url: str, key: str | None, question: str, at_once: int, *, stalled: bool) -> Outcomes:
+async def ask_at_once(url: str, key: str | None, question: str, at_once: int, *, stalled: bool) -> Outcomes:
     """Ask, and look how everything else fares meanwhile; returns when all answers have ended."""
     outcomes = Outcomes()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -96,15 +96,16 @@ async def _stall(place: httpx.URL) -> str:
     return told.split(b"\r\n")[0].decode() or "hung up"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:8321")
-    parser.add_argument("--key", help="a reader's API key; also measures how long its check takes")
-    parser.add_argument("--question", default="How many days of leave do I have?")
-    parser.add_argument("--at-once", type=int, default=300)
-    parser.add_argument("--stalled", action="store_true", help="also open as many connections that send no request")
-    args = parser.parse_args(argv)
-    outcomes = asyncio.run(overload(args.url, args.key, args.question, args.at_once, stalled=args.stalled))
-    Console().print(outcomes.table())
-    return 0
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8321", show_default=True)
+@click.option("--key", help="A reader's API key; also measures how long its check takes.")
+@click.option("--question", default="How many days of leave do I have?", show_default=True)
+@click.option("--at-once", default=300, show_default=True)
+@click.option("--stalled", is_flag=True, help="Also open as many connections that send no request.")
+def overload(*, url: str, key: str | None, question: str, at_once: int, stalled: bool) -> None:
+    """Ask a Footnote of your own more than it can answer, and see how everything else fares meanwhile.
+
+    Everybody else who asks meanwhile is refused.
+    """
+    outcomes = asyncio.run(ask_at_once(url, key, question, at_once, stalled=stalled))
+    click.echo(f"{machine_line()}\n\n{outcomes.table()}")

@@ -61,3 +61,24 @@ def test_missing_documents_can_be_allowed_and_stay_in_the_judgments(tmp_path: Pa
     found = read_collection(folder, allow_missing=True)
     assert found.qrels == {"q1": {"a": 1, "z": 1}}
     assert found.missing == (("q1", "z"),)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"corpus.jsonl": "{nonsense"}, r"corpus.jsonl, line 1: not JSON"),
+        ({"corpus.jsonl": '{"_id": 3, "text": "x"}'}, "'_id' is missing or not a string"),
+        ({"corpus.jsonl": '{"_id": "a", "text": "x"}\n' * 2}, "line 2: document 'a' is there twice"),
+        ({"corpus.jsonl": "[]"}, "not a JSON object"),
+        ({"qrels/test.tsv": "q1\ta\n"}, r"test.tsv, line 1: not 'query-id"),
+        ({"qrels/test.tsv": "q9\ta\t1\n"}, "judges query 'q9'"),
+    ],
+)
+def test_a_fault_is_named_with_its_line(tmp_path: Path, changed: dict[str, str], says: str) -> None:
+    with pytest.raises(DatasetError, match=says):
+        read_collection(write(tmp_path / "c", changed))
+
+
+def test_a_missing_collection_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is not there"):
+        read_collection(tmp_path / "nowhere")

@@ -161,8 +161,8 @@ def test_judging_a_pool() -> None:
 
 
 def test_a_missing_extra_is_one_sentence_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("gate", "scoring"):
-        monkeypatch.delitem(sys.modules, f"eval.retrieval.{name}", raising=False)
+    for name in ("cli.gate", "retrieval.gate", "retrieval.scoring"):
+        monkeypatch.delitem(sys.modules, f"eval.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     said = refusal("gate", "--baseline", "a", "--candidate", "b")
     assert said == f"`footnote eval` needs pytrec_eval, which isn't installed: {installing('eval')}"

@@ -7,8 +7,8 @@ import pytest
 from openpyxl import load_workbook
 
 from eval.datasets import DatasetError, read_qrels
-from eval.retrieval.asking import Asked, Found
 from eval.retrieval.pooling import COLUMNS, Row, pool, read_sheet, write_qrels, write_sheet
+from eval.retrieval.ways import Asked, Found
 
 
 def asked(*documents: str) -> Asked:

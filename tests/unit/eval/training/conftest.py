@@ -76,7 +76,7 @@ def recipe(parts: Path, tiny: Path, tmp_path: Path) -> WriteRecipe:
         file = tmp_path / "recipe.toml"
         file.write_text(
             f'base = "{tiny}"\nmax_tokens = 64\n{given}\n[mining]\ndepth = 8\ncandidates = 4\n'
-            f"[teacher]\nscorers = []\n{teacher}\n"
+            f"[teacher]\n{teacher}\n"
             f"[fitting]\nepochs = 2\nchecks = 2\nlearning_rate = 1e-3\n{fitting}\n"
             f"[gate]\ndepth = 8\nlatency_ratio = 0\n{gate}\n{sets}"
         )

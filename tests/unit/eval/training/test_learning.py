@@ -14,17 +14,14 @@ from hypothesis import strategies as st
 from core.chunk import Chunk
 from core.metadata import Metadata
 from eval.datasets import DatasetError
-from eval.training.groups import Group, read_groups, split, write_groups, z_scores
+from eval.training.groups import Group, read_groups, split, teacher_scores, write_groups, z_scores
 from eval.training.mining import drawn
 from eval.training.mixing import mixed
-from eval.training.recipe import Mining, Scorer, Teacher
+from eval.training.recipe import Mining, Teacher
 from eval.training.student import check_base
-from eval.training.teaching import labels, teacher_scores
-from eval.training.token_vectors import TokenVectors, max_sim
-from retrieval.embedding.model_files import describe
 from retrieval.ranked import Ranked, reorder
 
-PLAIN = Teacher(scorers=())
+PLAIN = Teacher()
 
 
 def group(id: str = "q", size: int = 10, relevant: tuple[int, ...] = (2,), source: str = "s") -> Group:
@@ -40,7 +37,7 @@ def group(id: str = "q", size: int = 10, relevant: tuple[int, ...] = (2,), sourc
 
 
 def test_groups_come_back_as_they_went(tmp_path: Path) -> None:
-    given = [replace(group(), taught={"t": tuple(range(10))}), group("ü", 3)]
+    given = [group(), group("ü", 3)]
     write_groups(given, tmp_path / "g.jsonl")
     assert read_groups(tmp_path / "g.jsonl") == given
     (tmp_path / "g.jsonl").write_text("{")
@@ -85,11 +82,9 @@ def test_other_passages_of_a_relevant_document_are_neither() -> None:
 
 
 def test_the_teacher_adds_what_it_knows() -> None:
-    one = replace(group(size=4, relevant=(3,)), taught={"max-sim": (4.0, 3.0, 2.0, 1.0)})
-    teacher = Teacher(fused=1, relevant=3, scorers=(Scorer(weight=0.5),), temperature=2)
-    expected = 1.5 * z_scores((4, 3, 2, 1)) + np.array([0, 0, 0, 3.0])
-    assert np.allclose(teacher_scores(one, teacher), expected)
-    assert np.allclose(labels(one, teacher), expected / 2)
+    one = group(size=4, relevant=(3,))
+    expected = 0.5 * z_scores((4, 3, 2, 1)) + np.array([0, 0, 0, 3.0])
+    assert np.allclose(teacher_scores(one, Teacher(fused=0.5, relevant=3)), expected)
     assert not z_scores((1.0, 1.0)).any()
 
 
@@ -130,19 +125,6 @@ def test_the_smaller_of_equal_weights_is_chosen_and_sources_count_alike() -> Non
     assert found.best == 0.9
     assert found.before == pytest.approx(0.5)
     assert found.after == pytest.approx((1 + 0.5) / 2)
-
-
-def test_max_sim_is_the_mean_of_the_best_cosines() -> None:
-    question = np.array([[2.0, 0.0], [0.0, 3.0]])
-    assert max_sim(question, np.array([[1.0, 0.0], [1.0, 1.0]])) == pytest.approx((1 + np.sqrt(0.5)) / 2)
-
-
-def test_max_sim_prefers_the_passage_with_the_words() -> None:
-    scorer = TokenVectors(describe("packaged"), device="cpu")
-    passages = ["The canteen opens at noon.", "Parental leave is sixteen weeks."]
-    low, high = scorer.score("how long is parental leave", passages)
-    assert -1 <= low < high <= 1
-    assert scorer.score("how long is parental leave", passages[::-1]) == pytest.approx([high, low], abs=0.02)
 
 
 def test_the_packaged_model_is_one_to_start_from() -> None:

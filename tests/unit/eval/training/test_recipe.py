@@ -38,8 +38,8 @@ def test_paths_start_at_the_recipes_folder(tmp_path: Path) -> None:
         (SOURCE + "colour = 3\n" + SETS, "sources.a.beir.colour: there is no such option"),
         ('[sources.a]\nkind = "rumours"\n' + SETS, "sources.a: Input tag 'rumours'"),
         ('[sources.a]\nkind = "headings"\n' + SETS, "takes either path"),
-        ('[sources.a]\nkind = "siblings"\npath = "a"\nlive = true\n' + SETS, "takes either path"),
-        (SOURCE + "[teacher]\nfused = 0\nrelevant = 0\nscorers = []\n" + SETS, "nothing to learn"),
+        ('[sources.a]\nkind = "headings"\npath = "a"\nlive = true\n' + SETS, "takes either path"),
+        (SOURCE + "[teacher]\nfused = 0\nrelevant = 0\n" + SETS, "nothing to learn"),
         (SOURCE + "[fitting]\ndev = 0.9\n" + SETS, "fitting.dev: Input should be less than 0.5"),
     ],
 )

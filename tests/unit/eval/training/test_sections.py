@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.settings import Settings
 from eval.datasets import DatasetError, Document
-from eval.training.sections import Section, by_headings, by_siblings, by_titles, folder_sections, limited
+from eval.training.sections import Section, by_headings, by_titles, folder_sections, limited
 
 LONG = "Whoever needs a pump orders it from the stores, and signs the list that hangs beside the door of the cellar. "
 
@@ -38,18 +38,6 @@ def test_headings_that_stand_everywhere_ask_nothing_and_short_ones_name_their_do
     assert list(by_headings("kb", sections, None, 0).queries.values()) == ["Handbook: Pumps"]
     with pytest.raises(DatasetError, match="kb: none of its 3 sections has a heading of its own"):
         by_headings("kb", sections[:3], None, 0)
-
-
-def test_a_sentence_asks_for_its_siblings_and_its_own_section_is_gone() -> None:
-    sections = [
-        section("d", f"part {n}", f"This is sentence {n} of a handbook, and it is long enough. {LONG}")
-        for n in range(3)
-    ]
-    made = by_siblings("kb", sections, None, 0)
-    assert made.queries == {"d": "This is sentence 1 of a handbook, and it is long enough."}
-    assert set(made.qrels["d"]) == {"d#0", "d#2"} == {document.id for document in made.documents}
-    with pytest.raises(DatasetError, match="no document has three sections"):
-        by_siblings("kb", sections[:2], None, 0)
 
 
 def test_titles_are_taken_off_their_bodies() -> None:

@@ -15,7 +15,7 @@ from api.cli.main import cli
 from core.errors import ConfigurationError, FootnoteError, StorageUnavailable
 from core.settings import RerankerSettings
 from eval.datasets import DatasetError
-from eval.training import candidates
+from eval.training import preparing
 from retrieval.reranking.cross_encoder import CrossEncoderReranker
 
 WriteRecipe = Callable[..., Path]
@@ -88,7 +88,7 @@ def test_a_full_disk_is_named_with_the_way_on(recipe: WriteRecipe, monkeypatch: 
     def full(groups: object, file: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(candidates, "write_groups", full)
+    monkeypatch.setattr(preparing, "write_groups", full)
     message = refused(recipe(), StorageUnavailable)
     assert "No space left on device" in message
     assert "make room" in message
@@ -120,7 +120,7 @@ def test_documents_without_headings_ask_nothing(recipe: WriteRecipe, workplace: 
 
 def test_a_folder_without_documents_is_nothing_to_learn_from(recipe: WriteRecipe, workplace: Path) -> None:
     (workplace / "nothing").mkdir()
-    sources = f'[sources.notes]\nkind = "siblings"\npath = "{workplace}/nothing"\n'
+    sources = f'[sources.notes]\nkind = "headings"\npath = "{workplace}/nothing"\n'
     assert "no section of text" in refused(recipe(sources=sources), DatasetError)
 
 

@@ -42,7 +42,8 @@ def test_it_stops_goes_on_and_reports(workplace: Path) -> None:
     done = peers()
     assert done.exit_code == 0, done.exception
     assert "goes on" not in done.stderr
-    assert "3 questions" in done.stdout
+    assert "3 questions:" in done.stdout
+    assert "3 questions beside a busy process:" in done.stdout
     assert "fake 1.0" in done.stdout
     assert (workplace / "out" / "report.md").read_text() == done.stdout.removesuffix("\n")
     record = json.loads((workplace / "out" / "peers.json").read_text())
@@ -61,9 +62,3 @@ def test_a_python_without_the_peer_is_refused_with_the_way_out(monkeypatch: pyte
     assert isinstance(refused, FootnoteError)
     assert "No module named 'a_peer_that_is_not_there'" in refused.message
     assert "docs/peers.md" in refused.message
-
-
-def test_the_whole_path_needs_a_service() -> None:
-    refused = peers("--whole", "2").exception
-    assert isinstance(refused, FootnoteError)
-    assert "name it with --api and --key" in refused.message

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
-from core.errors import InvalidRequest
-from eval.bench.peers.arms import ARMS, FILES, writers
-from eval.bench.peers.record import Record, SetRecord
-from eval.bench.peers.running import WHOLE, Comparison
-from eval.client import ApiClient
+from eval.bench.peers import running
+from eval.bench.peers.arms import ARMS, writers
+from eval.bench.peers.record import Comparison, SetRecord
+from eval.bench.peers.running import Turns
 from eval.datasets import Collection, Document
 
 TEXTS = [{"id": f"d{n}", "title": "", "text": f"text {n}"} for n in range(5)]
@@ -39,10 +37,10 @@ class Recorder:
 
 
 def comparison(
-    calls: list[tuple[str, str, Any]], record: Record, goes_on: Callable[[], bool] = lambda: True
-) -> Comparison:
+    calls: list[tuple[str, str, Any]], record: Comparison, goes_on: Callable[[], bool] = lambda: True
+) -> Turns:
     side = Recorder(calls)
-    return Comparison(
+    return Turns(
         sides={"footnote": side, "haystack": side},
         options={"haystack": {"dimensions": 3}},
         url="http://127.0.0.1:1",
@@ -55,12 +53,12 @@ def comparison(
 
 
 @pytest.fixture
-def record() -> Record:
+def record() -> Comparison:
     row = SetRecord(fingerprint="f", fit=True, documents=5, texts=5, covered=1.0)
-    return Record(run="r", model="m", sets={"tiny": row})
+    return Comparison(run="r", model="m", sets={"tiny": row})
 
 
-def test_every_arm_that_writes_gets_every_block_in_turn(record: Record) -> None:
+def test_every_arm_that_writes_gets_every_block_in_turn(record: Comparison) -> None:
     calls: list[tuple[str, str, Any]] = []
     assert comparison(calls, record).ingest("tiny", TEXTS, 2, ())
     names = [arm.name for arm in writers()]
@@ -77,7 +75,7 @@ def test_every_arm_that_writes_gets_every_block_in_turn(record: Record) -> None:
     assert set(blocks[0].seconds) == set(blocks[0].cpu_s) == set(names)
 
 
-def test_what_was_stopped_goes_on_where_it_was(record: Record) -> None:
+def test_what_was_stopped_goes_on_where_it_was(record: Comparison) -> None:
     calls: list[tuple[str, str, Any]] = []
     left = iter([True, False])
     assert not comparison(calls, record, lambda: next(left)).ingest("tiny", TEXTS, 2, ())
@@ -91,7 +89,7 @@ def test_what_was_stopped_goes_on_where_it_was(record: Record) -> None:
     assert not calls
 
 
-def test_every_arm_is_asked_every_question_after_settling_and_warming_up(record: Record) -> None:
+def test_every_arm_is_asked_every_question_after_settling_and_warming_up(record: Comparison) -> None:
     calls: list[tuple[str, str, Any]] = []
     assert comparison(calls, record).ask("tiny", COLLECTION, ["warm"], 3)
     arms = [arm.name for arm in ARMS]
@@ -105,7 +103,7 @@ def test_every_arm_is_asked_every_question_after_settling_and_warming_up(record:
     assert questions[0].found[arms[0]] == ["d0", "d1"]  # pieces of one document count once
 
 
-def test_an_arm_s_index_is_its_own_and_the_options_reach_it(record: Record) -> None:
+def test_an_arm_s_index_is_its_own_and_the_options_reach_it(record: Comparison) -> None:
     calls: list[tuple[str, str, Any]] = []
     on = comparison(calls, record)
     for arm in ARMS:
@@ -118,28 +116,22 @@ def test_an_arm_s_index_is_its_own_and_the_options_reach_it(record: Record) -> N
     assert set(record.about) == {arm.name for arm in ARMS}
 
 
-def test_the_whole_path_goes_through_the_service_and_through_the_peer_s_files(record: Record, tmp_path: Path) -> None:
-    held = {"indexed": 0}
+def test_beside_is_asked_once_more_while_another_process_works(
+    record: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy: list[str] = []
 
-    def service(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/v1/status":
-            return httpx.Response(200, json={"documents": held})
-        if request.method == "POST":
-            return httpx.Response(200, json={"id": "s"})
-        return httpx.Response(200, json={"runs": [{"finished_at": "now", "error": None, "indexed": 2}]})
+    @contextmanager
+    def other() -> Iterator[None]:
+        busy.append("began")
+        yield
+        busy.append("ended")
 
-    calls: list[tuple[str, str, Any]] = []
-    with ApiClient("http://service", "key", httpx.MockTransport(service)) as client:
-        assert comparison(calls, record).whole("tiny", COLLECTION.documents, 3, client, tmp_path)
-    assert [method for method, _, _ in calls] == ["ask", "write_files", "write_files"]
-    assert {variant for _, variant, _ in calls} == {FILES.name}
-    assert len(list(Path(calls[1][2]["folder"]).iterdir())) == 3
-    first = record.sets["tiny"].files[0]
-    assert set(first.seconds) == {WHOLE, FILES.name}
-    assert set(first.cpu_s) == {FILES.name}
-    held["indexed"], record.sets["tiny"].files = 1, []
-    with (
-        ApiClient("http://service", "key", httpx.MockTransport(service)) as client,
-        pytest.raises(InvalidRequest, match="holds documents already"),
-    ):
-        comparison(calls, record).whole("tiny", COLLECTION.documents, 3, client, tmp_path)
+    monkeypatch.setattr(running, "busy", other)
+    turns = comparison([], record)
+    assert turns.ask("tiny", COLLECTION, ["warm"], 2)
+    assert busy == []
+    assert turns.ask("tiny", COLLECTION, ["warm"], 2, beside=True)
+    assert busy == ["began", "ended"]
+    row = record.sets["tiny"]
+    assert [each.id for each in row.questions] == [each.id for each in row.beside] == ["q0", "q1"]

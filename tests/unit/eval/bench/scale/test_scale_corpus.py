@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.bench.scale import corpus as drawing
-from eval.bench.scale.corpus import BLOCK, WINDOWS, Corpus, nearest, structure
+from eval.bench.scale.corpus import BLOCK, WINDOWS, Corpus, nearest
 
 DISTINCT, DIMENSIONS = 1_500, 24
 
@@ -58,16 +58,6 @@ def test_the_nearest_are_found_best_first(made: Corpus) -> None:
     assert (np.diff(similarities, axis=1) <= 0).all()
     assert made.neighbours.shape == (DISTINCT, drawing.NEIGHBOURS)
     assert not (made.neighbours == np.arange(DISTINCT)[:, None]).any()
-
-
-def test_the_dimension_is_that_of_the_space_that_vectors_fill() -> None:
-    rng = np.random.default_rng(3)
-    for dimensions in (3, 8):
-        # On the sphere of so many dimensions, points lie on a surface of one less.
-        points = np.zeros((5_000, 20), np.float32)
-        points[:, :dimensions] = rng.standard_normal((5_000, dimensions))
-        points /= np.linalg.norm(points, axis=1, keepdims=True)
-        assert structure(points).dimension == pytest.approx(dimensions - 1, rel=0.25)
 
 
 def test_permissions_and_departments_are_spread(made: Corpus) -> None:

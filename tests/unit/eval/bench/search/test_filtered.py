@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.progress import Progress
 
 from eval.bench.search.filtered import KINDS, SHARES, best_window, fill, recall, run, trials
 from eval.bench.search.filtered_text import cached_vectors, questions_of, texts_of
 from eval.datasets import DatasetError
+from eval.progress import unseen
 from retrieval.index.lance.index import LanceIndex
 
 
@@ -75,6 +75,5 @@ def test_text_is_cut_to_different_windows_and_embedded_once(tmp_path: Path) -> N
     assert set(texts_of(tmp_path, 7, lambda text: text != texts[0])) <= set(texts[1:])
     embedder = _Embedder()
     for _ in range(2):
-        with Progress(disable=True) as progress:
-            assert cached_vectors(embedder, texts, tmp_path / "cache", progress).shape == (9, 2)  # type: ignore[arg-type]
+        assert cached_vectors(embedder, texts, tmp_path / "cache", unseen).shape == (9, 2)  # type: ignore[arg-type]
     assert embedder.calls == 1

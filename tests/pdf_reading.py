@@ -25,7 +25,7 @@ class Under:
     """Reads under the boxes of one PDF."""
 
     def __init__(self, content: bytes, languages: tuple[str, ...] = ("eng",)) -> None:
-        import pypdfium2 as pdfium  # noqa: PLC0415
+        import pypdfium2 as pdfium
 
         self._document = pdfium.PdfDocument(content)
         self._languages = languages
@@ -81,9 +81,9 @@ class Under:
 
     def _scanned(self, number: int, boxes: Sequence[Box]) -> str:
         """What OCR reads on the page's image once everything outside of the boxes is white."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
-        from ingestion.partitioning.ocr.tesseract import recognise  # noqa: PLC0415
+        from ingestion.partitioning.ocr.tesseract import recognise
 
         scale = _DPI / 72
         pixels: Any = self._document[number - 1].render(scale=scale, grayscale=True).to_numpy()
@@ -103,10 +103,10 @@ def _user_space(page: Any, box: Box) -> tuple[float, float, float, float]:
     """A box as shown, in the coordinates that PDFium's text has: left, bottom, right, top."""
     left, bottom, right, top = page.get_cropbox()
     turn = page.get_rotation()
-    if turn == 90:  # noqa: PLR2004
+    if turn == 90:
         return left + box.top, bottom + box.left, left + box.bottom, bottom + box.right
-    if turn == 180:  # noqa: PLR2004
+    if turn == 180:
         return right - box.right, bottom + box.top, right - box.left, bottom + box.bottom
-    if turn == 270:  # noqa: PLR2004
+    if turn == 270:
         return right - box.bottom, top - box.right, right - box.top, top - box.left
     return left + box.left, top - box.bottom, left + box.right, top - box.top

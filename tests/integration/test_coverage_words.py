@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.bench.documents.coverage_words import SPELLED, UNKNOWN, compare, otherwise
+from tests.coverage_words import SPELLED, UNKNOWN, compare, otherwise
 
 PAGE = "The reimbursement of a journey takes at least two weeks, and an office decides."
 

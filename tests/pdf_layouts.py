@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,12 +85,6 @@ def layouts() -> list[Layout]:
     return made
 
 
-def documents(seed: int) -> Iterator[tuple[str, bytes]]:
-    """The name and the bytes of a PDF for every layout."""
-    for number, layout in enumerate(layouts()):
-        yield layout.name, write(layout, random.Random(f"{seed}-{number}"))
-
-
 def sentence(chance: random.Random) -> str:
     """One that a company's handbook could have."""
     parts = (chance.choice(_SUBJECTS), chance.choice(_VERBS), chance.choice(_OBJECTS), chance.choice(_ENDINGS))
@@ -99,7 +93,7 @@ def sentence(chance: random.Random) -> str:
 
 def write(layout: Layout, chance: random.Random) -> bytes:
     """A PDF of this layout."""
-    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
+    from reportlab.pdfgen.canvas import Canvas
 
     width, height = (842.0, 595.0) if layout.landscape else (595.0, 842.0)
     stream = io.BytesIO()
@@ -113,7 +107,7 @@ def write(layout: Layout, chance: random.Random) -> bytes:
 
 
 def _owner_only() -> Any:
-    from reportlab.lib.pdfencrypt import StandardEncryption  # noqa: PLC0415
+    from reportlab.lib.pdfencrypt import StandardEncryption
 
     return StandardEncryption("", ownerPassword="owner", canPrint=0)
 
@@ -148,11 +142,11 @@ class _Writer:
     def _turn(self) -> None:
         """A page that is stored turned, and shown upright by its rotation."""
         turn, canvas = self._layout.turn, self._canvas
-        canvas.setPageSize((self._height, self._width) if turn != 180 else (self._width, self._height))  # noqa: PLR2004
+        canvas.setPageSize((self._height, self._width) if turn != 180 else (self._width, self._height))
         canvas.setPageRotation(turn)
-        if turn == 90:  # noqa: PLR2004
+        if turn == 90:
             canvas.transform(0, 1, -1, 0, self._height, 0)
-        elif turn == 180:  # noqa: PLR2004
+        elif turn == 180:
             canvas.transform(-1, 0, 0, -1, self._width, self._height)
         else:
             canvas.transform(0, -1, 1, 0, 0, self._width)
@@ -206,7 +200,7 @@ class _Writer:
         return line or [words.pop(0)]
 
     def _long(self, words: list[str]) -> float:
-        from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415
+        from reportlab.pdfbase.pdfmetrics import stringWidth
 
         return float(stringWidth(" ".join(words), self._layout.font, self._layout.size))
 

@@ -1,10 +1,10 @@
-"""The candidates of all sources, searched and taught, and kept block by block."""
+"""The candidates of all sources, searched, and kept block by block."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ from core.errors import ConfigurationError
 from core.pipeline import PipelineConfig
 from core.settings import Settings
 from eval.datasets import Collection, DatasetError
+from eval.progress import Progress
 from eval.retrieval.corpus import fingerprint
 from eval.retrieval.own_index import open_index
 from eval.retrieval.running import Models
@@ -21,15 +22,13 @@ from eval.training.groups import Group, read_groups, write_groups
 from eval.training.mining import Mined, mine
 from eval.training.recipe import Recipe, Source
 from eval.training.sources import Questions, normalised, read_source, without
-from eval.training.teaching import Scores, build_scorers, teach
 from retrieval.embedding.port import Embedder
 from retrieval.index.build import build_index
 from retrieval.index.port import SearchIndex
 from retrieval.retriever import Retriever
 
-Progress = Callable[[str, int, int], None]
 _BLOCK = 100
-"""Questions that are searched and taught before they are kept: what an end by force costs at most."""
+"""Questions that are searched before they are kept: what an end by force costs at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class _Search:
     settings: Settings
     pipeline: PipelineConfig
     embedder: Embedder
-    scorers: dict[str, Scores]
     folder: Path
     cache: Path
     progress: Progress
@@ -73,7 +71,7 @@ def prepare(
     progress: Progress,
     stale: bool,
 ) -> Candidates:
-    """Read, search and teach every source, or read what was kept of it.
+    """Read and search every source, or read what was kept of it.
 
     Args:
         tested: the gate's sets, whose questions are left out of every source.
@@ -88,7 +86,6 @@ def prepare(
         settings=plain(settings),
         pipeline=_pipeline(recipe, settings, embedder),
         embedder=embedder,
-        scorers=build_scorers(recipe.teacher, settings),
         folder=work / "groups",
         cache=cache,
         progress=progress,
@@ -166,7 +163,7 @@ class _Opened:
             self._index.close()
 
     def block(self, collection: Collection, done: int, total: int) -> Mined:
-        """Search and teach some of the questions, of which ``done`` are done already."""
+        """Search some of the questions, of which ``done`` are done already."""
         search = self._search
 
         def progress(what: str, here: int, _: int) -> None:
@@ -176,24 +173,17 @@ class _Opened:
             self._index = _index(self._questions, search)
             self._retriever = Retriever(self._index, search.embedder, None, search.settings)
             self._retriever.warm_up()
-        mined = mine(collection, self._retriever, search.pipeline, search.recipe.mining.depth, progress)
-        taught = teach(mined.groups, search.scorers, progress, f"{collection.name}: teaching")
-        return Mined(taught, mined.left_out)
+        return mine(collection, self._retriever, search.pipeline, search.recipe.mining.depth, progress)
 
 
 def _index(questions: Questions, search: _Search) -> SearchIndex:
     """The index of the source's own documents, or the one that is served, only read."""
     collection, embedder = questions.collection, search.embedder
     if questions.documents is None:
-        what = f"{collection.name}: indexing with {embedder.name}"
-        return open_index(
-            collection,
-            search.settings,
-            embedder,
-            cache=search.cache,
-            progress=lambda done, total: search.progress(what, done, total),
-            stale=search.stale,
-        ).index
+        own = open_index(
+            collection, search.settings, embedder, cache=search.cache, progress=search.progress, stale=search.stale
+        )
+        return own.index
     index = build_index(search.settings)
     if not any(generation.live for generation in index.generations()):
         index.close()
@@ -211,7 +201,6 @@ def _key(source: Source, questions: Questions, search: _Search) -> str:
             questions.documents,
             recipe.mining.depth,
             search.pipeline.model_dump(mode="json"),
-            sorted(search.scorers),
             search.embedder.name,
             search.settings.chunking.model_dump(mode="json"),
         ]

@@ -1,28 +1,25 @@
-"""Whether a quote is where its citation says: ``python -m eval.bench pdf_boxes [--real ../shared/data]``.
+"""Every quote is where its citation says: on its page, and inside its boxes.
 
-Writes PDFs of many layouts, reads them and real ones as the parse task does, takes sentences of the text as quotes, and
-looks under their boxes with PDFium's text, or, on scans, with OCR of the page with everything else made white. Counts
-quotes whose words are on the cited pages, and quotes whose letters are under the cited boxes, and says how much else is
-under them: a box as large as the page would hold every quote.
+PDFs of many layouts, and the samples, are read as the parse task does; sentences of the text are taken as quotes, and
+PDFium looks under their boxes, or, on scans, OCR of the page with everything else made white. How much else is under
+them is looked at too: a box as large as the page would hold every quote. ``make attack CASES=3000`` takes all layouts.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from core.errors import DocumentError
 from core.place import Box
 from core.settings import ChunkingSettings, Settings
-from eval.bench.documents.pdf_documents import documents
-from eval.bench.documents.pdf_reading import Under, letters
-from eval.shares import told
+from eval.metrics import share
 from ingestion.chunking.model import ChunkedDocument
 from ingestion.chunking.structural import chunk
 from ingestion.parsed import ParsedDocument
@@ -30,11 +27,19 @@ from ingestion.partitioning.pdf.reader import read_pdf
 from ingestion.partitioning.port import Partition
 from retrieval.embedding.build import build_embedder
 from retrieval.embedding.port import Tokenizer
+from tests.pdf_layouts import layouts, write
+from tests.pdf_reading import Under, letters
 
 _SENTENCE = re.compile(r"(?<!\S)\S[^\n.!?]{20,300}[.!?](?!\S)|\S[^\n]{12,200}(?=\n|$)")
 _LEAST_DRAWN, _LEAST_SCANNED = 0.99, 0.9
 """Share of a quote's letters that must be under its boxes; OCR of a crop reads some letters differently."""
-_CLEAN = 0.9
+CLEAN = 0.9
+SEED, QUOTES = 0, 20
+SAMPLES = Path(__file__).parents[3] / "shared" / "data"
+LARGEST = 300_000
+"""Bytes of a sample that is read in a few seconds."""
+CASES_TO_A_DOCUMENT = 50
+"""A document takes about as long as so many cases of other attacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def check(document: ParsedDocument, under: Under, name: str, span: tuple[int, in
 
 def _shared(wanted: str, found: str) -> int:
     """Letters of the quote that are found in its order: the longest common subsequence."""
-    from rapidfuzz.distance import LCSseq  # noqa: PLC0415
+    from rapidfuzz.distance import LCSseq
 
     return int(LCSseq.similarity(wanted, found))
 
@@ -130,58 +135,53 @@ def _is_under(document: ParsedDocument, start: int, end: int, under: Under) -> b
     return Counter(letters(document.text[start:end])) <= Counter(under.boxes(document.boxes(start, end)))
 
 
-def real_documents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every PDF below a folder."""
-    for path in sorted(folder.rglob("*.pdf")):
-        yield path.name, path.read_bytes()
-
-
-def measure(named: Iterator[tuple[str, bytes]], seed: int, most: int) -> list[Check]:
-    """The checks of all documents; those that can't be read are said and left out."""
+def checks_of(named: Iterator[tuple[str, bytes]]) -> list[Check]:
+    """The checks of all documents; those that can't be read are left out."""
     tokenizer = build_embedder(Settings()).tokenizer
     checks: list[Check] = []
     for name, content in named:
         try:
             document = parsed(content, name, tokenizer)
-        except DocumentError as error:
-            print(f"  left out: {error.message}")
+        except DocumentError:
             continue
-        chance = random.Random(f"{seed}-{name}")
+        chance = random.Random(f"{SEED}-{name}")
         with Under(content) as under:
-            checks += [check(document, under, name, span) for span in quotes(document, chance, most)]
+            checks += [check(document, under, name, span) for span in quotes(document, chance, QUOTES)]
     return checks
 
 
-def report(title: str, checks: Sequence[Check], *, failures: bool) -> None:
-    """Print the shares, and on request the quotes that weren't found."""
-    if not checks:
-        print(f"{title}: no quotes")
-        return
-    print(f"{title}: {len({one.document for one in checks})} documents, {len(checks)} quotes")
-    print(f"  on the cited page      {told(sum(one.on_page for one in checks), len(checks))}")
-    print(f"  inside the cited boxes {told(sum(one.inside for one in checks), len(checks))}")
-    clean = sum(one.own >= _CLEAN for one in checks)
-    print(f"  of letters under the boxes, at least {_CLEAN:.0%} its own: {told(clean, len(checks))}")
-    scans = sum(one.scan for one in checks)
-    if scans:
-        print(f"  {scans} of the quotes are on scans")
-    for one in checks:
-        if failures and not (one.on_page and one.inside):
-            print(f"    {one.document}: page {one.on_page}, boxes {one.inside}, own {one.own:.2f}: {one.quote[:160]!r}")
+def told(checks: Sequence[Check]) -> str:
+    """The shares, and the quotes that weren't found."""
+    right = (
+        ("on the cited page", sum(one.on_page for one in checks)),
+        ("inside the cited boxes", sum(one.inside for one in checks)),
+        ("mostly their own letters under the boxes", sum(one.own >= CLEAN for one in checks)),
+    )
+    lines = [f"{len(checks)} quotes, {sum(one.scan for one in checks)} on scans"]
+    lines += [f"  {what}: {share(hits, len(checks))}" for what, hits in right]
+    lines += [f"  {one}" for one in checks if not (one.on_page and one.inside)]
+    return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--real", type=Path, default=Path("../shared/data"), help="a folder with PDFs in it")
-    parser.add_argument("--quotes", type=int, default=20, help="quotes a document, at most")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--failures", action="store_true", help="print the quotes that weren't found")
-    arguments = parser.parse_args()
-    generated = measure(documents(arguments.seed), arguments.seed, arguments.quotes)
-    report("Generated", generated, failures=arguments.failures)
-    if not arguments.real.is_dir():
-        sys.exit(f"{arguments.real} isn't there: only generated documents were measured.")
-    real = measure(real_documents(arguments.real), arguments.seed, arguments.quotes)
-    report("Real", real, failures=arguments.failures)
-    report("Together", [*generated, *real], failures=False)
+@pytest.mark.attack
+def test_quotes_of_every_layout_are_where_they_are_said_to_be(attack_cases: int) -> None:
+    every = layouts()
+    some = random.Random(SEED).sample(every, min(len(every), max(1, attack_cases // CASES_TO_A_DOCUMENT)))
+    written = ((one.name, write(one, random.Random(f"{SEED}-{one.name}"))) for one in some)
+    checks = checks_of(written)
+    print(told(checks))
+
+    assert [one for one in checks if not (one.on_page and one.inside)] == []
+    assert sum(one.own >= CLEAN for one in checks) >= 0.99 * len(checks)
+
+
+@pytest.mark.attack
+def test_quotes_of_real_documents_are_where_they_are_said_to_be(attack_cases: int) -> None:
+    if not SAMPLES.is_dir():
+        pytest.skip(f"{SAMPLES} is not there")
+    every = sorted(path for path in SAMPLES.rglob("*.pdf") if path.stat().st_size < LARGEST)
+    some = random.Random(SEED).sample(every, min(len(every), max(1, attack_cases // CASES_TO_A_DOCUMENT)))
+    checks = checks_of((path.name, path.read_bytes()) for path in some)
+    print(told(checks))
+
+    assert [one for one in checks if not (one.on_page and one.inside)] == []

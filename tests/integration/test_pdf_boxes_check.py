@@ -8,13 +8,13 @@ import pytest
 
 from core.metadata import Metadata
 from core.place import Line
-from eval.bench.documents.pdf_boxes import check
-from eval.bench.documents.pdf_documents import Layout, layouts, write
-from eval.bench.documents.pdf_reading import Under, letters
 from ingestion.chunking.model import PlacedElement
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.pdf.reader import read_pdf
 from ingestion.partitioning.port import ElementKind
+from tests.integration.test_pdf_boxes import check
+from tests.pdf_layouts import Layout, layouts, write
+from tests.pdf_reading import Under, letters
 
 
 def parsed(text: str, line: Line) -> ParsedDocument:

@@ -94,7 +94,7 @@ def compare(reference: str, ours: str, left_out: Mapping[str, Sequence[str]] | N
 
 def otherwise(reference: Sequence[str], ours: Sequence[str]) -> Counter[str]:
     """Words of a reference in whose place our text has others, once both are aligned word by word."""
-    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415
+    from rapidfuzz.distance import Levenshtein
 
     steps = Levenshtein.editops(reference, ours)
     return Counter(reference[step.src_pos] for step in steps if step.tag == "replace")

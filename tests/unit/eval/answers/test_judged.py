@@ -1,4 +1,4 @@
-"""The yardstick for answers: what counts as right, how sure a share is, and which questions can be read."""
+"""The yardstick for answers: what counts as right, and which questions can be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.answers.handbook import QUESTIONS, Answered, Asked, holds, read_questions, shares, wilson
+from eval.answers.judged import QUESTIONS, Answered, Asked, holds, read_questions, shares
 from eval.datasets import DatasetError
 
 
@@ -37,12 +37,6 @@ def test_shares_count_each_kind_of_question_on_its_own() -> None:
     assert counted["an expected file was retrieved"] == (2, 3)
     assert counted["wrongly abstained"] == (1, 3)
     assert counted["rightly abstained"] == (1, 2)
-
-
-def test_wilson_interval() -> None:
-    low, high = wilson(8, 10)
-    assert (round(low, 3), round(high, 3)) == (0.490, 0.943)
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 def test_the_shipped_questions_are_complete() -> None:
