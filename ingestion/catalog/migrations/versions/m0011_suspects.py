@@ -13,9 +13,7 @@ def upgrade() -> None:
     """Say which documents are to be tried alone; none so far."""
     op.add_column("documents", sa.Column("suspect", sa.Boolean(), nullable=False, server_default=sa.false()))
     condition = sa.text("suspect")
-    op.create_index(
-        "ix_documents_suspect", "documents", ["state"], sqlite_where=condition, postgresql_where=condition
-    )
+    op.create_index("ix_documents_suspect", "documents", ["state"], sqlite_where=condition, postgresql_where=condition)
 
 
 def downgrade() -> None:
