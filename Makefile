@@ -14,7 +14,7 @@ JOBS ?= 2
 CASES ?= 3000
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack lint format constraints needs clean
+.PHONY: help demo test attack chaos lint format constraints needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 
 attack: needs $(VENV)/.dev ## Attack Footnote with generated cases: make attack CASES=3000
 	ATTACK_CASES=$(CASES) $(BIN)/python -m pytest -m attack -n $(JOBS)
+
+chaos: needs $(VENV)/.dev ## Kill every process, 30 times in one ingest: minutes; prints what is left
+	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .

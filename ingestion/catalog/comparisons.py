@@ -180,6 +180,7 @@ class ComparisonStore:
             "index_due": True,
             "state": case((moving, DocumentState.PENDING), else_=DocumentRow.state),
             "claimed_by": None,
+            "suspect": False,
             "attempts": 0,
         }
         with self._database.write() as connection:

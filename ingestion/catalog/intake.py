@@ -208,6 +208,7 @@ class _Batch:
         self._credits.leave(row, self._run_id)
         kept = {key: getattr(row, key) for key in _CHANGEABLE}
         reset = {"attempts": 0, "not_before": None, "claimed_by": None, "claimed_until": None, "outcome": None}
+        reset |= {"suspect": False}
         new = {"state": state, "version": row.version + 1, "run_id": self._run_id, "updated_at": self._now}
         # Once it was parsed, the index may hold something of it, though nobody lived to say so.
         heard = {"index_due": row.indexed_version is not None or row.parsed_hash is not None}
@@ -233,6 +234,7 @@ class _Batch:
             "seen_by": self._seen_by,
             "retried": False,
             "index_due": False,
+            "suspect": False,
         }
 
     def write(self, connection: Connection) -> None:
@@ -271,7 +273,7 @@ class _Batch:
 _CHANGEABLE = ("uri", "title", "size", "revision", "content_revision", "facts", "source_facts", "acl")
 _CHANGED = (
     *_CHANGEABLE,
-    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "retried", "index_due"),
+    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "retried", "index_due", "suspect"),
     *("state", "version", "run_id", "seen_by", "updated_at"),
 )
 

@@ -20,7 +20,9 @@ from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRo
 from ingestion.catalog.warnings import clear_warnings, write_warning
 from ingestion.partitioning.port import InnerReaders
 
-_FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
+_FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "suspect": False}
+"""Whoever gives a claim back has lived through the document: it is no suspect any more."""
+_UNTRIED: dict[str, Any] = {"attempts": DocumentRow.attempts - 1, "suspect": DocumentRow.suspect}
 _AT_ONCE = 1000
 """Ids that one statement names."""
 _END_PARSING = update(DOCUMENTS).where(
@@ -134,18 +136,18 @@ class Outcomes:
 
     def postpone_parsing(self, work: Work, owner: str, until: datetime) -> None:
         """Let a document wait for something that is down. It isn't the document's fault: the attempt doesn't count."""
-        values = {"state": DocumentState.PENDING, "not_before": until, "attempts": DocumentRow.attempts - 1}
+        values = {"state": DocumentState.PENDING, "not_before": until, **_UNTRIED}
         self._release([work.record.id], owner, values)
 
     def postpone_embedding(self, document_ids: Collection[str], owner: str, until: datetime) -> None:
         """Let parsed documents wait for something that is down, behind the others; the attempt doesn't count."""
-        values = {"not_before": until, "attempts": DocumentRow.attempts - 1, "updated_at": self._clock.now()}
+        values = {"not_before": until, "updated_at": self._clock.now(), **_UNTRIED}
         self._release(document_ids, owner, values)
 
     def _release(self, document_ids: Collection[str], owner: str, values: dict[str, Any]) -> None:
         claimed = and_(DocumentRow.id.in_(document_ids), DocumentRow.claimed_by == owner)
         with self._database.write() as connection:
-            connection.execute(update(DOCUMENTS).where(claimed).values(**values, **_FREE))
+            connection.execute(update(DOCUMENTS).where(claimed).values({**_FREE, **values}))
 
     def _after(self, delay_s: float) -> datetime:
         return self._clock.now() + timedelta(seconds=delay_s)

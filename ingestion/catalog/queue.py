@@ -6,7 +6,7 @@ that comes twice, or one that comes late, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ _BACKLOG = select(
     func.coalesce(func.sum(case((_WAITING, DocumentRow.parsed_chunks), else_=0)), 0),
     func.coalesce(func.sum(case((_WAITING, 1), else_=0)), 0),
     func.coalesce(func.sum(case((DocumentRow.state == DocumentState.QUEUED, 1), else_=0)), 0),
+    func.coalesce(func.sum(case((and_(_WAITING, DocumentRow.suspect), 1), else_=0)), 0),
 ).where(DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)))
 _CLAIM_FOR_PARSING = (
     update(DOCUMENTS)
@@ -38,6 +39,7 @@ _CLAIM_FOR_PARSING = (
         DocumentRow.id == bindparam("wanted_id"),
         DocumentRow.version == bindparam("wanted_version"),
         DocumentRow.state == DocumentState.QUEUED,
+        DocumentRow.suspect == bindparam("wanted_suspect"),
         or_(DocumentRow.claimed_by.is_(None), DocumentRow.claimed_until < bindparam("now")),
     )
     .values(attempts=DocumentRow.attempts + 1)
@@ -62,19 +64,41 @@ class Backlog:
         chunks: chunks of parsed documents that nobody is embedding.
         parsed: how many documents those are.
         queued: documents that are being parsed or wait for it.
+        suspects: how many of ``parsed`` are to be embedded alone.
     """
 
     chunks: int
     parsed: int
     queued: int
+    suspects: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One version of one document: what a message to a worker names."""
+    """One version of one document: what a message to a worker names.
+
+    Attributes:
+        suspect: to be tried alone; see :class:`ingestion.tasks.trials.Trials`.
+    """
 
     document_id: str
     version: int
+    suspect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What nobody was at any more.
+
+    Attributes:
+        queued: to be sent to a worker again.
+        suspects: how many a dead worker had among others. Each is tried alone now, and lost no attempt.
+        blamed: what a worker died of while it had nothing else; given back already.
+    """
+
+    queued: Sequence[Ticket] = ()
+    suspects: int = 0
+    blamed: Sequence[Work] = ()
 
 
 class DocumentQueue:
@@ -113,8 +137,8 @@ class DocumentQueue:
                 .where(DocumentRow.id.in_(ids))
                 .values(state=DocumentState.QUEUED, claimed_by=None, claimed_until=until)
             )
-            rows = connection.execute(moved.returning(DocumentRow.id, DocumentRow.version))
-            return [Ticket(row.id, row.version) for row in rows]
+            rows = connection.execute(moved.returning(DocumentRow.id, DocumentRow.version, DocumentRow.suspect))
+            return [Ticket(row.id, row.version, row.suspect) for row in rows]
 
     def put_back(self, tickets: Collection[Ticket]) -> None:
         """Move queued documents back to pending: their messages could not be sent."""
@@ -130,6 +154,7 @@ class DocumentQueue:
         values = {
             "wanted_id": ticket.document_id,
             "wanted_version": ticket.version,
+            "wanted_suspect": ticket.suspect,
             "now": now,
             "claimed_by": owner,
             "claimed_until": now + timedelta(seconds=lease_s),
@@ -138,12 +163,29 @@ class DocumentQueue:
             row = connection.execute(_CLAIM_FOR_PARSING, values).first()
         return None if row is None else work_of(row)
 
+    def suspect_waits(self) -> bool:
+        """Whether a parsed document waits for being embedded alone."""
+        statement = select(DocumentRow.id).where(DocumentRow.suspect, _WAITING).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(statement, {"now": self._clock.now()}).first() is not None
+
+    def claim_suspect(self, owner: str, lease_s: float) -> list[Work]:
+        """Take on the parsed document that is to be embedded alone and was blamed least; none if none waits."""
+        return self._claim_parsed(owner, 1, lease_s, suspect=True)
+
     def claim_for_embedding(self, owner: str, max_chunks: int, lease_s: float) -> list[Work]:
-        """Take on parsed documents, oldest first, up to ``max_chunks`` chunks together, but at least one document."""
+        """Take on parsed documents, oldest first, up to ``max_chunks`` chunks together, but at least one document.
+
+        Suspects stay: they don't go with others.
+        """
+        return self._claim_parsed(owner, max_chunks, lease_s, suspect=False)
+
+    def _claim_parsed(self, owner: str, max_chunks: int, lease_s: float, *, suspect: bool) -> list[Work]:
+        order = (DocumentRow.updated_at, DocumentRow.id)
         waiting = (
             select(DocumentRow.id, DocumentRow.parsed_chunks)
-            .where(_WAITING)
-            .order_by(DocumentRow.updated_at, DocumentRow.id)
+            .where(_WAITING, DocumentRow.suspect if suspect else ~DocumentRow.suspect)
+            .order_by(*((DocumentRow.attempts, *order) if suspect else order))
             .limit(max_chunks)
             .with_for_update(skip_locked=True)
         )
@@ -170,8 +212,8 @@ class DocumentQueue:
     def backlog(self) -> Backlog:
         """What waits for embedding, and how much is still being parsed."""
         with self._database.read() as connection:
-            chunks, parsed, queued = connection.execute(_BACKLOG, {"now": self._clock.now()}).one()
-        return Backlog(int(chunks), int(parsed), int(queued))
+            row = connection.execute(_BACKLOG, {"now": self._clock.now()}).one()
+        return Backlog(*map(int, row))
 
     def sources_with_pending(self) -> list[str]:
         """Sources that have pending documents whose time has come."""
@@ -180,14 +222,12 @@ class DocumentQueue:
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
-    def take_lost(self, lease_s: float, is_lost: Holds, is_excused: Holds = nobody) -> tuple[list[Ticket], list[Work]]:
+    def take_lost(self, lease_s: float, is_lost: Holds, is_excused: Holds = nobody) -> TakenOver:
         """Take over the documents whose lease ran out, or whose owner ``is_lost``.
 
-        The attempt of an owner that ``is_excused`` doesn't count: it ended early because something was down.
-
-        Returns:
-            Queued documents, to be sent to a worker again; and those whose worker died while it had them, given back
-            already.
+        Who of several a worker died of isn't known: each becomes a suspect and loses no attempt. An attempt counts
+        where a suspect was alone. That of an owner that ``is_excused`` doesn't, and raises no suspicion: it ended early
+        because something was down.
         """
         now = self._clock.now()
         claimed = or_(DocumentRow.claimed_by.isnot(None), DocumentRow.state == DocumentState.QUEUED)
@@ -195,18 +235,25 @@ class DocumentQueue:
         candidates = select(DOCUMENTS).where(states, claimed).order_by(DocumentRow.claimed_until).limit(_SCAN)
         with self._database.read() as connection:
             if not any(_lost(row, now, is_lost) for row in connection.execute(candidates)):
-                return [], []
+                return TakenOver()
         with self._database.write() as connection:
             rows = connection.execute(candidates.with_for_update(skip_locked=True)).all()
             lost = [row for row in rows if _lost(row, now, is_lost)]
-            until = now + timedelta(seconds=lease_s)
-            freed = update(DOCUMENTS).where(DocumentRow.id.in_([row.id for row in lost]))
-            connection.execute(freed.values(claimed_by=None, claimed_until=until))
-            excused = {row.id for row in lost if row.claimed_by is not None and is_excused(row.claimed_by)}
-            uncounted = update(DOCUMENTS).where(DocumentRow.id.in_(excused))
+            begun = [row for row in lost if row.claimed_by is not None]
+            excused = {row.id for row in begun if is_excused(row.claimed_by)}
+            suspects = {row.id for row in begun if row.id not in excused and not row.suspect}
+            values: dict[str, Any] = {"claimed_by": None, "claimed_until": now + timedelta(seconds=lease_s)}
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_([row.id for row in lost])).values(values))
+            uncounted = update(DOCUMENTS).where(DocumentRow.id.in_(excused | suspects))
             connection.execute(uncounted.values(attempts=DocumentRow.attempts - 1))
-        queued = [Ticket(row.id, row.version) for row in lost if row.state == DocumentState.QUEUED]
-        return queued, [work_of(row) for row in lost if row.claimed_by is not None and row.id not in excused]
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(suspects)).values(suspect=True))
+        # What was blamed already is tried last: chance, as in an outage, rarely finds it again and again.
+        queued = sorted((row for row in lost if row.state == DocumentState.QUEUED), key=lambda row: row.attempts)
+        return TakenOver(
+            [Ticket(row.id, row.version, row.suspect or row.id in suspects) for row in queued],
+            len(suspects),
+            [work_of(row) for row in begun if row.suspect and row.id not in excused],
+        )
 
     def _claim(self, owner: str, lease_s: float) -> dict[str, Any]:
         until = self._clock.now() + timedelta(seconds=lease_s)

@@ -110,7 +110,8 @@ class Work:
         parsed_hash: SHA-256 of the bytes that were parsed last; becomes ``content_hash`` once indexed.
         parsed_chunks: how many chunks they gave.
         indexed_version: the version that the document's chunks in the index carry; None when it has none.
-        attempts: how often this stage of this version was begun, this time included.
+        attempts: how often this stage of this version was begun, this time included. Without those that ended with
+            their worker, unless the document was alone with it.
         content_revision: changes with the bytes; for a document that lies in another one, their SHA-256 in hex.
     """
 

@@ -19,7 +19,7 @@ from core.errors import NotFound
 from ingestion.catalog.counts import counts_of
 from ingestion.catalog.database import Database
 from ingestion.catalog.listings import is_listing, lock_source, open_listing
-from ingestion.catalog.queue import Holds, nobody
+from ingestion.catalog.queue import Holds
 from ingestion.catalog.records import Run, RunState
 from ingestion.catalog.rows import run_of
 from ingestion.catalog.tables import RUNS, SOURCES, DocumentRow, PauseRow, RunRow, SourceRow
@@ -185,10 +185,10 @@ class RunStore:
             for row in connection.execute(_unfinished(source_id).with_for_update()).all():
                 _finish(connection, row, self._clock, error)
 
-    def take_lost(self, lease_s: float, is_lost: Holds, is_excused: Holds = nobody) -> builtins.list[str]:
+    def take_lost(self, lease_s: float, is_lost: Holds) -> builtins.list[str]:
         """Runs to be listed whose lease ran out, or whose owner ``is_lost``; each with a new message's lease.
 
-        The attempt of an owner that ``is_excused`` doesn't count.
+        The attempt doesn't count: what ended it says nothing of the source.
         """
         now = self._clock.now()
         unlisted = select(RUNS).where(is_listing(RunRow))
@@ -197,13 +197,13 @@ class RunStore:
                 return []
         with self._database.write() as connection:
             rows = connection.execute(unlisted.with_for_update(skip_locked=True)).all()
-            lost = [row.id for row in rows if row.claimed_until <= now or is_lost(row.claimed_by)]
+            lost = [row for row in rows if row.claimed_until <= now or is_lost(row.claimed_by)]
             values = {"claimed_by": None, "claimed_until": now + timedelta(seconds=lease_s)}
-            excused = [row.id for row in rows if row.id in lost and is_excused(row.claimed_by)]
-            connection.execute(update(RUNS).where(RunRow.id.in_(lost)).values(**values))
-            uncounted = update(RUNS).where(RunRow.id.in_(excused))
+            connection.execute(update(RUNS).where(RunRow.id.in_([row.id for row in lost])).values(**values))
+            begun = [row.id for row in lost if row.claimed_by is not None]
+            uncounted = update(RUNS).where(RunRow.id.in_(begun))
             connection.execute(uncounted.values(attempts=RunRow.attempts - 1))
-        return lost
+        return [row.id for row in lost]
 
 
 _IN_ORDER = (RunRow.source_id, RunRow.started_at, RunRow.id)

@@ -64,7 +64,8 @@ class DocumentRow(Base):
     present permissions and metadata, or that it is gone. ``not_before`` delays a retry. ``claimed_by`` names the
     process at work on it; ``claimed_until`` is when its claim, or its message in the queue, counts as lost.
     ``parent_id`` is the document that it lies in. ``content_key`` is the same for documents whose chunks are embedded
-    alike. ``retried``: it had failed before, and the run that it counts in tried it again.
+    alike. ``retried``: it had failed before, and the run that it counts in tried it again. ``suspect``: a worker died
+    while it had this document among others; it is tried alone before it is blamed.
     """
 
     __tablename__ = "documents"
@@ -100,6 +101,7 @@ class DocumentRow(Base):
     outcome: Mapped[str | None] = mapped_column(String(16))
     retried: Mapped[bool]
     index_due: Mapped[bool]
+    suspect: Mapped[bool]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     indexed_at: Mapped[datetime | None]
@@ -117,6 +119,7 @@ class DocumentRow(Base):
             sqlite_where=text("index_due"),
             postgresql_where=text("index_due"),
         ),
+        Index("ix_documents_suspect", "state", sqlite_where=text("suspect"), postgresql_where=text("suspect")),
     )
 
 

@@ -27,6 +27,9 @@ MEDIA_TYPES = {
     "odt": "application/vnd.oasis.opendocument.text",
     "rtf": "application/rtf",
     "epub": "application/epub+zip",
+    "pages": "application/vnd.apple.pages",
+    "numbers": "application/vnd.apple.numbers",
+    "keynote": "application/vnd.apple.keynote",
     "zip": "application/zip",
     "image": "image/png",
 }
@@ -73,6 +76,9 @@ _SUFFIXES = {
     "odt": (".odt", ".ott"),
     "rtf": (".rtf",),
     "epub": (".epub",),
+    "pages": (".pages",),
+    "numbers": (".numbers",),
+    "keynote": (".key",),
     "zip": (".zip",),
     "image": (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
 }

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
+from ingestion.partitioning.containers.applications import IWORK, read_iwork
 from ingestion.partitioning.containers.archives import read_zip
 from ingestion.partitioning.containers.message import attached_to_email, attached_to_msg, read_email, read_msg
 from ingestion.partitioning.finishing import finish
@@ -67,8 +68,10 @@ _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
     "rtf": partial(read_with_pandoc, kind="rtf"),
     "epub": partial(read_with_pandoc, kind="epub"),
 }
+_WITH_OPTIONS: dict[str, Callable[[bytes, str, PdfOptions], Reading]] = {"pdf": read_pdf, "image": read_image}
 _PARSERS = {
     "pdf": "pdfminer.six",
+    **dict.fromkeys(IWORK.values(), "pdfminer.six"),
     "xlsx": "openpyxl",
     "xls": "xlrd",
     "ods": "python-calamine",
@@ -145,10 +148,10 @@ def _read(detected: Detected, content: bytes, name: str, limits: Limits, pdf_opt
             return read_zip(content, name, max_members=limits.attachments, max_bytes=limits.unpacked_bytes)
         if kind == "email" and b"\x00" in content and detected.text is not None:
             return read_email(detected.text.encode(), name)
-        if kind == "pdf":
-            return read_pdf(content, name, pdf_options)
-        if kind == "image":
-            return read_image(content, name, pdf_options or PdfOptions())
+        if kind in _WITH_OPTIONS:
+            return _WITH_OPTIONS[kind](content, name, pdf_options or PdfOptions())
+        if kind in IWORK.values():
+            return read_iwork(content, name, kind, pdf_options, max_bytes=limits.unpacked_bytes)
         if kind in _FROM_BYTES:
             return _FROM_BYTES[kind](content, name)
         return _FROM_TEXT[kind](detected.text or "", name)

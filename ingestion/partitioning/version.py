@@ -10,7 +10,7 @@ from pathlib import Path
 from core.settings import ParsingSettings
 from ingestion.partitioning.sandbox.programs import PROGRAMS, TESSERACT, Program
 
-_READERS = 1
+_READERS = 2
 """Raised whenever Footnote's own readers learn to read more: a release does it by itself."""
 _PACKAGES = (
     "unstructured",

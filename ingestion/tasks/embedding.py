@@ -30,13 +30,20 @@ def embed(parts: Parts) -> None:
     """Embed and index what waits for it, a batch of documents together. Does nothing when nothing waits."""
     sync = parts.settings.sync
     queue = parts.catalog.queue
-    with parts.owners.new() as owner:
+    suspect = queue.suspect_waits()
+    trial = parts.trials.alone() if suspect else parts.trials.beside_others()
+    with trial, parts.owners.new() as owner:
         if parts.catalog.pauses.active(STAGE):
             return
-        # What was down is tried with one document first.
-        chunks = 1 if parts.catalog.pauses.get(STAGE) else sync.embed_chunks
-        works = queue.claim_for_embedding(owner, chunks, sync.lease_s)
+        if suspect:
+            works = queue.claim_suspect(owner, sync.lease_s)
+        else:
+            # What was down is tried with one document first.
+            chunks = 1 if parts.catalog.pauses.get(STAGE) else sync.embed_chunks
+            works = queue.claim_for_embedding(owner, chunks, sync.lease_s)
         if not works:
+            if suspect:  # somebody else has it: what this task was sent for is yet to be done
+                request_embedding(parts)
             return
         ids = [work.record.id for work in works]
         with kept_alive(lambda: queue.extend(owner, ids, sync.lease_s), sync.lease_s):

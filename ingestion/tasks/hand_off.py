@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from core.errors import BrokerUnavailable, Unavailable
@@ -28,7 +29,7 @@ def dispatch(parts: Parts, source_id: str) -> int:
     tickets = parts.catalog.queue.take_pending(source_id, sync.in_flight, sync.lease_s)
     for sent, ticket in enumerate(tickets):
         try:
-            parts.tasks.send("footnote.parse", {"document_id": ticket.document_id, "version": ticket.version})
+            parts.tasks.send("footnote.parse", asdict(ticket))
         except BrokerUnavailable as error:
             parts.catalog.queue.put_back(tickets[sent:])
             log.warning("dispatch.postponed", source_id=source_id, documents=len(tickets) - sent, reason=error.message)
@@ -39,6 +40,8 @@ def dispatch(parts: Parts, source_id: str) -> int:
 def request_embedding(parts: Parts, added_chunks: int | None = None) -> None:
     """Have waiting chunks embedded, once there are enough for a full batch or no more are on their way.
 
+    A suspect is embedded alone, so it waits for no batch.
+
     Args:
         added_chunks: how many the caller just added, so that one task is asked for per full batch, not one for each
             document; None: ask whenever there is enough.
@@ -48,7 +51,7 @@ def request_embedding(parts: Parts, added_chunks: int | None = None) -> None:
     if backlog.parsed == 0:
         return
     if added_chunks is None:
-        filled = backlog.chunks >= full
+        filled = backlog.chunks >= full or backlog.suspects > 0
     else:
         filled = backlog.chunks // full > max(backlog.chunks - added_chunks, 0) // full
     if filled or backlog.queued == 0:

@@ -29,12 +29,17 @@ log = get_logger(__name__)
 STAGE = "parse"
 
 
-def parse(parts: Parts, document_id: str, version: int) -> None:
-    """Parse one version of a document. Does nothing if it changed since, or if a living worker is at it."""
+def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -> None:
+    """Parse one version of a document. Does nothing if it changed since, or if a living worker is at it.
+
+    Args:
+        suspect: a worker died of it, or of what it had beside it: nothing goes beside it now.
+    """
     lease_s = parts.settings.sync.lease_s
     queue = parts.catalog.queue
-    with parts.owners.new() as owner:
-        work = queue.claim_for_parsing(Ticket(document_id, version), owner, lease_s)
+    trial = parts.trials.alone() if suspect else parts.trials.beside_others()
+    with trial, parts.owners.new() as owner:
+        work = queue.claim_for_parsing(Ticket(document_id, version, suspect), owner, lease_s)
         if work is None:
             return
         if pause := parts.catalog.pauses.active(STAGE):

@@ -16,6 +16,7 @@ from ingestion.catalog.records import Source
 from ingestion.connectors.port import Connector
 from ingestion.partitioning.port import Partitioner
 from ingestion.tasks.ownership import Owners
+from ingestion.tasks.trials import Trials
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
 from retrieval.index.every_generation import EveryGeneration
@@ -79,6 +80,7 @@ class Parts:
         self.settings = settings
         self.tasks = tasks
         self.owners = Owners()
+        self.trials = Trials()
         self._makers = makers or Makers()
         self._lock = threading.RLock()
         self._built: dict[str, Any] = {}

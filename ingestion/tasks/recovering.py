@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from core.errors import NotFound, Unavailable
 from core.logs import get_logger
@@ -51,7 +52,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
 
 
 def _recover_runs(parts: Parts, lost: IsLost) -> None:
-    for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost, parts.owners.has_ended):
+    for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost):
         log.warning("run.taken_over", run_id=run_id)
         send_listing(parts, run_id)
     start_queued(parts)
@@ -59,21 +60,21 @@ def _recover_runs(parts: Parts, lost: IsLost) -> None:
 
 def _recover_documents(parts: Parts, lost: IsLost) -> None:
     sync = parts.settings.sync
-    tickets, interrupted = parts.catalog.queue.take_lost(sync.lease_s, lost, parts.owners.has_ended)
+    taken = parts.catalog.queue.take_lost(sync.lease_s, lost, parts.owners.has_ended)
     given_up = set()
-    for work in interrupted:
+    for work in taken.blamed:
         if work.attempts < sync.max_attempts:
             continue
         stage = "parse" if work.record.state is DocumentState.QUEUED else "embed"
-        error = WorkerLost(f"The worker died {work.attempts} times while it had this document.")
+        error = WorkerLost(f"The worker died {work.attempts} times while it had this document and no other.")
         give_up(parts, work, None, stage, error)
         given_up.add(work.record.id)
-    if tickets or interrupted:
-        log.warning("documents.taken_over", queued=len(tickets), interrupted=len(interrupted))
-    for ticket in tickets:
+    if taken.queued or taken.suspects or taken.blamed:
+        counts = {"queued": len(taken.queued), "suspects": taken.suspects, "blamed": len(taken.blamed)}
+        log.warning("documents.taken_over", **counts)
+    for ticket in taken.queued:
         if ticket.document_id not in given_up:
-            arguments = {"document_id": ticket.document_id, "version": ticket.version}
-            send_or_leave(parts, "footnote.parse", arguments)
+            send_or_leave(parts, "footnote.parse", asdict(ticket))
 
 
 def _recover_rebuild(parts: Parts, lost: IsLost) -> None:
@@ -84,7 +85,7 @@ def _recover_rebuild(parts: Parts, lost: IsLost) -> None:
 
 
 class WorkerLost(Unavailable):
-    """A worker died, more than once, at the same document."""
+    """A worker died, more than once, at the same document, which it had alone."""
 
     slug = "worker-lost"
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from api.supervisor.children import children_of, valkey_binary
+from api.supervisor.children import Child, children_of, valkey_binary
 from api.supervisor.layout import Layout
 from core.filters import AnyOf
 from core.settings import Settings
@@ -91,14 +92,18 @@ class Stack:
         for child in children_of(self.settings, Layout.of(self.settings), 0):
             if child.name in ("worker", "lister"):
                 Layout.of(self.settings).make()
-                setattr(self, child.name, self._start(list(child.command)))
+                setattr(self, child.name, self.start_child(child))
+
+    def start_child(self, child: Child) -> subprocess.Popen[bytes]:
+        """Start one of the processes that ``footnote up`` runs."""
+        return self._start(list(child.command), child.environment)
 
     def _celery(self, queues: str, threads: int, *more: str) -> list[str]:
         command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads"]
         return [*command, "-c", str(threads), "-Q", queues, *more]
 
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"}
+    def _start(self, command: list[str], more: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
+        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"} | more
         with self.log.open("ab") as log:
             return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
 

@@ -42,7 +42,7 @@ def read_zip(content: bytes, name: str, *, max_members: int, max_bytes: int) -> 
             if member.flag_bits & _ENCRYPTED:
                 reading.warnings.append(f"{member.filename} is encrypted and was left out.")
                 continue
-            data = _unpack(archive, member, name, left)
+            data = unpack(archive, member, name, left)
             left -= len(data)
             found.append((member.filename, data, None))
     attach(reading, found)
@@ -66,15 +66,26 @@ def _check(members: list[zipfile.ZipInfo], name: str, max_members: int, max_byte
             "or raise the limit."
         )
     for member in members:
-        packed = max(member.compress_size, 1)
-        if member.file_size > _RATIO_COUNTS_FROM and member.file_size / packed > _MOST_RATIO:
-            raise DocumentTooLarge(
-                f"{name}: {member.filename} is packed {member.file_size // packed} times smaller than it is, as zip "
-                f"bombs are ({_MOST_RATIO} times is the most that is unpacked)."
-            )
+        _check_ratio(member, name)
 
 
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, most: int) -> bytes:
+def _check_ratio(member: zipfile.ZipInfo, name: str) -> None:
+    packed = max(member.compress_size, 1)
+    if member.file_size > _RATIO_COUNTS_FROM and member.file_size / packed > _MOST_RATIO:
+        raise DocumentTooLarge(
+            f"{name}: {member.filename} is packed {member.file_size // packed} times smaller than it is, as zip "
+            f"bombs are ({_MOST_RATIO} times is the most that is unpacked)."
+        )
+
+
+def unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, most: int) -> bytes:
+    """One member, of at most so many bytes.
+
+    Raises:
+        DocumentTooLarge: larger than that, or than the archive states, or packed so tightly that it is a bomb.
+        UnreadableDocument: broken.
+    """
+    _check_ratio(member, name)
     data = bytearray()
     try:
         with archive.open(member) as stream:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 
 from core.errors import UnreadableDocument
 from core.metadata import Metadata
+from ingestion.partitioning.containers.applications import iwork_kind, refuse_application
 
 _OFFICE_PARTS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
 _MIMETYPES = {
@@ -19,6 +21,8 @@ _MIMETYPES = {
 }
 _MIMETYPE_ROOM = 200
 _OASIS = b"application/vnd.oasis"
+_NAMES_KIND = re.compile(rb"[a-z]+/[\w.+-]+")
+"""What programs write into ``mimetype``, by which they know their own containers."""
 _MANIFEST = "META-INF/manifest.xml"
 """Which parts of an OpenDocument file are encrypted (OpenDocument 1.3, part 2, 4.3)."""
 _MANIFEST_ROOM = 1_000_000
@@ -40,7 +44,7 @@ def zip_kind(content: bytes, name: str) -> str:
     """The kind of document in a ZIP container; ``zip`` if it is an archive of files.
 
     Raises:
-        UnreadableDocument: its directory can't be read.
+        UnreadableDocument: its directory can't be read, or it is the container of a program that isn't read.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -58,9 +62,12 @@ def zip_kind(content: bytes, name: str) -> str:
         for prefix, kind in _OFFICE_PARTS.items():
             if any(part.startswith(prefix) for part in parts):
                 return kind
-    if mimetype.startswith(_OASIS):
-        kind = mimetype.decode("latin-1")
-        raise UnreadableDocument(f"{name} is {kind}, which is not read. Save it as .odt, .ods or PDF.")
+    if _NAMES_KIND.fullmatch(mimetype):
+        better = ".odt, .ods or PDF" if mimetype.startswith(_OASIS) else "PDF"
+        raise UnreadableDocument(f"{name} is {mimetype.decode()}, which is not read. Save it as {better}.")
+    if iwork := iwork_kind(parts, name):
+        return iwork
+    refuse_application(parts, name)
     return "zip"
 
 

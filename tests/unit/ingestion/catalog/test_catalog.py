@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from core.principal import AccessList
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.queue import Ticket
+from ingestion.catalog.queue import TakenOver, Ticket
 from ingestion.catalog.records import Run, RunState, Source, document_id
 from ingestion.catalog.tables import Base
 from ingestion.connectors.port import Unreadable, Upsert
@@ -361,14 +363,33 @@ def test_what_dead_workers_held_is_taken_over(catalog: Catalog, source: Source, 
     list_all(catalog, source, [upsert("a"), upsert("b")])
     first, second = catalog.queue.take_pending(source.id, 10, LEASE)
     assert catalog.queue.claim_for_parsing(first, "dead", LEASE)
-    assert catalog.queue.take_lost(LEASE, lambda _: False) == ([], [])
-    tickets, interrupted = catalog.queue.take_lost(LEASE, lambda owner: owner == "dead")
-    assert tickets == [first]
-    assert [work.attempts for work in interrupted] == [1]
+    assert catalog.queue.take_lost(LEASE, lambda _: False) == TakenOver()
+    taken = catalog.queue.take_lost(LEASE, lambda owner: owner == "dead")
+    suspect = replace(first, suspect=True)
+    assert taken == TakenOver([suspect], suspects=1, blamed=[])
     clock.advance(LEASE + 1)  # type: ignore[attr-defined]
-    tickets, interrupted = catalog.queue.take_lost(LEASE, lambda _: False)
-    assert {ticket.document_id for ticket in tickets} == {first.document_id, second.document_id}
-    assert interrupted == []
+    taken = catalog.queue.take_lost(LEASE, lambda _: False)
+    assert sorted(taken.queued, key=attrgetter("suspect")) == [second, suspect]
+    assert (taken.suspects, taken.blamed) == (0, [])
+
+
+def test_only_a_suspect_that_was_alone_is_blamed(catalog: Catalog, source: Source) -> None:
+    list_all(catalog, source, [upsert("a")])
+    [ticket] = catalog.queue.take_pending(source.id, 10, LEASE)
+    assert catalog.queue.claim_for_parsing(ticket, "dead", LEASE)
+    [suspect] = catalog.queue.take_lost(LEASE, lambda owner: owner == "dead").queued
+    # A message from before, which would have it tried among others, does nothing.
+    assert catalog.queue.claim_for_parsing(ticket, "w", LEASE) is None
+    for times in (1, 2):
+        work = catalog.queue.claim_for_parsing(suspect, "dead", LEASE)
+        assert work is not None
+        assert work.attempts == times
+        taken = catalog.queue.take_lost(LEASE, lambda owner: owner == "dead")
+        assert (taken.queued, taken.suspects, [one.attempts for one in taken.blamed]) == ([suspect], 0, [times])
+    work = catalog.queue.claim_for_parsing(suspect, "w", LEASE)
+    assert work is not None
+    catalog.outcomes.retry_parsing(work, "w", 0)  # the worker lived to say so
+    assert catalog.queue.take_pending(source.id, 10, LEASE) == [ticket]
 
 
 def test_a_retry_waits_for_its_time(catalog: Catalog, source: Source, clock: object) -> None:

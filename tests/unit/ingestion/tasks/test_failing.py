@@ -12,7 +12,6 @@ from core.settings import SyncSettings
 from ingestion.catalog.records import RunState
 from ingestion.tasks import embedding, listing, parsing, recovering
 from ingestion.tasks.failing import backoff_s
-from ingestion.tasks.ownership import Owners
 
 
 def test_a_broken_document_is_recorded_and_the_rest_goes_on(pipeline: Any) -> None:
@@ -111,47 +110,6 @@ def test_a_deletion_during_embedding_stays_deleted(pipeline: Any) -> None:
     pipeline.sync()
     assert pipeline.index.chunks == {}
     assert pipeline.parts.catalog.documents.totals() == {}
-
-
-class _Killed(BaseException):
-    """Ends a task as ``kill -9`` would: no handler runs."""
-
-
-def killed(*_: object, **__: object) -> None:
-    raise _Killed
-
-
-@pytest.mark.parametrize("stage", ["parse", "embed"])
-def test_work_of_a_dead_worker_is_taken_over(pipeline: Any, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline.source.documents = {"a.txt": "one", "b.txt": "two"}
-    run = pipeline.begin()
-    with monkeypatch.context() as patch:
-        target = pipeline.partitioner if stage == "parse" else pipeline.embedder
-        patch.setattr(target, "partition" if stage == "parse" else "embed_passages", killed)
-        with pytest.raises(_Killed):
-            pipeline.tasks.run(pipeline.parts)
-    pipeline.tasks.waiting.clear()  # with the worker went its messages
-    recovering.recover(pipeline.parts, at_start=True)
-    pipeline.tasks.run(pipeline.parts)
-    done = pipeline.parts.catalog.runs.get(run.id)
-    assert (done.state, done.indexed) == (RunState.FINISHED, 2)
-
-
-def test_a_document_that_kills_its_worker_is_given_up(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline.source.documents = {"a.txt": "one"}
-    run = pipeline.begin()
-    monkeypatch.setattr(pipeline.partitioner, "partition", killed)
-    for _ in range(3):
-        with pytest.raises(_Killed):
-            pipeline.tasks.run(pipeline.parts)
-        pipeline.tasks.waiting.clear()
-        pipeline.parts.owners = Owners()  # a new process
-        pipeline.clock.advance(101)
-        recovering.recover(pipeline.parts, at_start=True)
-    pipeline.tasks.run(pipeline.parts)
-    assert pipeline.parts.catalog.runs.get(run.id).failed == 1
-    [failure] = pipeline.parts.catalog.failures.list()
-    assert (failure.error_class, failure.retryable) == ("WorkerLost", True)
 
 
 def test_lost_messages_are_sent_again_after_the_lease(pipeline: Any) -> None:
