@@ -12,6 +12,7 @@ BENCHES = {
     "ocr": "documents",
     "parsing": "documents",
     "pdf_boxes": "documents",
+    "catalog": "ingestion",
     "filtered": "search",
     "footprint": "search",
     "ingest": "search",

@@ -48,6 +48,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
     settle(parts, {run.source_id for run in parts.catalog.runs.active()})
     send_or_leave(parts, "footnote.purge")
     watch_index(parts, at_start=at_start)
+    parts.catalog.tallies.sum_up()
 
 
 def _recover_runs(parts: Parts, lost: IsLost) -> None:

@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from api.auth.keys import ApiKeyRow
 from core.errors import ConfigurationError, Conflict, NotFound
 from core.metadata import Metadata
 from core.principal import AccessList
@@ -71,6 +72,7 @@ def ingest(catalog: Catalog, source: Source, owner: str = "worker") -> None:
 
 
 def test_schema_of_the_migrations_is_that_of_the_tables(catalog: Catalog) -> None:
+    assert ApiKeyRow.__tablename__ in Base.metadata.tables, "a table of another package, which one catalog holds too"
     with catalog.database.read() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert differences == []
