@@ -17,7 +17,7 @@ from core.errors import Conflict, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import OPEN_STATES, DocumentState, Work
 from ingestion.catalog.rows import work_of
-from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, Base, DocumentRow, Json
+from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, Base, DocumentRow, Json, TallyRow
 
 
 class RebuildRow(Base):
@@ -239,7 +239,8 @@ class RebuildStore:
         """How many documents are on their way into the index, or out of it."""
         states = (*OPEN_STATES, DocumentState.DELETING)
         with self._database.read() as connection:
-            return connection.execute(select(func.count()).where(DocumentRow.state.in_(states))).scalar_one()
+            counted = select(func.coalesce(func.sum(TallyRow.documents), 0)).where(TallyRow.state.in_(states))
+            return int(connection.execute(counted).scalar_one())
 
 
 def _indexed() -> ColumnElement[bool]:

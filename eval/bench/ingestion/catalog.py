@@ -127,6 +127,7 @@ def shown(catalog: Catalog) -> dict[str, Callable[[], Any]]:
         "runs.get, unfinished": lambda: catalog.runs.get(RUN_OF_BACKFILL),
         "runs.list": lambda: catalog.runs.list(BACKFILL),
         "documents.totals": catalog.documents.totals,
+        "rebuilds.moving": catalog.rebuilds.moving,
         "retries.sources": catalog.retries.sources,
     }
 
