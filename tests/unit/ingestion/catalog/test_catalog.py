@@ -456,6 +456,19 @@ def test_documents_that_are_gone_are_counted_once(catalog: Catalog, source: Sour
     assert (current.seen, current.deleted, current.unchanged) == (4, 2, 1)
 
 
+def test_what_a_listing_did_not_see_is_marked_batch_behind_batch(catalog: Catalog, source: Source) -> None:
+    names = list("abcdefg")
+    list_all(catalog, source, [upsert(name) for name in names])
+    run = start(catalog, source)
+    catalog.intake.apply(run.id, source.id, [upsert("d")], parser=1)
+    batches, after = [], ""
+    while batch := catalog.removal.mark_unseen(source.id, run.id, 4, after):
+        batches.append(batch)
+        after = batch[-1]
+    gone = sorted(document_id(source.id, name) for name in names if name != "d")
+    assert batches == [gone[:4], gone[4:]]
+
+
 def test_a_lost_run_is_taken_over(catalog: Catalog, source: Source, clock: object) -> None:
     run = start(catalog, source)
     assert catalog.runs.claim(run.id, "w1", LEASE)
