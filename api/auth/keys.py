@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, String, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock
 from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
 from core.logs import get_logger
 from ingestion.catalog.audit import Actor, Deed, add_event
-from ingestion.catalog.tables import ApiKeyRow
+from ingestion.catalog.tables import Base
 
 log = get_logger(__name__)
 
@@ -32,6 +32,28 @@ _MAX_KEY = 200
 _MAX_NAME = 200
 ADMIN_KEY_SETTING = "api.admin_key"
 """The setting that brings in a key, and that key's name."""
+
+
+class ApiKeyRow(Base):
+    """An API key; of the key itself only a digest is kept.
+
+    ``from_configuration``: the row stands for ``api.admin_key``, so that it can be revoked like any other, and counts
+    only where the configuration names it.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300))
+    prefix: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user: Mapped[str | None] = mapped_column(String(300))
+    groups: Mapped[list[str]]
+    admin: Mapped[bool]
+    from_configuration: Mapped[bool]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ BENCHES = {
     "ingest": (f"{_SEARCH}ingest", "How much of the embedder's own speed ingestion keeps."),
     "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
     "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
+    "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
 }
 

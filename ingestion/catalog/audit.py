@@ -6,17 +6,41 @@ import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, String, Table, Text, insert, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
-from ingestion.catalog.tables import AUDIT, AuditRow
+from ingestion.catalog.tables import Base, Json
 
 Outcome = Literal["begun", "done", "failed"]
 
 _MAX_SHOWN = 300
+
+
+class AuditRow(Base):
+    """What an administrator did; see :class:`AuditEvent`."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(100))
+    key_id: Mapped[str | None] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(300))
+    user: Mapped[str | None] = mapped_column(String(300))
+    client: Mapped[str | None] = mapped_column(String(100))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    object_id: Mapped[str | None] = mapped_column(Text)
+    object_name: Mapped[str | None] = mapped_column(Text)
+    detail: Mapped[Json]
+
+
+AUDIT = cast(Table, AuditRow.__table__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

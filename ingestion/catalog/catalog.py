@@ -21,6 +21,7 @@ from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.sources import SourceStore
+from ingestion.catalog.tallies import Tallies
 from ingestion.catalog.warnings import WarningStore
 
 
@@ -37,6 +38,7 @@ class Catalog:
         removal: takes documents out.
         index_due: what the index has yet to hear.
         comparisons: how the catalog stands to the index.
+        tallies: what counts are summed up from.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
     """
@@ -58,6 +60,7 @@ class Catalog:
         self.removal = Removal(database, clock)
         self.index_due = IndexDue(database, clock)
         self.comparisons = ComparisonStore(database, clock)
+        self.tallies = Tallies(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
 

@@ -7,17 +7,46 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, and_, case, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Row, String, Table, Text, and_, case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.outcomes import send_again
 from ingestion.catalog.records import OPEN_STATES, DocumentState
-from ingestion.catalog.tables import COMPARISON, DOCUMENTS, ComparisonRow, DocumentRow
+from ingestion.catalog.tables import DOCUMENTS, Base, DocumentRow, Json
 
+
+class ComparisonRow(Base):
+    """How the catalog stands to the index: the one row of its table.
+
+    ``catalog`` names this catalog for good, ``epoch`` grows with each listing. The index keeps both as its mark;
+    ``told_epoch`` is the last one that it is known to keep. A mark that is neither says that one of the two was lost,
+    or restored from an older state. ``reason`` and ``position`` belong to a comparison that goes on, with what it has
+    ``found`` so far by kind; ``last_found`` is the former one's.
+    """
+
+    __tablename__ = "comparison"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    catalog: Mapped[str] = mapped_column(String(32))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    told_epoch: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str | None] = mapped_column(Text)
+    position: Mapped[str] = mapped_column(String(100))
+    checked: Mapped[int] = mapped_column(BigInteger)
+    found: Mapped[Json]
+    last_found: Mapped[Json]
+    began_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+
+
+COMPARISON = cast(Table, ComparisonRow.__table__)
 _ONE = ComparisonRow.id == 1
 _MOVING = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED)
 
@@ -27,7 +56,7 @@ class Comparison:
     """How the catalog stands to the index.
 
     Attributes:
-        catalog, epoch, told_epoch: see :class:`ingestion.catalog.tables.ComparisonRow`.
+        catalog, epoch, told_epoch: see :class:`ComparisonRow`.
         reason: why a comparison goes on; None: none does.
         position: the id of the last document that it has looked at.
         checked: how many it has.

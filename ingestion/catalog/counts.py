@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, update
 
-from ingestion.catalog.tables import RUNS, DocumentRow, RunRow
+from ingestion.catalog.tables import RUNS, DocumentRow, RunRow, TallyRow
 
 OUTCOMES = ("unchanged", "indexed", "failed", "superseded")
 """What a document can be in a run; ``deleted`` is counted when its row goes."""
@@ -72,10 +72,10 @@ def leaving(which: ColumnElement[bool]) -> Select[Any]:
 
 def counts_of(connection: Connection, row: Row[Any]) -> dict[str, int]:
     """The counts of a run that isn't finished, as they are now."""
-    retried = func.coalesce(func.sum(case((DocumentRow.retried, 1), else_=0)), 0)
-    statement = select(DocumentRow.outcome, func.count(), retried).where(DocumentRow.run_id == row.id)
-    found = connection.execute(statement.group_by(DocumentRow.outcome)).all()
-    by_outcome = {outcome: count for outcome, count, _ in found}
+    sums = func.sum(TallyRow.documents), func.sum(TallyRow.retried)
+    of_run = TallyRow.source_id == row.source_id, TallyRow.run_id == row.id
+    found = connection.execute(select(TallyRow.outcome, *sums).where(*of_run).group_by(TallyRow.outcome)).all()
+    by_outcome = {outcome: int(count) for outcome, count, _ in found}
     counted = {outcome: getattr(row, outcome) + by_outcome.get(outcome, 0) for outcome in OUTCOMES}
     return {
         **counted,

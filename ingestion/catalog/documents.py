@@ -11,7 +11,7 @@ from core.principal import PUBLIC
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow, TallyRow
 
 
 class DocumentStore:
@@ -91,11 +91,12 @@ class DocumentStore:
 
     def totals(self, source_id: str | None = None) -> dict[str, int]:
         """How many documents are in each state, states without any left out."""
-        statement = select(DocumentRow.state, func.count()).group_by(DocumentRow.state)
+        count = func.sum(TallyRow.documents)
+        statement = select(TallyRow.state, count).group_by(TallyRow.state).having(count > 0)
         if source_id is not None:
-            statement = statement.where(DocumentRow.source_id == source_id)
+            statement = statement.where(TallyRow.source_id == source_id)
         with self._database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement)}
+            return {row[0]: int(row[1]) for row in connection.execute(statement)}
 
     def count_public(self, source_id: str) -> int:
         """How many of a source's documents everybody may find who may use this Footnote."""

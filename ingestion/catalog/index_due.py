@@ -16,7 +16,7 @@ from ingestion.catalog.dead_letters import write_failure
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import work_of
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow
+from ingestion.catalog.tables import DOCUMENTS, IS_CLEARED, IS_DUE, DocumentRow
 
 
 class IndexDue:
@@ -29,7 +29,8 @@ class IndexDue:
     def any(self, source_id: str | None = None) -> bool:
         """Whether there is something."""
         with self._database.read() as connection:
-            return connection.execute(select(DocumentRow.id).where(_due(source_id)).limit(1)).first() is not None
+            first = select(DocumentRow.id).where(*_due(source_id)).order_by(DocumentRow.id).limit(1)
+            return connection.execute(first).first() is not None
 
     def next(self, limit: int, max_chunks: int, source_id: str | None = None, after: str = "") -> list[Work]:
         """The next documents by id, at most ``limit``, of up to so many chunks together, but at least one.
@@ -38,7 +39,7 @@ class IndexDue:
             source_id: only of that source.
             after: only behind this id.
         """
-        wanted = select(DOCUMENTS).where(_due(source_id), DocumentRow.id > after)
+        wanted = select(DOCUMENTS).where(*_due(source_id), DocumentRow.id > after)
         with self._database.read() as connection:
             works = [work_of(row) for row in connection.execute(wanted.order_by(DocumentRow.id).limit(limit))]
         room, taken = max_chunks, 0
@@ -92,15 +93,13 @@ class IndexDue:
 
     def cleared(self, limit: int, source_id: str | None = None, skipped: Collection[str] = ()) -> list[str]:
         """Documents on their way out that are gone from the index: what is left are their blobs and rows."""
-        gone = and_(DocumentRow.state == DocumentState.DELETING, ~DocumentRow.index_due)
+        wanted = select(DocumentRow.id).where(IS_CLEARED, DocumentRow.id.not_in(skipped)).limit(limit)
         if source_id is not None:
-            gone = and_(gone, DocumentRow.source_id == source_id)
-        wanted = select(DocumentRow.id).where(gone, DocumentRow.id.not_in(skipped)).limit(limit)
+            wanted = wanted.where(DocumentRow.source_id == source_id)
+        wanted = wanted.order_by(DocumentRow.source_id, DocumentRow.id)
         with self._database.read() as connection:
             return list(connection.execute(wanted).scalars())
 
 
-def _due(source_id: str | None) -> Any:
-    return (
-        DocumentRow.index_due if source_id is None else and_(DocumentRow.index_due, DocumentRow.source_id == source_id)
-    )
+def _due(source_id: str | None) -> tuple[Any, ...]:
+    return (IS_DUE,) if source_id is None else (IS_DUE, DocumentRow.source_id == source_id)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from core.errors import NotFound
 from ingestion.catalog.records import Run, RunState
 from ingestion.catalog.rows import run_of
-from ingestion.catalog.tables import RUNS, SOURCES, RunRow, SourceRow
+from ingestion.catalog.tables import IS_UNFINISHED, RUNS, SOURCES, RunRow, SourceRow
 
 
 def lock_source(connection: Connection, source_id: str) -> None:
@@ -29,7 +29,7 @@ def lock_source(connection: Connection, source_id: str) -> None:
 def open_listing(connection: Connection, source_id: str, now: datetime, lease_s: float) -> tuple[Run, bool]:
     """A run of a locked source that has yet to be listed, and whether it is new; see :meth:`RunStore.begin`."""
     waiting = RunRow.state.in_((RunState.RUNNING, RunState.QUEUED))
-    found = select(RUNS).where(RunRow.source_id == source_id, waiting, ~RunRow.listed).with_for_update()
+    found = select(RUNS).where(RunRow.source_id == source_id, waiting, ~RunRow.listed, IS_UNFINISHED).with_for_update()
     rows = {row.state: row for row in connection.execute(found)}
     listing = rows.get(RunState.RUNNING)
     if listing is None:
@@ -63,4 +63,4 @@ def add_run(
 
 def is_listing(run: Any) -> ColumnElement[bool]:
     """The runs, of these columns, that are being listed or are about to be."""
-    return and_(run.state == RunState.RUNNING, ~run.listed)
+    return and_(run.state == RunState.RUNNING, ~run.listed, run.finished_at.is_(None))

@@ -22,6 +22,9 @@ def migrate(database: Database) -> None:
     """
     with database.write() as connection:  # on SQLite this holds the write lock
         if not database.is_sqlite:
+            # A step may take minutes in a large catalog, and so may the wait for another process that is at it.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         command.upgrade(alembic_config(connection), "head")
 

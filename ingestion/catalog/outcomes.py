@@ -16,7 +16,7 @@ from ingestion.catalog.dead_letters import clear_failures, write_failure
 from ingestion.catalog.family import readers_to_json
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import merge_metadata
-from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
+from ingestion.catalog.tables import DOCUMENTS, FAILURES, IS_RETRIED, DocumentRow, FailureRow
 from ingestion.catalog.warnings import clear_warnings, write_warning
 from ingestion.partitioning.port import InnerReaders
 
@@ -204,7 +204,7 @@ class Outcomes:
         # What failed in this run has been tried in it.
         before = or_(DocumentRow.run_id.is_(None), DocumentRow.run_id != run_id)
         which = and_(failed, before, DocumentRow.id.in_(wanted))
-        again = select(DocumentRow.id).where(DocumentRow.run_id == run_id, DocumentRow.retried)
+        again = select(DocumentRow.id).where(DocumentRow.run_id == run_id, IS_RETRIED)
         with self._database.write() as connection:
             count = send_again(connection, which, self._clock.now(), run_id=run_id)
             tried = update(FAILURES).where(FailureRow.document_id.in_(again))

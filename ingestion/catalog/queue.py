@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import work_of
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow
+from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, IS_PENDING, DocumentRow, SourceRow
 
 _SCAN = 1000
 
@@ -32,7 +32,7 @@ _BACKLOG = select(
     func.coalesce(func.sum(case((_WAITING, 1), else_=0)), 0),
     func.coalesce(func.sum(case((DocumentRow.state == DocumentState.QUEUED, 1), else_=0)), 0),
     func.coalesce(func.sum(case((and_(_WAITING, DocumentRow.suspect), 1), else_=0)), 0),
-).where(DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED)))
+).where(IS_MOVING)
 _CLAIM_FOR_PARSING = (
     update(DOCUMENTS)
     .where(
@@ -111,15 +111,10 @@ class DocumentQueue:
     def take_pending(self, source_id: str, in_flight: int, lease_s: float) -> list[Ticket]:
         """Move pending documents of a source to queued, as many as keep it at ``in_flight``; those moved."""
         now = self._clock.now()
-        due = and_(
-            DocumentRow.source_id == source_id,
-            DocumentRow.state == DocumentState.PENDING,
-            or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= now),
-        )
-        moving = (DocumentState.QUEUED, DocumentState.PARSED)
-        count = select(func.count()).where(DocumentRow.source_id == source_id, DocumentRow.state.in_(moving))
+        due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)]
+        count = select(func.count()).where(DocumentRow.source_id == source_id, IS_MOVING)
         with self._database.read() as connection:
-            if connection.execute(select(DocumentRow.id).where(due).limit(1)).first() is None:
+            if not any(connection.execute(pending.limit(1)).first() for pending in due):
                 return []
         with self._database.write() as connection:
             # The source's row is the lock that keeps two dispatchers from filling the same room.
@@ -129,8 +124,10 @@ class DocumentQueue:
             room = in_flight - connection.execute(count).scalar_one()
             if room <= 0:
                 return []
-            chosen = select(DocumentRow.id).where(due).limit(room).with_for_update(skip_locked=True)
-            ids = list(connection.execute(chosen).scalars())
+            ids: list[str] = []
+            for pending in due:
+                chosen = pending.limit(room - len(ids)).with_for_update(skip_locked=True)
+                ids.extend(connection.execute(chosen).scalars())
             until = now + timedelta(seconds=lease_s)
             moved = (
                 update(DOCUMENTS)
@@ -184,7 +181,7 @@ class DocumentQueue:
         order = (DocumentRow.updated_at, DocumentRow.id)
         waiting = (
             select(DocumentRow.id, DocumentRow.parsed_chunks)
-            .where(_WAITING, DocumentRow.suspect if suspect else ~DocumentRow.suspect)
+            .where(IS_MOVING, _WAITING, DocumentRow.suspect if suspect else ~DocumentRow.suspect)
             .order_by(*((DocumentRow.attempts, *order) if suspect else order))
             .limit(max_chunks)
             .with_for_update(skip_locked=True)
@@ -217,8 +214,12 @@ class DocumentQueue:
 
     def sources_with_pending(self) -> list[str]:
         """Sources that have pending documents whose time has come."""
-        due = or_(DocumentRow.not_before.is_(None), DocumentRow.not_before <= self._clock.now())
-        statement = select(DocumentRow.source_id).where(DocumentRow.state == DocumentState.PENDING, due).distinct()
+        # One look-up a source, and none at the documents that wait behind the first.
+        firsts = [
+            pending.where(DocumentRow.source_id == SourceRow.id).correlate(SourceRow).limit(1).scalar_subquery()
+            for pending in _pending(self._clock.now())
+        ]
+        statement = select(SourceRow.id).where(or_(*(first.is_not(None) for first in firsts)))
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
@@ -231,8 +232,7 @@ class DocumentQueue:
         """
         now = self._clock.now()
         claimed = or_(DocumentRow.claimed_by.isnot(None), DocumentRow.state == DocumentState.QUEUED)
-        states = DocumentRow.state.in_((DocumentState.QUEUED, DocumentState.PARSED))
-        candidates = select(DOCUMENTS).where(states, claimed).order_by(DocumentRow.claimed_until).limit(_SCAN)
+        candidates = select(DOCUMENTS).where(IS_MOVING, claimed).order_by(DocumentRow.claimed_until).limit(_SCAN)
         with self._database.read() as connection:
             if not any(_lost(row, now, is_lost) for row in connection.execute(candidates)):
                 return TakenOver()
@@ -259,6 +259,15 @@ class DocumentQueue:
         until = self._clock.now() + timedelta(seconds=lease_s)
         # Counted when the work begins: a document that kills its worker must not be tried for ever.
         return {"claimed_by": owner, "claimed_until": until, "attempts": DocumentRow.attempts + 1}
+
+
+def _pending(now: datetime) -> tuple[Select[Any], Select[Any]]:
+    """Pending documents whose time has come: those that waited for it, which are few, and those that needn't wait.
+
+    They are asked for apart, each in the order of the index: an OR of both would read all that are pending.
+    """
+    pending = select(DocumentRow.id).where(IS_PENDING).order_by(DocumentRow.not_before, DocumentRow.id)
+    return pending.where(DocumentRow.not_before <= now), pending.where(DocumentRow.not_before.is_(None))
 
 
 def _lost(row: Row[Any], now: datetime, is_lost: Holds) -> bool:

@@ -7,16 +7,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, String, Table, Text, and_, func, insert, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import OPEN_STATES, DocumentState, Work
 from ingestion.catalog.rows import work_of
-from ingestion.catalog.tables import DOCUMENTS, REBUILDS, DocumentRow, RebuildRow
+from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, Base, DocumentRow, Json, TallyRow
+
+
+class RebuildRow(Base):
+    """A build of the index from the stored texts. ``position`` is the last document done of the present round.
+
+    ``step`` numbers the tasks: a message for another one than the next is late or doubled, and does nothing.
+    ``since``: the round looks at documents that changed after it; None: at all. ``watched``: what was being embedded
+    when the generation was begun, as ``document id -> claim``: such a task may not have known of the generation.
+    """
+
+    __tablename__ = "rebuilds"
+
+    generation: Mapped[str] = mapped_column(String(150), primary_key=True)
+    previous: Mapped[str] = mapped_column(String(150))
+    state: Mapped[str] = mapped_column(String(16))
+    swap: Mapped[bool]
+    position: Mapped[str] = mapped_column(String(32))
+    step: Mapped[int]
+    total: Mapped[int]
+    done: Mapped[int]
+    fixed: Mapped[int]
+    tries: Mapped[int]
+    since: Mapped[datetime | None]
+    round_began: Mapped[datetime]
+    watched: Mapped[Json]
+    error: Mapped[str | None] = mapped_column(Text)
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+    began_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+REBUILDS = cast(Table, RebuildRow.__table__)
 
 
 class RebuildState(StrEnum):
@@ -93,7 +127,7 @@ class RebuildStore:
         now = self._clock.now()
         if (other := self.running()) is not None:
             raise Conflict(f"Generation {other.generation} is being built: wait for it, or: footnote index drop.")
-        claimed = and_(DocumentRow.state == DocumentState.PARSED, DocumentRow.claimed_by.isnot(None))
+        claimed = and_(IS_MOVING, DocumentRow.state == DocumentState.PARSED, DocumentRow.claimed_by.isnot(None))
         with self._database.write() as connection:
             total = connection.execute(select(func.count()).where(_indexed())).scalar_one()
             busy = connection.execute(select(DocumentRow.id, DocumentRow.claimed_by).where(claimed))
@@ -205,7 +239,8 @@ class RebuildStore:
         """How many documents are on their way into the index, or out of it."""
         states = (*OPEN_STATES, DocumentState.DELETING)
         with self._database.read() as connection:
-            return connection.execute(select(func.count()).where(DocumentRow.state.in_(states))).scalar_one()
+            counted = select(func.coalesce(func.sum(TallyRow.documents), 0)).where(TallyRow.state.in_(states))
+            return int(connection.execute(counted).scalar_one())
 
 
 def _indexed() -> ColumnElement[bool]:

@@ -42,9 +42,14 @@ class Removal:
             unseen = select(func.count()).where(before, _not_seen_by(run_id))
             return Missing(connection.execute(unseen).scalar_one(), known)
 
-    def mark_unseen(self, source_id: str, run_id: str, limit: int) -> list[str]:
-        """Mark up to ``limit`` documents that the run didn't see as being deleted; their ids."""
-        return self._mark(and_(DocumentRow.source_id == source_id, _not_seen_by(run_id)), limit, run_id)
+    def mark_unseen(self, source_id: str, run_id: str, limit: int, after: str = "") -> list[str]:
+        """Mark up to ``limit`` documents that the run didn't see as being deleted; their ids, in order.
+
+        Args:
+            after: only behind this id, so that no batch reads again what those before it have passed.
+        """
+        unseen = and_(DocumentRow.source_id == source_id, _not_seen_by(run_id), DocumentRow.id > after)
+        return self._mark(unseen, limit, run_id)
 
     def mark_named(self, source_id: str, external_ids: Sequence[str], run_id: str) -> list[str]:
         """Mark documents that the source says are gone as being deleted, with all that lies in them; the ids."""

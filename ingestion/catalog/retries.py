@@ -12,7 +12,7 @@ from ingestion.catalog.listings import add_run, lock_source, open_listing
 from ingestion.catalog.outcomes import failed_in_listing, send_again
 from ingestion.catalog.records import DocumentState, Run, RunState
 from ingestion.catalog.rows import run_of
-from ingestion.catalog.tables import RUNS, DocumentRow, FailureRow, RunRow
+from ingestion.catalog.tables import RUNS, DocumentRow, FailureRow, RunRow, SourceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Retries:
 
     def sources(self, source_id: str | None = None) -> list[str]:
         """Sources that have failures."""
-        statement = select(FailureRow.source_id).distinct()
+        statement = select(SourceRow.id).where(exists().where(FailureRow.source_id == SourceRow.id))
         if source_id is not None:
-            statement = statement.where(FailureRow.source_id == source_id)
+            statement = statement.where(SourceRow.id == source_id)
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 

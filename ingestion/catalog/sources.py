@@ -16,7 +16,18 @@ from core.errors import Conflict, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
-from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, WARNINGS, FailureRow, RunRow, SourceRow, WarningRow
+from ingestion.catalog.tables import (
+    FAILURES,
+    RUNS,
+    SOURCES,
+    TALLIES,
+    WARNINGS,
+    FailureRow,
+    RunRow,
+    SourceRow,
+    TallyRow,
+    WarningRow,
+)
 
 _ONE = select(SOURCES).where(SourceRow.id == bindparam("wanted_id"), ~SourceRow.deleting)
 
@@ -147,6 +158,7 @@ class SourceStore:
             connection.execute(delete(FAILURES).where(FailureRow.source_id == source_id))
             connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id))
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
+            connection.execute(delete(TALLIES).where(TallyRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 
 

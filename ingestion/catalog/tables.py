@@ -1,11 +1,27 @@
-"""The catalog's tables, on SQLite and PostgreSQL alike. A change here needs a step in ``migrations/versions``."""
+"""The tables that several modules share, on SQLite and PostgreSQL alike. A table of one module stands in that module.
+
+A change to any needs a step in ``migrations/versions``.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -37,6 +53,22 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, Json: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
 
 
+IS_PENDING = text("state = 'pending'")
+IS_MOVING = text("state IN ('queued', 'parsed')")
+IS_OPEN = text("outcome IS NULL")
+IS_RETRIED = text("retried")
+IS_DUE = text("index_due")
+IS_SUSPECT = text("suspect")
+IS_CLEARED = text("state = 'deleting' AND NOT index_due")
+IS_UNFINISHED = text("finished_at IS NULL")
+"""Conditions of partial indexes. A statement repeats them word for word, without parameters: a database takes such an
+index only where it can tell, before it knows any parameter, that it holds all that is asked for."""
+
+
+def _partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
 class SourceRow(Base):
     """A source. ``lease_until`` belongs to the task that purges it."""
 
@@ -59,13 +91,13 @@ class DocumentRow(Base):
     """A document.
 
     ``run_id`` is the run that it counts in and ``outcome`` what came of it there, None while that is open: a run's
-    counts are a GROUP BY, right however often a task ran. ``seen_by`` is the last run that saw it: the same one,
-    unless the document was still on its way for an earlier one. ``index_due``: the index has yet to hear of its
-    present permissions and metadata, or that it is gone. ``not_before`` delays a retry. ``claimed_by`` names the
-    process at work on it; ``claimed_until`` is when its claim, or its message in the queue, counts as lost.
-    ``parent_id`` is the document that it lies in. ``content_key`` is the same for documents whose chunks are embedded
-    alike. ``retried``: it had failed before, and the run that it counts in tried it again. ``suspect``: a worker died
-    while it had this document among others; it is tried alone before it is blamed.
+    counts are sums over its documents (:class:`TallyRow`), right however often a task ran. ``seen_by`` is the last run
+    that saw it: the same one, unless the document was still on its way for an earlier one. ``index_due``: the index has
+    yet to hear of its present permissions and metadata, or that it is gone. ``not_before`` delays a retry.
+    ``claimed_by`` names the process at work on it; ``claimed_until`` is when its claim, or its message in the queue,
+    counts as lost. ``parent_id`` is the document that it lies in. ``content_key`` is the same for documents whose
+    chunks are embedded alike. ``retried``: it had failed before, and the run that it counts in tried it again.
+    ``suspect``: a worker died while it had this document among others; it is tried alone before it is blamed.
     """
 
     __tablename__ = "documents"
@@ -108,23 +140,23 @@ class DocumentRow(Base):
 
     __table_args__ = (
         Index(None, "source_id", "state"),
-        Index(None, "state", "not_before"),
         Index(None, "parent_id"),
         Index(None, "content_key", "state"),
-        Index(None, "run_id", "outcome", "state"),
-        Index(
-            "ix_documents_due",
-            "source_id",
-            "run_id",
-            sqlite_where=text("index_due"),
-            postgresql_where=text("index_due"),
-        ),
-        Index("ix_documents_suspect", "state", sqlite_where=text("suspect"), postgresql_where=text("suspect")),
+        # What tasks ask again and again: each index holds only the documents in question, in the order asked for.
+        _partial("ix_documents_pending", "source_id", "not_before", "id", where=IS_PENDING),
+        _partial("ix_documents_moving", "source_id", where=IS_MOVING),
+        _partial("ix_documents_open", "run_id", "id", where=IS_OPEN),
+        _partial("ix_documents_retried", "run_id", where=IS_RETRIED),
+        _partial("ix_documents_due", "id", where=IS_DUE),
+        _partial("ix_documents_due_by_source", "source_id", "id", where=IS_DUE),
+        _partial("ix_documents_due_by_run", "run_id", "id", where=IS_DUE),
+        _partial("ix_documents_cleared", "source_id", "id", where=IS_CLEARED),
+        _partial("ix_documents_suspect", "state", where=IS_SUSPECT),
     )
 
 
-_LISTING = "state = 'running' AND NOT listed"
-_QUEUED = "state = 'queued'"
+_LISTING = text("state = 'running' AND NOT listed")
+_QUEUED = text("state = 'queued'")
 
 
 class RunRow(Base):
@@ -137,7 +169,7 @@ class RunRow(Base):
     __tablename__ = "runs"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
     state: Mapped[str] = mapped_column(String(16))
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -158,20 +190,10 @@ class RunRow(Base):
 
     __table_args__ = (
         # At most one listing of a source at a time, and one that waits for it to end, however many processes try.
-        Index(
-            "ux_runs_one_listing",
-            "source_id",
-            unique=True,
-            sqlite_where=text(_LISTING),
-            postgresql_where=text(_LISTING),
-        ),
-        Index(
-            "ux_runs_one_queued",
-            "source_id",
-            unique=True,
-            sqlite_where=text(_QUEUED),
-            postgresql_where=text(_QUEUED),
-        ),
+        _partial("ux_runs_one_listing", "source_id", where=_LISTING, unique=True),
+        _partial("ux_runs_one_queued", "source_id", where=_QUEUED, unique=True),
+        Index(None, "source_id", "started_at"),
+        _partial("ix_runs_unfinished", "source_id", "started_at", "id", where=IS_UNFINISHED),
     )
 
 
@@ -215,6 +237,27 @@ class WarningRow(Base):
     last_seen: Mapped[datetime]
 
 
+class TallyRow(Base):
+    """How many documents of a source stand alike: the sum of all rows that say so.
+
+    Triggers of the database write them, as differences, in the transaction that changes the documents. Rows are only
+    ever added, so that no two transactions wait for each other; :class:`ingestion.catalog.tallies.Tallies` sums them
+    up now and again.
+    """
+
+    __tablename__ = "document_tallies"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(String(32))
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    documents: Mapped[int] = mapped_column(BigInteger)
+    retried: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index(None, "source_id", "run_id"),)
+
+
 class ParserRow(Base):
     """A version of what reads documents."""
 
@@ -237,104 +280,6 @@ class PauseRow(Base):
     tries: Mapped[int]
 
 
-class RebuildRow(Base):
-    """A build of the index from the stored texts. ``position`` is the last document done of the present round.
-
-    ``step`` numbers the tasks: a message for another one than the next is late or doubled, and does nothing.
-    ``since``: the round looks at documents that changed after it; None: at all. ``watched``: what was being embedded
-    when the generation was begun, as ``document id -> claim``: such a task may not have known of the generation.
-    """
-
-    __tablename__ = "rebuilds"
-
-    generation: Mapped[str] = mapped_column(String(150), primary_key=True)
-    previous: Mapped[str] = mapped_column(String(150))
-    state: Mapped[str] = mapped_column(String(16))
-    swap: Mapped[bool]
-    position: Mapped[str] = mapped_column(String(32))
-    step: Mapped[int]
-    total: Mapped[int]
-    done: Mapped[int]
-    fixed: Mapped[int]
-    tries: Mapped[int]
-    since: Mapped[datetime | None]
-    round_began: Mapped[datetime]
-    watched: Mapped[Json]
-    error: Mapped[str | None] = mapped_column(Text)
-    claimed_by: Mapped[str | None] = mapped_column(String(200))
-    claimed_until: Mapped[datetime | None]
-    began_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-
-
-class ComparisonRow(Base):
-    """How the catalog stands to the index: the one row of its table.
-
-    ``catalog`` names this catalog for good, ``epoch`` grows with each listing. The index keeps both as its mark;
-    ``told_epoch`` is the last one that it is known to keep. A mark that is neither says that one of the two was lost,
-    or restored from an older state. ``reason`` and ``position`` belong to a comparison that goes on, with what it has
-    ``found`` so far by kind; ``last_found`` is the former one's.
-    """
-
-    __tablename__ = "comparison"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    catalog: Mapped[str] = mapped_column(String(32))
-    epoch: Mapped[int] = mapped_column(BigInteger)
-    told_epoch: Mapped[int] = mapped_column(BigInteger)
-    reason: Mapped[str | None] = mapped_column(Text)
-    position: Mapped[str] = mapped_column(String(100))
-    checked: Mapped[int] = mapped_column(BigInteger)
-    found: Mapped[Json]
-    last_found: Mapped[Json]
-    began_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    claimed_by: Mapped[str | None] = mapped_column(String(200))
-    claimed_until: Mapped[datetime | None]
-
-
-class ApiKeyRow(Base):
-    """An API key; of the key itself only a digest is kept.
-
-    ``from_configuration``: the row stands for ``api.admin_key``, so that it can be revoked like any other, and counts
-    only where the configuration names it.
-    """
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(String(300))
-    prefix: Mapped[str] = mapped_column(String(32))
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    user: Mapped[str | None] = mapped_column(String(300))
-    groups: Mapped[list[str]]
-    admin: Mapped[bool]
-    from_configuration: Mapped[bool]
-    created_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-class AuditRow(Base):
-    """What an administrator did; see :class:`ingestion.catalog.audit.AuditEvent`."""
-
-    __tablename__ = "audit_events"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    action: Mapped[str] = mapped_column(String(64))
-    outcome: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str | None] = mapped_column(String(100))
-    key_id: Mapped[str | None] = mapped_column(String(32))
-    name: Mapped[str] = mapped_column(String(300))
-    user: Mapped[str | None] = mapped_column(String(300))
-    client: Mapped[str | None] = mapped_column(String(100))
-    request_id: Mapped[str | None] = mapped_column(String(64))
-    object_id: Mapped[str | None] = mapped_column(Text)
-    object_name: Mapped[str | None] = mapped_column(Text)
-    detail: Mapped[Json]
-
-
 SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
@@ -342,7 +287,4 @@ FAILURES = cast(Table, FailureRow.__table__)
 WARNINGS = cast(Table, WarningRow.__table__)
 PARSERS = cast(Table, ParserRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
-REBUILDS = cast(Table, RebuildRow.__table__)
-COMPARISON = cast(Table, ComparisonRow.__table__)
-API_KEYS = cast(Table, ApiKeyRow.__table__)
-AUDIT = cast(Table, AuditRow.__table__)
+TALLIES = cast(Table, TallyRow.__table__)

@@ -77,14 +77,14 @@ def clear_warnings(connection: Connection, document_ids: Collection[str], *, gon
     connection.execute(statement.where(~WarningRow.withheld) if gone else statement)
 
 
-def count_warned(connection: Connection, run_id: str) -> int:
+def count_warned(connection: Connection, source_id: str, run_id: str) -> int:
     """How many of what a run saw has a warning: its documents, and what its listing withheld."""
     met = and_(WarningRow.withheld, WarningRow.run_id == run_id)
     joined = WARNINGS.outerjoin(DOCUMENTS, DocumentRow.id == WarningRow.document_id)
     statement = (
         select(func.count())
         .select_from(joined)
-        .where(or_(met, DocumentRow.run_id == run_id, DocumentRow.seen_by == run_id))
+        .where(WarningRow.source_id == source_id, or_(met, DocumentRow.run_id == run_id, DocumentRow.seen_by == run_id))
     )
     return int(connection.execute(statement).scalar_one())
 

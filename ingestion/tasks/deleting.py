@@ -36,7 +36,9 @@ def prune(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
             "or delete the source."
         )
     hold()
-    while parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH):
+    after = ""
+    while ids := parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH, after):
+        after = ids[-1]
         tell_index(parts, run.source_id)
         hold()
     return None

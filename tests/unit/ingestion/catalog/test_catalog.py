@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from api.auth.keys import ApiKeyRow
 from core.errors import ConfigurationError, Conflict, NotFound
 from core.metadata import Metadata
 from core.principal import AccessList
@@ -73,6 +74,7 @@ def ingest(catalog: Catalog, source: Source, owner: str = "worker") -> None:
 
 
 def test_schema_of_the_migrations_is_that_of_the_tables(catalog: Catalog) -> None:
+    assert ApiKeyRow.__tablename__ in Base.metadata.tables, "a table of another package, which one catalog holds too"
     with catalog.database.read() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     assert differences == []
@@ -473,6 +475,19 @@ def test_documents_that_are_gone_are_counted_once(catalog: Catalog, source: Sour
     assert catalog.removal.forget(marked) == 0
     current = catalog.runs.get(run.id)
     assert (current.seen, current.deleted, current.unchanged) == (4, 2, 1)
+
+
+def test_what_a_listing_did_not_see_is_marked_batch_behind_batch(catalog: Catalog, source: Source) -> None:
+    names = list("abcdefg")
+    list_all(catalog, source, [upsert(name) for name in names])
+    run = start(catalog, source)
+    catalog.intake.apply(run.id, source.id, [upsert("d")], parser=1)
+    batches, after = [], ""
+    while batch := catalog.removal.mark_unseen(source.id, run.id, 4, after):
+        batches.append(batch)
+        after = batch[-1]
+    gone = sorted(document_id(source.id, name) for name in names if name != "d")
+    assert batches == [gone[:4], gone[4:]]
 
 
 def test_a_lost_run_is_taken_over(catalog: Catalog, source: Source, clock: object) -> None:

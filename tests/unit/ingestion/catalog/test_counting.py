@@ -5,24 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import case, func, select
 
 from core.metadata import Metadata
 from core.principal import AccessList
 from core.settings import Settings
+from ingestion.catalog import tallies
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Run
+from ingestion.catalog.tables import DocumentRow, TallyRow
 from ingestion.connectors.port import Unreadable, Upsert
 
 NAMES = "abcd"
 LEASE = 1e6
 COUNTS = ("unchanged", "indexed", "failed", "deleted", "superseded")
 
+Kinds = dict[tuple[str | None, str, str | None], tuple[int, int]]
 Listing = dict[str, tuple[str, str]]
 """What a listing names, as name -> (text, reader); the text ``!``: it can't be read."""
 LISTINGS = st.dictionaries(st.sampled_from(NAMES), st.tuples(st.sampled_from("12!"), st.sampled_from("xy")))
@@ -34,6 +39,7 @@ STEPS = st.one_of(
     st.just(("tell", 0)),
     st.just(("retry", 0)),
     st.just(("settle", 0)),
+    st.just(("sum up", 0)),
 )
 
 
@@ -107,7 +113,24 @@ class _Machine:
             assert isinstance(what, int)
             self.work(what, well=step == "index")
         else:
-            {"tell": self.tell, "retry": self.retry, "settle": self.settle}[step]()
+            sum_up = self.catalog.tallies.sum_up
+            {"tell": self.tell, "retry": self.retry, "settle": self.settle, "sum up": sum_up}[step]()
+        assert self.tallied() == self.counted(), "what is kept is what there is"
+
+    def tallied(self) -> Kinds:
+        """How many documents of the source are of each kind, by the rows that the triggers keep."""
+        return self._kinds(TallyRow, func.sum(TallyRow.documents), func.sum(TallyRow.retried))
+
+    def counted(self) -> Kinds:
+        """The same by the documents themselves."""
+        return self._kinds(DocumentRow, func.count(), func.sum(case((DocumentRow.retried, 1), else_=0)))
+
+    def _kinds(self, rows: type[TallyRow] | type[DocumentRow], documents: Any, retried: Any) -> Kinds:
+        kind = rows.run_id, rows.state, rows.outcome
+        counted = select(*kind, documents, retried).where(rows.source_id == self.source).group_by(*kind)
+        with self.catalog.database.read() as connection:
+            found = {(run, state, outcome): (n, again) for run, state, outcome, n, again in connection.execute(counted)}
+        return {key: counts for key, counts in found.items() if counts != (0, 0)}
 
 
 def _change(name: str, text: str, reader: str) -> Upsert | Unreadable:
@@ -123,7 +146,9 @@ def _change(name: str, text: str, reader: str) -> Upsert | Unreadable:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """One catalog, in which each example has a source of its own."""
     catalog = open_catalog(Settings(data_dir=tmp_path_factory.mktemp("counting")), _Clock())
-    yield catalog
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tallies, "MOST_ROWS", 1)
+        yield catalog
     catalog.close()
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core.errors import BrokerUnavailable, IndexUnavailable, SourceUnavailable
 from core.principal import AccessList
 from core.settings import SyncSettings
+from ingestion.catalog import tallies
 from ingestion.catalog.records import RunState
+from ingestion.catalog.tables import TallyRow
 from ingestion.tasks import embedding, listing, parsing, recovering
 from ingestion.tasks.failing import backoff_s
 
@@ -128,6 +131,16 @@ def test_lost_messages_are_sent_again_after_the_lease(pipeline: Any) -> None:
     recovering.recover(pipeline.parts)
     pipeline.tasks.run(pipeline.parts)
     assert pipeline.parts.catalog.runs.get(run.id).indexed == 1
+
+
+def test_rows_that_counts_are_summed_up_from_stay_few(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "MOST_ROWS", 1)
+    pipeline.source.documents = {f"{number}.txt": f"text {number}" for number in range(9)}
+    run = pipeline.sync()
+    recovering.recover(pipeline.parts)
+    with pipeline.parts.catalog.database.read() as connection:
+        rows = connection.execute(select(TallyRow.run_id, TallyRow.state, TallyRow.documents)).all()
+    assert rows == [(run.id, "indexed", 9)]
 
 
 def test_a_broker_that_is_down_postpones(pipeline: Any) -> None:

@@ -42,7 +42,7 @@ def zipped(parts: Mapping[str, bytes], folder: str = "") -> bytes:
 )
 @pytest.mark.parametrize("in_folder", [False, True])
 def test_an_iwork_file_is_read_by_its_preview(
-    partitioner: Partitioner, name: str, kind: str, parts: dict[str, bytes], preview: str, in_folder: bool
+    partitioner: Partitioner, name: str, kind: str, parts: dict[str, bytes], preview: str, *, in_folder: bool
 ) -> None:
     folder = f"{name}/" if in_folder else ""
     found = partitioner.partition(zipped(parts | {preview: PREVIEW}, folder), name=name)

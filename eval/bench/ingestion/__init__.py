@@ -1,0 +1,1 @@
+"""Benchmarks of the catalog and of what works on it."""

@@ -1,0 +1,56 @@
+"""Keeps the rows of ``document_tallies`` few: triggers only ever add to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy import delete, func, insert, select
+
+from ingestion.catalog.database import Database
+from ingestion.catalog.tables import TALLIES, TallyRow
+
+MOST_ROWS = 1000
+AT_ONCE = 10_000
+
+
+class Tallies:
+    """Sums up what the triggers wrote."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sum_up(self) -> None:
+        """Put one row in the place of those that say the same, once there are many."""
+        some = select(TallyRow.id).limit(MOST_ROWS + 1).subquery()
+        with self._database.read() as connection:
+            rows = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        while rows > MOST_ROWS:
+            taken, left = self._sum_up_oldest()
+            if taken < AT_ONCE:
+                return
+            rows = taken - left
+
+    def _sum_up_oldest(self) -> tuple[int, int]:
+        """How many rows were summed up, and in how many rows.
+
+        It removes just what it has read: what others add meanwhile stays, and what they sum up is left to them.
+        """
+        oldest = select(TallyRow.id).order_by(TallyRow.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+        kind = TallyRow.source_id, TallyRow.run_id, TallyRow.state, TallyRow.outcome
+        documents: Counter[tuple[str | None, ...]] = Counter()
+        retried: Counter[tuple[str | None, ...]] = Counter()
+        with self._database.write() as connection:
+            taken = delete(TALLIES).where(TallyRow.id.in_(oldest.scalar_subquery()))
+            rows = connection.execute(taken.returning(*kind, TallyRow.documents, TallyRow.retried)).all()
+            for *key, count, again in rows:
+                documents[tuple(key)] += count
+                retried[tuple(key)] += again
+            names = [column.key for column in kind]
+            sums = [
+                {**dict(zip(names, key, strict=True)), "documents": count, "retried": retried[key]}
+                for key, count in documents.items()
+                if count or retried[key]
+            ]
+            if sums:
+                connection.execute(insert(TALLIES), sums)
+        return len(rows), len(sums)
