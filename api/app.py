@@ -12,15 +12,17 @@ from fastapi import FastAPI
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
 from api.middleware import EdgeMiddleware
+from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
 from api.readiness import Readiness
-from api.routes import answers, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.routes import answers, audit, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
-from core.errors import FootnoteError
+from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, index, keys, me, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, index, keys, audit, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -35,7 +37,9 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     """
     if services is None:
         services = wire(settings or load_settings())
-    app = FastAPI(
+    app = DocumentedApp(
+        ROUTERS,
+        anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
         version="1",
@@ -44,14 +48,21 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         lifespan=_lifespan,
     )
     app.state.services = services
+    app.state.instance = _instance(services.settings)
     app.state.background = Background(services)
     app.state.readiness = Readiness(services, app.state.background)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
     app.add_middleware(EdgeMiddleware, settings=services.settings.api, hosts=app.state.hosts)
-    for module in ROUTERS:
-        app.include_router(module.router)
     return app
+
+
+def _instance(settings: Settings) -> str | None:
+    """Read once: whether the process is alive must not depend on a disk."""
+    try:
+        return None if settings.catalog.url else instance_of(settings.data_dir)
+    except StorageUnavailable:
+        return None  # readiness says so, of everything that is kept there
 
 
 @asynccontextmanager
@@ -62,10 +73,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
-    try:
-        await anyio.to_thread.run_sync(flush_keys, services)
-    except FootnoteError as error:
-        log_error(error)
+    if services.keys.built is not None:
+        try:
+            await anyio.to_thread.run_sync(flush_keys, services)
+        except FootnoteError as error:
+            log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await anyio.to_thread.run_sync(services.close)

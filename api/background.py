@@ -72,7 +72,7 @@ class Background:
 
     Attributes:
         models: loads what asking needs; ``done`` once it is there.
-        key_usage: writes down, each minute, when keys were last used.
+        key_usage: writes down the configuration's keys at once, and each minute when keys were last used.
     """
 
     def __init__(self, services: Services) -> None:
@@ -87,10 +87,9 @@ class Background:
 
 
 def flush_keys(services: Services) -> None:
-    """Write down when keys were last used.
+    """Write down the configuration's keys, and when keys were last used.
 
     Raises:
         StorageUnavailable: the catalog can't be written now.
     """
-    if services.keys.built is not None:
-        services.keys.built.flush()
+    services.keys.get().flush()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 
+from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
+from api.auth.keys import digest
 from api.auth.principal import Caller, bearer_key, caller_of
 from api.part import Part
 from api.wiring import Services
-from core.errors import NotAuthenticated
+from core.errors import NotAuthenticated, NotAuthorised
 
 T = TypeVar("T")
 
@@ -33,23 +36,36 @@ async def ready(part: Part[T]) -> T:
     return value if value is not None else await part.soon()
 
 
-async def _caller(request: Request, services: ServicesDep) -> Caller:
-    key = bearer_key(request.headers)
+async def caller(request: Request, services: ServicesDep) -> Caller:
+    """Whom the request speaks for.
+
+    Raises:
+        FootnoteError: its key is no good, or it can't be found out now.
+    """
     record = None
-    if key is not None:
-        keys = await ready(services.keys)
-        record = await services.lanes.keys.run(partial(keys.verify, key))
+    try:
+        key = bearer_key(request.headers)
+        if key is not None:
+            keys = await ready(services.keys)
+            record = await services.lanes.keys.run(partial(keys.verify, key))
+    except NotAuthenticated as error:
+        note_refused_sign_in(request, error)
+        raise
     return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
 
 
-CallerDep = Annotated[Caller, Depends(_caller)]
+CallerDep = Annotated[Caller, Depends(caller)]
 
 
-async def _admin(request: Request, caller: CallerDep) -> Caller:
+async def _admin(request: Request, asking: CallerDep) -> Caller:
     if bearer_key(request.headers) is None:
         raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
-    caller.require_admin()
-    return caller
+    try:
+        asking.require_admin()
+    except NotAuthorised:
+        note_refused_administration(request, asking)
+        raise
+    return asking
 
 
 AdminDep = Depends(_admin)
@@ -80,3 +96,28 @@ FilesLane = Depends(_files, scope="function")
 ImagesLane = Depends(_images, scope="function")
 AdminLane = Depends(_administration, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
+
+
+def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
+    return Audit(services.catalog.get().audit, actor_of(request, administrator))
+
+
+AuditDep = Annotated[Audit, Depends(_audit)]
+"""For whatever changes something: ``with audit.doing("key.revoke", key_id): ...``."""
+
+
+def has_monitoring_key(request: Request, services: Services) -> bool:
+    """Whether the request carries ``api.monitoring_key``; the catalog isn't asked."""
+    wanted, key = services.settings.api.monitoring_key, bearer_key(request.headers)
+    if wanted is None or not wanted.get_secret_value() or key is None:
+        return False
+    return hmac.compare_digest(digest(key), digest(wanted.get_secret_value()))
+
+
+async def _monitor(request: Request, services: ServicesDep) -> None:
+    if not has_monitoring_key(request, services):
+        await _admin(request, await caller(request, services))
+
+
+MonitorDep = Depends(_monitor)
+"""For ``dependencies=[MonitorDep]``: lets administrators and ``api.monitoring_key`` through."""

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from core.errors import FootnoteError
-from ingestion.partitioning.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
+from core.data_dir import check_usable, nearest
+from core.errors import FootnoteError, NotAuthenticated
+from core.extras import installing
+from ingestion.partitioning.sandbox.programs import LIBREOFFICE, PANDOC, TESSERACT, Program
 
 if TYPE_CHECKING:
     from core.settings import ParsingSettings, Settings
+    from ingestion.comparing import Page
 
 Manager = Literal["apt", "dnf", "brew"]
 _VERSION_TIMEOUT_S = 30
@@ -58,12 +61,40 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _tesseract_languages()
     yield _java(required=False)
     yield _valkey(settings)
+    yield _checked("data directory", True, "everything that Footnote keeps", lambda: _data_dir(settings.data_dir))
     yield _disk(settings.data_dir)
     yield _checked("embedding model", True, "searching by meaning", lambda: _model(settings))
     yield _checked("index", settings.index.kind == "opensearch", "searching", lambda: _index(settings))
+    yield from _admin_key(settings)
     yield _checked("parser sandbox", True, "reading documents", lambda: _sandbox(settings))
     if settings.parsing.engine != "local":
         yield _cloud(settings.parsing)
+
+
+def compare_index(settings: Settings, *, repair: bool) -> Iterator[Page]:
+    """Compare the catalog with the index, page by page; with ``repair``, put right what differs.
+
+    Raises:
+        IndexUnavailable, StorageUnavailable: one of the two doesn't answer.
+    """
+    from ingestion.catalog.build import open_catalog  # noqa: PLC0415 - brings the database's client
+    from ingestion.comparing import differences, put_right  # noqa: PLC0415
+    from retrieval.embedding.build import build_embedder, build_embedders  # noqa: PLC0415 - brings the models' library
+    from retrieval.index.build import build_index  # noqa: PLC0415 - brings the index's client
+    from retrieval.index.every_generation import EveryGeneration  # noqa: PLC0415
+
+    catalog = open_catalog(settings)
+    index = EveryGeneration(build_index(settings), lambda: build_embedders(settings, build_embedder(settings)))
+    try:
+        for page in differences(catalog, index):
+            if repair:
+                put_right(catalog, index, page.differences, delete_unknown=True)
+            yield page
+        if repair:  # so that /v1/status tells what is left
+            catalog.comparisons.begin("footnote doctor --repair asks for it.")
+    finally:
+        index.close()
+        catalog.close()
 
 
 def manager() -> Manager:
@@ -166,7 +197,7 @@ def _valkey(settings: Settings) -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     return Finding(
         name="disk space",
@@ -175,6 +206,11 @@ def _disk(folder: Path) -> Finding:
         detail=f"{free / 1e9:,.1f} GB free for {folder.absolute()}",
         needed_for=f"the data directory: at least {_LEAST_FREE / 1e9:g} GB",
     )
+
+
+def _data_dir(folder: Path) -> str:
+    check_usable(folder)
+    return f"{folder.absolute()} can be written"
 
 
 def _checked(name: str, required: bool, needed_for: str, look: Callable[[], str]) -> Finding:
@@ -200,7 +236,7 @@ def _cloud(parsing: ParsingSettings) -> Finding:
     kinds = " and ".join(parsing.cloud_kinds)
     found = _checked(f"parsing.engine {parsing.engine}", True, f"reading documents of the kinds {kinds}", look)
     lacking = parsing.engine == "document_intelligence" and _version("azure-ai-documentintelligence") is None
-    return replace(found, install={"any": "pip install 'footnote[azure]'"}) if lacking else found
+    return replace(found, install={"any": installing("azure")}) if lacking else found
 
 
 def _model(settings: Settings) -> str:
@@ -221,8 +257,40 @@ def _index(settings: Settings) -> str:
     return f"{settings.index.kind}: answers"
 
 
+def _admin_key(settings: Settings) -> Iterator[Finding]:
+    """Whether the command line's key is good, as far as a catalog is there to say so."""
+    from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy
+    from api.supervisor.admin_key import read_admin_key  # noqa: PLC0415
+    from api.supervisor.layout import Layout  # noqa: PLC0415
+    from core.clock import SystemClock  # noqa: PLC0415
+    from ingestion.catalog.build import database_of, sqlite_file  # noqa: PLC0415
+
+    configured = next(iter(settings.api.standing_keys), None)
+    layout = Layout.of(settings)
+    key = configured or read_admin_key(layout)
+    if key is None or (settings.catalog.url is None and not sqlite_file(settings).exists()):
+        return
+    place = "api.admin_key" if configured else str(layout.admin_key_file)
+    remedy = "put another into the configuration, or take it out" if configured else "`footnote up` makes a new one"
+
+    def look() -> str:
+        database = database_of(settings)
+        try:
+            record = KeyStore(database.engine, SystemClock(), settings.api.standing_keys).find(key)
+        finally:
+            database.close()
+        if record is None and configured:
+            return f"the one in {place}; the catalog takes it up when it is first used"
+        if record is None or not (record.good and record.admin):
+            fault = "unknown" if record is None else "revoked" if record.revoked_at else "not an administrator's"
+            raise NotAuthenticated(f"the one in {place} is {fault}: {remedy}")
+        return f"the one in {place}"
+
+    yield _checked("administrator's key", False, "administering with this command line", look)
+
+
 def _sandbox(settings: Settings) -> str:
-    from ingestion.partitioning.process import Child  # noqa: PLC0415 - starts a process
+    from ingestion.partitioning.sandbox.process import Child  # noqa: PLC0415 - starts a process
 
     child = Child(memory_mb=settings.parsing.memory_mb, max_reply_bytes=1_000_000)
     held = child.enclosure

@@ -14,14 +14,13 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.hosts import EVERYWHERE, AllowedHosts
-from api.problems import error_response
-from core.errors import Misdirected, Overloaded
+from api.problems import METHODS, error_response
+from core.errors import InvalidRequest, Misdirected, Overloaded
 from core.logs import correlation_id
 from core.settings import ApiSettings
 from core.telemetry import HTTP_SECONDS
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -78,6 +77,7 @@ class EdgeMiddleware:
         self._at_work += 1
         try:
             self._check(scope)
+            _check_address(scope)
             await self.app(scope, _limited(receive, self._max_body_bytes, scope), send_with_headers)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
             response = error_response(error)
@@ -85,7 +85,7 @@ class EdgeMiddleware:
                 await response(scope, receive, send_with_headers)
         finally:
             self._at_work -= 1
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            method = scope["method"] if scope["method"] in METHODS else "other"
             HTTP_SECONDS.labels(method, _route(scope), str(status)).observe(time.perf_counter() - began)
             correlation_id.reset(token)
 
@@ -107,6 +107,12 @@ class EdgeMiddleware:
                 "Footnote isn't served under the name in this request's Host header. If it should be, its operator "
                 "adds that name to api.allowed_hosts."
             )
+
+
+def _check_address(scope: Scope) -> None:
+    """Refuse NUL wherever an id or a name may come from: it is in none, and PostgreSQL takes it in no value."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise InvalidRequest("The address holds the character NUL (%00). Nothing that can be asked for has it.")
 
 
 def _request_id(scope: Scope) -> str:

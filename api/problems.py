@@ -19,7 +19,14 @@ log = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:footnote:problem:"
 RETRY_AFTER_S = "5"
-_SLUGS = {400: InvalidRequest.slug, 404: NotFound.slug, 405: "method-not-allowed", 413: "too-large"}
+_SLUGS = {
+    400: InvalidRequest.slug,
+    404: NotFound.slug,
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
 
@@ -72,7 +79,7 @@ def log_error(error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.error("request.failed", exc_info=error)
     elif error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request.failed", slug=error.slug, reason=error.message)
+        log.warning("request.failed", slug=error.slug, reason=error.message, where=error.where)
 
 
 def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | None = None) -> Problem:
@@ -123,13 +130,13 @@ def _fault(fault: dict[str, Any]) -> FieldFault:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    detail, headers = str(error.detail), dict(error.headers or {})
     slug = _SLUGS.get(error.status_code, "http-error")
     if isinstance(error.__cause__, UnicodeDecodeError):
         detail = "The body is not UTF-8. Send JSON encoded as UTF-8."
     elif error.status_code == http.HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. GET /openapi.json lists every route."
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{request.method} doesn't work on {request.url.path}; use {allowed}."
-    return to_response(_problem(error.status_code, slug, detail), dict(error.headers or {}))
+        headers["Allow"] = ", ".join(request.app.methods_of(request.scope)) or headers.get("Allow", "GET")
+        detail = f"{request.method} doesn't work on {request.url.path}; use {headers['Allow']}."
+    return to_response(_problem(error.status_code, slug, detail), headers)

@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from api.connections import guarded
+from api.wiring import check_settings
 from core.errors import ConfigurationError
 from core.logs import configure_logs
 from core.settings_source import load_settings
@@ -22,6 +23,7 @@ def main() -> int:
     """Serve until told to stop; the exit status."""
     try:
         settings = load_settings()
+        check_settings(settings)
     except ConfigurationError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2

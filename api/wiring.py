@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from retrieval.retriever import Retriever
 
 BROKER_TIMEOUT_S = 2.0
-ADMIN_KEY_FILE = "admin.key"
-"""In the data directory: the first administrator's key, which ``footnote up`` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +65,17 @@ class Services:
             self.page_images.built.close()
         if self.catalog.built is not None:
             self.catalog.built.close()
+
+
+def check_settings(settings: Settings) -> None:
+    """Return when no setting is known to be wrong: what can be told without loading anything is told before.
+
+    Raises:
+        ConfigurationError: one is; the service would never be able to answer.
+    """
+    from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
+
+    default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
 
 
 def wire(settings: Settings) -> Services:
@@ -147,13 +156,7 @@ def _catalog(settings: Settings) -> Catalog:
 
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
-    standing = []
-    if settings.api.admin_key is not None:
-        standing.append(settings.api.admin_key.get_secret_value())
-    file = settings.data_dir / ADMIN_KEY_FILE
-    if file.is_file():
-        standing.append(file.read_text(encoding="utf-8").strip())
-    return KeyStore(catalog.get().engine, SystemClock(), [key for key in standing if key])
+    return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
 def _blobs(settings: Settings) -> BlobStore:

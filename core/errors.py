@@ -5,7 +5,8 @@
     FootnoteError
     ├── ConfigurationError        a setting is wrong; nothing was started
     ├── InvalidRequest            what the caller sent can't be used
-    │   └── InvalidFilter
+    │   ├── InvalidFilter
+    │   └── InvalidHeader
     ├── NotAuthenticated          no key, or one that is wrong or revoked
     ├── NotAuthorised             a good key that may not do this
     ├── Misdirected               it is for a host that Footnote isn't
@@ -13,6 +14,7 @@
     ├── Conflict                  it clashes with what is there: a name in use, a sync that is running
     ├── DocumentError             this document can't be used as it is; a retry won't help
     │   ├── UnreadableDocument    corrupt, encrypted, or not what its name says
+    │   ├── SecretFile            a key, a password file: never a document
     │   ├── EmptyDocument         it holds no text
     │   └── DocumentTooLarge      over a limit on size, memory, time or output
     ├── SyncRefused               the source looks wrong: obeying it would delete too much
@@ -38,15 +40,18 @@ class FootnoteError(Exception):
         retryable: whether the same call can succeed later with nothing changed by a person.
         status: the HTTP status that the API answers with.
         slug: the last part of the problem type's URI, stable across releases.
+        where: the address of what failed. Logs and administrators are told it; it stands in no message, since those
+            reach readers, and in answers' ``degraded``.
     """
 
     retryable: bool = False
     status: int = 500
     slug: str = "internal"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, where: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.where = where
 
 
 class ConfigurationError(FootnoteError):
@@ -66,6 +71,13 @@ class InvalidFilter(InvalidRequest):
     """A filter names an unknown field or holds a value of the wrong type."""
 
     slug = "invalid-filter"
+
+
+class InvalidHeader(InvalidRequest):
+    """A header of the request can't be used, or could be read in two ways."""
+
+    status = 400
+    slug = "invalid-header"
 
 
 class NotAuthenticated(FootnoteError):
@@ -114,6 +126,12 @@ class UnreadableDocument(DocumentError):
     """Corrupt, encrypted, or not what its name says."""
 
     slug = "unreadable-document"
+
+
+class SecretFile(DocumentError):
+    """A file of secrets, as a private key: never a document, whatever its source says."""
+
+    slug = "secret-file"
 
 
 class EmptyDocument(DocumentError):

@@ -6,15 +6,16 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from core.errors import InvalidFilter
+from core.metadata import FactKind, facts_of
 from core.principal import Principal
 
-TermField = Literal[
-    "acl", "source_id", "document_id", "department", "document_type", "tags", "author", "owner", "language"
-]
-DateField = Literal["created", "modified"]
+TermField = str
+"""``acl``, ``source_id``, ``document_id``, or a fact of the kinds TERM and TERMS."""
+DateField = str
+"""A fact of the kind MOMENT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,19 @@ class Not:
 
 Filter = AnyOf | Between | All | Not
 
-_REQUEST_TERMS: dict[str, TermField] = {
-    "department": "department",
-    "document_type": "document_type",
-    "tags": "tags",
+REQUEST_TERMS: dict[str, TermField] = {
+    **{name: name for name in facts_of(FactKind.TERM, FactKind.TERMS)},
     "source": "source_id",
-    "author": "author",
-    "owner": "owner",
-    "language": "language",
 }
-_REQUEST_DATES: dict[str, DateField] = {"created": "created", "modified": "modified"}
-_REQUEST_KEYS = (*_REQUEST_TERMS, *_REQUEST_DATES)
+REQUEST_DATES = facts_of(FactKind.MOMENT)
+"""What a request may filter by: its key, and the field; a date's key is its field."""
+_COMMAND_LINE = {
+    "since": '"modified": {"from": DATE}',
+    "until": '"modified": {"to": DATE}',
+    "type": '"document_type"',
+}
+"""Words of the command line's options, and what they are in a request."""
+_REQUEST_KEYS = (*REQUEST_TERMS, *REQUEST_DATES)
 
 
 def visible_to(principal: Principal) -> AnyOf:
@@ -83,15 +86,20 @@ def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
     """
     clauses: list[Filter] = []
     for key, value in (request or {}).items():
-        if key in _REQUEST_TERMS:
-            clauses.append(AnyOf(_REQUEST_TERMS[key], _strings(key, value)))
-        elif key in _REQUEST_DATES:
-            clauses.append(_between(_REQUEST_DATES[key], value))
+        if key in REQUEST_TERMS:
+            clauses.append(AnyOf(REQUEST_TERMS[key], _strings(key, value)))
+        elif key in REQUEST_DATES:
+            clauses.append(_between(key, value))
         else:
-            near = difflib.get_close_matches(key, _REQUEST_KEYS, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise InvalidFilter(f"Unknown filter {key!r}.{hint} Filters are: {', '.join(_REQUEST_KEYS)}.")
+            raise InvalidFilter(f"Unknown filter {key[:60]!r}.{_hint(key)} Filters are: {', '.join(_REQUEST_KEYS)}.")
     return All(tuple(clauses)) if clauses else None
+
+
+def _hint(key: str) -> str:
+    if key in _COMMAND_LINE:
+        return f" It is an option of the command line; here it is {_COMMAND_LINE[key]}."
+    near = difflib.get_close_matches(key, _REQUEST_KEYS, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _strings(key: str, value: object) -> frozenset[str]:

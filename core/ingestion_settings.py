@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from core.cloud_parsing import CloudKind, DocumentIntelligenceSettings, ParsingEngine, TextractSettings
-from core.section import Fraction, Positive, Seconds, Section
+from core.section import AccessTerms, Fraction, Positive, Seconds, Section
 
 
 class ChunkingSettings(Section):
@@ -69,10 +70,29 @@ class ParsingSettings(Section):
         return self
 
 
+class SourcesSettings(Section):
+    """What sources may reach."""
+
+    allowed_roots: tuple[Path, ...] = ()
+    """Folders that a folder source must lie in, links followed; none: any folder, which production refuses."""
+
+    @field_validator("allowed_roots")
+    @classmethod
+    def _absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        roots = tuple(root.expanduser() for root in roots)
+        if not all(root.is_absolute() for root in roots):
+            # The service and each worker would take it for another folder.
+            raise ValueError("every folder must be an absolute path")
+        return roots
+
+
 class SyncSettings(Section):
     """How sources are kept up to date."""
 
     interval_s: Positive = 4 * 3600
+    default_acl: AccessTerms | None = None
+    """Who may read a document that nothing is said of, neither by itself nor by sidecars, nor its source; terms are
+    public, user:<id> and group:<id>, and none is nobody. None: everybody, which production refuses."""
     in_flight: Positive = 200
     """How many documents of one source are in the queues at a time: the bound on the hand-off between them."""
     embed_chunks: Positive = 256
@@ -88,5 +108,9 @@ class SyncSettings(Section):
     """How long documents wait for an index, a disk or a model that is down before they become failures."""
     max_deleted_share: Fraction = 0.5
     """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
+    compare_s: Positive = 7 * 24 * 3600
+    """How often catalog and index are compared, so that what differs is found and put right."""
     workers: Positive = 2
-    """Threads of the embedded Celery worker."""
+    """Threads of the embedded Celery worker that parses and embeds."""
+    listers: Positive = 4
+    """Threads of the embedded Celery worker that lists sources and writes permissions: no document holds it up."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
-from core.ingestion_settings import ChunkingSettings, ParsingSettings, SyncSettings
+from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig, Share
 from core.section import Positive, Seconds, Section
@@ -33,6 +33,7 @@ __all__ = [
     "RetrievalSettings",
     "Section",
     "Settings",
+    "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
     "production_faults",
@@ -154,6 +155,8 @@ class ApiSettings(Section):
     """Serve readers without a key what is public. Development only."""
     admin_key: SecretStr | None = None
     """A first administrator's key, for automation; better: ``footnote keys create``."""
+    monitoring_key: SecretStr | None = None
+    """Opens /metrics and the details of /readyz, and nothing else; also while the catalog is down."""
     max_question_chars: Positive = 8000
     max_body_bytes: Positive = 1_000_000
     heartbeat_s: Seconds = 15
@@ -172,6 +175,11 @@ class ApiSettings(Section):
     max_connections: Positive = 500
     """Open connections, and requests at work, at a time."""
 
+    @property
+    def standing_keys(self) -> list[str]:
+        """The administrators' keys that the configuration names."""
+        return [self.admin_key.get_secret_value()] if self.admin_key and self.admin_key.get_secret_value() else []
+
 
 class TelemetrySettings(Section):
     """Logs, traces and metrics."""
@@ -184,7 +192,8 @@ class TelemetrySettings(Section):
     otlp_endpoint: str | None = None
     """OTLP/HTTP endpoint for traces; needs the ``otlp`` extra."""
     worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Where a worker process serves its Prometheus metrics; None: nowhere. The API serves its own at /metrics."""
+    """Where a worker process serves its Prometheus metrics; None: nowhere. The API serves its own at /metrics,
+    for administrators and ``api.monitoring_key``."""
     worker_metrics_host: str = "127.0.0.1"
 
 
@@ -201,11 +210,23 @@ class Settings(Section):
     reranker: RerankerSettings = RerankerSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
+    sources: SourcesSettings = SourcesSettings()
     sync: SyncSettings = SyncSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that they were read from; None where there was none. It may hold secrets."""
+        return self._file
+
+    def read_from(self, file: Path) -> Self:
+        """Note which file these settings were read from."""
+        self._file = file.absolute()
+        return self
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
@@ -221,24 +242,36 @@ DEFAULT_SECRETS = frozenset({"admin", "changeme", "change-me", "footnote", "pass
 
 def production_faults(settings: Settings) -> list[str]:
     """What stands against running these settings in production, a sentence each."""
-    faults = []
-    if settings.api.anonymous:
-        faults.append("api.anonymous must be false")
-    if not settings.api.allowed_hosts:
-        faults.append('api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)')
-    if settings.catalog.url is None:
-        faults.append("catalog.url must name a PostgreSQL database")
-    if settings.broker.url is None:
-        faults.append("broker.url must name a Redis or Valkey server")
+    roots = settings.sources.allowed_roots
+    conditions = {
+        "api.anonymous must be false": settings.api.anonymous,
+        'api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)': (
+            not settings.api.allowed_hosts
+        ),
+        "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
+        "broker.url must name a Redis or Valkey server": settings.broker.url is None,
+        "index.kind must be 'opensearch'": settings.index.kind == "embedded",
+        "blobs.url must name a store that every process reaches, such as s3://bucket": settings.blobs.url is None,
+        "sources.allowed_roots must name the folders that sources may read": not roots,
+        "sources.allowed_roots must not name the root of the file system": any(
+            root == Path(root.anchor) for root in roots
+        ),
+        "sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody": (
+            settings.sync.default_acl is None
+        ),
+    }
+    faults = [fault for fault, found in conditions.items() if found]
     secrets = {
         "api.admin_key": settings.api.admin_key,
+        "api.monitoring_key": settings.api.monitoring_key,
         "index.opensearch.password": settings.index.opensearch.password,
         "llm.api_key": settings.llm.api_key,
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:
             faults.append(f"{key} is a well-known default")
-    admin_key = settings.api.admin_key
-    if admin_key is not None and len(admin_key.get_secret_value()) < 24:
-        faults.append("api.admin_key must have at least 24 characters")
+    for key in ("api.admin_key", "api.monitoring_key"):
+        given = secrets[key]
+        if given is not None and len(given.get_secret_value()) < 24:
+            faults.append(f"{key} must have at least 24 characters")
     return faults

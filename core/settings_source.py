@@ -32,20 +32,26 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     Raises:
         ConfigurationError: a file that can't be read, an unknown key (the nearest right one is named) or a bad value.
     """
-    merged = _merge(_from_file(), _merge(_from_environment(), dict(overrides or {})))
+    file = _file()
+    merged = _merge(_read(file) if file else {}, _merge(_from_environment(), dict(overrides or {})))
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
+    return settings.read_from(file) if file else settings
 
 
-def _from_file() -> dict[str, Any]:
+def _file() -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     path = Path(named or CONFIG_FILE)
-    if not path.is_file():
-        if named:
-            raise ConfigurationError(f"{CONFIG_VARIABLE} names {named!r}, which is not a file.")
-        return {}
+    if path.is_file():
+        return path
+    if named:
+        raise ConfigurationError(f"{CONFIG_VARIABLE} names {named!r}, which is not a file.")
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

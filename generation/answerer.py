@@ -116,7 +116,6 @@ class Answerer:
             Overloaded: its search found no turn in time.
             InvalidRequest, InvalidFilter: the question can't be searched for.
             IndexUnavailable: nothing can be found right now.
-            ModelUnavailable: the model broke off after the answer had begun.
         """
         tally = Tally()
         outcome = "cancelled"
@@ -201,20 +200,20 @@ class Answerer:
         self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
     ) -> AsyncGenerator[AnswerEvent]:
         if self._model is not None:
-            writing = Writing(chunks)
+            writing = Writing(chunks, self._settings.llm.max_tokens)
             try:
                 async with aclosing(self._write(self._model, question, chunks, writing)) as events:
                     async for event in events:
                         yield event
             except (ModelUnavailable, ConfigurationError) as error:
-                if writing.begun:
-                    raise
                 log.warning("llm.unavailable", error=type(error).__name__, reason=error.message)
-                DEGRADED.labels("llm").inc()
-                tally.degraded.append(f"llm: {error.message}")
+                for event in writing.finish(whole=False):
+                    yield event
+                self._went_without_model(_told(error), writing, tally)
             else:
                 for event in self._written(writing, sources, tally):
                     yield event
+            if writing.begun or writing.abstained:
                 return
         async for event in self._extract(question, chunks, sources, tally):
             yield event
@@ -231,22 +230,41 @@ class Answerer:
             while delta is not None:
                 for event in writing.take(delta):
                     yield event
-                delta = await _within(deadline, deltas, model)
+                delta = None if writing.full else await _within(deadline, deltas, model)
         for event in writing.finish():
             yield event
 
     def _written(self, writing: Writing, sources: tuple[SourceRef, ...], tally: Tally) -> list[AnswerEvent]:
-        tally.usage, tally.citations_dropped = writing.usage, writing.dropped
-        tally.finish_reason = writing.finish_reason
-        CITATIONS_DROPPED.inc(writing.dropped)
+        tally.usage = writing.usage
         if writing.abstained:
             tally.abstain()
             return [Abstain(reason="The sources don't answer the question.", nearest=_nearest(sources))]
+        if not writing.begun:
+            self._went_without_model("The model wrote nothing.", writing, tally)
+            return []
+        self._count_dropped(writing, tally)
         if not writing.cited:
             DEGRADED.labels("citations").inc()
             tally.degraded.append("uncited")
-        tally.outcome = "answered"
+        tally.finish_reason, tally.outcome = writing.finish_reason, "answered"
         return []
+
+    def _count_dropped(self, writing: Writing, tally: Tally) -> None:
+        if writing.links_removed:
+            DEGRADED.labels("links").inc()
+            tally.degraded.append(f"links: {writing.links_removed} of the model's removed, no source has them.")
+        tally.citations_dropped = writing.dropped
+        CITATIONS_DROPPED.inc(writing.dropped)
+
+    def _went_without_model(self, why: str, writing: Writing, tally: Tally) -> None:
+        """Say why the model's answer is missing, or not whole."""
+        DEGRADED.labels("llm").inc()
+        if not writing.begun:
+            tally.degraded.append(f"llm: {why}")
+            return
+        self._count_dropped(writing, tally)
+        tally.degraded.append(f"incomplete: {why}")
+        tally.finish_reason, tally.outcome = "interrupted", "interrupted"
 
     async def _extract(
         self, question: Question, chunks: Sequence[Chunk], sources: tuple[SourceRef, ...], tally: Tally
@@ -263,6 +281,13 @@ class Answerer:
         else:
             tally.abstain()
             yield Abstain(reason=extraction.reason, nearest=_nearest(sources))
+
+
+def _told(error: FootnoteError) -> str:
+    """What readers are told: a wrong setting is the operator's business."""
+    if isinstance(error, ConfigurationError):
+        return "The model is set up wrongly; Footnote's log names the setting."
+    return error.message
 
 
 async def _within(deadline: float, deltas: AsyncGenerator[Delta], model: ChatModel) -> Delta | None:

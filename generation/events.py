@@ -14,6 +14,8 @@ from core.chunk import Chunk
 from core.place import Box
 from generation.models.port import FinishReason, Usage
 
+AnswerEnd = FinishReason | Literal["abstain", "interrupted"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
@@ -115,14 +117,15 @@ class Done:
     """Ends every answer that didn't fail.
 
     Attributes:
-        finish_reason: ``abstain`` when the answer is that there is none.
+        finish_reason: ``abstain`` when the answer is that there is none; ``length`` when it was cut;
+            ``interrupted`` when the model broke off in the middle of it.
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
         degraded: what the answer had to do without, ``part: why``.
-        citations_dropped: citations of sources that weren't given.
+        citations_dropped: citations of sources that weren't given, or too many.
     """
 
-    finish_reason: FinishReason | Literal["abstain"]
+    finish_reason: AnswerEnd
     usage: Usage | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()

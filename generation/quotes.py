@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.chunk import Chunk
-from generation.sentences import split_sentences
+from generation.sentences import Sentence, split_sentences
 from generation.words import terms
 
 _MAX_CHARS = 600
@@ -29,12 +31,9 @@ def best_quote(claim: str, chunk: Chunk) -> Quote:
     Shared words weigh by how few of the passage's sentences hold them; among equals the shorter sentence wins,
     because what it says besides is less.
     """
-    sentences = split_sentences(chunk.text)
+    sentences, held, weight = _read(chunk.text)
     if not sentences:
         return Quote(chunk.text[:_MAX_CHARS], chunk.start, chunk.start + len(chunk.text[:_MAX_CHARS]))
-    held = [terms(sentence.text) for sentence in sentences]
-    spread = Counter(term for one in held for term in one)
-    weight = {term: math.log1p(len(sentences) / count) for term, count in spread.items()}
     wanted = terms(claim)
     best, best_score = 0, -1.0
     for position, (sentence, own) in enumerate(zip(sentences, held, strict=True)):
@@ -49,3 +48,12 @@ def best_quote(claim: str, chunk: Chunk) -> Quote:
     chosen = sentences[best]
     text = chosen.text[:_MAX_CHARS]
     return Quote(text, chunk.start + chosen.start, chunk.start + chosen.start + len(text))
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> tuple[Sequence[Sentence], Sequence[frozenset[str]], Mapping[str, float]]:
+    """A passage's sentences, the terms of each, and what each term weighs. An answer cites a passage many times."""
+    sentences = split_sentences(text)
+    held = [terms(sentence.text) for sentence in sentences]
+    spread = Counter(term for one in held for term in one)
+    return sentences, held, {term: math.log1p(len(sentences) / count) for term, count in spread.items()}

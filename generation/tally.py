@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
-from generation.events import Done, StageEvent
-from generation.models.port import FinishReason, Usage
+from generation.events import AnswerEnd, Done, StageEvent
+from generation.models.port import Usage
 
 
 @dataclass(slots=True)
@@ -19,7 +18,7 @@ class Tally:
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
     citations_dropped: int = 0
-    finish_reason: FinishReason | Literal["abstain"] = "stop"
+    finish_reason: AnswerEnd = "stop"
     outcome: str = "answered"
 
     def finished(self, name: str, began: float) -> StageEvent:

@@ -7,6 +7,9 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +20,20 @@ from core.settings import Settings
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """A full disk, a quota, a limit on the size of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobVersion:
+    """The blobs of one version of a document.
+
+    Attributes:
+        content_hash: names the version: see :func:`original_key`.
+        modified: when the last of them was written.
+    """
+
+    document_id: str
+    content_hash: str
+    modified: datetime
 
 
 @runtime_checkable
@@ -37,6 +54,10 @@ class BlobStore(Protocol):
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete everything below a prefix; nothing there is fine."""
+        ...
+
+    def versions(self, after: str, limit: int) -> list[BlobVersion]:
+        """The versions of the next documents behind the id ``after``, in the order of ids; of at most ``limit``."""
         ...
 
 
@@ -80,6 +101,30 @@ class FsspecBlobStore:
         """Delete everything below a prefix."""
         with self._translated(f"{prefix} can't be deleted"), suppress(FileNotFoundError):
             self._filesystem.rm(self._path(prefix), recursive=True)
+
+    def versions(self, after: str, limit: int) -> list[BlobVersion]:
+        """The versions of the next documents; see :class:`BlobStore`."""
+        with self._translated("The blobs can't be listed"):
+            self._filesystem.invalidate_cache()
+            try:
+                folders = self._filesystem.ls(f"{self._root}/documents", detail=False)
+            except FileNotFoundError:
+                return []
+            names = (folder.rstrip("/").rpartition("/")[2] for folder in folders)
+            chosen = nsmallest(limit, (name for name in names if name > after))
+            return [version for name in chosen for version in self._versions_of(name)]
+
+    def _versions_of(self, document_id: str) -> Iterator[BlobVersion]:
+        newest: dict[str, datetime] = {}
+        root = f"{self._root}/documents/{document_id}"
+        for path in self._filesystem.find(root):
+            content_hash = path[len(root) :].strip("/").partition("/")[0]
+            # One that was deleted since it was listed was in use a moment ago.
+            with suppress(FileNotFoundError):
+                modified = self._filesystem.modified(path)
+                aware = modified if modified.tzinfo else modified.replace(tzinfo=UTC)
+                newest[content_hash] = max(aware, newest.get(content_hash, aware))
+        return (BlobVersion(document_id, name, modified) for name, modified in newest.items())
 
     def _path(self, key: str) -> str:
         parts = key.split("/")

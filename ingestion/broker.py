@@ -24,11 +24,14 @@ QUEUES = {
     "footnote.dispatch": "sync",
     "footnote.purge": "sync",
     "footnote.recover": "sync",
+    "footnote.compare": "sync",
+    "footnote.permissions": "permissions",
     "footnote.parse": "parse",
     "footnote.rebuild": "embed",
     "footnote.embed": "embed",
 }
-"""The queue of each task, by the task's name."""
+"""The queue of each task, by the task's name. Listing, permissions and deletions never wait in a queue behind content;
+workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well."""
 
 
 def valkey_socket(settings: Settings) -> Path:

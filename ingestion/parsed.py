@@ -10,7 +10,6 @@ import orjson
 
 from core.metadata import Metadata
 from core.place import Box, Line, PageSize, boxes
-from ingestion.catalog.rows import metadata_from_json, metadata_to_json
 from ingestion.chunking.model import Passage, PlacedElement, cells_of
 from ingestion.partitioning.port import ElementKind
 
@@ -64,7 +63,7 @@ class ParsedDocument:
         values: dict[str, Any] = {
             "format": _FORMAT,
             "title": self.title,
-            "metadata": metadata_to_json(self.metadata),
+            "metadata": self.metadata.to_json(),
             "media_type": self.media_type,
             "text": self.text,
             "elements": [_plain(element) for element in self.elements],
@@ -81,7 +80,7 @@ class ParsedDocument:
         """The inverse of :meth:`to_bytes`."""
         values = orjson.loads(content)
         del values["format"]
-        values["metadata"] = metadata_from_json(values["metadata"])
+        values["metadata"] = Metadata.read(values["metadata"])
         values["elements"] = tuple(_element(element) for element in values["elements"])
         values["passages"] = tuple(_passage(passage) for passage in values["passages"])
         values["warnings"] = tuple(values["warnings"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import ConfigurationError, NotFound, StorageUnavailable
+from ingestion.blobs import BlobVersion
 
 CONNECT_S = 5
 READ_S = 60
@@ -71,6 +73,26 @@ class S3BlobStore:
                 answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
                 for fault in answer.get("Errors", []):
                     raise StorageUnavailable(f"{failed} in s3://{self._bucket}: {fault.get('Code')}.")
+
+    def versions(self, after: str, limit: int) -> list[BlobVersion]:
+        """The versions of the next documents by id: S3 lists keys in their order."""
+        root = self._key("documents") + "/"
+        # Behind everything that lies below that document.
+        behind = f"{root}{after}0" if after else root
+        newest: dict[tuple[str, str], datetime] = {}
+        documents: set[str] = set()
+        with self._translated("the blobs can't be listed"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=root, StartAfter=behind, PaginationConfig={"PageSize": _BATCH}
+            )
+            for found in (found for page in pages for found in page.get("Contents", [])):
+                document_id, content_hash, *_ = found["Key"][len(root) :].split("/")
+                if document_id not in documents and len(documents) == limit:
+                    break
+                documents.add(document_id)
+                key, modified = (document_id, content_hash), found["LastModified"]
+                newest[key] = max(modified, newest.get(key, modified))
+        return [BlobVersion(*key, modified) for key, modified in newest.items()]
 
     def _key(self, key: str) -> str:
         parts = key.split("/")

@@ -13,7 +13,7 @@ from core.settings import Settings
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.records import Run, Source
+from ingestion.catalog.records import Run, RunState, Source
 
 log = get_logger(__name__)
 
@@ -85,19 +85,21 @@ class Ingestion:
             NotFound: there is none of that id.
         """
         self.catalog.sources.begin_delete(source_id)
-        for run in self.catalog.runs.list(source_id, limit=1):
-            self.catalog.runs.fail(run.id, "The source was deleted.")
+        self.catalog.runs.fail_all(source_id, "The source was deleted.")
         self._send_or_leave("footnote.purge", {"source_id": source_id})
 
     def sync(self, source_id: str) -> Run:
-        """Start a sync of a source; if one is running, that one is returned.
+        """Have a source listed after this call.
+
+        While it is being listed, one more run is queued for afterwards, however often this is called; that one is
+        returned. Documents that are still on their way from an earlier run don't hold it up.
 
         Raises:
             NotFound: there is none of that id.
         """
         source = self.catalog.sources.get(source_id)
         run, new = self.catalog.runs.begin(source.id, self._settings.sync.lease_s)
-        if new:
+        if new and run.state is RunState.RUNNING:
             self._send(run, "footnote.sync", {"run_id": run.id})
         return run
 
@@ -126,7 +128,7 @@ class Ingestion:
 
     def _retry(self, source_id: str, document_id: str | None = None) -> int:
         retry = self.catalog.retries.begin(source_id, self._settings.sync.lease_s, document_id)
-        if retry.listing:
+        if retry.listing and retry.run.state is RunState.RUNNING:
             self._send(retry.run, "footnote.sync", {"run_id": retry.run.id})
         else:
             self._send_or_leave("footnote.dispatch", {"source_id": source_id})
@@ -172,9 +174,9 @@ def build_ingestion(settings: Settings) -> Ingestion:
         ConfigurationError, StorageUnavailable: the catalog can't be opened.
     """
 
-    def check_config(kind: str, config: Mapping[str, Any]) -> object:
-        from ingestion.connectors.build import build_connector  # noqa: PLC0415 - reads no file until it is needed
+    def check_config(kind: str, config: Mapping[str, Any]) -> None:
+        from ingestion.connectors.build import check_source  # noqa: PLC0415 - reads no file until it is needed
 
-        return build_connector(kind, config, settings)
+        check_source(kind, config, settings)
 
     return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings, check_config)

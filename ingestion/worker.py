@@ -1,30 +1,40 @@
-"""The worker process: ``python -m celery -A ingestion.worker worker -P threads -c 2 -Q sync,parse,embed -B``.
+"""The worker process, as ``footnote up`` runs it, twice::
 
-On one machine a single process serves all queues. Where there is more to do, run them apart: parsing wants many
-cores (``-Q sync,parse``), embedding wants the GPU, and few threads (``-Q embed -c 1``); exactly one process, of any
-kind, runs the schedule (``-B``, or ``celery beat``).
+    python -m celery -A ingestion.worker worker -P threads -c 2 -Q parse,embed
+    python -m celery -A ingestion.worker worker -P threads -c 4 -Q sync,permissions -B
+
+The second lists sources and tells the index of permissions and deletions. It needs no parser and no model, and has
+threads of its own, so that no document, however slow, holds a revocation up. Where there is more to do, run parsing and
+embedding apart as well: parsing wants many cores (``-Q parse``), embedding wants the GPU, and few threads
+(``-Q embed -c 1``). Exactly one process, of any kind, runs the schedule (``-B``, or ``celery beat``).
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
 from functools import cache
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_ready, worker_shutdown
 from prometheus_client import start_http_server
 
-from core.errors import BrokerUnavailable
+from core.data_dir import check_usable
+from core.errors import BrokerUnavailable, FootnoteError
 from core.logs import configure_logs, get_logger
 from core.settings import Settings
 from core.settings_source import load_settings
+from core.tether import tether
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
 
 log = get_logger(__name__)
 _lock = threading.Lock()
+_MISCONFIGURED = 2
+"""The exit status of a process that its settings keep from running."""
 NICENESS = 10
 """Of a worker: beside a service that is at work it gets a tenth of a core, alone all of them."""
 
@@ -44,16 +54,24 @@ def _parts() -> Parts:
         return _build_parts()
 
 
-app = create_celery(_settings)
+def _settings_or_end() -> Settings:
+    """The settings. Where they can't be used, their sentence is the worker's last: Celery would put it into a stack."""
+    try:
+        settings = _settings()
+        if settings.catalog.url is None:
+            check_usable(settings.data_dir)
+    except FootnoteError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+    return settings
+
+
+app = create_celery(_settings_or_end)
 register(app, _parts)
 
 
 def _set_up_logging(**_: Any) -> None:
     configure_logs(_settings().telemetry)
-
-
-def _check_settings(**_: Any) -> None:
-    _settings()  # a wrong setting stops the worker here, with its sentence
 
 
 def _give_way(**_: Any) -> None:
@@ -82,13 +100,18 @@ def _serve_metrics(**_: Any) -> None:
         log.info("metrics.served", port=port, host=host)
 
 
+def _end_with_worker(**_: Any) -> None:
+    """The schedule (``-B``) is a process that the worker forks: one that is killed would leave it behind."""
+    tether(os.getppid(), signal.SIGKILL)
+
+
 def _close(**_: Any) -> None:
     if _build_parts.cache_info().currsize:
         _parts().close()
 
 
+beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
-worker_init.connect(_check_settings, weak=False)
 worker_init.connect(_give_way, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)

@@ -59,7 +59,8 @@ class SearchResponse:
     Attributes:
         total_candidates: how many passages the legs found, copies of one text counted each, before paging.
         timings_ms: milliseconds per stage, and ``total``.
-        degraded: what had to be done without, as ``part: why``.
+        degraded: what failed and had to be done without, as ``part: why``.
+        notices: what a reader may want to know of this search although nothing failed, a sentence each.
         index_generation: the build of the index that answered; empty if the index didn't say.
         pipeline: the one that was asked for.
     """
@@ -70,3 +71,4 @@ class SearchResponse:
     degraded: tuple[str, ...]
     index_generation: str
     pipeline: str
+    notices: tuple[str, ...] = ()

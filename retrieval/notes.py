@@ -21,6 +21,7 @@ class Notes:
     view: View
     timings_ms: dict[str, float] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

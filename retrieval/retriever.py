@@ -42,7 +42,7 @@ _COMPARED = 10
 alike, so that they stand side by side. Not more: each has to be fetched, at a third of a millisecond on OpenSearch for
 a passage of a page (fetch of 10: 5.9 ms, of 30: 13.1 ms, medians of 60 on two cores)."""
 _DEEPER, _DEEPEST = 4, 4000
-"""By how much more candidates are asked for when copies of a few texts take all the places, and how many at most."""
+"""By how much more candidates are asked for when those so far don't fill the page, and how many at most."""
 
 
 class Retriever:
@@ -127,19 +127,18 @@ class Retriever:
     ) -> SearchResponse:
         notes, began = Notes(view), time.perf_counter()
         if LEXICAL in config.legs and only_stop_words(query):
-            notes.degraded.append("lexical: the question has only words that every text has")
+            notes.notices.append("The question has only words that every text has.")
         offset, limit = page_of
         total, found = self._distinct_for(config, query, visible, offset + limit, notes)
         if self._reranker is not None and config.reranker is not None and offset < config.reranker.depth:
             rerank(self._reranker, query, found, config.reranker, notes)  # it only permutes what is above
-        if self._reranker is None and not config.single:
-            notes.degraded.append("reranker: off")
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
         return SearchResponse(
             hits=tuple(item.hit() for item in found[offset : offset + limit]),
             total_candidates=total,
             timings_ms={key: round(value, 3) for key, value in notes.timings_ms.items()},
             degraded=tuple(dict.fromkeys(notes.degraded)),
+            notices=tuple(dict.fromkeys(notes.notices)),
             index_generation=view.name or self._generation.name(),
             pipeline=config.name,
         )
@@ -230,40 +229,52 @@ class Retriever:
     def _distinct_for(
         self, config: PipelineConfig, query: str, visible: Filter, end: int, notes: Notes
     ) -> tuple[int, list[Ranked]]:
-        """How many candidates there are, and those up to the page's end, or the reranker's, one for each text."""
-        depth = max(config.depth, end)
-        wanted = max(end, config.reranker.depth) if config.reranker is not None else end
+        """How many candidates there are, and those up to the page's end, or the reranker's, one for each text.
+
+        The ranking is the same whatever page of it is asked for. Scores depend on how many candidates the legs were
+        asked for, so that number doesn't hang on the page: what the pipeline's depth finds comes first, then what a
+        fixed larger one finds besides, in its order.
+        """
+        depth, wanted = config.depth, max(end, config.reranker.depth if config.reranker is not None else 0)
         embedding = self._embedded(config, query, notes)
+        found, known = Distinct(), set[str]()
         while True:
             legs = self._legs(config, query, embedding, visible, notes, k=depth)
             if legs.lexical is not None and not legs.lexical and not only_stop_words(query):
-                notes.degraded.append("lexical: no passage that may be read has a word of the question")
+                notes.notices.append("No passage that you may read has a word of the question.")
             with notes.timed("fuse"):
-                ranked = rank(config, legs, depth)
-            if config.late_interaction is not None:
-                both = config.neighbours is not None
-                self._read(query, ranked, config.late_interaction, visible, notes, vectors=both)
-            if config.neighbours is not None:
-                self._vouch(ranked, config.neighbours, visible, notes)
-            found = self._distinct(ranked, wanted, visible, notes)
+                ranked = [item for item in rank(config, legs, depth) if item.id not in known]
+            if not known:
+                self._look_again(query, ranked, config, visible, notes)
+            known.update(item.id for item in ranked)
+            self._take(found, ranked, wanted, visible, notes)
             full = any(leg is not None and len(leg) >= depth for leg in (legs.lexical, legs.vector))
-            if len(found) >= end or not full or depth >= _DEEPEST:
-                return len(ranked), found
-            # Copies have crowded other texts out: look further down.
+            if len(found.items) >= wanted or not full or depth >= _DEEPEST:
+                return len(known), found.items
+            # Copies have crowded other texts out, or the page lies further down.
             depth = min(_DEEPEST, depth * _DEEPER)
 
-    def _distinct(self, ranked: list[Ranked], wanted: int, visible: Filter, notes: Notes) -> list[Ranked]:
-        """The best of each text with its passage, until so many are found.
+    def _look_again(
+        self, query: str, ranked: list[Ranked], config: PipelineConfig, visible: Filter, notes: Notes
+    ) -> None:
+        """Reorder the head of the ranking by what its passages say."""
+        if config.late_interaction is not None:
+            both = config.neighbours is not None
+            self._read(query, ranked, config.late_interaction, visible, notes, vectors=both)
+        if config.neighbours is not None:
+            self._vouch(ranked, config.neighbours, visible, notes)
+
+    def _take(self, found: Distinct, ranked: list[Ranked], wanted: int, visible: Filter, notes: Notes) -> None:
+        """Add the best of each text with its passage, until so many are found.
 
         All of them from the top, whatever the page: a copy of what an earlier page showed is no result of this one.
         """
-        found, at, step = Distinct(), 0, max(wanted, _COMPARED)
+        at, step = 0, max(wanted, _COMPARED)
         with notes.timed("fetch"):
             while at < len(ranked) and len(found.items) < wanted:
                 for item in self._with_chunks(ranked[at : at + step], visible, notes.view):
                     found.add(item)
                 at += step
-        return found.items
 
     @staticmethod
     def _with_chunks(ranked: list[Ranked], visible: Filter, view: View, *, vectors: bool = False) -> list[Ranked]:

@@ -14,22 +14,35 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
+from core.logs import get_logger
+from ingestion.catalog.audit import Actor, Deed, add_event
 from ingestion.catalog.tables import ApiKeyRow
+
+log = get_logger(__name__)
 
 _MAX_KEY = 200
 _MAX_NAME = 200
+ADMIN_KEY_SETTING = "api.admin_key"
+"""The setting that brings in a key, and that key's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """A key, without the key itself. ``prefix`` is its readable beginning, to recognise it by."""
+    """A key, without the key itself.
+
+    Attributes:
+        prefix: its readable beginning, to recognise it by.
+        from_configuration: it came in through ``api.admin_key``, and counts only where the configuration names it.
+        in_configuration: the configuration of this process names it.
+    """
 
     id: str
     name: str
@@ -40,6 +53,21 @@ class KeyRecord:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    from_configuration: bool = False
+    in_configuration: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether it opens anything here."""
+        return self.revoked_at is None and (self.in_configuration or not self.from_configuration)
+
+
+class RefusedKey(NotAuthenticated):
+    """A key that opens nothing. The message doesn't say why; ``key_id``, for the log: it is known, and revoked."""
+
+    def __init__(self, key_id: str | None = None) -> None:
+        super().__init__("This API key is unknown or revoked. Ask your administrator for a new one.")
+        self.key_id = key_id
 
 
 class KeyStore:
@@ -50,7 +78,8 @@ class KeyStore:
     Args:
         engine: the catalog's.
         clock: for the times that are recorded.
-        standing: keys that the configuration names: administrators, valid without a row in the catalog.
+        standing: keys that the configuration names. They are administrators', each gets a row when it is first met,
+            and the row is what counts from then on: it can be revoked, and shows when the key was last used.
     """
 
     def __init__(self, engine: Engine, clock: Clock, standing: Sequence[str] = ()) -> None:
@@ -58,7 +87,8 @@ class KeyStore:
         # The catalog's SQLite takes the write lock for other transactions: verifying must not wait for a writer.
         self._reading = engine.execution_options(footnote_read=True)
         self._clock = clock
-        self._standing = {digest(key): _standing_record(clock) for key in standing}
+        self._standing = frozenset(digest(key) for key in standing)
+        self._adopted = False
         self._used: dict[str, datetime] = {}
         self._used_lock = threading.Lock()
 
@@ -94,6 +124,7 @@ class KeyStore:
                     user=user,
                     groups=list(record.groups),
                     admin=admin,
+                    from_configuration=False,
                     created_at=record.created_at,
                 )
             )
@@ -103,54 +134,103 @@ class KeyStore:
         """Whose key this is. That it was used is noted, and written by :meth:`flush`.
 
         Raises:
-            NotAuthenticated: it is unknown or revoked; which of the two is not told.
+            RefusedKey: it is unknown or revoked; which of the two is not told.
         """
-        wrong = NotAuthenticated("This API key is unknown or revoked. Ask your administrator for a new one.")
-        if len(key) > _MAX_KEY:
-            raise wrong
-        hashed = digest(key)
-        if hashed in self._standing:
-            return self._standing[hashed]
-        with self._read() as session:
-            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.digest == hashed))
-            if row is None or row.revoked_at is not None:
-                raise wrong
-            record = _record(row)
+        record = self.find(key)
+        if record is None and digest(key) in self._standing:
+            record = self._adopt(digest(key))
+        if record is None:
+            raise RefusedKey
+        if not record.good:
+            raise RefusedKey(record.id)
         with self._used_lock:
             self._used[record.id] = self._clock.now()
         return record
 
-    def revoke(self, id: str) -> None:
-        """Make a key useless from the next request on. A key that is revoked already stays as it is.
+    def find(self, key: str) -> KeyRecord | None:
+        """What is known of a key, good or not; only looks."""
+        return None if len(key) > _MAX_KEY else self._find(digest(key))
+
+    def revoke(self, id: str) -> str:
+        """Make a key useless from the next request on, in every process; returns its name.
+
+        A key that is revoked already stays as it is.
 
         Raises:
             NotFound: there is no key of that id.
         """
         with self._write() as connection:
-            if connection.execute(select(ApiKeyRow.id).where(ApiKeyRow.id == id)).first() is None:
+            # PostgreSQL can't even be asked about a NUL.
+            known = select(ApiKeyRow.name).where(ApiKeyRow.id == id.replace("\0", "?"))
+            name: str | None = connection.execute(known).scalar()
+            if name is None:
                 raise NotFound(f"There is no key {id!r}: `footnote keys list` shows them.")
             connection.execute(
                 update(ApiKeyRow)
                 .where(ApiKeyRow.id == id, ApiKeyRow.revoked_at.is_(None))
                 .values(revoked_at=self._clock.now())
             )
+        return name
 
     def list(self) -> list[KeyRecord]:
         """Every key, revoked ones included, oldest first."""
         self.flush()
         with self._read() as session:
             rows = session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.id))
-            return [_record(row) for row in rows]
+            return [self._record(row) for row in rows]
 
     def flush(self) -> None:
-        """Write down when keys were last used. Apart from :meth:`verify`, which no writer may hold up."""
+        """Write down the configuration's keys, and when keys were last used.
+
+        Apart from :meth:`verify`, which no writer may hold up.
+        """
+        if not self._adopted:
+            for hashed in self._standing:
+                self._look_at(self._find(hashed) or self._adopt(hashed))
+            self._adopted = True
         with self._used_lock:
             used, self._used = self._used, {}
         if not used:
             return
-        with self._write() as connection:
-            for key_id, when in used.items():
-                connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=when))
+        try:
+            with self._write() as connection:
+                for key_id, when in used.items():
+                    # Another process may have written down a later use.
+                    earlier = or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < when)
+                    known = update(ApiKeyRow).where(ApiKeyRow.id == key_id, earlier)
+                    connection.execute(known.values(last_used_at=when))
+        except StorageUnavailable:
+            with self._used_lock:
+                self._used = {**used, **self._used}
+            raise
+
+    def _find(self, hashed: str) -> KeyRecord | None:
+        with self._read() as session:
+            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.digest == hashed))
+            return None if row is None else self._record(row)
+
+    def _adopt(self, hashed: str) -> KeyRecord | None:
+        """Give a key of the configuration its row."""
+        now, key_id = self._clock.now(), uuid.uuid4().hex
+        names = {"id": key_id, "name": ADMIN_KEY_SETTING, "prefix": "", "digest": hashed}
+        rights: dict[str, Any] = {"user": None, "groups": [], "admin": True, "from_configuration": True}
+        try:
+            with self._write() as connection:
+                connection.execute(insert(ApiKeyRow).values(**names, **rights, created_at=now))
+                deed = Deed(action="key.configure", object_id=key_id, object_name=ADMIN_KEY_SETTING)
+                add_event(connection, Actor(name="the configuration"), deed, now, "done")
+        except IntegrityError:  # another process was quicker
+            return self._find(hashed)
+        log.info("audit.key.configure", object_id=key_id, outcome="done")
+        return self._find(hashed)
+
+    def _look_at(self, record: KeyRecord | None) -> None:
+        """Say what whoever wrote the configuration must know of its key."""
+        if record is None or (record.good and record.admin):
+            return
+        why = "is revoked, and refused" if record.revoked_at else "is a key that may not administer"
+        advice = f"The key in {ADMIN_KEY_SETTING} {why}: put another into the configuration, or take it out."
+        log.warning("keys.configured_key_is_no_good", key_id=record.id, advice=advice)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:
@@ -162,42 +242,33 @@ class KeyStore:
         with _translated(), self._engine.begin() as connection:
             yield connection
 
+    def _record(self, row: ApiKeyRow) -> KeyRecord:
+        return KeyRecord(
+            id=row.id,
+            name=row.name,
+            prefix=row.prefix,
+            user=row.user,
+            groups=tuple(row.groups),
+            admin=row.admin,
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            revoked_at=row.revoked_at,
+            from_configuration=row.from_configuration,
+            in_configuration=row.digest in self._standing,
+        )
+
 
 def digest(key: str) -> str:
     """What is kept of a key: SHA-256, in hex."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _standing_record(clock: Clock) -> KeyRecord:
-    return KeyRecord(
-        id="standing",
-        name="from the configuration",
-        prefix="",
-        user=None,
-        groups=(),
-        admin=True,
-        created_at=clock.now(),
-    )
-
-
-def _record(row: ApiKeyRow) -> KeyRecord:
-    return KeyRecord(
-        id=row.id,
-        name=row.name,
-        prefix=row.prefix,
-        user=row.user,
-        groups=tuple(row.groups),
-        admin=row.admin,
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
+    except IntegrityError:
+        raise
     except DBAPIError as error:
         raise StorageUnavailable(
             f"The catalog doesn't answer ({type(error.orig).__name__}): check catalog.url and the disk's free space."

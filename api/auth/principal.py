@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+import orjson
 from starlette.datastructures import Headers
 
 from api.auth.keys import KeyRecord
-from core.errors import InvalidRequest, NotAuthenticated, NotAuthorised
+from core.errors import InvalidHeader, NotAuthenticated, NotAuthorised
 from core.principal import ANONYMOUS, Principal
 
 USER_HEADER = "X-Footnote-User"
 GROUPS_HEADER = "X-Footnote-Groups"
 _MAX_ID = 200
 _MAX_GROUPS = 1000
+_FORM = 'Send a JSON array, as ["hr", "eng"], or each group in a header line of its own.'
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom a request speaks for, and whether its key may administer Footnote."""
+    """Whom a request speaks for.
+
+    Attributes:
+        admin: whether it may administer Footnote: its key is an administrator's, and it acts for nobody else.
+        key: the key that it carries.
+        acting: an administrator's key speaks for somebody else.
+    """
 
     principal: Principal
     admin: bool = False
+    key: KeyRecord | None = None
+    acting: bool = False
 
     def require_admin(self) -> None:
         """Let administrators through.
 
         Raises:
-            NotAuthorised: the key is not an administrator's.
+            NotAuthorised: the key is not an administrator's, or acts for somebody.
         """
+        if self.acting:
+            raise NotAuthorised(
+                "Acting for somebody has that person's rights and no more: "
+                f"leave {USER_HEADER} and {GROUPS_HEADER} out to administer."
+            )
         if not self.admin:
             raise NotAuthorised("This needs an administrator's key. Make one with: footnote keys create --admin NAME.")
 
@@ -52,12 +69,13 @@ def caller_of(headers: Headers, key: KeyRecord | None, *, anonymous: bool) -> Ca
     """Whom a request with this (verified) key speaks for.
 
     An administrator's key may speak for somebody else: an application in front of Footnote knows its users, and
-    passes them on in two headers. It then reads what they may read, and never more.
+    passes them on in two headers. It then may do what they may do, and never more: it reads what they may read, and
+    administers nothing.
 
     Raises:
         NotAuthenticated: there is no key, and readers without one aren't served.
         NotAuthorised: the headers are there, and the key is not an administrator's.
-        InvalidRequest: a user or group in them can't be one.
+        InvalidHeader: a user or group in them can't be one, or could be read in two ways.
     """
     acting = USER_HEADER in headers or GROUPS_HEADER in headers
     if key is None:
@@ -67,30 +85,57 @@ def caller_of(headers: Headers, key: KeyRecord | None, *, anonymous: bool) -> Ca
             raise NotAuthenticated("Send an API key: Authorization: Bearer <key>. Your administrator can make you one.")
         return Caller(ANONYMOUS)
     if not acting:
-        return Caller(Principal(key.user, frozenset(key.groups)), key.admin)
+        return Caller(Principal(key.user, frozenset(key.groups)), key.admin, key)
     if not key.admin:
         raise NotAuthorised(f"Only an administrator's key may send {USER_HEADER} or {GROUPS_HEADER}.")
-    return Caller(_acting_for(headers), key.admin)
+    return Caller(_acting_for(headers), key=key, acting=True)
 
 
 def _acting_for(headers: Headers) -> Principal:
     users = [_text(value) for value in headers.getlist(USER_HEADER)]
     if len(users) > 1:
-        raise InvalidRequest(f"{USER_HEADER} can be sent once, not {len(users)} times.")
-    user = users[0] if users else None
-    listed = [name for value in headers.getlist(GROUPS_HEADER) for name in _text(value).split(",")]
-    groups = frozenset(name.strip() for name in listed if name.strip())
+        raise InvalidHeader(f"{USER_HEADER} can be sent once, not {len(users)} times.")
+    user = users[0] if users else ""
+    if user:
+        _check_name(user, USER_HEADER)
+    groups = frozenset(group for value in headers.getlist(GROUPS_HEADER) for group in _groups(_text(value)))
     if len(groups) > _MAX_GROUPS:
-        raise InvalidRequest(f"{GROUPS_HEADER} names {len(groups)} groups; at most {_MAX_GROUPS} can be sent.")
+        raise InvalidHeader(f"{GROUPS_HEADER} names {len(groups)} groups; at most {_MAX_GROUPS} can be sent.")
     return Principal(user or None, groups)
+
+
+def _groups(line: str) -> list[str]:
+    """The groups of one header line: a JSON array of names, or one name without a comma.
+
+    A comma outside JSON is refused. It could part two groups, or belong to the name of one, and proxies join lines
+    with it; a wrong guess would let somebody read what isn't theirs.
+    """
+    if not line:
+        return []
+    if not line.startswith("["):
+        if "," in line:
+            raise InvalidHeader(f"{GROUPS_HEADER} has a comma, which could part two groups or belong to one. {_FORM}")
+        _check_name(line, GROUPS_HEADER)
+        return [line]
+    try:
+        names = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InvalidHeader(f"{GROUPS_HEADER} begins with [ and is not JSON ({error}). {_FORM}") from error
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidHeader(f"{GROUPS_HEADER} holds something else than names of groups. {_FORM}")
+    for name in names:
+        _check_name(name, GROUPS_HEADER)
+    return list(names)
+
+
+def _check_name(name: str, header: str) -> None:
+    if not name.strip() or len(name) > _MAX_ID or _CONTROL.search(name):
+        raise InvalidHeader(f"{header}: each name must have 1 to {_MAX_ID} characters, and no control characters.")
 
 
 def _text(value: str) -> str:
     """A header as UTF-8, which is what people's names are in; Starlette decodes it as Latin-1."""
     try:
-        text = value.encode("latin-1").decode("utf-8").strip()
+        return value.encode("latin-1").decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{USER_HEADER} and {GROUPS_HEADER} must be UTF-8.") from error
-    if len(text) > _MAX_ID * _MAX_GROUPS:
-        raise InvalidRequest(f"{USER_HEADER} or {GROUPS_HEADER} is too long.")
-    return text
+        raise InvalidHeader(f"{USER_HEADER} and {GROUPS_HEADER} must be UTF-8.") from error

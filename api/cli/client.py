@@ -32,18 +32,28 @@ class Client:
         key: the API key, None for none.
         user: whom to act for; needs an administrator's key.
         groups: which groups they are in.
+        advice: what to do when the key is refused.
     """
 
-    def __init__(self, url: str, key: str | None, *, user: str | None = None, groups: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        user: str | None = None,
+        groups: tuple[str, ...] = (),
+        advice: str | None = None,
+    ) -> None:
         import httpx  # noqa: PLC0415 - a sixth of a second that --help can do without
 
         headers = {"Authorization": f"Bearer {readable(key, 'The key')}"} if key else {}
         if user:
             headers["X-Footnote-User"] = readable(user, "--as")
         if groups:
-            headers["X-Footnote-Groups"] = ",".join(readable(group, "--group") for group in groups)
+            headers["X-Footnote-Groups"] = json.dumps([readable(group, "--group") for group in groups])
         encoded = {name: value.encode() for name, value in headers.items()}
         self._url = url
+        self._advice = advice
         self._http = httpx.Client(
             base_url=url,
             headers=[(name.encode(), value) for name, value in encoded.items()],
@@ -62,7 +72,7 @@ class Client:
             given = {name: value for name, value in parameters.items() if value is not None}
             response = self._http.request(method, path, json=body, params=given)
         if response.is_error:
-            raise _refusal(response.status_code, response.content)
+            raise self._refusal(response.status_code, response.content)
         return response.json() if response.content else None
 
     def answer(self, body: dict[str, Any]) -> Iterator[Event]:
@@ -77,8 +87,8 @@ class Client:
             self._http.stream("POST", "/v1/answers", json=body, headers={"Accept": "text/event-stream"}) as response,
         ):
             if response.is_error:
-                raise _refusal(response.status_code, response.read())
-            for event in read_events(response.iter_lines()):
+                raise self._refusal(response.status_code, response.read())
+            for event in read_events(_lines(response.iter_text())):
                 if event.name == "error":
                     raise _problem(int(event.data.get("status", 500)), event.data)
                 yield event
@@ -96,6 +106,16 @@ class Client:
         except (httpx.HTTPError, ValueError):
             return None
         return {**body, "ready": response.is_success} if isinstance(body, dict) else None
+
+    def _refusal(self, status: int, content: bytes) -> FootnoteError:
+        try:
+            problem = json.loads(content)
+        except ValueError:
+            problem = {}
+        error = _problem(status, problem if isinstance(problem, dict) else {})
+        if isinstance(error, NotAuthenticated) and self._advice:
+            return NotAuthenticated(f"{error.message} {self._advice}")
+        return error
 
 
 def read_events(lines: Iterator[str]) -> Iterator[Event]:
@@ -116,6 +136,15 @@ def read_events(lines: Iterator[str]) -> Iterator[Event]:
             data.append(value)
 
 
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """Lines end with a line feed and nothing else: httpx's own reader also breaks at U+2028, which a text may hold."""
+    rest = ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
+    yield rest
+
+
 @contextlib.contextmanager
 def _as_sentences(url: str) -> Iterator[None]:
     import httpx  # noqa: PLC0415
@@ -130,14 +159,6 @@ def _as_sentences(url: str) -> Iterator[None]:
         raise Unavailable(f"The connection to Footnote at {url} broke ({error}): see `footnote status`.") from None
     except httpx.InvalidURL as error:
         raise InvalidRequest(f"The service's address {url} isn't a URL: {error}.") from None
-
-
-def _refusal(status: int, content: bytes) -> FootnoteError:
-    try:
-        problem = json.loads(content)
-    except ValueError:
-        problem = {}
-    return _problem(status, problem if isinstance(problem, dict) else {})
 
 
 def _problem(status: int, problem: dict[str, Any]) -> FootnoteError:

@@ -18,18 +18,35 @@ def settings() -> Settings:
 
 
 def client(reader: Reader | None = None) -> Client:
-    """A client of the running service, for ``reader`` (None: this machine's administrator)."""
-    from api.cli.client import Client  # noqa: PLC0415
-    from api.supervisor.admin_key import read_admin_key  # noqa: PLC0415
+    """A client of the running service, for ``reader`` (None: this machine's administrator).
+
+    Raises:
+        Unavailable: another Footnote than these settings mean answers there.
+    """
+    from api.cli.identity import check_instance  # noqa: PLC0415
     from api.supervisor.control import service_url  # noqa: PLC0415
     from api.supervisor.layout import Layout  # noqa: PLC0415
 
     current = settings()
     layout = Layout.of(current)
-    key = reader.key if reader else None
-    if key is None:
-        configured = current.api.admin_key
-        key = configured.get_secret_value() if configured else read_admin_key(layout)
-    return Client(
-        service_url(current, layout), key, user=reader.user if reader else None, groups=reader.groups if reader else ()
-    )
+    url = service_url(current, layout)
+    check_instance(current, layout, url)
+    return client_of(current, url, reader)
+
+
+def client_of(current: Settings, url: str, reader: Reader | None = None) -> Client:
+    """A client of the service at ``url``, for ``reader`` (None: this machine's administrator)."""
+    from api.cli.client import Client  # noqa: PLC0415
+    from api.supervisor.admin_key import read_admin_key  # noqa: PLC0415
+    from api.supervisor.layout import Layout  # noqa: PLC0415
+
+    layout = Layout.of(current)
+    key, advice = reader.key if reader else None, None
+    if key is None and current.api.standing_keys:
+        key = current.api.standing_keys[0]
+        advice = "This command used the key in api.admin_key: put another into the configuration, or take it out."
+    elif key is None:
+        key = read_admin_key(layout)
+        advice = f"This command used the key in {layout.admin_key_file}: `footnote up` puts a new one there."
+    user, groups = (reader.user, reader.groups) if reader else (None, ())
+    return Client(url, key, user=user, groups=groups, advice=advice)

@@ -28,6 +28,8 @@ def show(inspection: Inspection, console: Console) -> None:
     console.print()
     console.print(_facts(inspection))
     _left_out(inspection, console)
+    for secret in inspection.secrets:
+        console.print(_plain(f"Warning: {secret}", "bold red"))
     kinds = Counter(str(element.kind).replace("_", " ") for element in inspection.document.elements)
     pages = f" on {_count(len(inspection.document.pages), 'page')}" if inspection.document.pages else ""
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

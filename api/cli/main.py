@@ -21,6 +21,7 @@ COMMANDS = {
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),
     "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
+    "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
     "train": ("eval.cli.train", "Train a reranker on your own text, and promote it only through the gate."),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from core.errors import InvalidRequest
+from generation.inert import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -146,6 +147,11 @@ def readable(text: str, what: str) -> str:
             f"{what} isn't valid UTF-8 at character {error.start + 1}: check the terminal's or the script's encoding."
         ) from None
     return text
+
+
+def say(text: str = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print what documents or models wrote: a terminal must not take any of it for a command."""
+    click.echo(visible(text), nl=nl, err=err)
 
 
 def print_json(value: object) -> None:

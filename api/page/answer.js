@@ -1,6 +1,6 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
-import { length, make, slicer } from "./client.js";
+import { length, make, slicer, visible } from "./client.js";
 import { openReader, placeOf } from "./reader.js";
 
 const $ = (id) => document.getElementById(id);
@@ -15,6 +15,8 @@ const WITHOUT = {
   llm: "The language model didn’t answer, so this answer is made of sentences taken word for word from the documents.",
   vector: "Search by meaning is not available right now: only the words of your question were searched for.",
   lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
+  incomplete: "The language model broke off: what you see is not complete.",
+  links: "A link or address that is in none of the documents was taken out of this answer.",
   uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
   reranker: "The passages could not be put into their best order.",
 };
@@ -102,12 +104,12 @@ export class AnswerView {
     for (const [order, { start, end, note }] of ordered.entries()) {
       const from = Math.max(at, Math.min(start, total));
       const to = Math.max(from, Math.min(end, total));
-      if (from > at) pieces.push(cut(at, from));
+      if (from > at) pieces.push(visible(cut(at, from)));
       if (to > from) pieces.push(make("span", { className: "cited" }, cut(from, to)));
       pieces.push(this.#reference(order, note));
       at = to;
     }
-    pieces.push(cut(at, total));
+    pieces.push(visible(cut(at, total)));
     $("answer").replaceChildren(...pieces);
     if (focused) document.querySelector(`[data-ref="${focused}"]`)?.focus();
     this.#renderNotes();
@@ -117,7 +119,7 @@ export class AnswerView {
     const note = this.#notes[index];
     const button = make("button", { type: "button", className: "ref" }, String(index + 1));
     button.dataset.ref = order;
-    button.setAttribute("aria-label", `Footnote ${index + 1}: ${note.title ?? "source"}`);
+    button.setAttribute("aria-label", `Footnote ${index + 1}: ${visible(note.title ?? "source")}`);
     button.setAttribute("aria-haspopup", "dialog");
     button.addEventListener("click", () => open(note, () => document.querySelector(`[data-ref="${order}"]`)));
     const sup = make("sup", {}, button);
@@ -143,8 +145,9 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded }) {
+  #done({ degraded, finish_reason: reason }) {
     this.#finish();
+    if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
       if (why === "off" || why === "none set") continue; // a choice of whoever runs this, not a failure

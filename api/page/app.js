@@ -1,7 +1,7 @@
 // The page: a question, its filters, the key.
 
 import { AnswerView } from "./answer.js";
-import { ask, key } from "./client.js";
+import { ask, key, whoHas } from "./client.js";
 import { offerFailures } from "./failures.js";
 
 const $ = (id) => document.getElementById(id);
@@ -71,16 +71,39 @@ function showKey() {
   offerFailures();
 }
 
+/** Take the key that was entered, once the service knows it; say what is wrong with it otherwise. */
+async function useKey(event) {
+  event.preventDefault();
+  const candidate = $("key").value.trim();
+  $("use-key").disabled = true;
+  try {
+    if (candidate) await whoHas(candidate);
+    key.set(candidate);
+    $("key-dialog").close();
+  } catch (error) {
+    refuseKey(error.message);
+    $("key").focus();
+  } finally {
+    $("use-key").disabled = false;
+  }
+}
+
+function refuseKey(why) {
+  $("key-error").textContent = why;
+  $("key").setAttribute("aria-invalid", String(Boolean(why)));
+}
+
 function setUpKey() {
   const dialog = $("key-dialog");
   const input = $("key");
   $("open-key").addEventListener("click", () => {
     input.value = key.get();
+    refuseKey("");
     $("forget-key").hidden = !key.get();
     dialog.showModal();
     input.focus();
   });
-  $("key-form").addEventListener("submit", () => key.set(input.value.trim()));
+  $("key-form").addEventListener("submit", useKey);
   $("cancel-key").addEventListener("click", () => dialog.close());
   $("forget-key").addEventListener("click", () => {
     key.set("");

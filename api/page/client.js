@@ -19,7 +19,7 @@ export class Problem extends Error {
 
 async function request(path, options = {}) {
   const headers = new Headers(options.headers);
-  if (key.get()) headers.set("Authorization", `Bearer ${key.get()}`);
+  if (key.get() && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${key.get()}`);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -33,6 +33,12 @@ async function request(path, options = {}) {
 }
 
 export const getJson = async (path) => (await request(path)).json();
+
+/** Whom a key speaks for, before it is used. Throws a Problem if the service doesn't know it. */
+export async function whoHas(candidate) {
+  if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Problem({ detail: "A key has no spaces and no such letters." });
+  return (await request("/v1/me", { headers: { Authorization: `Bearer ${candidate}` } })).json();
+}
 
 export const post = async (path) => (await request(path, { method: "POST" })).json();
 
@@ -97,9 +103,16 @@ export function length(text) {
   return count;
 }
 
+// Embeddings, overrides and isolates show text in another order than it is written in; characters without width and
+// tags hide in it. Joiners and marks that scripts and emoji need (ZWJ, ZWNJ, LRM, RLM) stay.
+const DECEPTIVE = /[\u00ad\u034f\u180e\u200b\u2060-\u2064\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+
+/** Text as it is shown. What deceives readers is left out only here: offsets count the text as it is. */
+export const visible = (text) => String(text ?? "").replace(DECEPTIVE, "");
+
 /** Make an element: `make("p", {className: "x"}, "text", child)`. */
 export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
+  element.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return element;
 }

@@ -1,6 +1,6 @@
 // For administrators: the documents that couldn't be taken in, why, and trying them again.
 
-import { getJson, key, make, post } from "./client.js";
+import { getJson, key, make, post, visible } from "./client.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("failures");
@@ -22,12 +22,14 @@ export async function offerFailures() {
 
 async function load(from) {
   try {
-    const { failures, total } = await getJson(`/v1/failures?limit=${PAGE}&offset=${from}`);
+    const found = await getJson(`/v1/failures?limit=${PAGE}&offset=${from}`);
+    const { failures, total, warnings, total_warnings: warned } = found;
     if (!from) $("failure-list").replaceChildren();
-    $("failure-list").append(...failures.map(row));
-    shown = from + failures.length;
-    $("failure-count").textContent = total ? count(total) : "Every document was taken in.";
-    $("more-failures").hidden = shown >= total;
+    $("failure-list").append(...failures.map(row), ...warnings.map(warning));
+    shown = from + PAGE;
+    const secret = warned ? ` ${warned} with a warning about secrets.` : "";
+    $("failure-count").textContent = (total ? count(total) : "Every document was taken in.") + secret;
+    $("more-failures").hidden = shown >= Math.max(total, warned);
     $("retry-failures").hidden = !total;
   } catch (error) {
     $("failure-count").textContent = error.message;
@@ -40,7 +42,7 @@ function row(failure) {
   const tried = failure.attempts === 1 ? "once" : `${failure.attempts} times`;
   const failed = `Failed at ${STAGES[failure.stage] ?? failure.stage} (${failure.error_class}), tried ${tried}.`;
   const button = make("button", { type: "button", className: "link" }, "Try again");
-  button.setAttribute("aria-label", `Try ${failure.external_id} again`);
+  button.setAttribute("aria-label", `Try ${visible(failure.external_id)} again`);
   button.addEventListener("click", () => retry(button, failure.document_id));
   return make(
     "li",
@@ -50,6 +52,11 @@ function row(failure) {
     make("p", { className: "place" }, `${failed} ${when(failure)} ${whatHelps(failure)}`),
     button,
   );
+}
+
+/** A document that holds a secret, or a file that was left out because it is one: nothing to try again. */
+function warning({ external_id: name, message }) {
+  return make("li", {}, make("p", { className: "title" }, name), make("p", {}, message));
 }
 
 function when({ first_seen: first, last_seen: last }) {

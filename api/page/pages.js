@@ -1,6 +1,6 @@
 // The pages of a PDF as images, with the cited passage marked on them.
 
-import { getBlob, make } from "./client.js";
+import { getBlob, make, visible } from "./client.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const AIR = 1.5; // points around a line, so that the mark doesn't touch its letters
@@ -74,7 +74,7 @@ export class PageView {
   #figure(number) {
     const { width, height } = this.#pages[number - 1];
     const marks = this.#boxes.filter((box) => box.page === number);
-    const image = make("img", { alt: this.#describe(number, marks.length > 0) });
+    const image = make("img", { alt: visible(this.#describe(number, marks.length > 0)) });
     const figure = make("figure", { className: "sheet" }, image);
     if (width > 0 && height > 0) {
       // Its room is there before the image is: nothing moves when it comes.

@@ -1,6 +1,6 @@
 // The panel that shows a document's text with the cited passage marked.
 
-import { getBlob, getJson, key, length, make, slicer } from "./client.js";
+import { getBlob, getJson, key, length, make, slicer, visible } from "./client.js";
 import { PageView } from "./pages.js";
 
 const $ = (id) => document.getElementById(id);
@@ -32,8 +32,8 @@ export function placeOf(source) {
 export async function openReader(place, onClose) {
   const mine = ++opening;
   const path = `/v1/documents/${encodeURIComponent(place.document_id)}`;
-  $("reader-title").textContent = place.title;
-  $("reader-place").textContent = placeOf(place);
+  $("reader-title").textContent = visible(place.title);
+  $("reader-place").textContent = visible(placeOf(place));
   $("reader-notice").replaceChildren();
   $("reader-text").replaceChildren(make("p", { className: "place" }, "Opening the document…"));
   $("to-passage").hidden = true;
@@ -74,7 +74,7 @@ function show(document, span, place, path) {
   container.replaceChildren(...blocks(shown, cut, found));
   $("to-passage").hidden = !found;
   const unmoved = found?.start === span.start;
-  $("reader-place").textContent = placeOf({ ...place, cells: unmoved ? span.cells : [] });
+  $("reader-place").textContent = visible(placeOf({ ...place, cells: unmoved ? span.cells : [] }));
   if (document.media_type === "application/pdf" && document.pages.length) {
     const { title, page } = place;
     const boxes = unmoved ? span.boxes : [];
@@ -149,10 +149,10 @@ function* blocks(elements, cut, found) {
 
 /** An element's text, with what of it is in the passage marked. */
 function marked({ start, end }, cut, found) {
-  if (!found || found.end <= start || found.start >= end) return [cut(start, end)];
+  if (!found || found.end <= start || found.start >= end) return [visible(cut(start, end))];
   const from = Math.max(start, found.start);
   const to = Math.min(end, found.end);
-  return [cut(start, from), make("mark", {}, cut(from, to)), cut(to, end)].filter(Boolean);
+  return [visible(cut(start, from)), make("mark", {}, cut(from, to)), visible(cut(to, end))].filter(Boolean);
 }
 
 function notice(text) {

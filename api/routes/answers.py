@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.asking import checked_question
 from api.dependencies import CallerDep, ServicesDep, ready
+from api.json_body import JsonRoute
 from api.problems import log_error, problem_of
 from api.schemas.answers import AbstainBody, AnswerBody, AnswerRequest, CitationBody, SourceBody, done_body, wire
 from api.sse import MEDIA_TYPE, EventStream, ServerEvent, run_while_connected
@@ -25,7 +26,7 @@ from generation.models.port import Message
 if TYPE_CHECKING:
     from generation.answerer import Answerer, Question
 
-router = APIRouter(prefix="/v1", tags=["asking"])
+router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that left: nobody reads it, but it shows in the metrics."""

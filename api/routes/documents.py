@@ -20,7 +20,7 @@ from api.schemas.search import MetadataBody
 from api.wiring import Services
 from core.errors import NotFound
 from ingestion.blobs import original_key, parsed_key
-from ingestion.catalog.records import DocumentRecord, DocumentState
+from ingestion.catalog.records import DocumentRecord
 
 if TYPE_CHECKING:
     from ingestion.parsed import ParsedDocument
@@ -34,6 +34,10 @@ ORIGINAL_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """An original is somebody's file: should a browser show it all the same, nothing in it may run or load."""
 
 
+BINARY = {"type": "string", "format": "binary"}
+"""The schema of bytes."""
+
+
 def _visible(document_id: str, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
     return visible_document(document_id, caller, services)
 
@@ -44,16 +48,9 @@ def visible_document(document_id: str, caller: Caller, services: Services) -> Do
     Raises:
         NotFound: there is none of that id, or not for this caller; the two are not told apart.
     """
-    missing = NotFound(f"There is no document {document_id[:64]!r} that you may read.")
     if not _ID.fullmatch(document_id):
-        raise missing
-    try:
-        record = services.catalog.get().documents.get(document_id)
-    except NotFound:
-        raise missing from None
-    if record.state is DocumentState.DELETING or not record.acl.allows(caller.principal):
-        raise missing
-    return record
+        raise NotFound(f"There is no document {document_id[:64]!r} that you may read.")
+    return services.catalog.get().documents.get_readable(document_id, caller.principal.terms)
 
 
 DocumentDep = Annotated[DocumentRecord, Depends(_visible)]
@@ -83,7 +80,11 @@ def metadata(document: DocumentDep) -> DocumentBody:
     )
 
 
-@router.get("/{document_id}/original", response_class=Response)
+@router.get(
+    "/{document_id}/original",
+    response_class=Response,
+    responses={200: {"content": {"*/*": {"schema": BINARY}}}},
+)
 def original(document: DocumentDep, services: ServicesDep) -> Response:
     """The bytes that the source gave, as a download."""
     content = services.blobs.get().get(original_key(document.id, hash_of(document)))

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import ImagesLane, ServicesDep
-from api.routes.documents import DocumentDep, hash_of
+from api.routes.documents import BINARY, DocumentDep, hash_of
 from core.errors import NotFound
 from ingestion.blobs import original_key
 
@@ -21,18 +21,23 @@ _RENDERING = 1
 WidthQuery = Annotated[int, Query(ge=NARROWEST, le=WIDEST, description="In pixels.")]
 
 
-@router.get("/{document_id}/pages/{page}.png", response_class=Response, responses={200: {"content": {"image/png": {}}}})
+@router.get(
+    "/{document_id}/pages/{page}.png",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/png": {"schema": BINARY}}},
+        304: {"description": "The image that the caller has is the newest."},
+        413: {},
+    },
+)
 def page_image(
     document: DocumentDep, page: int, request: Request, services: ServicesDep, width: WidthQuery = 1200
 ) -> Response:
     """A page of a PDF, from 1, as PNG. An extremely high page has fewer pixels than asked for.
 
-    A browser keeps it, and asks each time whether its reader may still see it.
-
-    Raises:
-        NotFound: no such page, or not a PDF.
-        UnreadableDocument, DocumentTooLarge: it can't be rendered.
-        Unavailable: too many images are asked for at once.
+    A browser keeps it, and asks each time whether its reader may still see it. 404 also for a page that the document
+    doesn't have, and for what is not a PDF; 413 and 422 also for a page that can't be rendered; 503 also while too many
+    are asked for at once.
     """
     content_hash = hash_of(document)
     if document.media_type != "application/pdf":

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from api.asking import checked_question
 from api.dependencies import CallerDep, ServicesDep, ready
+from api.json_body import JsonRoute
 from api.schemas.search import SearchBody, SearchRequest
 from core.filters import parse_filters
 
-router = APIRouter(prefix="/v1", tags=["asking"])
+router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
 
 
 @router.post("/search")
@@ -28,6 +29,6 @@ async def search(body: SearchRequest, caller: CallerDep, services: ServicesDep) 
             offset=body.offset,
             pipeline=body.pipeline,
         )
-        return SearchBody.of(response, services.places.cells)
+        return SearchBody.of(response, services.places.cells, offset=body.offset, scores=caller.admin)
 
     return await services.lanes.searches.run(run)

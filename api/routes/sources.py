@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import AdminDep, AdminLane, ServicesDep
+from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
+from api.json_body import JsonRoute
 from api.schemas.sources import (
     FailureBody,
     FailureList,
@@ -19,13 +21,14 @@ from api.schemas.sources import (
     SourceDetail,
     SourceList,
     SourceRequest,
+    WarningBody,
 )
 from core.errors import InvalidRequest
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Offset = Annotated[int, Query(ge=0)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @router.get("/sources")
@@ -34,41 +37,56 @@ def list_sources(services: ServicesDep) -> SourceList:
     return SourceList(sources=[SourceBody.model_validate(source) for source in services.catalog.get().sources.list()])
 
 
-@router.post("/sources", status_code=201)
-def create_source(body: SourceRequest, services: ServicesDep, sync: bool = False) -> SourceCreated:
+@router.post("/sources", status_code=201, responses={409: {}})
+def create_source(body: SourceRequest, services: ServicesDep, audit: AuditDep, sync: bool = False) -> SourceCreated:
     """Add a source; with ``?sync=true`` its first sync starts at once."""
-    ingestion = services.ingestion.get()
-    source = ingestion.create_source(body.kind, body.name, body.config, body.interval_s)
-    run = ingestion.sync(source.id) if sync else None
+    ingestion, run = services.ingestion.get(), None
+    with audit.doing("source.create", kind=body.kind) as deed:
+        deed.object_name = body.name
+        source = ingestion.create_source(body.kind, body.name, body.config, body.interval_s)
+        deed.object_id = source.id
+    if sync:
+        with audit.doing("source.sync", source.id):
+            run = ingestion.sync(source.id)
     shown = SourceBody.model_validate(source).model_dump()
     return SourceCreated(**shown, run=RunBody.model_validate(run) if run else None)
 
 
 @router.get("/sources/{source_id}")
 def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
-    """A source, and how many documents it has in each state."""
+    """A source, how many documents it has in each state, and how many of them are public."""
     catalog = services.catalog.get()
     shown = SourceBody.model_validate(catalog.sources.get(source_id)).model_dump()
-    return SourceDetail(**shown, documents=dict(catalog.documents.totals(source_id)))
+    documents = catalog.documents
+    return SourceDetail(**shown, documents=dict(documents.totals(source_id)), public=documents.count_public(source_id))
 
 
-@router.patch("/sources/{source_id}")
-def update_source(source_id: str, body: SourceChange, services: ServicesDep) -> SourceBody:
+@router.patch("/sources/{source_id}", responses={409: {}})
+def update_source(source_id: str, body: SourceChange, services: ServicesDep, audit: AuditDep) -> SourceBody:
     """Change a source; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
-    return SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
+    with audit.doing("source.change", source_id, changed=sorted(changes)) as deed:
+        before = services.catalog.get().sources.get(source_id)
+        changed = SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
+        deed.object_name = changed.name
+        # Which settings, and not to what: a connector's configuration may hold secrets.
+        deed.detail = {"changed": sorted({*changes} - {"config"} | _differing(before.config, changed.config))}
+    return changed
 
 
 @router.delete("/sources/{source_id}", status_code=202)
-def delete_source(source_id: str, services: ServicesDep) -> None:
+def delete_source(source_id: str, services: ServicesDep, audit: AuditDep) -> None:
     """Remove a source and everything that came from it; the documents go in the background."""
-    services.ingestion.get().delete_source(source_id)
+    with audit.doing("source.delete", source_id) as deed:
+        deed.object_name = services.catalog.get().sources.get(source_id).name
+        services.ingestion.get().delete_source(source_id)
 
 
 @router.post("/sources/{source_id}/sync", status_code=202)
-def sync_source(source_id: str, services: ServicesDep) -> RunBody:
-    """Start a sync, or return the one that is running."""
-    return RunBody.model_validate(services.ingestion.get().sync(source_id))
+def sync_source(source_id: str, services: ServicesDep, audit: AuditDep) -> RunBody:
+    """Have the source listed; while it is being listed, return the one sync that is queued for afterwards."""
+    with audit.doing("source.sync", source_id):
+        return RunBody.model_validate(services.ingestion.get().sync(source_id))
 
 
 @router.get("/sources/{source_id}/runs")
@@ -81,33 +99,46 @@ def list_runs(source_id: str, services: ServicesDep, limit: Limit = 20) -> RunLi
 
 @router.get("/sources/{source_id}/failures")
 def list_source_failures(source_id: str, services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
-    """A source's documents that couldn't be taken in."""
+    """A source's documents that couldn't be taken in, and those with warnings."""
     services.catalog.get().sources.get(source_id)
     return _failures(services, source_id, limit, offset)
 
 
 @router.get("/failures")
 def list_failures(services: ServicesDep, limit: Limit = 100, offset: Offset = 0) -> FailureList:
-    """Every document that couldn't be taken in."""
+    """Every document that couldn't be taken in, and those with warnings."""
     return _failures(services, None, limit, offset)
 
 
-@router.post("/failures/retry", status_code=202)
-def retry_failures(services: ServicesDep, source_id: str | None = None, document_id: str | None = None) -> Retried:
+@router.post("/failures/retry", status_code=202, responses={404: {}})
+def retry_failures(
+    services: ServicesDep, audit: AuditDep, source_id: str | None = None, document_id: str | None = None
+) -> Retried:
     """Queue failed documents again: all, those of one source, or one.
 
     ``document_id`` may also be the document's address, or its name in its source. ``retried`` is 0 for a document
     that a running sync has already.
     """
-    ingestion = services.ingestion.get()
-    if document_id is None:
-        return Retried(retried=ingestion.retry_failures(source_id))
-    if source_id is not None:
+    if source_id is not None and document_id is not None:
         raise InvalidRequest("Give source_id or document_id, not both.")
-    return Retried(retried=ingestion.retry_failure(document_id))
+    ingestion = services.ingestion.get()
+    with audit.doing("failures.retry", document_id or source_id):
+        retried = (
+            ingestion.retry_failure(document_id) if document_id is not None else ingestion.retry_failures(source_id)
+        )
+    return Retried(retried=retried)
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    keys = before.keys() | after.keys()
+    return {f"config.{key}" for key in keys if (key in before, before.get(key)) != (key in after, after.get(key))}
 
 
 def _failures(services: ServicesDep, source_id: str | None, limit: int, offset: int) -> FailureList:
-    failures = services.catalog.get().failures
-    found = [FailureBody.model_validate(failure) for failure in failures.list(source_id, limit, offset)]
-    return FailureList(failures=found, total=failures.count(source_id))
+    failures, warnings = services.catalog.get().failures, services.catalog.get().warnings
+    return FailureList(
+        failures=[FailureBody.model_validate(failure) for failure in failures.list(source_id, limit, offset)],
+        total=failures.count(source_id),
+        warnings=[WarningBody.model_validate(warning) for warning in warnings.list(source_id, limit, offset)],
+        total_warnings=warnings.count(source_id),
+    )

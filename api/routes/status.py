@@ -26,6 +26,9 @@ def status(services: ServicesDep) -> StatusBody:
         generation = next((one.name for one in index.generations() if one.live), None)
     except Unavailable as error:
         degraded.append(f"index: {error.message}")
+    unknown = catalog.comparisons.get().last_found.get("unknown", 0)
+    if unknown:
+        degraded.append(f"index: {unknown} documents that the catalog doesn't know are hidden: footnote doctor --index")
     in_progress = [RunBody.model_validate(run) for run in runs if run.finished_at is None]
     degraded += [f"ingestion waits: {why}" for why in dict.fromkeys(run.waiting for run in in_progress if run.waiting)]
     return StatusBody(

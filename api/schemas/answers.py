@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.schemas.base import RequestBody, ResponseBody
+from api.schemas.base import Many, RequestBody, ResponseBody
+from api.schemas.search import Filters
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, SourceRef, Sources, StageEvent, Token
 
 MAX_HISTORY = 50
@@ -22,11 +23,11 @@ class Turn(RequestBody):
 
 
 class AnswerRequest(RequestBody):
-    """A question. ``filters`` are as in :func:`core.filters.parse_filters`; ``history`` is oldest first."""
+    """A question, and what to look in; ``history`` is oldest first."""
 
     question: str
-    history: Annotated[tuple[Turn, ...], Field(max_length=MAX_HISTORY)] = ()
-    filters: dict[str, Any] | None = None
+    history: Annotated[Many[Turn], Field(max_length=MAX_HISTORY)] = ()
+    filters: Filters | None = None
     conversation_id: Annotated[str, Field(pattern=_ID)] | None = None
     pipeline: str | None = None
 

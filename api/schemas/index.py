@@ -13,7 +13,7 @@ from api.schemas.base import RequestBody, ResponseBody
 class RebuildRequest(RequestBody):
     """``model``: as the setting ``embedder.model``; a folder by its path on the service's and the workers' machines.
 
-    None keeps the live generation's. ``swap``: make it live once it is complete and has passed its checks.
+    Null keeps the live generation's. ``swap``: make it live once it is complete and has passed its checks.
     """
 
     model: Annotated[str, Field(min_length=1, max_length=4000)] | None = None

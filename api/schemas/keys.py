@@ -7,22 +7,29 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.schemas.base import RequestBody, ResponseBody
+from api.schemas.base import Many, RequestBody, ResponseBody
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class KeyRequest(RequestBody):
-    """A key to make: whom it speaks for, and whether it may administer."""
+    """A key to make: whom it speaks for, and whether it may administer.
+
+    With both, it is that user's own, who is an administrator: it reads as the user, and the audit trail names them.
+    """
 
     name: Id
     user: Id | None = None
-    groups: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    groups: Annotated[Many[Id], Field(max_length=1000)] = ()
     admin: bool = False
 
 
 class KeyBody(ResponseBody):
-    """A key, without the key itself."""
+    """A key, without the key itself.
+
+    ``from_configuration``: it came in through ``api.admin_key``, and counts only while ``in_configuration``, that is,
+    while the service's configuration names it.
+    """
 
     id: str
     name: str
@@ -33,6 +40,8 @@ class KeyBody(ResponseBody):
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    from_configuration: bool
+    in_configuration: bool
 
 
 class KeyCreated(KeyBody):

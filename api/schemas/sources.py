@@ -38,9 +38,13 @@ class SourceChange(RequestBody):
 
 
 class RunBody(ResponseBody):
-    """One sync; once it is over, seen = indexed + unchanged + failed + deleted.
+    """One sync; once it is over, seen = indexed + unchanged + failed + deleted + superseded.
 
+    ``state``: ``queued`` (it begins once the source's present listing ends), ``running``, ``finished``, ``refused``,
+    ``failed``.
+    ``superseded``: a later sync found them changed, or gone, before they were through.
     ``retried``: of those, documents that had failed before and were tried again.
+    ``warned``: documents that hold secrets, and files that were left out because they are secret.
     ``waiting``: why documents wait, while something that they need is down; they go on by themselves.
     """
 
@@ -55,6 +59,8 @@ class RunBody(ResponseBody):
     failed: int
     deleted: int
     retried: int
+    warned: int
+    superseded: int = 0
     error: str | None
     waiting: str | None = None
 
@@ -73,9 +79,10 @@ class SourceBody(ResponseBody):
 
 
 class SourceDetail(SourceBody):
-    """A source, and how many documents it has in each state."""
+    """A source, how many documents it has in each state, and how many that everybody may find are ``public``."""
 
     documents: dict[str, int]
+    public: int
 
 
 class SourceCreated(SourceBody):
@@ -105,6 +112,23 @@ class FailureBody(ResponseBody):
     last_seen: datetime
 
 
+class WarningBody(ResponseBody):
+    """Something secret in a document, or a file that was left out because it is secret (``withheld``).
+
+    ``message`` says what kind of secret is where, and never repeats it. The ``external_id`` of something withheld that
+    ends with ``/`` is a folder with all that is in it.
+    """
+
+    source_id: str
+    document_id: str
+    external_id: str
+    run_id: str | None
+    message: str
+    withheld: bool
+    first_seen: datetime
+    last_seen: datetime
+
+
 class SourceList(ResponseBody):
     """Every source."""
 
@@ -118,10 +142,12 @@ class RunList(ResponseBody):
 
 
 class FailureList(ResponseBody):
-    """Failures, newest first; ``total`` counts those that aren't in the list too."""
+    """Failures and warnings, newest first; ``total`` and ``total_warnings`` count those that aren't in the list too."""
 
     failures: list[FailureBody]
     total: int
+    warnings: list[WarningBody]
+    total_warnings: int
 
 
 class Retried(ResponseBody):

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from api.supervisor.layout import Layout
 from core.clock import SystemClock
+from core.data_dir import in_data_dir
 from core.errors import NotAuthenticated
 from core.settings import Settings
 
+if TYPE_CHECKING:
+    from api.auth.keys import KeyStore
+
 
 def ensure_admin_key(settings: Settings, layout: Layout) -> None:
-    """Migrate the catalog and see to it that ``admin.key`` holds a key that it knows.
+    """Migrate the catalog and see to it that ``admin.key`` holds an administrator's key that is good.
 
-    Runs before any other process of the stack, so that none of them meets an old schema.
+    A key there that was revoked, or isn't known, is replaced. Runs before any other process of the stack, so that none
+    of them meets an old schema.
 
     Raises:
         StorageUnavailable: the catalog can't be opened.
     """
+    from api.audit import Audit  # noqa: PLC0415
     from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy, which the command line's other commands do without
+    from ingestion.catalog.audit import Actor  # noqa: PLC0415
     from ingestion.catalog.build import open_catalog  # noqa: PLC0415
 
     clock = SystemClock()
     catalog = open_catalog(settings, clock)
     try:
-        keys = KeyStore(catalog.engine, clock)
-        known = read_admin_key(layout)
-        if known is not None:
-            try:
-                keys.verify(known)
-            except NotAuthenticated:
-                known = None
-        if known is None:
-            _, key = keys.create("footnote up", admin=True)
-            _write_private(layout, key)
+        keys = KeyStore(catalog.engine, clock, settings.api.standing_keys)
+        if _is_good(keys, read_admin_key(layout)):
+            return
+        with Audit(catalog.audit, Actor(name="footnote up")).doing("key.create", admin=True) as deed:
+            deed.object_name = "footnote up"
+            record, key = keys.create("footnote up", admin=True)
+            deed.object_id = record.id
+            with in_data_dir(layout.data_dir):
+                _write_private(layout, key)
     finally:
         catalog.engine.dispose()
 
 
-def read_admin_key(layout: Layout) -> str | None:
-    """The key in the file; None if there is none."""
+def _is_good(keys: KeyStore, key: str | None) -> bool:
     try:
+        return key is not None and keys.verify(key).admin
+    except NotAuthenticated:
+        return False
+
+
+def read_admin_key(layout: Layout) -> str | None:
+    """The key in the file; None if there is none.
+
+    Raises:
+        StorageUnavailable: this user may not read it.
+    """
+    with in_data_dir(layout.data_dir), contextlib.suppress(FileNotFoundError):
         return layout.admin_key_file.read_text(encoding="utf-8").strip() or None
-    except FileNotFoundError:
-        return None
+    return None
 
 
 def _write_private(layout: Layout, key: str) -> None:

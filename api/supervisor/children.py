@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from api.supervisor.layout import Layout
 from core.errors import ConfigurationError
 from core.settings import Settings
@@ -41,7 +43,7 @@ class Child:
 def children_of(settings: Settings, layout: Layout, port: int) -> list[Child]:
     """The processes of these settings, in the order they start; they stop in the reverse order."""
     children = [] if settings.broker.url is not None else [_valkey(settings, layout)]
-    return [*children, _worker(settings, layout), _api(settings, port)]
+    return [*children, _worker(settings), _lister(settings, layout), _api(settings, port)]
 
 
 _QUIET = {"LANCE_LOG": "error"}
@@ -85,6 +87,7 @@ def _valkey(settings: Settings, layout: Layout) -> Child:
         *("--save", ""),
         *("--maxmemory-policy", "noeviction"),
         *("--logfile", ""),
+        *("--set-proc-title", "no"),  # it would overwrite the environment, by which a leftover is known
     )
     return Child("valkey", command, ready=lambda: _answers_ping(path))
 
@@ -101,16 +104,25 @@ def _answers_ping(path: Path) -> bool:
             return False
 
 
-def _worker(settings: Settings, layout: Layout) -> Child:
+def _worker(settings: Settings) -> Child:
+    return _celery("worker", "parse,embed", settings.sync.workers)
+
+
+def _lister(settings: Settings, layout: Layout) -> Child:
+    """Lists sources and tells the index of permissions: a process of its own, so that no document holds it up."""
+    schedule = ("-B", "-s", str(layout.run / "beat-schedule"))
+    return _celery("lister", "sync,permissions", settings.sync.listers, *schedule)
+
+
+def _celery(name: str, queues: str, threads: int, *more: str) -> Child:
     command = (
         *(sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker"),
-        *("-P", "threads", "-c", str(settings.sync.workers)),
-        *("-Q", "sync,parse,embed"),
-        *("-B", "-s", str(layout.run / "beat-schedule")),
+        *("-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"),
+        *more,
         "--loglevel=warning",
     )
     # Celery's warm stop finishes the tasks in hand, its cold one gives them back to the queue.
-    return Child("worker", command, environment=_QUIET, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
+    return Child(name, command, environment=_QUIET, stop=((signal.SIGTERM, 20.0), (signal.SIGQUIT, 5.0)))
 
 
 def _api(settings: Settings, port: int) -> Child:
@@ -120,6 +132,42 @@ def _api(settings: Settings, port: int) -> Child:
         environment={**_QUIET, "FOOTNOTE_API__PORT": str(port)},
         ready=lambda: listens(settings.api.host, port),
     )
+
+
+def choose_port(settings: Settings) -> int:
+    """The port to serve on: the configured one if it is free, any free one for 0.
+
+    Raises:
+        ConfigurationError: it is in use; the message names the port, its user, the setting and the way out.
+    """
+    host, port = settings.api.host, settings.api.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} on {host} can't be used{_port_user(port)} ({error.strerror}): stop that program, "
+                "or set another port with api.port in footnote.toml or FOOTNOTE_API__PORT."
+            ) from error
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+def _port_user(port: int) -> str:
+    process = listener(port)
+    return f": process {process.pid} has it" if process else ""
+
+
+def listener(port: int) -> psutil.Process | None:
+    """The process that listens on a port of this machine, as far as this user may see it."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            here = connection.laddr and connection.laddr.port == port
+            if here and connection.status == psutil.CONN_LISTEN and connection.pid:
+                return psutil.Process(connection.pid)
+    return None
 
 
 def listens(host: str, port: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,57 +13,28 @@ from typing import Any
 import psutil
 
 from api.supervisor.children import reachable
-from api.supervisor.layout import Layout, StackState, is_up, process_of
-from core.errors import ConfigurationError, Unavailable
+from api.supervisor.layout import Layout, StackState, exclusive, is_up, process_of
+from api.supervisor.supervisor import end_leftovers, how_it_ended, leftovers
+from core.data_dir import in_data_dir
+from core.errors import Unavailable
 from core.settings import Settings
 
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
 TOO_MANY_RESTARTS = 3
+MISCONFIGURED = 2
+"""The exit status of a process that its settings keep from running: starting it again changes nothing."""
 
 Report = Callable[[str], None]
 
 
-def choose_port(settings: Settings) -> int:
-    """The port to serve on: the configured one if it is free, any free one for 0.
-
-    Raises:
-        ConfigurationError: it is in use; the message names the port, its user, the setting and the way out.
-    """
-    host, port = settings.api.host, settings.api.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {port} on {host} can't be used{_port_user(port)} ({error.strerror}): stop that program, "
-                "or set another port with api.port in footnote.toml or FOOTNOTE_API__PORT."
-            ) from error
-        chosen: int = probe.getsockname()[1]
-        return chosen
-
-
-def _port_user(port: int) -> str:
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.Error:
-        return ""
-    for connection in connections:
-        here = connection.laddr and connection.laddr.port == port
-        if here and connection.status == psutil.CONN_LISTEN and connection.pid:
-            return f": process {connection.pid} has it"
-    return ""
-
-
-def launch(layout: Layout, port: int) -> subprocess.Popen[bytes]:
+def launch(layout: Layout) -> subprocess.Popen[bytes]:
     """Start a supervisor that outlives this process."""
     layout.make()
-    with layout.log_of("supervisor").open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - our own module
-            (sys.executable, "-m", "api.supervisor", str(port)),
+    with in_data_dir(layout.data_dir), layout.log_of("supervisor").open("ab") as output:
+        return subprocess.Popen(
+            (sys.executable, "-m", "api.supervisor"),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -93,11 +63,13 @@ def wait_until_ready(
     waiting_for = "the supervisor"
     while time.monotonic() < deadline:
         state = StackState.read(layout.state_file)
+        if state is not None and state.pid != supervisor.pid:
+            state = None  # an earlier one's
         if supervisor.poll() is not None:
             raise Unavailable(_start_failure(layout, state))
-        if state is not None and state.pid == supervisor.pid:
+        if state is not None:
             for child in state.children:
-                if child.restarts >= TOO_MANY_RESTARTS:
+                if child.restarts >= TOO_MANY_RESTARTS or child.last_exit == how_it_ended(MISCONFIGURED):
                     raise Unavailable(
                         f"The process {child.name!r} keeps ending ({child.last_exit}): "
                         f"read {layout.log_of(child.name)}, whose last line is: {last_line(layout, child.name)}"
@@ -149,6 +121,25 @@ def stop(layout: Layout, report: Report, timeout_s: float = STOP_TIMEOUT_S) -> b
         f"Footnote's supervisor (process {state.pid}) didn't stop within {timeout_s:.0f} s: read "
         f"{layout.log_of('supervisor')}; `kill -9 {state.pid}` ends it, and the next `footnote up` tidies up."
     )
+
+
+def leftover_pids(layout: Layout) -> list[int]:
+    """The processes that a killed supervisor left behind; none while one is up."""
+    if is_up(layout):
+        return []
+    return [process.pid for process in leftovers(layout)]
+
+
+def tidy(layout: Layout) -> list[int]:
+    """End what a killed supervisor left behind, and say which processes that were; none while one is up.
+
+    Raises:
+        Unavailable: one of them can't be ended, or the data directory can't be written.
+    """
+    if StackState.read(layout.state_file) is None:
+        return []
+    with in_data_dir(layout.data_dir), exclusive(layout.lock_file) as mine:
+        return end_leftovers(layout) if mine else []
 
 
 def describe(layout: Layout) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,8 +15,10 @@ from types import FrameType
 import psutil
 
 from api.supervisor.children import READY_AFTER_S, Child
-from api.supervisor.layout import ChildState, Layout, StackState, process_of
+from api.supervisor.layout import MARK, ChildState, Layout, StackState, marked
+from core.errors import Unavailable
 from core.logs import get_logger
+from core.tether import tethered
 
 log = get_logger(__name__)
 
@@ -23,6 +26,8 @@ BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 STEADY_AFTER_S = 60.0
 TICK_S = 0.1
 LOG_BYTES = 10_000_000
+LEFTOVER_S = 10.0
+"""How long what a killed supervisor left may take to end, each time it is told."""
 
 
 @dataclass(slots=True)
@@ -101,11 +106,11 @@ class Supervisor:
         with path.open("ab") as output:
             # A session of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops them in order.
             return subprocess.Popen(  # noqa: S603 - commands of our own making
-                child.command,
+                tethered(child.command, child.stop[0][0]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **child.environment},
+                env={**os.environ, **child.environment, MARK: self._layout.mark_of(self._state)},
                 start_new_session=True,
             )
 
@@ -120,7 +125,7 @@ class Supervisor:
         if code is None:
             return
         _end_group(slot.process.pid)
-        self._wait_after_death(slot, _how_it_ended(code))
+        self._wait_after_death(slot, how_it_ended(code))
 
     def _wait_after_death(self, slot: _Slot, how: str) -> None:
         now = time.monotonic()
@@ -153,25 +158,40 @@ class Supervisor:
             log.warning("state not written", reason=str(error))
 
 
-def end_leftovers(state: StackState | None) -> list[str]:
+def leftovers(layout: Layout) -> list[psutil.Process]:
+    """What runs of a stack of this data directory, given that its supervisor is gone.
+
+    The mark alone says so. A pid may name a stranger by now, and a copied data directory names another one's processes.
+    """
+    state = StackState.read(layout.state_file)
+    return marked(layout.mark_of(state)) if state is not None else []
+
+
+def end_leftovers(layout: Layout) -> list[int]:
     """End what a killed supervisor left running, so that two workers never share one data directory.
 
     Returns:
-        The names of the processes that were ended.
+        The pids of the processes that were ended.
+
+    Raises:
+        Unavailable: one can't be ended: it is another user's, or hangs in the kernel.
     """
-    ended = []
-    for child in reversed(state.children if state else []):
-        process = process_of(child)
-        if process is None:
-            continue
-        process.terminate()
-        try:
-            process.wait(10)
-        except psutil.TimeoutExpired:
+    left = leftovers(layout)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(left, timeout=LEFTOVER_S)
+    for process in stubborn:
+        with contextlib.suppress(psutil.Error):
             process.kill()
-        _end_group(process.pid)
-        ended.append(child.name)
-    return ended
+    _, unending = psutil.wait_procs(stubborn, timeout=LEFTOVER_S)
+    if unending:
+        pids = " ".join(str(process.pid) for process in unending)
+        raise Unavailable(
+            f"What an earlier run of Footnote left here can't be ended (process {pids}): end it as the user who "
+            f"started it, or as root, with `kill -9 {pids}`, and try again."
+        )
+    return [process.pid for process in left]
 
 
 def _stop(process: subprocess.Popen[bytes], child: Child) -> None:
@@ -195,7 +215,8 @@ def _end_group(pid: int) -> None:
         return
 
 
-def _how_it_ended(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """A process's end, by its status as :mod:`subprocess` gives it."""
     if code >= 0:
         return f"exit status {code}"
     try:

@@ -19,16 +19,16 @@ from eval.cli.shared import bars, extra, json_option, print_json, settings
 
 if TYPE_CHECKING:
     from core.settings import Settings
+    from eval.bench.peers.process import SideProcess
+    from eval.bench.peers.record import Record
+    from eval.bench.peers.running import Comparison
     from eval.datasets import Collection
-    from eval.peers.process import SideProcess
-    from eval.peers.record import Record
-    from eval.peers.running import Comparison
     from retrieval.embedding.port import Embedder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 _REPORT = "report.md"
-_SIDES = Path(__file__).parents[1] / "peers"
+_SIDES = Path(__file__).parents[1] / "bench" / "peers"
 OURS, THEIRS = _SIDES / "footnote_side.py", _SIDES / "haystack_side.py"
 _SETS_OUR_OWN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
@@ -79,9 +79,9 @@ def peers(*, as_json: bool, **options: Any) -> None:
     """
     asked = Asked(**options)
     with extra():
+        from eval.bench.peers.tables import report  # noqa: PLC0415
+        from eval.bench.peers.texts import first  # noqa: PLC0415
         from eval.datasets import read_collection  # noqa: PLC0415 - numpy, trec_eval
-        from eval.peers.tables import report  # noqa: PLC0415
-        from eval.peers.texts import first  # noqa: PLC0415
     if asked.whole and not (asked.api and asked.key):
         raise InvalidRequest("--whole needs the running service: name it with --api and --key.")
     read = (read_collection(folder, split=asked.split) for folder in asked.data)
@@ -102,10 +102,10 @@ def peers(*, as_json: bool, **options: Any) -> None:
 @contextmanager
 def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, Embedder]]:
     """Start both sides, and go on with the record in --out or begin one."""
-    from eval.peers.arms import FOOTNOTE, HAYSTACK  # noqa: PLC0415
-    from eval.peers.process import CPU  # noqa: PLC0415
-    from eval.peers.record import FILE as RECORD  # noqa: PLC0415
-    from eval.peers.running import Comparison  # noqa: PLC0415
+    from eval.bench.peers.arms import FOOTNOTE, HAYSTACK  # noqa: PLC0415
+    from eval.bench.peers.process import CPU  # noqa: PLC0415
+    from eval.bench.peers.record import FILE as RECORD  # noqa: PLC0415
+    from eval.bench.peers.running import Comparison  # noqa: PLC0415
     from retrieval.embedding.build import build_embedder  # noqa: PLC0415
     from retrieval.embedding.model_files import describe  # noqa: PLC0415
 
@@ -138,7 +138,7 @@ def _comparison(asked: Asked, current: Settings) -> Iterator[tuple[Comparison, E
 
 
 def _record(file: Path, model: str) -> Record:
-    from eval.peers.record import Record, read  # noqa: PLC0415
+    from eval.bench.peers.record import Record, read  # noqa: PLC0415
 
     if not file.exists():
         return Record(run=secrets.token_hex(4), model=model)
@@ -150,10 +150,10 @@ def _record(file: Path, model: str) -> Record:
 
 def _run_set(comparison: Comparison, collection: Collection, asked: Asked, embedder: Embedder) -> bool:
     """Measure one collection as far as time allows; whether all of it is done."""
+    from eval.bench.peers.arms import ARMS, FILES  # noqa: PLC0415
+    from eval.bench.peers.record import SetRecord  # noqa: PLC0415
+    from eval.bench.peers.texts import covered, texts_of  # noqa: PLC0415
     from eval.client import ApiClient  # noqa: PLC0415
-    from eval.peers.arms import ARMS, FILES  # noqa: PLC0415
-    from eval.peers.record import SetRecord  # noqa: PLC0415
-    from eval.peers.texts import covered, texts_of  # noqa: PLC0415
     from eval.retrieval.corpus import fingerprint  # noqa: PLC0415
 
     texts = texts_of(collection.documents, embedder, fit=asked.fit)
@@ -194,14 +194,14 @@ def _method(current: Settings) -> Mapping[str, Any]:
 
 
 def _footnote(out: Path) -> SideProcess:
-    from eval.peers.process import SideProcess  # noqa: PLC0415
+    from eval.bench.peers.process import SideProcess  # noqa: PLC0415
 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return SideProcess("Footnote", sys.executable, OURS, out / "footnote.log", environment)
 
 
 def _haystack(asked: Asked) -> SideProcess:
-    from eval.peers.process import SideFailed, SideProcess  # noqa: PLC0415
+    from eval.bench.peers.process import SideFailed, SideProcess  # noqa: PLC0415
 
     kept = {name: value for name, value in os.environ.items() if name not in _SETS_OUR_OWN}
     environment = {**kept, "HAYSTACK_TELEMETRY_ENABLED": "False", "HF_HUB_OFFLINE": "1"}

@@ -65,7 +65,7 @@ def scale(*, opensearch: str | None, out: Path, drop: bool, as_json: bool, **opt
     used again, and one that is half built is built on.
     """
     with extra():
-        from eval.scale import running, tables  # noqa: PLC0415 - numpy, torch
+        from eval.bench.scale import running, tables  # noqa: PLC0415 - numpy, torch
         from retrieval.embedding.build import build_embedder  # noqa: PLC0415
     current = _settings(opensearch)
     out.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.errors import ConfigurationError
+from core.extras import installing
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -32,7 +33,7 @@ def extra() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise ConfigurationError(
-            f"`footnote eval` needs {error.name}, which isn't installed: pip install 'footnote[eval]'"
+            f"`footnote eval` needs {error.name}, which isn't installed: {installing('eval')}"
         ) from error
 
 

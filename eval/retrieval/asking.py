@@ -21,8 +21,6 @@ LEXICAL, VECTOR, FUSED, RERANKED = "lexical", "vector", "fused", "reranked"
 PHASES = (LEXICAL, VECTOR, FUSED, RERANKED)
 _SHOWN = 10
 _SNIPPET = 400
-_OFF = "reranker: off"
-"""What a response without a reranker always says: nothing went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class Way:
             phases=self._phases(response),
             ms=ms,
             timings_ms=response.timings_ms,
-            degraded=tuple(part for part in response.degraded if part != _OFF),
+            degraded=response.degraded,
             passages=_passages(response.hits),
         )
 

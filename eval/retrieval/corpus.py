@@ -37,7 +37,7 @@ def _digest(value: object) -> str:
 def chunks_of(documents: Iterable[Document], chunker: Chunker) -> Iterator[Chunk]:
     """The chunks of the documents, which everybody may read. A document without text has none.
 
-    A document is a heading and its paragraphs, as the Markdown file that ``eval.beir`` writes of it.
+    A document is a heading and its paragraphs, as the Markdown file that ``eval.bench.search.whole_path`` writes of it.
     """
     everyone = AccessList.everyone().terms()
     for document in documents:

@@ -16,8 +16,8 @@ from ingestion.blobs import open_blobs, parsed_key
 from ingestion.catalog.build import open_catalog
 from ingestion.connectors.folder_scan import Found, Scanner
 from ingestion.parsed import ParsedDocument
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Element, ElementKind
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 
 SPLIT = "made"
 _SHORTEST = 150

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from core.errors import ConfigurationError, ModelUnavailable
+from core.extras import installing
 from eval.datasets import DatasetError
 from retrieval.embedding.model_files import locate
 
@@ -22,7 +23,7 @@ def check_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
-            f"`footnote train` needs {' and '.join(missing)}, which isn't installed: pip install 'footnote[train]'"
+            f"`footnote train` needs {' and '.join(missing)}, which isn't installed: {installing('train')}"
         )
 
 

@@ -64,7 +64,10 @@ class BedrockModel:
         try:
             await self._wait(lambda: opened.open(lambda: self._converse(messages)), min(limit, deadline))
             while (event := await self._wait(opened.next_event, min(limit, deadline))) is not None:
-                text = reply.read(event)
+                try:
+                    text = reply.read(event)
+                except (TypeError, LookupError, AttributeError) as error:
+                    raise ModelUnavailable(f"{self._where} sends events that aren't the Converse API's.") from error
                 if text:
                     limit = loop.time() + self._settings.token_timeout_s
                     yield Delta(text)
@@ -183,6 +186,8 @@ class _Reply:
             self.finish_reason = _REASONS.get(event["messageStop"]["stopReason"], "stop")
         usage = event.get("metadata", {}).get("usage")
         if usage:
-            self.usage = Usage(usage["inputTokens"], usage["outputTokens"])
-        text: str = event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
+            self.usage = Usage.told(usage.get("inputTokens"), usage.get("outputTokens"))
+        text = event.get("contentBlockDelta", {}).get("delta", {}).get("text", "")
+        if not isinstance(text, str):
+            raise TypeError("A delta's text is no text.")
         return text

@@ -43,7 +43,7 @@ class Completion:
             reason = choice.get("finish_reason")
         except (AttributeError, TypeError, KeyError, IndexError) as error:
             raise self._malformed() from error
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not isinstance(reason, str | None):
             raise self._malformed()
         if reason:
             self.finish_reason = _REASONS.get(reason, "stop")
@@ -52,7 +52,7 @@ class Completion:
     def _object(self, event: str) -> dict[str, Any]:
         try:
             payload = json.loads(event)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # json recurses a level for each that is nested
             raise self._malformed() from error
         if not isinstance(payload, dict):
             raise self._malformed()
@@ -60,9 +60,7 @@ class Completion:
 
     def _read_usage(self, usage: object) -> None:
         if isinstance(usage, dict):
-            counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-            if isinstance(counts[0], int) and isinstance(counts[1], int):
-                self.usage = Usage(counts[0], counts[1])
+            self.usage = Usage.told(usage.get("prompt_tokens"), usage.get("completion_tokens")) or self.usage
 
     def _malformed(self) -> ModelUnavailable:
         return ModelUnavailable(f"{self._where} sends events that aren't chat completions.")

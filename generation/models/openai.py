@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 import httpx
 
-from core.errors import ConfigurationError, ModelUnavailable
+from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
 from core.settings import LlmSettings
 from generation.models.completion import Completion
@@ -25,10 +27,12 @@ _REFUSED = {
     403: "refuses the key for this model: check llm.api_key and llm.model",
     404: "doesn't know the model or the path: check llm.model and llm.url (it usually ends in /v1)",
 }
-_BAD_REQUEST, _TOO_MANY, _SERVER_FAULT = 400, 429, 500
+_BAD_REQUEST, _UNPROCESSABLE, _TOO_MANY, _SERVER_FAULT = 400, 422, 429, 500
 _DONE = "[DONE]"
 _INSTEAD = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
 """Parameters that some servers refuse, and what to send for them then."""
+_UNSUPPORTED = r"unsupported|unknown|unrecogni[sz]ed|unexpected|not supported|not support|n't support|not permitted"
+_MAX_COMPLAINT = 65_536
 
 log = get_logger(__name__)
 
@@ -49,11 +53,14 @@ class OpenAiModel:
     def __init__(self, settings: LlmSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.name = settings.model
         self._settings = settings
-        self._where = f"The model {settings.model!r} at {settings.url}"
+        # Readers see what this is in. Where the server is, is in the log alone.
+        self._where = f"The model {settings.model!r}"
         self._refused: dict[str, str | None] = {}
+        self._address = _address(settings.url)
         key = settings.api_key.get_secret_value() if settings.api_key else None
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            # Compressed, a few bytes would unpack to gigabytes before their length could be seen.
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             # Reading has its own clocks below: a keep-alive comment must not pass for an answer.
             timeout=httpx.Timeout(settings.connect_timeout_s, read=settings.total_timeout_s),
             transport=transport,
@@ -62,17 +69,22 @@ class OpenAiModel:
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
         """See :meth:`generation.models.port.ChatModel.stream`."""
         deadline = asyncio.get_running_loop().time() + self._settings.total_timeout_s
+        refused = dict(self._refused)
         begun = False
         for attempt in range(MAX_RETRIES + 1):
             try:
-                async with aclosing(self._attempt(messages, deadline)) as deltas:
+                async with aclosing(self._attempt(messages, deadline, refused)) as deltas:
                     async for delta in deltas:
                         begun = True
                         yield delta
             except _Transient as error:
                 if begun or attempt == MAX_RETRIES:
+                    log.warning("llm.failed", url=self._address, reason=error.message)
                     raise ModelUnavailable(error.message) from error
                 await self._pause(attempt, error, deadline)
+            except FootnoteError as error:
+                log.warning("llm.failed", url=self._address, reason=error.message)
+                raise
             else:
                 return
 
@@ -89,13 +101,16 @@ class OpenAiModel:
         log.warning("llm.retry", attempt=attempt + 1, wait_s=round(wait, 2))
         await asyncio.sleep(wait)
 
-    async def _attempt(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[Delta]:
+    async def _attempt(
+        self, messages: Sequence[Message], deadline: float, refused: dict[str, str | None]
+    ) -> AsyncGenerator[Delta]:
         clock = _Clock(self._settings, self._where, deadline)
         try:
-            request = self._client.build_request("POST", self._url(), json=self._body(messages))
+            request = self._client.build_request("POST", self._url(), json=self._body(messages, refused))
             response = await clock.wait(self._client.send(request, stream=True))
             try:
-                await self._check(response)
+                await self._check(response, clock, refused)
+                self._refused.update(refused)  # taken without them: what it refused is a fact about this server
                 async with aclosing(self._deltas(response, clock)) as deltas:
                     async for delta in deltas:
                         yield delta
@@ -103,12 +118,12 @@ class OpenAiModel:
                 await response.aclose()
         except httpx.TimeoutException as error:
             raise ModelUnavailable(f"{self._where} doesn't answer in time ({type(error).__name__}).") from error
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             raise _Transient(f"{self._where} can't be reached or broke off ({type(error).__name__}).") from error
 
     async def _deltas(self, response: httpx.Response, clock: _Clock) -> AsyncGenerator[Delta]:
         completion = Completion(self._where)
-        events = read_events(response.aiter_bytes(), self._where)
+        events = read_events(response.aiter_raw(), self._where)
         async with aclosing(events):
             try:
                 while (event := await clock.wait(_following(events))) not in (None, _DONE):
@@ -117,7 +132,7 @@ class OpenAiModel:
                         clock.beat()
                     if text:
                         yield Delta(text)
-            except (httpx.TransportError, ModelUnavailable):
+            except (httpx.HTTPError, ModelUnavailable):
                 # The answer is whole once it has a finish reason: only its token counts are lost.
                 if completion.finish_reason is None:
                     raise
@@ -125,30 +140,27 @@ class OpenAiModel:
             raise _Transient(f"{self._where} cut its answer off.")
         yield Delta(finish_reason=completion.finish_reason, usage=completion.usage)
 
-    async def _check(self, response: httpx.Response) -> None:
+    async def _check(self, response: httpx.Response, clock: _Clock, refused: dict[str, str | None]) -> None:
         status = response.status_code
         if response.is_success:
+            if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise ModelUnavailable(f"{self._where} compresses its answer, which it wasn't asked to.")
             return
         if status in _REFUSED:
             raise ConfigurationError(f"{self._where} {_REFUSED[status]} (HTTP {status}).")
         if status == _TOO_MANY or status >= _SERVER_FAULT:
             raise _Transient(f"{self._where} answers HTTP {status}.", _retry_after(response))
-        if status == _BAD_REQUEST and self._drop_refused((await response.aread()).decode(errors="replace")):
-            raise _Transient(f"{self._where} refuses a parameter (HTTP {status}).")
+        if status in (_BAD_REQUEST, _UNPROCESSABLE):
+            name = _parameter_refused(await clock.wait(_complaint(response)))
+            if name is not None and name not in refused:
+                refused[name] = _INSTEAD[name]
+                raise _Transient(f"{self._where} refuses the parameter {name} (HTTP {status}).")
         raise ModelUnavailable(f"{self._where} doesn't take the request (HTTP {status}).")
-
-    def _drop_refused(self, answer: str) -> bool:
-        """Remember the parameter that the server complains of, if it is one that can be done without."""
-        for name, instead in _INSTEAD.items():
-            if name in answer and name not in self._refused:
-                self._refused[name] = instead
-                return True
-        return False
 
     def _url(self) -> str:
         return f"{self._settings.url.rstrip('/')}/chat/completions"
 
-    def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
+    def _body(self, messages: Sequence[Message], refused: dict[str, str | None]) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._settings.model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
@@ -157,7 +169,7 @@ class OpenAiModel:
             "max_tokens": self._settings.max_tokens,
             "temperature": self._settings.temperature,
         }
-        for name, instead in self._refused.items():
+        for name, instead in refused.items():
             value = body.pop(name)
             if instead is not None:
                 body[instead] = value
@@ -194,4 +206,46 @@ async def _following(events: AsyncIterator[str]) -> str | None:
 
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+async def _complaint(response: httpx.Response) -> str:
+    """The beginning of what the server says is wrong."""
+    body = b""
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > _MAX_COMPLAINT:
+            break
+    return body[:_MAX_COMPLAINT].decode(errors="replace")
+
+
+def _parameter_refused(answer: str) -> str | None:
+    """The parameter that a server's error says it doesn't know, if it is one that can be done without.
+
+    A name alone says little: that a prompt and ``max_tokens`` together are too long is true of one request only.
+    """
+    try:
+        error = json.loads(answer)["error"]
+        message, code, named = str(error["message"]), str(error.get("code")), error.get("param")
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
+    for name in _INSTEAD:
+        if named == name and re.search(_UNSUPPORTED, f"{code} {message}", re.IGNORECASE):
+            return name
+        # Many servers have the name in the message alone.
+        said = rf"(?:{_UNSUPPORTED})\W+(?:\w+\W+){{0,5}}?{name}\b|\b{name}\b\W+(?:\w+\W+)?(?:{_UNSUPPORTED})"
+        if named is None and re.search(said, message, re.IGNORECASE):
+            return name
+    return None
+
+
+def _address(url: str) -> str:
+    """The server's address for the log, without a password in it.
+
+    Raises:
+        ConfigurationError: it is no URL.
+    """
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b""))
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"llm.url isn't a URL ({error}).") from error

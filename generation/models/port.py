@@ -6,6 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+_MOST_TOKENS = 2**53
+"""Every reader of JSON keeps integers up to here as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -22,8 +25,15 @@ class Usage:
     input_tokens: int
     output_tokens: int
 
+    @classmethod
+    def told(cls, input_tokens: object, output_tokens: object) -> Usage | None:
+        """From what a server says; None where that isn't two counts that JSON can carry."""
+        counts = [count for count in (input_tokens, output_tokens) if type(count) is int and 0 <= count <= _MOST_TOKENS]
+        return cls(*counts) if len(counts) == 2 else None  # noqa: PLR2004
+
 
 FinishReason = Literal["stop", "length", "content_filter"]
+"""``length``: the answer was cut, by the model's limit or by ours."""
 
 
 @dataclass(frozen=True, slots=True)

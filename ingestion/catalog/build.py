@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.clock import Clock, SystemClock
-from core.errors import StorageUnavailable
+from core.data_dir import make_usable
 from core.settings import Settings
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.database import Database, sqlite_url
@@ -17,14 +19,24 @@ def open_catalog(settings: Settings, clock: Clock | None = None) -> Catalog:
         ConfigurationError: the URL is not one of a supported database.
         StorageUnavailable: the database doesn't answer, or the data directory can't be written.
     """
-    if settings.catalog.url is not None:
-        url = settings.catalog.url.get_secret_value()
-    else:
-        try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageUnavailable(f"data_dir {settings.data_dir} can't be made: {error.strerror}.") from error
-        url = sqlite_url(settings.data_dir.absolute() / "catalog.sqlite3")
-    database = Database(url)
+    if settings.catalog.url is None:
+        make_usable(settings.data_dir)
+    database = database_of(settings)
     migrate(database)
     return Catalog(database, clock or SystemClock())
+
+
+def database_of(settings: Settings) -> Database:
+    """The catalog's database as it is; nothing is made or migrated.
+
+    Raises:
+        ConfigurationError: the URL is not one of a supported database.
+    """
+    if settings.catalog.url is not None:
+        return Database(settings.catalog.url.get_secret_value())
+    return Database(sqlite_url(sqlite_file(settings)))
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """Where the embedded catalog is."""
+    return settings.data_dir.absolute() / "catalog.sqlite3"

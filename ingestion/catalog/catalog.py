@@ -5,9 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from core.clock import Clock
+from ingestion.catalog.audit import AuditStore
+from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
@@ -18,6 +21,7 @@ from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.sources import SourceStore
+from ingestion.catalog.warnings import WarningStore
 
 
 class Catalog:
@@ -25,13 +29,16 @@ class Catalog:
 
     Attributes:
         clock: what its times are told by.
-        sources, documents, runs, failures, parsers, pauses: what there is.
+        sources, documents, runs, failures, warnings, parsers, pauses: what there is.
         intake: writes what listings found.
         queue: hands documents to tasks.
         outcomes: writes what became of them.
         retries: sends failures through again.
         removal: takes documents out.
+        index_due: what the index has yet to hear.
+        comparisons: how the catalog stands to the index.
         rebuilds: how builds of the index stand.
+        audit: what administrators did.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -41,6 +48,7 @@ class Catalog:
         self.documents = DocumentStore(database)
         self.runs = RunStore(database, clock)
         self.failures = FailureStore(database)
+        self.warnings = WarningStore(database, clock)
         self.parsers = ParserStore(database, clock)
         self.pauses = PauseStore(database, clock)
         self.intake = Intake(database, clock)
@@ -48,7 +56,10 @@ class Catalog:
         self.outcomes = Outcomes(database, clock)
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
+        self.index_due = IndexDue(database, clock)
+        self.comparisons = ComparisonStore(database, clock)
         self.rebuilds = RebuildStore(database, clock)
+        self.audit = AuditStore(database, clock)
 
     @property
     def engine(self) -> Engine:

@@ -141,6 +141,11 @@ def _explain(error: DBAPIError) -> str:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if "disk is full" in reason or "No space left" in reason:
         return f"The disk of the catalog is full ({reason}): free some space; what was not stored is done again."
+    if "readonly database" in reason or "unable to open database file" in reason:
+        return (
+            f"The catalog's file can't be written ({reason}): give the data directory and all in it to the user that "
+            "Footnote runs as, or run it as theirs."
+        )
     if "disk I/O error" in reason:  # SQLite's word for a quota as well
         return f"The disk of the catalog fails or is full ({reason}): free some space, or look into the system's log."
     return f"The catalog doesn't answer ({reason}): check catalog.url and that the database runs."

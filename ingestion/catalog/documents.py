@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
 from core.errors import NotFound
+from core.principal import PUBLIC
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
@@ -29,6 +30,29 @@ class DocumentStore:
         if not found:
             raise NotFound(f"There is no document {document_id!r}.")
         return found[0]
+
+    def get_readable(self, document_id: str, terms: Collection[str]) -> DocumentRecord:
+        """One document, if its access list holds one of these terms.
+
+        The database decides both at once: that a document is hidden and not missing shows in no further work either.
+
+        Raises:
+            NotFound: there is none of that id, or not for this reader.
+        """
+        statement = select(DOCUMENTS).where(
+            DocumentRow.id == document_id, DocumentRow.state != DocumentState.DELETING, self._opens_to(terms)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            raise NotFound(f"There is no document {document_id!r} that you may read.")
+        return document_of(row)
+
+    def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
+        """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
+        elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text
+        listed = elements(DocumentRow.acl).table_valued("value")
+        return exists(select(1).select_from(listed).where(listed.c.value.in_(terms)))
 
     def get_many(self, document_ids: Collection[str]) -> list[DocumentRecord]:
         """Those of the documents that there are, in no particular order."""
@@ -58,6 +82,14 @@ class DocumentStore:
             statement = statement.where(DocumentRow.source_id == source_id)
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def count_public(self, source_id: str) -> int:
+        """How many of a source's documents everybody may find who may use this Footnote."""
+        everybody = cast(DocumentRow.acl, String).contains(f'"{PUBLIC}"')
+        there = DocumentRow.indexed_version.is_not(None), DocumentRow.state != DocumentState.DELETING
+        statement = select(func.count()).where(DocumentRow.source_id == source_id, everybody, *there)
+        with self._database.read() as connection:
+            return int(connection.execute(statement).scalar_one())
 
     def versions(self, document_ids: Collection[str]) -> dict[str, tuple[int, DocumentState]]:
         """Version and state of those of the documents that there are, those on their way out included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,11 @@ from sqlalchemy import Connection, Row, bindparam, select
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentState, document_id
-from ingestion.catalog.rows import metadata_to_json
+from ingestion.catalog.rows import READERS
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow
-from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.connectors.port import Unreadable, Upsert, Withheld
+from ingestion.partitioning.port import InnerReaders
+from ingestion.secret_files import secret_by_name
 
 MARK = "!/"
 """Between a document's name and the name of what lies in it: ``mail.eml!/offer.pdf``."""
@@ -44,7 +46,7 @@ def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: Acc
     """
     inherited = {key: value for key, value in outer.known().items() if key in _INHERITED}
     metadata = Metadata(**inherited).coming_from("outer document")
-    described = json.dumps([content_hash, list(acl.terms()), metadata_to_json(metadata)], sort_keys=True)
+    described = json.dumps([content_hash, list(acl.terms()), metadata.to_json()], sort_keys=True)
     return Upsert(
         external_id=external_id,
         uri=uri,
@@ -56,34 +58,74 @@ def within(external_id: str, uri: str, *, content_hash: str, size: int, acl: Acc
     )
 
 
+def readers_to_json(readers: InnerReaders | None, content_revision: str) -> dict[str, Any]:
+    """Who may read everything in a document, as a part of its own facts, with the bytes of which that is true."""
+    if readers is None:
+        return {}
+    return {READERS: {"terms": list(readers.terms), "reason": readers.reason, "content_revision": content_revision}}
+
+
+def without_wider(
+    connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
+) -> list[Upsert | Unreadable]:
+    """The changes, but none gives a document more readers than the documents in it allow.
+
+    Where its bytes are those that were parsed, it can't be read by anybody. With other bytes, it is nobody's until they
+    are parsed; then the next listing, which finds it with another revision than it gives, gives it its readers.
+    """
+    ids = {document_id(source_id, change.external_id): change for change in changes}
+    statement = select(DOCUMENTS.c.id, DOCUMENTS.c.own_facts).where(DOCUMENTS.c.id.in_(ids))
+    stated = {row.id: row.own_facts[READERS] for row in connection.execute(statement) if READERS in row.own_facts}
+    return [_narrowed(change, stated[key]) if key in stated else change for key, change in ids.items()]
+
+
+def _narrowed(change: Upsert | Unreadable, stated: Mapping[str, Any]) -> Upsert | Unreadable:
+    readers = InnerReaders(tuple(stated["terms"]), stated["reason"])
+    if change.acl is None or readers.include(change.acl):
+        return change
+    if isinstance(change, Upsert) and change.content_revision != stated["content_revision"]:
+        return replace(change, acl=AccessList(), revision=f"unread {change.content_revision}")
+    reason = change.reason if isinstance(change, Unreadable) else readers.refusal()
+    return Unreadable(change.external_id, change.uri, reason)
+
+
 def with_inner(
     connection: Connection, source_id: str, changes: Sequence[Upsert | Unreadable]
-) -> tuple[list[Upsert | Unreadable], list[Row[Any]]]:
+) -> tuple[list[Upsert | Unreadable], list[Row[Any]], list[Withheld]]:
     """The changes, and what they mean for the documents that are known to lie in the ones that changed.
 
     A listing names only the outer ones. What lies in them is as it was, until the outer one is parsed again, but for
     its permissions, which are the outer one's from now on.
 
     Returns:
-        The changes, those of inner documents behind those of outer ones; and the rows of inner documents whose bytes
-        are not known, which only the next parse of the outer one can change.
+        The changes, those of inner documents behind those of outer ones; the rows of inner documents whose bytes are
+        not known, which only the next parse of the outer one can change; and those that are secret, which an older
+        version took in.
     """
     unknown: list[Row[Any]] = []
+    withheld: list[Withheld] = []
     expanded = list(changes)
     outer = {document_id(source_id, change.external_id): change for change in changes}
     named = set(outer)
     while outer:
         found = {row.id: row for row in inner_rows(connection, outer) if row.id not in named}
+        secret = {key: kind for key, row in found.items() if (kind := secret_by_name(_last(row.external_id)))}
+        withheld += [Withheld(found.pop(key).external_id, kind) for key, kind in secret.items()]
         unknown += [row for row in found.values() if not row.content_revision]
         inner = {key: _follow(outer[row.parent_id], row) for key, row in found.items() if row.content_revision}
         expanded += inner.values()
         named |= set(found)
         outer = inner
-    return expanded, unknown
+    return expanded, unknown, withheld
+
+
+def _last(external_id: str) -> str:
+    """A document's path in the one that it lies in."""
+    return external_id.rpartition(MARK)[2]
 
 
 def _follow(outer: Upsert | Unreadable, row: Row[Any]) -> Upsert | Unreadable:
-    uri = inner_name(outer.uri, row.external_id.rpartition(MARK)[2])
+    uri = inner_name(outer.uri, _last(row.external_id))
     if isinstance(outer, Unreadable):
         return replace(outer, external_id=row.external_id, uri=uri)
     return within(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,13 +12,15 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from core.clock import Clock
 from core.errors import SourceUnavailable, UnreadableDocument
+from core.metadata import Metadata
+from ingestion.catalog.counts import Credits, open_credits
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import write_failure
-from ingestion.catalog.family import with_inner
-from ingestion.catalog.records import Applied, DocumentState, document_id
-from ingestion.catalog.rows import merge_metadata, metadata_from_json, metadata_to_json, work_of
+from ingestion.catalog.family import with_inner, without_wider
+from ingestion.catalog.records import DocumentRecord, DocumentState, Work, document_id
+from ingestion.catalog.rows import merge_metadata
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow
-from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.connectors.port import Unreadable, Upsert, Withheld
 
 
 class Intake:
@@ -28,77 +31,112 @@ class Intake:
         self._clock = clock
 
     def apply(
-        self,
-        run_id: str,
-        source_id: str,
-        changes: Sequence[Upsert | Unreadable],
-        *,
-        parser: int,
-        parent_id: str | None = None,
-    ) -> Applied:
-        """Enter a batch of changes. Applying one again in the same run changes nothing.
+        self, run_id: str, source_id: str, changes: Sequence[Upsert | Unreadable], *, parser: int
+    ) -> list[Withheld]:
+        """Enter a batch of listed changes. Applying one again in the same run changes nothing.
+
+        What the index must hear of it is noted with the documents (:mod:`ingestion.catalog.index_due`). It is
+        committed here first, under a new version: a task that is embedding such a document with its old permissions
+        finds that version, and takes back what it wrote.
 
         Args:
             parser: the number of what reads documents now; what another one couldn't read is tried again.
-            parent_id: the document that all of these lie in; None: they are the source's own.
 
         Returns:
-            What must go to the index right away. It is committed here first, under a new version: a task that is
-            embedding such a document with its old permissions finds that version, and takes back what it wrote.
+            Documents in the listed ones that are never any, and must go.
         """
-        batch = _Batch(run_id, source_id, self._clock.now(), parent_id, parser)
         with self._database.write() as connection:
-            expanded, unknown = with_inner(connection, source_id, changes)
-            by_id = {document_id(source_id, change.external_id): change for change in expanded}
-            known = _known(connection, list(by_id))
-            batch.leave(unknown)
-            for key, change in by_id.items():
-                row = known.get(key)
-                if isinstance(change, Unreadable):
-                    batch.unreadable(key, change, row)
-                elif row is None:
-                    batch.add(key, change)
-                else:
-                    batch.compare(row, change)
-            batch.write(connection)
-            return _applied(connection, batch)
+            _locked(connection, {document_id(source_id, change.external_id) for change in changes})
+            return self._enter(connection, _Listed(run_id, source_id, None, parser), run_id, changes)
+
+    def apply_inner(self, outer: Work, changes: Sequence[Upsert], *, parser: int) -> bool:
+        """Enter the documents that were found in another one; False if that one is no longer of this version.
+
+        They were seen when the outer one was: a listing names only that.
+        """
+        record = outer.record
+        listed = _Listed(outer.run_id, record.source_id, record, parser)
+        named = {document_id(record.source_id, change.external_id) for change in changes}
+        with self._database.write() as connection:
+            holder = _locked(connection, {*named, record.id}).get(record.id)
+            if holder is None or holder.version != record.version:
+                return False
+            self._enter(connection, listed, holder.seen_by, changes)
+        return True
+
+    def hide(self, work: Work, change: Unreadable, *, parser: int) -> bool:
+        """Enter that a document, which its listing could read, can't be read after all; False if it changed since."""
+        record = work.record
+        with self._database.write() as connection:
+            row = _locked(connection, {record.id}).get(record.id)
+            if row is None or row.version != record.version:
+                return False
+            self._enter(connection, _Listed(row.run_id, record.source_id, None, parser), row.seen_by, [change])
+        return True
+
+    def _enter(
+        self, connection: Connection, listed: _Listed, seen_by: str | None, changes: Sequence[Upsert | Unreadable]
+    ) -> list[Withheld]:
+        batch = _Batch(listed, seen_by, self._clock.now(), open_credits(connection, [listed.source_id]))
+        allowed = without_wider(connection, listed.source_id, changes)
+        expanded, unknown, withheld = with_inner(connection, listed.source_id, allowed)
+        by_id = {document_id(listed.source_id, change.external_id): change for change in expanded}
+        known = _known(connection, list(by_id))
+        batch.leave(unknown)
+        for key, change in by_id.items():
+            row = known.get(key)
+            if isinstance(change, Unreadable):
+                batch.unreadable(key, change, row)
+            elif row is None:
+                batch.add(key, change)
+            else:
+                batch.compare(row, change)
+        batch.write(connection)
+        return withheld
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Where changes come from: a run of a source, and the document that they lie in if they lie in one."""
+
+    run_id: str | None
+    source_id: str
+    outer: DocumentRecord | None
+    parser: int
+
+
+def _locked(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
+    """Documents, before anything else of them is looked up: none may be entered into one of these meanwhile."""
+    known: list[Any] = [DocumentRow.id, DocumentRow.version, DocumentRow.run_id, DocumentRow.seen_by]
+    which = select(*known).where(DocumentRow.id.in_(ids)).order_by(DocumentRow.id).with_for_update()
+    return {row.id: row for row in connection.execute(which)}
 
 
 def _known(connection: Connection, ids: list[str]) -> dict[str, Row[Any]]:
     failure = FAILURES
     joined = DOCUMENTS.outerjoin(failure, failure.c.document_id == DOCUMENTS.c.id)
     why = (failure.c.retryable, failure.c.stage, failure.c.parser)
-    statement = select(DOCUMENTS, *why).select_from(joined).where(DOCUMENTS.c.id.in_(ids))
-    return {row.id: row for row in connection.execute(statement)}
-
-
-def _applied(connection: Connection, batch: _Batch) -> Applied:
-    wanted = batch.updating + batch.restricted
-    if not wanted:
-        return Applied()
-    rows = {row.id: row for row in connection.execute(select(DOCUMENTS).where(DocumentRow.id.in_(wanted)))}
-    return Applied(
-        updating=[work_of(rows[key]) for key in batch.updating],
-        restricted=[work_of(rows[key]) for key in batch.restricted],
-    )
+    statement = select(DOCUMENTS, *why).select_from(joined).where(DOCUMENTS.c.id.in_(ids)).order_by(DOCUMENTS.c.id)
+    return {row.id: row for row in connection.execute(statement.with_for_update(of=DOCUMENTS))}
 
 
 class _Batch:
     """Collects the rows to write, so that a batch costs a handful of statements."""
 
-    def __init__(self, run_id: str, source_id: str, now: datetime, parent_id: str | None, parser: int) -> None:
-        self._run_id = run_id
-        self._parser = parser
-        self._parent_id = parent_id
-        self._source_id = source_id
+    def __init__(self, listed: _Listed, seen_by: str | None, now: datetime, credits_: Credits) -> None:
+        self._run_id = listed.run_id
+        self._seen_by = seen_by
+        self._parser = listed.parser
+        self._parent_id = listed.outer.id if listed.outer else None
+        self._source_id = listed.source_id
         self._now = now
+        self._credits = credits_
         self._new: list[dict[str, Any]] = []
         self._changed: list[dict[str, Any]] = []
-        self._seen: dict[str | None, list[str]] = {}
+        self._settled: dict[str | None, list[str]] = {}
+        self._passed: list[str] = []
         self._failures: list[dict[str, Any]] = []
         self._retried: list[str] = []
-        self.updating: list[str] = []
-        self.restricted: list[str] = []
 
     def add(self, key: str, change: Upsert) -> None:
         """A document that is new."""
@@ -107,7 +145,8 @@ class _Batch:
     def leave(self, rows: Sequence[Row[Any]]) -> None:
         """Documents that were seen, and that nothing new is known of."""
         for row in rows:
-            self._seen.setdefault("failed" if row.state == DocumentState.FAILED else None, []).append(row.id)
+            if not self._is_seen(row):
+                self._pass(row)
 
     def unreadable(self, key: str, change: Unreadable, row: Row[Any] | None) -> None:
         """Something that can't be read. What the index holds of it is shown to those who may read it, if known who.
@@ -117,14 +156,12 @@ class _Batch:
         acl = [] if change.acl is None else list(change.acl.terms())
         if row is None:
             failed = {"state": DocumentState.FAILED, "outcome": "failed", "uri": change.uri, "acl": acl}
-            facts = metadata_to_json(merge_metadata(metadata_from_json({}), metadata_from_json({}), _name(change)))
+            facts = merge_metadata(Metadata(), Metadata(), _name(change)).to_json()
             self._new.append(
                 {**self._blank(key, change.external_id), **failed, "facts": facts, "title": facts["title"]}
             )
         else:
             self._change(row, DocumentState.FAILED, outcome="failed", revision="", content_revision="", acl=acl)
-            if row.chunks:
-                self.restricted.append(row.id)
         # Without its permissions it waits for a person; with them, it is a fetch that failed before it was tried.
         why = UnreadableDocument if change.acl is None else SourceUnavailable
         failure = {"error_class": why.__name__, "retryable": why.retryable, "message": change.reason}
@@ -141,32 +178,40 @@ class _Batch:
             DocumentState.UPDATING,
         ):
             self._change(row, DocumentState.UPDATING, **facts)
-            self.updating.append(row.id)
         else:
             self._change(row, DocumentState.PENDING, **facts)
-            if row.chunks:
-                self.restricted.append(row.id)
 
     def _same(self, row: Row[Any], state: DocumentState) -> None:
-        if state is DocumentState.UPDATING:
-            self.updating.append(row.id)
-            self._seen.setdefault(None, []).append(row.id)
-        elif row.run_id == self._run_id:
-            if row.chunks and state is not DocumentState.INDEXED:
-                self.restricted.append(row.id)  # the listing begins again: it may not have come to that
-        elif state is DocumentState.FAILED and (row.retryable or _was_read_by_another(row, self._parser)):
-            self._change(row, DocumentState.PENDING, retried=True)
+        if self._is_seen(row):
+            return  # the listing begins again
+        if state is DocumentState.FAILED and (row.retryable or _was_read_by_another(row, self._parser)):
+            self._change(row, DocumentState.PENDING, retried=True, index_due=row.index_due)
             self._retried.append(row.id)
         else:
-            outcome = {DocumentState.INDEXED: "unchanged", DocumentState.FAILED: "failed"}.get(state)
-            self._seen.setdefault(outcome, []).append(row.id)
+            self._pass(row)
+
+    def _is_seen(self, row: Row[Any]) -> bool:
+        """Whether the listing had it already: it begins again, or saw what lies in a document before its parse did."""
+        return row.seen_by is not None and bool(row.seen_by == self._seen_by)
+
+    def _pass(self, row: Row[Any]) -> None:
+        """Nothing is new. Work that was begun for an earlier run goes on, and counts there."""
+        outcome = {DocumentState.INDEXED: "unchanged", DocumentState.FAILED: "failed"}.get(DocumentState(row.state))
+        if outcome is None and row.run_id != self._run_id and self._credits.is_open(row.run_id):
+            self._passed.append(row.id)
+            self._credits.add(self._run_id, "unchanged")
+        else:
+            self._credits.leave(row, self._run_id)
+            self._settled.setdefault(outcome, []).append(row.id)
 
     def _change(self, row: Row[Any], state: DocumentState, **values: Any) -> None:
+        self._credits.leave(row, self._run_id)
         kept = {key: getattr(row, key) for key in _CHANGEABLE}
         reset = {"attempts": 0, "not_before": None, "claimed_by": None, "claimed_until": None, "outcome": None}
         new = {"state": state, "version": row.version + 1, "run_id": self._run_id, "updated_at": self._now}
-        new["retried"] = False
-        merged = {**kept, **reset, **new, **values}
+        # Once it was parsed, the index may hold something of it, though nobody lived to say so.
+        heard = {"index_due": row.indexed_version is not None or row.parsed_hash is not None}
+        merged = {**kept, **reset, **new, **heard, "seen_by": self._seen_by, "retried": False, **values}
         self._changed.append({"key": row.id, **{f"new_{name}": value for name, value in merged.items()}})
 
     def _blank(self, key: str, external_id: str) -> dict[str, Any]:
@@ -185,7 +230,9 @@ class _Batch:
             **times,
             "state": DocumentState.PENDING,
             "run_id": self._run_id,
+            "seen_by": self._seen_by,
             "retried": False,
+            "index_due": False,
         }
 
     def write(self, connection: Connection) -> None:
@@ -197,11 +244,14 @@ class _Batch:
             connection.execute(
                 update(DOCUMENTS).where(DOCUMENTS.c.id == bindparam("key")).values(**values), self._changed
             )
-        for outcome, ids in self._seen.items():
-            # What this run tried again it still did when it comes to it once more.
+        for outcome, ids in self._settled.items():
+            # What this run was begun to try again it still does when it comes to it.
             retried = and_(DOCUMENTS.c.retried, DOCUMENTS.c.run_id == self._run_id)
-            seen = {"run_id": self._run_id, "outcome": outcome, "retried": retried}
+            seen = {"run_id": self._run_id, "seen_by": self._seen_by, "outcome": outcome, "retried": retried}
             connection.execute(update(DOCUMENTS).where(DOCUMENTS.c.id.in_(ids)).values(**seen))
+        if self._passed:
+            passed = update(DOCUMENTS).where(DOCUMENTS.c.id.in_(self._passed))
+            connection.execute(passed.values(seen_by=self._seen_by))
         if self._retried:
             tried = update(FAILURES).where(FAILURES.c.document_id.in_(self._retried))
             connection.execute(tried.values(parser=self._parser))
@@ -215,26 +265,27 @@ class _Batch:
                 now=self._now,
                 **failure,
             )
+        self._credits.write(connection)
 
 
 _CHANGEABLE = ("uri", "title", "size", "revision", "content_revision", "facts", "source_facts", "acl")
 _CHANGED = (
     *_CHANGEABLE,
-    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "retried"),
-    *("state", "version", "run_id", "updated_at"),
+    *("attempts", "not_before", "claimed_by", "claimed_until", "outcome", "retried", "index_due"),
+    *("state", "version", "run_id", "seen_by", "updated_at"),
 )
 
 
 def _facts(change: Upsert, own: dict[str, Any]) -> dict[str, Any]:
-    merged = merge_metadata(change.metadata, metadata_from_json(own), _name(change))
+    merged = merge_metadata(change.metadata, Metadata.read(own), _name(change))
     return {
         "uri": change.uri,
         "title": merged.title,
         "size": change.size,
         "revision": change.revision,
         "content_revision": change.content_revision,
-        "facts": metadata_to_json(merged),
-        "source_facts": metadata_to_json(change.metadata),
+        "facts": merged.to_json(),
+        "source_facts": change.metadata.to_json(),
         "acl": list(change.acl.terms()),
     }
 

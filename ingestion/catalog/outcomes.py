@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +10,19 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, 
 
 from core.clock import Clock
 from core.metadata import Metadata
+from ingestion.catalog.counts import leaving, open_credits
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures, write_failure
-from ingestion.catalog.queue import Ticket
+from ingestion.catalog.family import readers_to_json
 from ingestion.catalog.records import DocumentState, Work
-from ingestion.catalog.rows import merge_metadata, metadata_to_json
+from ingestion.catalog.rows import merge_metadata
 from ingestion.catalog.tables import DOCUMENTS, FAILURES, DocumentRow, FailureRow
+from ingestion.catalog.warnings import clear_warnings, write_warning
+from ingestion.partitioning.port import InnerReaders
 
 _FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None}
+_AT_ONCE = 1000
+"""Ids that one statement names."""
 _END_PARSING = update(DOCUMENTS).where(
     DocumentRow.id == bindparam("held_id"),
     DocumentRow.version == bindparam("held_version"),
@@ -45,6 +50,8 @@ class Outcomes:
         own: Metadata,
         name: str,
         content_key: str | None = None,
+        warning: str | None = None,
+        readers: InnerReaders | None = None,
     ) -> bool:
         """Note that a document is parsed and its text stored; False when the claim was lost meanwhile.
 
@@ -52,24 +59,39 @@ class Outcomes:
             own: facts found in the document itself.
             name: its title when nobody knows one.
             content_key: identifies what its chunks say; see :mod:`ingestion.tasks.vector_reuse`.
+            warning: which secrets are where in it; None: none.
+            readers: who may read everything in it, if documents in it say.
         """
         merged = merge_metadata(work.source_metadata, own, name)
+        now = self._clock.now()
         values = {
             "state": DocumentState.PARSED,
             "parsed_hash": content_hash,
             "content_key": content_key,
             "parsed_chunks": chunks,
             "media_type": media_type,
-            "own_facts": metadata_to_json(own),
-            "facts": metadata_to_json(merged),
+            "own_facts": {**own.to_json(), **readers_to_json(readers, work.content_revision)},
+            "facts": merged.to_json(),
             "title": merged.title,
             "attempts": 0,
             "not_before": None,
-            "updated_at": self._clock.now(),
+            "updated_at": now,
         }
         held = {"held_id": work.record.id, "held_version": work.record.version, "holder": owner}
         with self._database.write() as connection:
-            return connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount == 1
+            if connection.execute(_END_PARSING, {**values, **_FREE, **held}).rowcount != 1:
+                return False
+            if warning is None:
+                clear_warnings(connection, [work.record.id])
+            else:
+                _warn(connection, work, warning, now)
+            return True
+
+    def restrict(self, work: Work, readers: InnerReaders) -> None:
+        """Note who may read everything in a document, before it is refused for that."""
+        own = {**work.own_metadata.to_json(), **readers_to_json(readers, work.content_revision)}
+        with self._database.write() as connection:
+            connection.execute(update(DOCUMENTS).where(DocumentRow.id == work.record.id).values(own_facts=own))
 
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.
@@ -84,6 +106,7 @@ class Outcomes:
             "chunks": DocumentRow.parsed_chunks,
             "indexed_version": DocumentRow.version,
             "outcome": "indexed",
+            "index_due": False,
             "not_before": None,
             "attempts": 0,
             "updated_at": now,
@@ -99,16 +122,6 @@ class Outcomes:
             done = set(connection.execute(ended).scalars())
             clear_failures(connection, done)
         return done
-
-    def updated(self, tickets: Sequence[Ticket]) -> None:
-        """Note that permissions and metadata of documents are in the index."""
-        values: dict[str, Any] = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": self._clock.now()}
-        values["indexed_version"] = DocumentRow.version
-        with self._database.write() as connection:
-            for ticket in tickets:
-                same = and_(DocumentRow.id == ticket.document_id, DocumentRow.version == ticket.version)
-                updating = DocumentRow.state == DocumentState.UPDATING
-                connection.execute(update(DOCUMENTS).where(same, updating).values(**values))
 
     def retry_parsing(self, work: Work, owner: str, delay_s: float) -> None:
         """Let a document be parsed again, in ``delay_s`` seconds at the earliest."""
@@ -155,7 +168,9 @@ class Outcomes:
         """
         now = self._clock.now()
         held = _held(work, owner, DocumentState.QUEUED, DocumentState.PARSED)
-        values = {"state": DocumentState.FAILED, "outcome": "failed", "not_before": None, "updated_at": now}
+        values: dict[str, Any] = {"state": DocumentState.FAILED, "outcome": "failed", "not_before": None}
+        # A late task for an older version may have brought old permissions back to what the index holds.
+        values |= {"updated_at": now, "index_due": DocumentRow.indexed_version.isnot(None)}
         with self._database.write() as connection:
             if connection.execute(update(DOCUMENTS).where(held).values(**values, **_FREE)).rowcount == 0:
                 return False
@@ -189,7 +204,7 @@ class Outcomes:
         which = and_(failed, before, DocumentRow.id.in_(wanted))
         again = select(DocumentRow.id).where(DocumentRow.run_id == run_id, DocumentRow.retried)
         with self._database.write() as connection:
-            count = send_again(connection, which, self._clock.now(), run_id=run_id, retried=True)
+            count = send_again(connection, which, self._clock.now(), run_id=run_id)
             tried = update(FAILURES).where(FailureRow.document_id.in_(again))
             connection.execute(tried.values(parser=parser))
         return count
@@ -199,6 +214,12 @@ class Outcomes:
         steady = DocumentRow.state.in_((DocumentState.INDEXED, DocumentState.UPDATING))
         with self._database.write() as connection:
             send_again(connection, and_(DocumentRow.id == document_id, steady), self._clock.now())
+
+
+def _warn(connection: Connection, work: Work, warning: str, now: datetime) -> None:
+    record = work.record
+    named = {"document_id": record.id, "source_id": record.source_id, "external_id": record.external_id}
+    write_warning(connection, **named, run_id=work.run_id, message=warning, withheld=False, now=now)
 
 
 def _held(work: Work, owner: str | None, *states: DocumentState) -> ColumnElement[bool]:
@@ -211,11 +232,25 @@ def _held(work: Work, owner: str | None, *states: DocumentState) -> ColumnElemen
     )
 
 
-def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, **values: Any) -> int:
-    """Let documents start over under a new version; how many."""
-    reset = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0, "not_before": None}
-    statement = update(DOCUMENTS).where(which).values(**reset, **_FREE, **values, outcome=None, updated_at=now)
-    return connection.execute(statement).rowcount
+def send_again(connection: Connection, which: ColumnElement[bool], now: datetime, *, run_id: str | None = None) -> int:
+    """Let documents start over under a new version; how many.
+
+    Args:
+        run_id: the run that tries them again; None: they still count in the one that they counted in.
+    """
+    rows = connection.execute(leaving(which)).all()
+    values: dict[str, Any] = {"state": DocumentState.PENDING, "version": DocumentRow.version + 1, "attempts": 0}
+    values |= {"not_before": None, "outcome": None, "updated_at": now}
+    left = open_credits(connection, {row.source_id for row in rows})
+    if run_id is not None:
+        values |= {"run_id": run_id, "retried": True}
+        for row in rows:
+            left.leave(row, run_id)
+    for start in range(0, len(rows), _AT_ONCE):
+        ids = [row.id for row in rows[start : start + _AT_ONCE]]
+        connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**values, **_FREE))
+    left.write(connection)
+    return len(rows)
 
 
 def failed_in_listing(source_id: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -30,12 +30,17 @@ class DocumentState(StrEnum):
 
 
 OPEN_STATES = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED, DocumentState.UPDATING)
-"""States in which a run still waits for the document."""
+"""States of a document that is on its way into the index."""
 
 
 class RunState(StrEnum):
-    """How a sync stands. ``refused``: everything was done but the deletions, which looked wrong."""
+    """How a sync stands.
 
+    ``queued``: it was asked for while the source was being listed, and begins once that listing has ended.
+    ``refused``: everything was done but the deletions, which looked wrong.
+    """
+
+    QUEUED = "queued"
     RUNNING = "running"
     FINISHED = "finished"
     REFUSED = "refused"
@@ -124,11 +129,14 @@ class Work:
 class Run:
     """One sync of a source, or one retry of its failures.
 
-    Once finished, ``seen == unchanged + indexed + failed + deleted``: every document that the listing named, and
-    every one that it found gone, is in exactly one of them.
+    Once finished, ``seen == unchanged + indexed + failed + deleted + superseded``: every document that the listing
+    named, and every one that it found gone, is in exactly one of them.
 
     Attributes:
+        unchanged: as the listing before said. What was still on its way then counts in the run that found it.
+        superseded: a later run found them changed, or gone, before they were through.
         retried: of those, how many had failed before and were tried again, whatever became of them.
+        warned: how many have a warning, be it documents with a secret in them or files that were withheld.
         waiting: while it runs: why documents wait, when something that they need is down. They go on by themselves.
     """
 
@@ -143,6 +151,8 @@ class Run:
     failed: int = 0
     deleted: int = 0
     retried: int = 0
+    warned: int = 0
+    superseded: int = 0
     error: str | None = None
     waiting: str | None = None
 
@@ -175,6 +185,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentWarning:
+    """Something secret in a document, or a file that is none because it is secret.
+
+    Attributes:
+        external_id: of something withheld, one that ends with ``/`` is a folder; ``/`` alone is the whole source.
+        message: what kind of secret is where; never the secret itself.
+        withheld: it is no document.
+    """
+
+    document_id: str
+    source_id: str
+    external_id: str
+    run_id: str | None
+    message: str
+    withheld: bool
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """A stage (``list``, ``parse`` or ``embed``) that waits for something it needs.
 
@@ -189,19 +219,6 @@ class Pause:
     since: datetime
     until: datetime
     tries: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What a batch of listed changes did to the catalog.
-
-    Attributes:
-        updating: documents whose permissions or metadata must be written to the index now, and nothing else.
-        restricted: documents that will be parsed anew, whose old chunks must get the new permissions now.
-    """
-
-    updating: list[Work] = field(default_factory=list)
-    restricted: list[Work] = field(default_factory=list)
 
 
 def document_id(source_id: str, external_id: str) -> str:

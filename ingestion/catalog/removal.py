@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 
 from core.clock import Clock
+from ingestion.catalog.counts import leaving, open_credits
 from ingestion.catalog.database import Database
 from ingestion.catalog.dead_letters import clear_failures
 from ingestion.catalog.family import inner_rows, with_all_inner
-from ingestion.catalog.records import DocumentState, document_id
+from ingestion.catalog.records import DocumentState, Work, document_id
 from ingestion.catalog.tables import DOCUMENTS, RUNS, DocumentRow, RunRow
+from ingestion.catalog.warnings import clear_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,57 +37,84 @@ class Removal:
         """How many of the documents from before this run it didn't see, and how many there were."""
         with self._database.read() as connection:
             started = connection.execute(select(RunRow.started_at).where(RunRow.id == run_id)).scalar_one()
-            before = and_(DocumentRow.source_id == source_id, DocumentRow.created_at < started)
+            before = and_(DocumentRow.source_id == source_id, DocumentRow.created_at < started, _THERE)
             known = connection.execute(select(func.count()).where(before)).scalar_one()
-            unseen = select(func.count()).where(before, _not_of(run_id))
+            unseen = select(func.count()).where(before, _not_seen_by(run_id))
             return Missing(connection.execute(unseen).scalar_one(), known)
 
     def mark_unseen(self, source_id: str, run_id: str, limit: int) -> list[str]:
         """Mark up to ``limit`` documents that the run didn't see as being deleted; their ids."""
-        return self._mark(and_(DocumentRow.source_id == source_id, _not_of(run_id)), limit)
+        return self._mark(and_(DocumentRow.source_id == source_id, _not_seen_by(run_id)), limit, run_id)
 
-    def mark_named(self, source_id: str, external_ids: Sequence[str]) -> list[str]:
+    def mark_named(self, source_id: str, external_ids: Sequence[str], run_id: str) -> list[str]:
         """Mark documents that the source says are gone as being deleted, with all that lies in them; the ids."""
         ids = [document_id(source_id, external_id) for external_id in external_ids]
         with self._database.read() as connection:
             ids = with_all_inner(connection, ids)
-        return self._mark(DocumentRow.id.in_(ids), len(ids))
+        return self._mark(DocumentRow.id.in_(ids), len(ids), run_id)
 
-    def mark_inner(self, parent_id: str, kept: Collection[str]) -> list[str]:
+    def mark_below(self, source_id: str, folder: str, limit: int, run_id: str) -> list[str]:
+        """Mark up to ``limit`` documents whose names begin with a folder's as being deleted; their ids.
+
+        Args:
+            folder: ends with ``/``; empty: all of the source.
+        """
+        # Not LIKE, to which SQLite's small and capital letters are the same.
+        below = func.substr(DocumentRow.external_id, 1, len(folder)) == folder
+        return self._mark(and_(DocumentRow.source_id == source_id, below), limit, run_id)
+
+    def mark_inner(self, outer: Work, kept: Collection[str]) -> list[str]:
         """Mark what lay in a document and no longer does as being deleted, with all that lies in it; the ids.
+
+        Nothing is marked once the outer document is of another version.
 
         Args:
             kept: external ids of what still lies in it.
         """
+        same = (DocumentRow.id == outer.record.id, DocumentRow.version == outer.record.version)
         with self._database.read() as connection:
-            gone = [row.id for row in inner_rows(connection, [parent_id]) if row.external_id not in set(kept)]
+            gone = [row.id for row in inner_rows(connection, [outer.record.id]) if row.external_id not in set(kept)]
             ids = with_all_inner(connection, gone)
-        return self._mark(DocumentRow.id.in_(ids), len(ids)) if ids else []
+        if not ids:
+            return []
+        current = exists(select(DocumentRow.id).where(*same).correlate(None))
+        return self._mark(and_(DocumentRow.id.in_(ids), current), len(ids), outer.run_id)
 
     def mark_all(self, source_id: str, limit: int) -> list[str]:
         """Mark up to ``limit`` documents of a source as being deleted; their ids."""
-        return self._mark(DocumentRow.source_id == source_id, limit)
+        return self._mark(DocumentRow.source_id == source_id, limit, None)
 
-    def _mark(self, which: ColumnElement[bool], limit: int) -> list[str]:
-        chosen = select(DocumentRow.id).where(which).limit(limit)
+    def _mark(self, which: ColumnElement[bool], limit: int, run_id: str | None) -> list[str]:
         # The new version fences out whoever is parsing or embedding it now.
         values = {"state": DocumentState.DELETING, "version": DocumentRow.version + 1, "claimed_by": None}
+        values |= {"index_due": True, "outcome": None, "retried": False, "run_id": run_id}
         with self._database.write() as connection:
-            ids = list(connection.execute(chosen).scalars())
+            rows = connection.execute(leaving(and_(which, _THERE)).limit(limit)).all()
+            left = open_credits(connection, {row.source_id for row in rows})
+            for row in rows:
+                left.leave(row, run_id)
+            ids = [row.id for row in rows]
             connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**values))
+            left.write(connection)
         return ids
 
-    def forget(self, document_ids: Collection[str], run_id: str | None = None) -> int:
-        """Delete the rows of documents that are gone from the index, and count them in the run; how many."""
+    def forget(self, document_ids: Collection[str]) -> int:
+        """Delete the rows of documents that are gone from the index, and count them in the runs that found out; how
+        many.
+        """
         gone = and_(DocumentRow.id.in_(document_ids), DocumentRow.state == DocumentState.DELETING)
         with self._database.write() as connection:
             clear_failures(connection, document_ids)
-            count = connection.execute(delete(DOCUMENTS).where(gone)).rowcount
-            if run_id is not None:
+            clear_warnings(connection, document_ids, gone=True)
+            runs = connection.execute(delete(DOCUMENTS).where(gone).returning(DocumentRow.run_id)).scalars().all()
+            for run_id, count in sorted(Counter(run for run in runs if run is not None).items()):
                 counted = update(RUNS).where(RunRow.id == run_id)
                 connection.execute(counted.values(deleted=RunRow.deleted + count))
-        return count
+        return len(runs)
 
 
-def _not_of(run_id: str) -> ColumnElement[bool]:
-    return or_(DocumentRow.run_id.is_(None), DocumentRow.run_id != run_id)
+_THERE = DocumentRow.state != DocumentState.DELETING
+
+
+def _not_seen_by(run_id: str) -> ColumnElement[bool]:
+    return or_(DocumentRow.seen_by.is_(None), DocumentRow.seen_by != run_id)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, exists, func, select
 
 from core.clock import Clock
-from core.errors import Conflict
 from ingestion.catalog.database import Database
+from ingestion.catalog.listings import add_run, lock_source, open_listing
 from ingestion.catalog.outcomes import failed_in_listing, send_again
-from ingestion.catalog.records import DocumentState, Run
-from ingestion.catalog.runs import open_run
-from ingestion.catalog.tables import DocumentRow, FailureRow
-
-_TRIES = 3
+from ingestion.catalog.records import DocumentState, Run, RunState
+from ingestion.catalog.rows import run_of
+from ingestion.catalog.tables import RUNS, DocumentRow, FailureRow, RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,8 @@ class Retry:
     """What a retry set going.
 
     Attributes:
-        new: whether the run was begun for it; otherwise it joined the one that was running.
+        new: whether the run was begun for it; otherwise it joined one that waits to be listed, or is at
+            it already.
         documents: how many failed documents are tried again.
         listing: whether the source has to be listed: some failed there, before they could be read at all.
     """
@@ -59,16 +57,7 @@ class Retries:
 
         Raises:
             NotFound: there is no source of that id.
-            Conflict: other processes began runs of the source over and over meanwhile.
         """
-        for _ in range(_TRIES):
-            try:
-                return self._begin(source_id, lease_s, document_id)
-            except IntegrityError:  # another process began a run between our look and our insert: join that one
-                continue
-        raise Conflict("Other syncs of the source begin all the time; retry its failures once they are through.")
-
-    def _begin(self, source_id: str, lease_s: float, document_id: str | None) -> Retry:
         now = self._clock.now()
         unlisted = select(func.count()).where(FailureRow.source_id == source_id, FailureRow.stage == "list")
         failed = and_(DocumentRow.source_id == source_id, DocumentRow.state == DocumentState.FAILED)
@@ -76,8 +65,16 @@ class Retries:
             unlisted = unlisted.where(FailureRow.document_id == document_id)
             failed = and_(failed, DocumentRow.id == document_id)
         with self._database.write() as connection:
+            lock_source(connection, source_id)
             listed = connection.execute(unlisted).scalar_one()
-            run, new = open_run(connection, source_id, now, lease_s, listed=not listed)
             which = and_(failed, ~failed_in_listing(source_id))
-            again = send_again(connection, which, now, run_id=run.id, retried=True)
-        return Retry(run, new, again + (listed if new else 0), listing=bool(listed) and new)
+            trying = select(RUNS).where(RunRow.source_id == source_id).order_by(RunRow.started_at.desc()).limit(1)
+            latest = connection.execute(trying).first()
+            if listed:
+                run, new = open_listing(connection, source_id, now, lease_s)
+            elif latest is not None and not connection.execute(select(exists().where(which))).scalar_one():
+                run, new = run_of(latest), False  # it is being tried already
+            else:
+                run, new = add_run(connection, source_id, RunState.RUNNING, now, lease_s, listed=True), True
+            again = send_again(connection, which, now, run_id=run.id)
+        return Retry(run, new, again + (listed if new else 0), listing=bool(listed))

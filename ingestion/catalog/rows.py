@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -12,26 +10,8 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Pause, Run, RunState, Source, Work
 
-_DATES = ("created", "modified")
-
-
-def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
-    """Metadata as JSON, without what is not known."""
-    facts = {**metadata.known(), **({"origins": dict(metadata.origins)} if metadata.origins else {})}
-    for key in _DATES:
-        if key in facts:
-            facts[key] = facts[key].isoformat()
-    return facts
-
-
-def metadata_from_json(facts: Mapping[str, Any]) -> Metadata:
-    """The inverse of :func:`metadata_to_json`."""
-    values = dict(facts)
-    for key in _DATES:
-        if key in values:
-            values[key] = datetime.fromisoformat(values[key])
-    values["tags"] = tuple(values.get("tags", ()))
-    return Metadata(**values)
+READERS = "inner_readers"
+"""The key, among a document's own facts, of who may read everything in it; see :mod:`ingestion.catalog.family`."""
 
 
 def merge_metadata(source: Metadata, own: Metadata, name: str = "") -> Metadata:
@@ -67,7 +47,7 @@ def document_of(row: Row[Any]) -> DocumentRecord:
         state=DocumentState(row.state),
         version=row.version,
         content_hash=row.content_hash,
-        metadata=metadata_from_json(row.facts),
+        metadata=Metadata.read(row.facts),
         acl=AccessList.from_terms(row.acl),
         chunks=row.chunks,
         created_at=row.created_at,
@@ -81,8 +61,8 @@ def work_of(row: Row[Any]) -> Work:
     """A row of ``documents`` as what a task needs."""
     return Work(
         record=document_of(row),
-        source_metadata=metadata_from_json(row.source_facts),
-        own_metadata=metadata_from_json(row.own_facts),
+        source_metadata=Metadata.read(row.source_facts),
+        own_metadata=Metadata.read(row.own_facts),
         parsed_hash=row.parsed_hash,
         parsed_chunks=row.parsed_chunks,
         indexed_version=row.indexed_version,
@@ -106,6 +86,8 @@ def run_of(row: Row[Any]) -> Run:
         failed=row.failed,
         deleted=row.deleted,
         retried=row.retried,
+        warned=row.warned,
+        superseded=row.superseded,
         error=row.error,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
@@ -16,7 +16,7 @@ from core.errors import Conflict, NotFound
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
-from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, FailureRow, RunRow, SourceRow
+from ingestion.catalog.tables import FAILURES, RUNS, SOURCES, WARNINGS, FailureRow, RunRow, SourceRow, WarningRow
 
 _ONE = select(SOURCES).where(SourceRow.id == bindparam("wanted_id"), ~SourceRow.deleting)
 
@@ -100,9 +100,10 @@ class SourceStore:
             connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
 
     def due(self) -> builtins.list[Source]:
-        """Enabled sources whose interval has passed since their last run began, and that have none running."""
+        """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""
         now = self._clock.now()
-        running = exists().where(RunRow.source_id == SourceRow.id, RunRow.finished_at.is_(None))
+        unlisted = and_(RunRow.finished_at.is_(None), ~RunRow.listed)
+        running = exists().where(RunRow.source_id == SourceRow.id, unlisted)
         with self._database.read() as connection:
             rows = connection.execute(select(SOURCES).where(SourceRow.enabled, ~SourceRow.deleting, ~running)).all()
         sources = [source_of(row) for row in rows]
@@ -141,9 +142,10 @@ class SourceStore:
             connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(lease_until=None))
 
     def remove(self, source_id: str) -> None:
-        """Delete the source with its runs and failures; its documents are gone already."""
+        """Delete the source with its runs, failures and warnings; its documents are gone already."""
         with self._database.write() as connection:
             connection.execute(delete(FAILURES).where(FailureRow.source_id == source_id))
+            connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id))
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 

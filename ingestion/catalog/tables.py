@@ -58,11 +58,13 @@ class SourceRow(Base):
 class DocumentRow(Base):
     """A document.
 
-    ``run_id`` is the last run that saw it and ``outcome`` what came of it there: a run's counts are a GROUP BY,
-    right however often a task ran. ``not_before`` delays a retry. ``claimed_by`` names the process at work on it;
-    ``claimed_until`` is when its claim, or its message in the queue, counts as lost. ``parent_id`` is the document
-    that it lies in. ``content_key`` is the same for documents whose chunks are embedded alike. ``retried``: it had
-    failed before, and the last run that saw it tried it again.
+    ``run_id`` is the run that it counts in and ``outcome`` what came of it there, None while that is open: a run's
+    counts are a GROUP BY, right however often a task ran. ``seen_by`` is the last run that saw it: the same one,
+    unless the document was still on its way for an earlier one. ``index_due``: the index has yet to hear of its
+    present permissions and metadata, or that it is gone. ``not_before`` delays a retry. ``claimed_by`` names the
+    process at work on it; ``claimed_until`` is when its claim, or its message in the queue, counts as lost.
+    ``parent_id`` is the document that it lies in. ``content_key`` is the same for documents whose chunks are embedded
+    alike. ``retried``: it had failed before, and the run that it counts in tried it again.
     """
 
     __tablename__ = "documents"
@@ -94,8 +96,10 @@ class DocumentRow(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(200))
     claimed_until: Mapped[datetime | None]
     run_id: Mapped[str | None] = mapped_column(String(32))
+    seen_by: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str | None] = mapped_column(String(16))
     retried: Mapped[bool]
+    index_due: Mapped[bool]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     indexed_at: Mapped[datetime | None]
@@ -106,11 +110,26 @@ class DocumentRow(Base):
         Index(None, "parent_id"),
         Index(None, "content_key", "state"),
         Index(None, "run_id", "outcome", "state"),
+        Index(
+            "ix_documents_due",
+            "source_id",
+            "run_id",
+            sqlite_where=text("index_due"),
+            postgresql_where=text("index_due"),
+        ),
     )
 
 
+_LISTING = "state = 'running' AND NOT listed"
+_QUEUED = "state = 'queued'"
+
+
 class RunRow(Base):
-    """A run. ``listed``: the source was listed to its end. The lease belongs to the process that lists."""
+    """A run. ``listed``: the source was listed to its end. The lease belongs to the process that lists.
+
+    Until it is finished, its counts hold only what no document stands for any more: what later runs took over, what
+    was deleted, and what it found on its way for an earlier one.
+    """
 
     __tablename__ = "runs"
 
@@ -130,16 +149,25 @@ class RunRow(Base):
     failed: Mapped[int]
     deleted: Mapped[int]
     retried: Mapped[int]
+    warned: Mapped[int]
+    superseded: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
-        # At most one run of a source at a time, however many processes try.
+        # At most one listing of a source at a time, and one that waits for it to end, however many processes try.
         Index(
-            "ux_runs_one_running",
+            "ux_runs_one_listing",
             "source_id",
             unique=True,
-            sqlite_where=text("finished_at IS NULL"),
-            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text(_LISTING),
+            postgresql_where=text(_LISTING),
+        ),
+        Index(
+            "ux_runs_one_queued",
+            "source_id",
+            unique=True,
+            sqlite_where=text(_QUEUED),
+            postgresql_where=text(_QUEUED),
         ),
     )
 
@@ -162,6 +190,24 @@ class FailureRow(Base):
     retryable: Mapped[bool]
     attempts: Mapped[int]
     parser: Mapped[int | None]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+
+
+class WarningRow(Base):
+    """A secret in a document, or a file that is none because it is secret (``withheld``); at most one row for each.
+
+    ``run_id`` is the run that wrote it last.
+    """
+
+    __tablename__ = "warnings"
+
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), index=True)
+    external_id: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+    withheld: Mapped[bool]
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
 
@@ -218,8 +264,38 @@ class RebuildRow(Base):
     finished_at: Mapped[datetime | None]
 
 
+class ComparisonRow(Base):
+    """How the catalog stands to the index: the one row of its table.
+
+    ``catalog`` names this catalog for good, ``epoch`` grows with each listing. The index keeps both as its mark;
+    ``told_epoch`` is the last one that it is known to keep. A mark that is neither says that one of the two was lost,
+    or restored from an older state. ``reason`` and ``position`` belong to a comparison that goes on, with what it has
+    ``found`` so far by kind; ``last_found`` is the former one's.
+    """
+
+    __tablename__ = "comparison"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    catalog: Mapped[str] = mapped_column(String(32))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    told_epoch: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str | None] = mapped_column(Text)
+    position: Mapped[str] = mapped_column(String(100))
+    checked: Mapped[int] = mapped_column(BigInteger)
+    found: Mapped[Json]
+    last_found: Mapped[Json]
+    began_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(200))
+    claimed_until: Mapped[datetime | None]
+
+
 class ApiKeyRow(Base):
-    """An API key; of the key itself only a digest is kept."""
+    """An API key; of the key itself only a digest is kept.
+
+    ``from_configuration``: the row stands for ``api.admin_key``, so that it can be revoked like any other, and counts
+    only where the configuration names it.
+    """
 
     __tablename__ = "api_keys"
 
@@ -230,16 +306,40 @@ class ApiKeyRow(Base):
     user: Mapped[str | None] = mapped_column(String(300))
     groups: Mapped[list[str]]
     admin: Mapped[bool]
+    from_configuration: Mapped[bool]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """What an administrator did; see :class:`ingestion.catalog.audit.AuditEvent`."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(100))
+    key_id: Mapped[str | None] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(300))
+    user: Mapped[str | None] = mapped_column(String(300))
+    client: Mapped[str | None] = mapped_column(String(100))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    object_id: Mapped[str | None] = mapped_column(Text)
+    object_name: Mapped[str | None] = mapped_column(Text)
+    detail: Mapped[Json]
 
 
 SOURCES = cast(Table, SourceRow.__table__)
 DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
+WARNINGS = cast(Table, WarningRow.__table__)
 PARSERS = cast(Table, ParserRow.__table__)
 PAUSES = cast(Table, PauseRow.__table__)
 REBUILDS = cast(Table, RebuildRow.__table__)
+COMPARISON = cast(Table, ComparisonRow.__table__)
 API_KEYS = cast(Table, ApiKeyRow.__table__)
+AUDIT = cast(Table, AuditRow.__table__)

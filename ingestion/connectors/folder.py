@@ -14,19 +14,28 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.clock import Clock, SystemClock
-from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable, UnreadableDocument
-from core.logs import get_logger
+from core.errors import (
+    DocumentTooLarge,
+    NotFound,
+    SecretFile,
+    SourceUnavailable,
+    UnreadableDocument,
+)
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.connectors.folder_metadata import Sidecars, dump_facts, front_matter, has_front_matter, load_facts
-from ingestion.connectors.folder_scan import Found, Scanner, Unusable
-from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert
+from core.section import AccessTerms
+from ingestion.connectors.folder_metadata import Sidecars, dump_facts, load_facts, written_in
+from ingestion.connectors.folder_scan import Found, Scanner, Unusable, never, uri_of
+from ingestion.connectors.places import Places
+from ingestion.connectors.port import Change, Cursor, Listing, Original, Unreadable, Upsert, Withheld
 from ingestion.connectors.rules import Rule, Rules
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
-from ingestion.partitioning.front_matter import LONGEST
+from ingestion.partitioning.front_matter import LONGEST, facts_at_top
+from ingestion.partitioning.kinds import told_kind
+from ingestion.secret_files import secret_by_content
 
-_log = get_logger(__name__)
-_CURSOR_VERSION = 1
+_CURSOR_VERSION = 2
+"""Raised when more is told from a file's bytes than before, so that all are read again."""
 _PIECE = 1 << 20
 _SETTLED = timedelta(seconds=2)
 """A file younger than this when it was read may change again within the clock tick of its time stamp, unseen."""
@@ -39,7 +48,8 @@ class FolderConfig(BaseModel):
     Attributes:
         path: the folder; ``~`` is the home of the user who runs the worker.
         include, exclude: globs relative to it, with ``**`` for any folders; hidden files are never documents.
-        default_acl: who may read what nothing else is said of; terms as in :mod:`core.principal`.
+        default_acl: who may read what nothing in the folder is said of, as terms (:mod:`core.principal`). None: as the
+            folders above it say, and else as the installation is set up.
         department, tags: facts about what nothing else is said of.
         rules: facts by path; each of them counts where no sidecar and no front matter says otherwise, a later rule
             before an earlier one.
@@ -50,7 +60,7 @@ class FolderConfig(BaseModel):
     path: Path
     include: Annotated[list[str], Field(min_length=1)] = ["**/*"]
     exclude: list[str] = _EXCLUDED
-    default_acl: list[str] = ["public"]
+    default_acl: AccessTerms | None = None
     department: str | None = None
     tags: list[str] = []
     rules: list[Rule] = []
@@ -59,16 +69,10 @@ class FolderConfig(BaseModel):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         # Links in it are kept: the folder's address is what people know it by.
-        return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
-
-    @field_validator("default_acl")
-    @classmethod
-    def _terms(cls, terms: list[str]) -> list[str]:
         try:
-            AccessList.from_terms(terms)
-        except InvalidRequest as error:
-            raise ValueError(error.message) from None
-        return terms
+            return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+        except RuntimeError:
+            raise ValueError(f"there is no home of the user that {str(path.parts[0])[:100]} names") from None
 
 
 class FolderConnector:
@@ -81,18 +85,29 @@ class FolderConnector:
         config: which folder, and what to say of its documents.
         max_file_bytes: files above this are listed but not read.
         clock: tells how old a file is.
+        places: where Footnote's own files are, which are never documents.
+        default_acl: who may read what nobody says anything of.
     """
 
-    def __init__(self, config: FolderConfig, max_file_bytes: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: FolderConfig,
+        max_file_bytes: int,
+        clock: Clock | None = None,
+        *,
+        places: Places | None = None,
+        default_acl: AccessList | None = None,
+    ) -> None:
         self._config = config
         self._max_bytes = max_file_bytes
         self._clock = clock or SystemClock()
-        self._scanner = Scanner(config.path, config.include, config.exclude)
+        self._scanner = Scanner(config.path, config.include, config.exclude, places)
         self._rules = Rules(config.rules)
         self._defaults = Facts(
             Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
-            AccessList.from_terms(config.default_acl),
+            None if config.default_acl is None else AccessList.from_terms(config.default_acl),
         )
+        self._fallback = Facts(acl=default_acl or AccessList.everyone())
 
     def changes(self, cursor: Cursor) -> Listing:
         """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.
@@ -114,6 +129,9 @@ class FolderConnector:
         self._rules = Rules(self._config.rules)
         complete = True
         for found in self._scanner.scan():
+            if isinstance(found, Withheld):
+                yield found
+                continue
             if isinstance(found, Unusable):
                 yield self._unreadable(found, sidecars)
                 if found.folder:
@@ -127,8 +145,11 @@ class FolderConnector:
                 change: Change = self._upsert(found, entry, sidecars)
             except FileNotFoundError:
                 continue
+            except SecretFile as error:
+                yield Withheld(found.external_id, error.message)
+                continue
             except (BadFacts, UnreadableDocument) as error:
-                yield Unreadable(found.external_id, _uri(found.path), str(error))
+                yield Unreadable(found.external_id, uri_of(found.path), str(error))
                 continue
             except OSError as error:
                 reason = f"it can't be read: {error.strerror}"
@@ -136,41 +157,38 @@ class FolderConnector:
                 continue
             files[found.external_id] = entry
             yield change
-        warned = self._warn_of_unused(cursor.get("unused_rules", []))
+        warned = self._rules.warn_of_unused(cursor.get("unused_rules", []), self._config.path)
         listing.cursor = {"version": _CURSOR_VERSION, "files": files, "unused_rules": warned}
         listing.complete = complete
-
-    def _warn_of_unused(self, before: list[str]) -> list[str]:
-        """Say once of each rule that it matches nothing; those that do so now."""
-        unused = self._rules.unused()
-        for match in unused:
-            if match not in before:
-                _log.warning("folder.rule_matches_nothing", folder=str(self._config.path), rule=match)
-        return unused
 
     def _unreadable(self, found: Unusable, sidecars: Sidecars) -> Unreadable:
         """With its readers, if a fault of the system keeps its bytes away and they don't stand in those."""
         reason, acl = found.reason, None
-        if found.fault and not has_front_matter(found.path.name):
+        if found.fault and told_kind(found.path.name, None) != "markdown":
             try:
                 acl = self._facts(found.external_id, Facts(), sidecars).acl
             except BadFacts as error:
                 reason = f"{reason}, and {error}"
-        return Unreadable(found.external_id, _uri(found.path), reason, acl)
+        return Unreadable(found.external_id, uri_of(found.path), reason, acl)
 
     def _out_of_sight(self, external_id: str, folder: Unusable) -> Unreadable:
         """A document that was in a folder which can't be listed now: not known to be gone, and so still named."""
-        return Unreadable(external_id, _uri(self._config.path / external_id), f"{folder.external_id}: {folder.reason}")
+        return Unreadable(
+            external_id, uri_of(self._config.path / external_id), f"{folder.external_id}: {folder.reason}"
+        )
 
     def _entry(self, found: Found, known: list[Any] | None) -> list[Any]:
         """What the cursor keeps of a file: time stamp (None: too fresh to rely on), size, hash, front matter."""
         if known is not None and known[:2] == [found.mtime_ns, found.size]:
             return known
         if found.size > self._max_bytes:
-            # Not read, and so known by what can be seen from outside.
-            return [found.mtime_ns, found.size, f"unread:{found.size}:{found.mtime_ns}", None]
+            # Not read but for its top, and so known by what can be seen from outside.
+            content_hash = f"unread:{found.size}:{found.mtime_ns}"
+            return [found.mtime_ns, found.size, content_hash, dump_facts(written_in(found.path))]
         content_hash, head = _hash(found.path)
-        facts = front_matter(head, found.path.name) if has_front_matter(found.path.name) else Facts()
+        if (secret := secret_by_content(found.external_id, head)) is not None:
+            raise SecretFile(secret)
+        facts = facts_at_top(head, found.path.name)
         age = self._clock.now().timestamp() - found.mtime_ns / 1e9
         settled = age > _SETTLED.total_seconds()
         return [found.mtime_ns if settled else None, found.size, content_hash, dump_facts(facts)]
@@ -182,7 +200,7 @@ class FolderConnector:
         described = json.dumps([content_revision, dump_facts(facts)], sort_keys=True)
         return Upsert(
             external_id=found.external_id,
-            uri=_uri(found.path),
+            uri=uri_of(found.path),
             revision=hashlib.sha256(described.encode()).hexdigest(),
             content_revision=content_revision,
             size=found.size,
@@ -195,19 +213,19 @@ class FolderConnector:
 
     def _layers(self, external_id: str, written: Facts, sidecars: Sidecars) -> list[Facts]:
         ruled = map(Facts, self._rules.said(external_id))
-        return [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        inside = [sidecars.own(external_id), written, *sidecars.above(external_id), *ruled, self._defaults]
+        return [*inside, *sidecars.outside(external_id), self._fallback]
 
     def layers(self, external_id: str) -> list[Facts]:
         """What each place says of a document; for each fact, the first that says it is the one that counts.
 
         Raises:
-            NotFound: it went, or isn't one of this source's documents.
+            NotFound, SecretFile: it went, or isn't one of this source's documents.
             UnreadableDocument: what is written of it can't be used, so that ingestion refuses it.
         """
-        path = self._locate(external_id)
+        path = self._scanner.locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            return self._layers(external_id, written, Sidecars(self._config.path, self._scanner.contains))
+            return self._layers(external_id, written_in(path), Sidecars(self._config.path, self._scanner.contains))
         except BadFacts as error:
             raise UnreadableDocument(f"{external_id}: {error}.") from None
         except OSError as error:
@@ -217,11 +235,11 @@ class FolderConnector:
         """The bytes of one document; see :meth:`ingestion.connectors.port.Connector.fetch`.
 
         Raises:
-            NotFound: it went, or isn't one of this source's documents.
+            NotFound, SecretFile: it went, or isn't one of this source's documents.
             DocumentTooLarge: it is over ``max_file_bytes``.
             SourceUnavailable: it is there but can't be read.
         """
-        path = self._locate(external_id)
+        path = self._scanner.locate(external_id)
         try:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -234,16 +252,9 @@ class FolderConnector:
         if size > self._max_bytes or len(content) > self._max_bytes:
             limit = f"{self._max_bytes / 1_000_000:g} MB (parsing.max_file_mb)"
             raise DocumentTooLarge(f"{external_id} is larger than {limit}. Split it, or raise the limit.")
+        if (secret := secret_by_content(external_id, content)) is not None:
+            raise never(external_id, secret)
         return Original(content)
-
-    def _locate(self, external_id: str) -> Path:
-        """The file of an external id, after the checks of a listing: ids come back from outside this process."""
-        path = self._config.path / external_id
-        if ".." in external_id.split("/") or not self._scanner.wants(external_id) or not self._scanner.contains(path):
-            raise NotFound(f"{external_id} is not a document of {self._config.path}.")
-        if not path.is_file():
-            raise NotFound(f"{external_id} is no longer in {self._config.path}.")
-        return path
 
     def list_ids(self) -> Iterator[str]:
         """Every document's id, without reading any.
@@ -254,7 +265,7 @@ class FolderConnector:
         for found in self._scanner.scan():
             if isinstance(found, Found):
                 yield found.external_id
-            elif found.folder:
+            elif isinstance(found, Unusable) and found.folder:
                 raise SourceUnavailable(f"{found.path}: {found.reason}.")
 
     def acl(self, external_id: str) -> AccessList:
@@ -264,14 +275,10 @@ class FolderConnector:
             NotFound: it went, or isn't one of this source's documents.
             SourceUnavailable: what says so can't be read.
         """
-        path = self._locate(external_id)
         try:
-            written = front_matter(_head(path), path.name) if has_front_matter(path.name) else Facts()
-            facts = self._facts(external_id, written, Sidecars(self._config.path, self._scanner.contains))
-        except FileNotFoundError:
-            raise NotFound(f"{external_id} is no longer in {self._config.path}.") from None
-        except (BadFacts, UnreadableDocument, OSError) as error:
-            raise SourceUnavailable(f"The permissions of {path} can't be read: {error}.") from error
+            facts = reduce(Facts.over, self.layers(external_id))
+        except UnreadableDocument as error:
+            raise SourceUnavailable(f"Who may read {external_id} can't be told: {error.message}") from error
         assert facts.acl is not None
         return facts.acl
 
@@ -284,13 +291,3 @@ def _hash(path: Path) -> tuple[str, bytes]:
             head = head or piece[:LONGEST]
             digest.update(piece)
     return digest.hexdigest(), head
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(LONGEST)
-
-
-def _uri(path: Path) -> str:
-    # Not percent-encoded: the address ends with the path as people write it, which Path.as_uri() would change.
-    return f"file://{path.as_posix()}"

@@ -1,8 +1,9 @@
-"""What is written down beside the documents of a folder: sidecars, and front matter.
+"""What is written down around the documents of a folder: sidecars.
 
-For each fact the nearest place wins: the document's own sidecar (``<name>.meta.yaml``), then its front matter (for
-Markdown), then the ``_folder.meta.yaml`` of its folder, of the folder above, and so on up to the root, then the rules
-of the source's configuration, then its defaults. Permissions are such a fact.
+For each fact the nearest place wins: the document's own sidecar, then its front matter (for Markdown), then the sidecar
+of its folder, of the folder above, and so on up to the source's root, then the source's configuration: its rules, then
+its defaults. What nothing of that says, the folders above the root may: the nearest first, up to the file system's root
+or the first whose sidecar says ``root: true``. Last comes the installation's default. Permissions are such a fact.
 
 What can't be read is never passed over: the document would be served with the permissions of the next place, which
 may be wider. It is reported as unreadable instead, with the reason.
@@ -10,41 +11,64 @@ may be wider. It is reported as unreadable instead, with the reason.
 
 from __future__ import annotations
 
+import os
+import stat
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
+from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.partitioning.decoding import decode
-from ingestion.partitioning.facts import BadFacts, Facts, read_facts
-from ingestion.partitioning.front_matter import LONGEST, one_line, split_front_matter
-
-SUFFIX = ".meta.yaml"
-FOLDER_SIDECAR = "_folder" + SUFFIX
-_MARKDOWN = (".md", ".markdown", ".mdx")
-_MOST_BYTES = 1_000_000
-
-
-def is_sidecar(name: str) -> bool:
-    """Whether a file of this name describes others and is no document itself."""
-    return name.casefold().endswith((SUFFIX, ".meta.yml"))
-
-
-def described_by(name: str) -> str | None:
-    """The file that a sidecar of this name describes; None for a folder's sidecar."""
-    plain = name.casefold()
-    if plain in (FOLDER_SIDECAR, "_folder.meta.yml"):
-        return None
-    return name[: plain.rindex(".meta.")]
+from ingestion.partitioning.facts import BadFacts, Facts
+from ingestion.partitioning.front_matter import LONGEST, facts_at_top
+from ingestion.partitioning.sidecars import (
+    FOLDER,
+    FOLDER_SIDECAR,
+    FOLDER_SPELLINGS,
+    MOST_BYTES,
+    SUFFIX,
+    Sidecar,
+    described_by,
+    is_misnamed,
+    is_sidecar,
+    read_sidecar,
+)
 
 
-def has_front_matter(name: str) -> bool:
-    """Whether a file of this name may begin with front matter."""
-    return name.casefold().endswith(_MARKDOWN)
+class _Folder:
+    """The names in a folder, by what they describe."""
+
+    def __init__(self, names: list[str]) -> None:
+        everything = set(names)
+        self.own: dict[str | None, list[str]] = {}
+        self.near: dict[str, list[str]] = {}
+        """Names that seem to be meant for a sidecar of a file, by that file's name as people tell names apart."""
+        for name in sorted(everything):
+            if is_sidecar(name):
+                described = described_by(name)
+                self.own.setdefault(described, []).append(name)
+                if described is not None and described not in everything:
+                    self.near.setdefault(_plain(described), []).append(name)
+            elif (meant := is_misnamed(name)) is not None:
+                self.near.setdefault(_plain(meant), []).append(name)
+
+    def meant_for(self, name: str) -> list[str]:
+        """Files that may be meant for sidecars of a file that has none: they differ in case, ending or composition."""
+        stem = _plain(PurePosixPath(name).stem)
+        strays = [stray for stray in self.near.get(stem, []) if is_sidecar(stray)] if stem != _plain(name) else []
+        return [*self.near.get(_plain(name), []), *strays]
+
+    def meant_for_all(self) -> list[str]:
+        """Files that may be meant for the sidecar of the folder, which has none."""
+        return [name for near in get_close_matches(FOLDER, self.near, cutoff=0.75) for name in self.near[near]]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
 
 
 class Sidecars:
@@ -58,92 +82,160 @@ class Sidecars:
     def __init__(self, root: Path, contains: Callable[[Path], bool]) -> None:
         self._root = root
         self._contains = contains
-        self._folders: dict[PurePosixPath, Facts | BadFacts] = {}
+        self._listed: dict[Path, _Folder] = {}
+        self._folders: dict[Path, Sidecar | BadFacts] = {}
+        self._outer: list[Facts] | None = None
 
     def own(self, external_id: str) -> Facts:
         """What the document's own sidecar says.
 
         Raises:
-            BadFacts: it can't be used.
+            BadFacts: it can't be used, there are two, or there is none but a file that may be meant for one.
         """
-        path = PurePosixPath(external_id)
-        return self._read(path.with_name(path.name + SUFFIX))
+        path = self._root / external_id
+        folder = self._list(path.parent)
+        names = folder.own.get(path.name, [])
+        if names:
+            return self._one(path.parent, names).facts
+        self._check_meant(path.parent, folder.meant_for(path.name), path.name, path.name + SUFFIX)
+        return Facts()
 
     def above(self, external_id: str) -> list[Facts]:
-        """What the sidecar of each of its folders says, the nearest first.
+        """What the sidecar of each of its folders says, up to the source's root, the nearest first.
 
         Raises:
             BadFacts: one of them can't be used.
         """
         facts = []
         for folder in PurePosixPath(external_id).parents:
-            if folder not in self._folders:
-                self._folders[folder] = self._try(folder / FOLDER_SIDECAR)
-            found = self._folders[folder]
-            if isinstance(found, BadFacts):
-                raise found
-            facts.append(found)
+            found = self._folder(self._root / folder)
+            facts.append(found.facts)
+            if found.root:
+                break
         return facts
 
-    def _try(self, relative: PurePosixPath) -> Facts | BadFacts:
-        try:
-            return self._read(relative)
-        except BadFacts as error:
-            return error
+    def outside(self, external_id: str) -> list[Facts]:
+        """What the sidecars of the folders above the source's root say, the nearest first.
 
-    def _read(self, relative: PurePosixPath) -> Facts:
-        path = self._root / relative
+        A root that is reached through a link lies in two places, and the folders of both count.
+
+        Raises:
+            BadFacts: one of them can't be used, or the two places name different readers.
+        """
+        if any(self._folder(self._root / folder).root for folder in PurePosixPath(external_id).parents):
+            return []
+        if self._outer is None:
+            self._outer = self._chains()
+        return self._outer
+
+    def _chains(self) -> list[Facts]:
+        real = self._root.resolve()
+        chains = [self._chain(place) for place in dict.fromkeys((self._root, real))]
+        readers = {acl for chain in chains if (acl := reduce(Facts.over, chain).acl) is not None}
+        if len(readers) > 1:
+            raise BadFacts(
+                f"the folders above {self._root} and those above {real}, where it leads, name different readers: take "
+                f"in the folder by its own path, or say who may read it in a {FOLDER_SIDECAR} in it"
+            )
+        return [facts for chain in chains for facts in chain]
+
+    def _chain(self, root: Path) -> list[Facts]:
+        facts = [Facts()]
+        for folder in root.parents:
+            found = self._folder(folder)
+            facts.append(found.facts)
+            if found.root:
+                break
+        return facts
+
+    def _folder(self, folder: Path) -> Sidecar:
+        if folder not in self._folders:
+            try:
+                self._folders[folder] = self._of_folder(folder)
+            except BadFacts as error:
+                self._folders[folder] = error
+        found = self._folders[folder]
+        if isinstance(found, BadFacts):
+            raise found
+        return found
+
+    def _of_folder(self, folder: Path) -> Sidecar:
+        listed = self._list(folder)
+        names = listed.own.get(None, [])
+        if not names:
+            self._check_meant(folder, listed.meant_for_all(), "the documents in its folder", FOLDER_SIDECAR)
+        return self._one(folder, names)
+
+    def _check_meant(self, folder: Path, names: list[str], what: str, right: str) -> None:
+        for name in names:
+            if _mentions_acl(folder / name):
+                raise BadFacts(
+                    f"{self._shown(folder / name)} seems to say who may read {what}, but that is not the name of its "
+                    f"sidecar: name it {right}, or remove it"
+                )
+
+    def _list(self, folder: Path) -> _Folder:
+        if folder not in self._listed:
+            try:
+                os.stat(f"{folder}/.")  # noqa: PTH116 - one that may be listed but not entered is as good as closed
+                names = os.listdir(folder)  # noqa: PTH208
+            except PermissionError:
+                if folder.is_relative_to(self._root):
+                    raise BadFacts(f"its folder can't be listed, and so neither can its sidecars: {folder}") from None
+                # Folders of others need not be open to be passed through: what is looked for is then tried by name.
+                names = [name for name in FOLDER_SPELLINGS if os.path.lexists(folder / name)]
+            except OSError as error:
+                raise BadFacts(f"the sidecars in {folder} can't be listed: {error.strerror}") from None
+            self._listed[folder] = _Folder(names)
+        return self._listed[folder]
+
+    def _one(self, folder: Path, names: list[str]) -> Sidecar:
+        if len(names) > 1:
+            both = " and ".join(self._shown(folder / name) for name in names)
+            raise BadFacts(f"{both} speak of the same: keep one of them")
+        return self._read(folder / names[0]) if names else Sidecar(Facts())
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
+
+    def _read(self, path: Path) -> Sidecar:
+        name = self._shown(path)
         try:
-            if not self._contains(path):
-                raise BadFacts(f"the sidecar {relative} is a link that leads out of the folder")
-            if path.stat().st_size > _MOST_BYTES:
-                raise BadFacts(f"the sidecar {relative} is larger than a sidecar can be")
-            content = path.read_text(encoding="utf-8-sig")
+            if path.is_relative_to(self._root) and not self._contains(path):
+                raise BadFacts(f"the sidecar {name} is a link that leads out of the folder")
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise BadFacts(f"the sidecar {name} is not a file")
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
         except FileNotFoundError:
-            if path.is_symlink():
-                raise BadFacts(f"the sidecar {relative} is a link to nothing") from None
-            return Facts()
-        except UnicodeDecodeError:
-            raise BadFacts(f"the sidecar {relative} is not UTF-8") from None
+            what = "is a link to nothing" if path.is_symlink() else "went while it was to be read"
+            raise BadFacts(f"the sidecar {name} {what}") from None
         except OSError as error:
-            raise BadFacts(f"the sidecar {relative} can't be read: {error.strerror}") from None
-        return _parse(content, relative)
+            raise BadFacts(f"the sidecar {name} can't be read: {error.strerror}") from None
+        return read_sidecar(content, name)
 
 
-def _parse(content: str, relative: PurePosixPath) -> Facts:
+def _mentions_acl(path: Path) -> bool:
+    """Whether a file that is no sidecar seems to say who may read another. What can't be read may."""
     try:
-        written: Any = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError) as error:
-        raise BadFacts(f"the sidecar {relative} is not YAML: {one_line(error)}") from None
-    if written is None:
-        # Most likely half-written: taking it for "says nothing" would publish what it is about to protect.
-        raise BadFacts(f"the sidecar {relative} is empty")
-    if not isinstance(written, dict):
-        raise BadFacts(f"the sidecar {relative} must be a list of 'key: value' lines")
-    try:
-        return read_facts(written, strict=True).coming_from(f"sidecar {relative}")
-    except BadFacts as error:
-        raise BadFacts(f"the sidecar {relative}: {error}") from None
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            head = file.read(LONGEST)
+    except OSError:
+        return True
+    return b"acl" in head.replace(b"\x00", b"").lower()
 
 
-def front_matter(head: bytes, name: str) -> Facts:
-    """What the first bytes of a Markdown file say.
+def written_in(path: Path) -> Facts:
+    """What a file says of itself at its top.
 
     Raises:
-        BadFacts: its permissions can't be read.
-        UnreadableDocument: it isn't text.
+        BadFacts, UnreadableDocument: as :func:`ingestion.partitioning.front_matter.facts_at_top`.
+        OSError: it can't be read.
     """
-    if not head.strip():
-        return Facts()
-    try:
-        # A cut through a character at the end is no reason to guess at the encoding.
-        text = head.decode("utf-8", "ignore" if len(head) >= LONGEST else "strict")
-    except UnicodeDecodeError:
-        text, _ = decode(head, name)
-    try:
-        return split_front_matter(text.replace("\r\n", "\n"))[0].coming_from("front matter")
-    except BadFacts as error:
-        raise BadFacts(f"its front matter can't be used: {error}") from None
+    with path.open("rb") as file:
+        return facts_at_top(file.read(LONGEST), path.name)
 
 
 def dump_facts(facts: Facts) -> dict[str, Any] | None:

@@ -57,7 +57,20 @@ class Unreadable:
     acl: AccessList | None = None
 
 
-Change = Upsert | Delete | Unreadable
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something that is never a document, for it holds secrets. What is known of it is removed, and that is said.
+
+    Attributes:
+        external_id: one that ends with ``/`` is a folder with all that is below it, an empty one the whole source.
+        reason: what it is, to follow its name: ``a private SSH key``.
+    """
+
+    external_id: str
+    reason: str
+
+
+Change = Upsert | Delete | Unreadable | Withheld
 
 
 @dataclass(slots=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.logs import get_logger
 from core.metadata import Metadata
 from ingestion.connectors.globs import compile_globs
 from ingestion.partitioning.facts import clean_tags
+
+_log = get_logger(__name__)
 
 
 class Rule(BaseModel):
@@ -49,6 +53,18 @@ class Rules:
     def unused(self) -> list[str]:
         """The globs that have matched nothing so far."""
         return [rule.match for rule, _, _ in self._rules if rule.match not in self._used]
+
+    def warn_of_unused(self, before: Sequence[str], folder: Path) -> list[str]:
+        """Say once of each rule that it matches nothing; those that do so now.
+
+        Args:
+            before: those of the last pass, which were warned of then.
+        """
+        unused = self.unused()
+        for match in unused:
+            if match not in before:
+                _log.warning("folder.rule_matches_nothing", folder=str(folder), rule=match)
+        return unused
 
 
 def _matches(pattern: re.Pattern[str], external_id: str) -> bool:

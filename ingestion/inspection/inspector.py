@@ -10,8 +10,9 @@ from functools import reduce
 from pathlib import PurePosixPath
 
 from core.chunk import Chunk
-from core.errors import EmptyDocument
+from core.errors import EmptyDocument, UnreadableDocument
 from core.metadata import Metadata
+from core.principal import AccessList
 from ingestion.chunking.chunks import Common, as_chunks
 from ingestion.chunking.model import ChunkedDocument, cells_of
 from ingestion.chunking.port import Chunker
@@ -54,6 +55,9 @@ class Inspector:
             self._partitioner.partition(_WAKING, name="awake.txt", media_type="text/plain")
         with times("parse"):
             partition = self._partitioner.partition(original.content, name=name, media_type=original.media_type)
+        readers = next((layer.acl for layer in layers if layer.acl is not None), AccessList())
+        if partition.readers is not None and not partition.readers.include(readers):
+            raise UnreadableDocument(partition.readers.refusal())
         with times("chunk"):
             document = self._chunker.chunk(partition)
         if not document.passages:
@@ -61,7 +65,6 @@ class Inspector:
         facts = facts_of([layer.metadata for layer in layers], partition.metadata, name)
         with times("cut windows"):
             chunks = self._chunks(document, facts)
-        readers = next((layer.acl for layer in layers if layer.acl is not None), None)
         return Inspection(
             name=located.external_id,
             source=located.source,
@@ -69,8 +72,9 @@ class Inspector:
             media_type=partition.media_type,
             parser=partition.parser,
             facts=facts,
-            readers=tuple(readers.terms()) if readers else (),
+            readers=readers.terms(),
             warnings=partition.warnings,
+            secrets=partition.secrets,
             document=document,
             chunks=chunks,
             attachments=_inner(partition),

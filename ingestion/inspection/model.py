@@ -82,6 +82,7 @@ class Inspection:
         size: in bytes.
         readers: who may read it, as index terms.
         warnings: what was left out, and why, a sentence each.
+        secrets: which secrets stand where in it, and which files in it were left out for being secret.
         timings_ms: milliseconds by stage, in the order of the stages.
     """
 
@@ -93,6 +94,7 @@ class Inspection:
     facts: tuple[Fact, ...]
     readers: tuple[str, ...]
     warnings: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
     document: ChunkedDocument
     chunks: tuple[InspectedChunk, ...]
     attachments: tuple[Inner, ...]
@@ -115,6 +117,7 @@ class Inspection:
             "facts": [_fact(fact) for fact in self.facts],
             "readers": list(self.readers),
             "warnings": list(self.warnings),
+            "secrets": list(self.secrets),
             "pages": [asdict(page) for page in self.document.pages],
             "elements": [
                 {

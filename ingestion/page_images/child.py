@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ingestion.partitioning import sandbox
-from ingestion.partitioning.child import OUT_OF_MEMORY, limit_memory, readable, take_pipes
-from ingestion.partitioning.folders import end_with_parent, leave
-from ingestion.partitioning.wire import pack, read_frame
+from ingestion.partitioning.sandbox import isolation
+from ingestion.partitioning.sandbox.child import OUT_OF_MEMORY, limit_memory, readable, take_pipes
+from ingestion.partitioning.sandbox.wire import pack, read_frame
+from ingestion.partitioning.sandbox.work_folders import end_with_parent, leave
 
 _GRACE = 2
 """By how much the child outlives its time limit before it ends itself, should its parent no longer be there to."""
@@ -28,8 +28,8 @@ def main() -> None:
     import pypdfium2  # noqa: F401, PLC0415
     from PIL import PngImagePlugin  # noqa: F401, PLC0415
 
-    sandbox.limit()
-    enclosure = sandbox.enclose(Path.cwd(), readable())
+    isolation.limit()
+    enclosure = isolation.enclose(Path.cwd(), readable())
     end_with_parent(requests)  # a thread begun before would not be enclosed
     replies.write(pack({"network_forbidden": enclosure.network, "files_forbidden": enclosure.files}))
     while (frame := read_frame(requests)) is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import DocumentTooLarge, NotFound, Unavailable, UnreadableDocument
 from core.telemetry import stage
-from ingestion.partitioning.process import Child, ChildDied, OverMemory, OverOutput, OverTime
+from ingestion.partitioning.sandbox.process import Child, ChildDied, OverMemory, OverOutput, OverTime
 
 NARROWEST, WIDEST = 100, 2400
 """Pixels that an image may be wide."""

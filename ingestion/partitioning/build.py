@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.settings import ParsingSettings, Settings
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 
 if TYPE_CHECKING:
-    from ingestion.partitioning.cloud import CloudService
+    from ingestion.partitioning.cloud.partitioner import CloudService
 
 
 def build_partitioner(settings: Settings) -> Partitioner:
@@ -22,7 +22,7 @@ def build_partitioner(settings: Settings) -> Partitioner:
     service = build_service(settings.parsing)
     if service is None:
         return local
-    from ingestion.partitioning.cloud import CloudPartitioner  # noqa: PLC0415 - brings what reads PDFs
+    from ingestion.partitioning.cloud.partitioner import CloudPartitioner  # noqa: PLC0415 - brings what reads PDFs
 
     return CloudPartitioner(settings.parsing, local, service)
 
@@ -30,11 +30,11 @@ def build_partitioner(settings: Settings) -> Partitioner:
 def build_service(parsing: ParsingSettings) -> CloudService | None:
     """The service of ``parsing.engine``; None where everything is read on this machine. Connects to nothing."""
     if parsing.engine == "textract":
-        from ingestion.partitioning.textract import Textract  # noqa: PLC0415 - boto3 takes a second to load
+        from ingestion.partitioning.cloud.textract import Textract  # noqa: PLC0415 - boto3 takes a second to load
 
         return Textract.connect(parsing)
     if parsing.engine == "document_intelligence":
-        from ingestion.partitioning.document_intelligence import DocumentIntelligence  # noqa: PLC0415 - optional
+        from ingestion.partitioning.cloud.document_intelligence import DocumentIntelligence  # noqa: PLC0415 - optional
 
         return DocumentIntelligence.connect(parsing)
     return None

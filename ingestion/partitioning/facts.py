@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from core.errors import InvalidRequest
-from core.metadata import Metadata
+from core.metadata import FACTS, FactKind, Metadata
 from core.principal import AccessList
 
-KEYS = ("title", "department", "author", "owner", "tags", "created", "modified", "language", "document_type", "acl")
+KEYS = (*FACTS, "acl")
 
 
 class BadFacts(ValueError):
@@ -53,6 +54,8 @@ def read_facts(written: Mapping[Any, Any], *, strict: bool) -> Facts:
         known = name if name in KEYS else name.casefold() if not strict and name.casefold() in KEYS else None
         if known is None:
             _unknown(name, strict=strict)
+        elif known == "acl" and known in values:
+            raise BadFacts("'acl' stands there twice")
         else:
             values[known] = value
     acl = _acl(values.pop("acl")) if "acl" in values else None
@@ -64,8 +67,19 @@ def _unknown(name: str, *, strict: bool) -> None:
     if strict:
         hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}."
         raise BadFacts(f"unknown key {name!r}; {hint}")
-    if difflib.get_close_matches(name.casefold(), ["acl"], n=1, cutoff=0.75):
+    if resembles_acl(name):
         raise BadFacts(f"unknown key {name!r}; did you mean 'acl'?")
+
+
+def resembles_acl(key: str) -> bool:
+    """Whether a key seems to be meant for ``acl``: that, misspelt."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKC", key).casefold() if letter.isalnum())
+    return plain in ("alc", "cal") or bool(difflib.get_close_matches(plain, ["acl"], n=1, cutoff=0.75))
+
+
+def is_term(text: str) -> bool:
+    """Whether a text is an access term that names somebody."""
+    return text.strip().startswith(("user:", "group:"))
 
 
 def _acl(value: Any) -> AccessList:
@@ -79,13 +93,13 @@ def _acl(value: Any) -> AccessList:
 
 
 def _metadata(values: Mapping[str, Any], *, strict: bool) -> Metadata:
-    readers = {"tags": _tags, "created": _moment, "modified": _moment}
+    readers = {FactKind.TERMS: _tags, FactKind.MOMENT: _moment}
     read: dict[str, Any] = {}
     for key, value in values.items():
         if value is None:
             continue
         try:
-            read[key] = readers.get(key, _words)(value)
+            read[key] = readers.get(FACTS[key], _words)(value)
         except ValueError as error:
             if strict:
                 raise BadFacts(f"{key!r}: {error}") from None

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from core.errors import DocumentTooLarge
 from core.metadata import Metadata
-from ingestion.partitioning.language import detect_language
 from ingestion.partitioning.media_types import Detected
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.partitioning.reading import Reading
+from ingestion.partitioning.secrets import find_secrets
+from ingestion.partitioning.text.language import detect_language
 
 _FACTS_FROM = {"markdown": "front matter", "email": "headers", "msg": "headers"}
 """Where a reader finds a document's facts, where it isn't its properties."""
@@ -43,8 +44,10 @@ def finish(reading: Reading, detected: Detected, *, name: str, parser: str, text
         media_type=detected.media_type,
         parser=parser,
         warnings=(*detected.warnings, *reading.warnings),
+        secrets=(*find_secrets(reading.elements), *reading.secrets),
         attachments=tuple(reading.attachments),
         pages=reading.pages,
+        readers=reading.readers,
     )
 
 

@@ -48,7 +48,10 @@ _ALIASES = {
     **dict.fromkeys(IMAGES, "image"),
 }
 _SUFFIXES = {
-    "markdown": (".md", ".markdown", ".mdx"),
+    "markdown": (
+        *(".md", ".markdown", ".mdx", ".mkd", ".mkdn", ".mkdown", ".mdown", ".mdwn", ".markdn", ".mdtext", ".mdtxt"),
+        *(".qmd", ".rmd", ".rmarkdown", ".livemd", ".ronn"),
+    ),
     "html": (".html", ".htm", ".xhtml"),
     "text": (".txt", ".text", ".log"),
     "rst": (".rst", ".rest"),

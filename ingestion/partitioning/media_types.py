@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from email import message_from_bytes
 
 from core.errors import EmptyDocument, UnreadableDocument
-from ingestion.partitioning.containers import compound_kind, zip_kind
-from ingestion.partitioning.decoding import decode
+from ingestion.partitioning.containers.opening import compound_kind, zip_kind
 from ingestion.partitioning.kinds import IMAGES, MEDIA_TYPES, told_kind
+from ingestion.partitioning.text.decoding import decode
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = re.compile(r"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)

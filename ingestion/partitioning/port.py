@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from core.metadata import Metadata
 from core.place import Line, PageSize
+from core.principal import AccessList
 
 
 class ElementKind(StrEnum):
@@ -62,6 +63,28 @@ class Attachment:
     media_type: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InnerReaders:
+    """Who may read everything in a document, by what the documents in it say.
+
+    Attributes:
+        terms: access terms; whoever may read the document must be named by one of these. None: nobody may.
+        reason: what in it says so.
+    """
+
+    terms: tuple[str, ...]
+    reason: str
+
+    def include(self, acl: AccessList) -> bool:
+        """Whether all readers of an access list are among them."""
+        return set(acl.terms()) <= set(self.terms)
+
+    def refusal(self) -> str:
+        """Why nobody may read the document, if its own access list has other readers."""
+        named = f"that names nobody but {' or '.join(self.terms)}" if self.terms else "that is empty, or mend that file"
+        return f"{self.reason}. Give the document a sidecar with an access list {named}, or unpack it."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
     """A document as read.
@@ -72,8 +95,11 @@ class Partition:
         media_type: what the bytes turned out to be.
         parser: name and version of what read it.
         warnings: what was left out, and why, a sentence each.
+        secrets: what an administrator should look at, a sentence each: which kinds of secrets stand where in its text,
+            and which files within it were left out for being secret. Never the secrets themselves.
         attachments: files within it, which are documents of their own.
         pages: the size of each page, where pages have one.
+        readers: who may read everything in it, if documents in it say.
     """
 
     elements: tuple[Element, ...]
@@ -81,8 +107,10 @@ class Partition:
     media_type: str = "application/octet-stream"
     parser: str = ""
     warnings: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     pages: tuple[PageSize, ...] = ()
+    readers: InnerReaders | None = None
 
 
 @runtime_checkable

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
+from pathlib import PurePosixPath
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
-from ingestion.partitioning import markup, office, spreadsheets
-from ingestion.partitioning.archives import read_zip
-from ingestion.partitioning.delimited import read_delimited
-from ingestion.partitioning.documents import read_old_office, read_with_pandoc
+from ingestion.partitioning.containers.archives import read_zip
+from ingestion.partitioning.containers.message import attached_to_email, attached_to_msg, read_email, read_msg
 from ingestion.partitioning.finishing import finish
-from ingestion.partitioning.images import read_image
+from ingestion.partitioning.inner_readers import inner_readers
+from ingestion.partitioning.kinds import told_kind
 from ingestion.partitioning.media_types import Detected, detect
-from ingestion.partitioning.message import read_email, read_msg
-from ingestion.partitioning.open_document import read_ods
-from ingestion.partitioning.pdf import PdfOptions, read_pdf
+from ingestion.partitioning.ocr.images import read_image
+from ingestion.partitioning.office import open_xml, spreadsheets
+from ingestion.partitioning.office.converted import read_old_office, read_with_pandoc
+from ingestion.partitioning.office.open_document import read_ods
+from ingestion.partitioning.pdf.reader import PdfOptions, read_pdf
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.partitioning.reading import Reading
+from ingestion.partitioning.sidecars import is_sidecar
+from ingestion.partitioning.text import markup
+from ingestion.partitioning.text.delimited import read_delimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,8 @@ _FROM_TEXT: dict[str, Callable[[str, str], Reading]] = {
     "org": lambda text, name: read_with_pandoc(text.encode(), name, "org"),
 }
 _FROM_BYTES: dict[str, Callable[[bytes, str], Reading]] = {
-    "docx": office.read_docx,
-    "pptx": office.read_pptx,
+    "docx": open_xml.read_docx,
+    "pptx": open_xml.read_pptx,
     "xlsx": spreadsheets.read_xlsx,
     "xls": spreadsheets.read_xls,
     "ods": read_ods,
@@ -88,6 +93,7 @@ def read_document(
     detected = detect(content, name, media_type)
     reading = _read(detected, content, name, limits, pdf_options)
     reading.attachments[:] = _bounded(reading.attachments, name, limits)
+    _heed_statements(reading, limits)
     return finish(reading, detected, name=name, parser=_parser(detected.kind), text_bytes=limits.text_bytes)
 
 
@@ -99,6 +105,29 @@ def _bounded(attachments: list[Attachment], name: str, limits: Limits) -> tuple[
         limit = f"parsing.max_unpacked_mb = {limits.unpacked_bytes // 1_000_000}"
         raise DocumentTooLarge(f"{name} has attachments larger than {limit} allows. Split it, or raise the limit.")
     return tuple(attachments)
+
+
+def _heed_statements(reading: Reading, limits: Limits) -> None:
+    """Take note of what sidecars and front matter in the document say of its readers; sidecars are no documents."""
+    reading.readers = inner_readers(reading.attachments, partial(_files_in, limits=limits))
+    documents = [one for one in reading.attachments if not is_sidecar(PurePosixPath(one.name).name)]
+    if sidecars := len(reading.attachments) - len(documents):
+        what = "they restrict who may read all of it, and what else they say doesn't count"
+        reading.warnings.append(f"{sidecars} sidecars in it were left out: {what}.")
+    reading.attachments[:] = documents
+
+
+def _files_in(attachment: Attachment, limits: Limits) -> Sequence[Attachment]:
+    """What lies in a file that lies in a document, without reading more of it than that takes."""
+    content, name = attachment.content, attachment.name
+    told = told_kind(name, attachment.media_type)
+    if content.startswith(b"PK") and detect(content, name).kind == "zip":
+        return read_zip(content, name, max_members=limits.attachments, max_bytes=limits.unpacked_bytes).attachments
+    if told in ("email", "msg") or (told in ("text", None) and b"multipart/" in content.lower()):
+        kind = detect(content, name, attachment.media_type).kind
+        if kind in ("email", "msg"):
+            return (attached_to_email if kind == "email" else attached_to_msg)(content, name)
+    return ()
 
 
 @cache  # a version is read from the files of its package, each time

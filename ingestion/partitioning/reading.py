@@ -10,7 +10,7 @@ from typing import Any
 
 from core.metadata import Metadata
 from core.place import PageSize
-from ingestion.partitioning.port import Attachment, Element, ElementKind
+from ingestion.partitioning.port import Attachment, Element, ElementKind, InnerReaders
 from ingestion.partitioning.tables import html_rows, table_text
 
 _KINDS = {
@@ -32,15 +32,18 @@ class Reading:
     """One document as its format's reader saw it.
 
     Attributes:
+        secrets: see :class:`ingestion.partitioning.port.Partition`.
         left_out: text that is in the document and, on purpose, in no element, by the reason.
     """
 
     elements: list[Element]
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     pages: tuple[PageSize, ...] = ()
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    readers: InnerReaders | None = None
 
 
 Level = Callable[[int | None], int | None]

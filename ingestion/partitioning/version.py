@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.settings import ParsingSettings
-from ingestion.partitioning.programs import PROGRAMS, TESSERACT, Program
+from ingestion.partitioning.sandbox.programs import PROGRAMS, TESSERACT, Program
 
 _READERS = 1
 """Raised whenever Footnote's own readers learn to read more: a release does it by itself."""

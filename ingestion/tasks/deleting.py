@@ -1,30 +1,21 @@
-"""Removing documents, batch by batch, in an order that can be cut off anywhere and begun again."""
+"""Removing documents, batch by batch, in an order that can be cut off anywhere and begun again.
+
+They are marked first, then gone from the index, then their blobs and rows go (:mod:`ingestion.tasks.index_news`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from core.logs import get_logger
-from core.telemetry import DOCUMENTS, stage
 from ingestion.catalog.records import Run
+from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
 
 BATCH = 200
-
-
-def remove(parts: Parts, document_ids: Collection[str], run_id: str | None = None) -> None:
-    """Remove documents that are marked as deleting: first from the index, then their blobs, then their rows."""
-    if not document_ids:
-        return
-    with stage("ingest.delete", documents=len(document_ids)):
-        parts.index.delete_documents(document_ids)
-        for document_id in document_ids:
-            parts.blobs.delete_prefix(f"documents/{document_id}")
-        count = parts.catalog.removal.forget(document_ids, run_id)
-    DOCUMENTS.labels("deleted").inc(count)
 
 
 def prune(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
@@ -44,12 +35,11 @@ def prune(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
             f"deleted. If that is right, raise sync.max_deleted_share (now {sync.max_deleted_share}) for one sync, "
             "or delete the source."
         )
-    while True:
+    hold()
+    while parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH):
+        tell_index(parts, run.source_id)
         hold()
-        marked = parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH)
-        if not marked:
-            return None
-        remove(parts, marked, run.id)
+    return None
 
 
 MIN_KNOWN = 10
@@ -67,8 +57,10 @@ def _purge_one(parts: Parts, source_id: str) -> None:
     sources = parts.catalog.sources
     try:
         with kept_alive(lambda: sources.extend_deleting(source_id, lease_s), lease_s):
-            while marked := parts.catalog.removal.mark_all(source_id, BATCH):
-                remove(parts, marked)
+            while parts.catalog.removal.mark_all(source_id, BATCH):
+                tell_index(parts, source_id)
+            if not tell_index(parts, source_id) or parts.catalog.documents.totals(source_id):
+                return  # recover has it tried again
             sources.remove(source_id)
     finally:
         sources.release_deleting(source_id)

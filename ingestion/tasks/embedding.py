@@ -11,6 +11,7 @@ from core.telemetry import CHUNKS, DOCUMENTS, stage
 from ingestion.blobs import parsed_key
 from ingestion.catalog.records import DocumentRecord, DocumentState, Work
 from ingestion.chunking.chunks import Common, as_chunks
+from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
@@ -83,6 +84,7 @@ def _retry_or_give_up(parts: Parts, works: Sequence[Work], owner: str, error: Ex
 
 
 def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
+    check_reserve(parts.settings)
     chunks: list[Chunk] = []
     whole: list[Work] = []
     unread: list[tuple[Work, StorageUnavailable]] = []

@@ -9,6 +9,7 @@ from core.logs import get_logger
 from core.settings import SyncSettings
 from core.telemetry import DOCUMENTS
 from ingestion.catalog.records import Work
+from ingestion.tasks.hand_off import request_permissions
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
@@ -34,8 +35,6 @@ def explain(error: Exception) -> str:
 
 def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exception) -> None:
     """Record a document as failed. What the index holds of it stays searchable, with its present permissions."""
-    if work.indexed_version is not None:
-        push_permissions(parts, work, work.indexed_version)
     recorded = parts.catalog.outcomes.failed(
         work,
         owner,
@@ -47,13 +46,6 @@ def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exce
         parser=parts.parser() if stage == "parse" else None,
     )
     if recorded:
+        request_permissions(parts, work.record.source_id)
         DOCUMENTS.labels("failed").inc()
         log.warning("document.failed", document_id=work.record.id, stage=stage, error_class=type(error).__name__)
-
-
-def push_permissions(parts: Parts, work: Work, version: int) -> None:
-    """Write a document's present permissions and metadata to its chunks in the index."""
-    record = work.record
-    parts.index.update_document(
-        record.id, acl=record.acl.terms(), metadata=record.metadata, uri=record.uri, version=version
-    )

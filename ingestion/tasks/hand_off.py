@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.errors import BrokerUnavailable
+from core.errors import BrokerUnavailable, Unavailable
 from core.logs import get_logger
+from ingestion.catalog.records import Run
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
+
+PERMISSIONS = "footnote.permissions"
+"""The task of :mod:`ingestion.tasks.index_news`."""
 
 
 def dispatch(parts: Parts, source_id: str) -> int:
@@ -51,6 +55,12 @@ def request_embedding(parts: Parts, added_chunks: int | None = None) -> None:
         send_or_leave(parts, "footnote.embed")
 
 
+def request_permissions(parts: Parts, source_id: str | None = None) -> None:
+    """Have the index told what it has yet to hear, if there is something."""
+    if parts.catalog.index_due.any(source_id):
+        send_or_leave(parts, PERMISSIONS)
+
+
 def send_or_leave(parts: Parts, task: str, arguments: Mapping[str, Any] | None = None, delay_s: float = 0) -> None:
     """Send a task; if the broker is down, leave the work to ``recover``, which finds it in the catalog."""
     try:
@@ -59,21 +69,38 @@ def send_or_leave(parts: Parts, task: str, arguments: Mapping[str, Any] | None =
         log.warning("task.postponed", task=task, reason=error.message)
 
 
+def send_listing(parts: Parts, run_id: str) -> None:
+    """Send the listing of a run; if the broker is down, ``recover`` does it once it is up."""
+    try:
+        parts.tasks.send("footnote.sync", {"run_id": run_id})
+    except BrokerUnavailable as error:
+        parts.catalog.runs.unsent(run_id)
+        log.warning("task.postponed", task="footnote.sync", reason=error.message)
+
+
+def start_queued(parts: Parts, source_id: str | None = None) -> None:
+    """Start the syncs that were asked for while their source was being listed, where that is over."""
+    for run_id in parts.catalog.runs.start_queued(parts.settings.sync.lease_s, source_id):
+        send_listing(parts, run_id)
+
+
 def settle(parts: Parts, source_ids: Iterable[str]) -> None:
-    """Finish the runs of these sources that have nothing left to do, and make what they wrote findable."""
-    finished = [run for source_id in source_ids for run in parts.catalog.runs.finish_done(source_id)]
-    if any(run.indexed or run.deleted for run in finished):
-        parts.index.refresh()
-    for run in finished:
-        log.info(
-            "run.finished",
-            run_id=run.id,
-            source_id=run.source_id,
-            state=run.state.value,
-            seen=run.seen,
-            unchanged=run.unchanged,
-            indexed=run.indexed,
-            failed=run.failed,
-            deleted=run.deleted,
-            retried=run.retried,
-        )
+    """Finish the runs of these sources that have nothing left to do: what they wrote is made findable first."""
+    for source_id in source_ids:
+        done = parts.catalog.runs.done(source_id)
+        if not done:
+            continue
+        if any(run.indexed or run.deleted for run in done):
+            try:
+                parts.index_as_it_is.refresh()
+            except Unavailable as error:  # recover tries again
+                log.warning("run.not_findable", source_id=source_id, reason=error.message)
+                continue
+        for run in parts.catalog.runs.finish_done(source_id, {run.id for run in done}):
+            log.info("run.finished", **_summary(run))
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    counts = ("seen", "unchanged", "indexed", "failed", "deleted", "warned", "retried", "superseded")
+    told = {count: getattr(run, count) for count in counts}
+    return {"run_id": run.id, "source_id": run.source_id, "state": run.state.value, **told}

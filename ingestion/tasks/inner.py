@@ -9,11 +9,9 @@ from core.telemetry import stage
 from ingestion.blobs import original_key
 from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
-from ingestion.connectors.port import Original, Upsert
-from ingestion.partitioning.port import Attachment, Partition
-from ingestion.tasks.deleting import remove
-from ingestion.tasks.hand_off import dispatch
-from ingestion.tasks.listing import push
+from ingestion.connectors.port import Original, Unreadable, Upsert
+from ingestion.partitioning.port import Attachment, InnerReaders, Partition
+from ingestion.tasks.hand_off import dispatch, request_permissions
 from ingestion.tasks.parts import Parts
 
 
@@ -38,11 +36,10 @@ def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:
         _check_family(parts, record, len(partition.attachments))
     with stage("ingest.inner", documents=len(partition.attachments)):
         found = [_change(parts, work, attachment) for attachment in partition.attachments]
-        if found:
-            run_id, parser = work.run_id or "", parts.parser()
-            push(parts, parts.catalog.intake.apply(run_id, record.source_id, found, parser=parser, parent_id=record.id))
-        names = [change.external_id for change in found]
-        remove(parts, parts.catalog.removal.mark_inner(record.id, names), work.run_id)
+        if not parts.catalog.intake.apply_inner(work, found, parser=parts.parser()):
+            return  # it changed meanwhile: what lies in it is for the task of its new version
+        parts.catalog.removal.mark_inner(work, [change.external_id for change in found])
+    request_permissions(parts, record.source_id)
     if found:
         dispatch(parts, record.source_id)
 
@@ -59,6 +56,15 @@ def _check_family(parts: Parts, record: DocumentRecord, found: int) -> None:
             f"{outermost.title or outermost.external_id} would hold {others + found} documents, in one another; "
             f"parsing.max_inner = {most}. Unpack it, or raise the limit."
         )
+
+
+def refuse(parts: Parts, work: Work, readers: InnerReaders) -> None:
+    """Hide a document from everybody, and what lies in it, since more may read it than the documents in it allow."""
+    record = work.record
+    parts.catalog.outcomes.restrict(work, readers)
+    hidden = Unreadable(record.external_id, record.uri, readers.refusal())
+    if parts.catalog.intake.hide(work, hidden, parser=parts.parser()):
+        request_permissions(parts, record.source_id)
 
 
 def check_depth(parts: Parts, record: DocumentRecord) -> None:

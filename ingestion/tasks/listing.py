@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from core.errors import FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
-from ingestion.catalog.queue import Ticket
-from ingestion.catalog.records import Applied, Run
-from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert
-from ingestion.tasks.deleting import prune, remove
-from ingestion.tasks.failing import backoff_s, explain, may_retry, push_permissions
-from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
+from ingestion.catalog.records import Run
+from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert, Withheld
+from ingestion.tasks.comparing import note_listing
+from ingestion.tasks.deleting import prune
+from ingestion.tasks.failing import backoff_s, explain, may_retry
+from ingestion.tasks.hand_off import dispatch, send_or_leave, settle, start_queued
+from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -21,6 +22,8 @@ log = get_logger(__name__)
 
 BATCH = 200
 STAGE = "list"
+_NAMED = 20
+"""Withheld files that a line of the log names."""
 
 
 class _LeaseLostError(Exception):
@@ -43,6 +46,7 @@ def sync(parts: Parts, run_id: str) -> None:
             resume(parts, STAGE)
             dispatch(parts, run.source_id)
             settle(parts, [run.source_id])
+    start_queued(parts, run.source_id)
 
 
 def _sync(parts: Parts, run: Run, owner: str) -> None:
@@ -83,11 +87,12 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
 
 def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     source = parts.catalog.sources.get(run.source_id)
+    note_listing(parts)
     listing = parts.connector(source).changes(parts.catalog.sources.cursor(source.id))
     parser = parts.parser()
     for batch in _batches(listing.changes):
         hold()
-        _enter(parts, run, batch, parser)
+        _enter(parts, run, batch, parser, hold)
         # Parsing starts while the listing goes on.
         dispatch(parts, source.id)
     return _conclude(parts, run, listing, hold, parser)
@@ -96,6 +101,7 @@ def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
 def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None], parser: int) -> str | None:
     hold()
     if listing.complete:
+        parts.catalog.warnings.forget_unmet(run.source_id, run.id)
         refused = prune(parts, run, hold)
         if refused is not None:
             return refused  # the cursor stays: the next listing sees the same
@@ -106,23 +112,34 @@ def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]
     return None
 
 
-def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int) -> None:
-    found = [_storable(change) for change in changes if not isinstance(change, Delete)]
+def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, hold: Callable[[], None]) -> None:
+    found = [_storable(change) for change in changes if isinstance(change, Upsert | Unreadable)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
+    withheld = [change for change in changes if isinstance(change, Withheld)]
     if found:
-        push(parts, parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser))
+        withheld += parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser)
+    if withheld:
+        _withhold(parts, run, withheld, hold)
     if gone:
-        remove(parts, parts.catalog.removal.mark_named(run.source_id, gone), run.id)
+        parts.catalog.removal.mark_named(run.source_id, gone, run.id)
+    # Permissions and deletions take effect now, before anything is parsed.
+    tell_index(parts, run.source_id)
 
 
-def push(parts: Parts, applied: Applied) -> None:
-    """Permissions take effect now, before anything is parsed."""
-    for work in applied.restricted:
-        if work.indexed_version is not None:
-            push_permissions(parts, work, work.indexed_version)
-    for work in applied.updating:
-        push_permissions(parts, work, work.record.version)
-    parts.catalog.outcomes.updated([Ticket(work.record.id, work.record.version) for work in applied.updating])
+def _withhold(parts: Parts, run: Run, withheld: Sequence[Withheld], hold: Callable[[], None]) -> None:
+    """Take out what is never a document, should an older version have taken it in, and say what was met.
+
+    Not left to pruning, which a listing that isn't complete, or that lacks too much, doesn't come to.
+    """
+    named = [one.external_id for one in withheld]
+    removal = parts.catalog.removal
+    removal.mark_named(run.source_id, [name for name in named if name[-1:] not in ("", "/")], run.id)
+    for folder in (name for name in named if name[-1:] in ("", "/")):
+        while removal.mark_below(run.source_id, folder, BATCH, run.id):
+            hold()
+            tell_index(parts, run.source_id)
+    parts.catalog.warnings.withhold(run.source_id, run.id, withheld)
+    log.warning("sync.withheld", run_id=run.id, source_id=run.source_id, files=len(named), names=named[:_NAMED])
 
 
 def _storable(change: Upsert | Unreadable) -> Upsert | Unreadable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError, Unavailable
+from core.errors import EmptyDocument, FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
@@ -13,11 +13,12 @@ from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
 from ingestion.chunking.build import build_chunker, fingerprint
+from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
-from ingestion.tasks.inner import check_depth, enter_inner, original_of
+from ingestion.tasks.inner import check_depth, enter_inner, original_of, refuse
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume
@@ -46,7 +47,10 @@ def parse(parts: Parts, document_id: str, version: int) -> None:
             _failed(parts, work, owner, error)
             return
     resume(parts, STAGE)
-    request_embedding(parts, chunks)
+    if chunks is None:
+        _go_on(parts, work.record.source_id)
+    else:
+        request_embedding(parts, chunks)
 
 
 def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
@@ -54,7 +58,9 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if not isinstance(error, FootnoteError):
         log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
     source_id = work.record.source_id
-    if _postponed(parts, work, owner, error):
+    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": source_id})
+    if pause is not None:
+        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
     if may_retry(error) and work.attempts < sync.max_attempts:
         delay_s = backoff_s(sync, work.attempts)
@@ -62,29 +68,23 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
     else:
-        try:
-            give_up(parts, work, owner, STAGE, error)
-        except Unavailable as down:  # the index has to hear of it, and can't
-            if not _postponed(parts, work, owner, down):
-                raise
-            return
+        give_up(parts, work, owner, STAGE, error)
+        _go_on(parts, source_id)
+
+
+def _go_on(parts: Parts, source_id: str) -> None:
+    """After a document that was given up: the next ones."""
     dispatch(parts, source_id)
     # It may have been the last one that a batch was waiting for.
     request_embedding(parts, 0)
     settle(parts, [source_id])
 
 
-def _postponed(parts: Parts, work: Work, owner: str, error: Exception) -> bool:
-    """Let the document wait, if the error says that something is down."""
-    pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": work.record.source_id})
-    if pause is not None:
-        parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
-    return pause is not None
-
-
-def _parse(parts: Parts, work: Work, owner: str) -> int:
+def _parse(parts: Parts, work: Work, owner: str) -> int | None:
+    """Its number of chunks; 0 if it isn't this owner's any more, None if nobody may read it."""
     record = work.record
     name = PurePosixPath(record.external_id).name or record.external_id
+    check_reserve(parts.settings)
     check_depth(parts, record)
     with stage("ingest.fetch"):
         original = original_of(parts, work)
@@ -92,6 +92,9 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         parts.blobs.put(original_key(record.id, content_hash), original.content)
     with stage("ingest.partition"):
         partition = parts.partitioner.partition(original.content, name=name, media_type=original.media_type)
+    if partition.readers is not None and not partition.readers.include(record.acl):
+        refuse(parts, work, partition.readers)
+        return None
     with stage("ingest.chunk"):
         parsed = _cut(parts, work, partition, name)
     parts.blobs.put(parsed_key(record.id, content_hash), parsed.to_bytes())
@@ -105,6 +108,8 @@ def _parse(parts: Parts, work: Work, owner: str) -> int:
         own=parsed.metadata,
         name=name,
         content_key=content_key(parsed.title, parsed.text),
+        warning=" ".join(partition.secrets) or None,
+        readers=partition.readers,
     )
     return len(parsed.passages) if stored else 0
 
@@ -122,7 +127,7 @@ def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDoc
         elements=document.elements,
         passages=document.passages,
         parser=partition.parser,
-        warnings=partition.warnings,
+        warnings=(*partition.warnings, *partition.secrets),
         chunking=fingerprint(chunking),
         pages=document.pages,
     )

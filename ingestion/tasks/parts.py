@@ -118,7 +118,12 @@ class Parts:
     @property
     def index(self) -> SearchIndex:
         """The index, with a live generation; writes go to every generation there is."""
-        return cast(SearchIndex, self._get("index", self._make_index))
+        return cast(SearchIndex, self._get("index", self._with_live_generation))
+
+    @property
+    def index_as_it_is(self) -> SearchIndex:
+        """The index for what needs no model: permissions, deletions, comparing. It may have no generation yet."""
+        return cast(SearchIndex, self._get("index as it is", self._make_index))
 
     def connector(self, source: Source) -> Connector:
         """A connector to a source, as it is configured now."""
@@ -127,15 +132,18 @@ class Parts:
     def close(self) -> None:
         """Close everything that was built."""
         with self._lock:
-            for name in ("partitioner", "index", "catalog"):
+            for name in ("partitioner", "index as it is", "catalog"):
                 if name in self._built:
                     self._built.pop(name).close()
             self._built.clear()
 
     def _make_index(self) -> SearchIndex:
-        index = self._makers.index(self.settings)
+        return EveryGeneration(self._makers.index(self.settings), lambda: self.embedders)
+
+    def _with_live_generation(self) -> SearchIndex:
+        index = self.index_as_it_is
         self.embedders.ensure(index)
-        return EveryGeneration(index, self.embedders)
+        return index
 
     def _get(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self._built:

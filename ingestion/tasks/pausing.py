@@ -33,30 +33,46 @@ def pause_for(
     Args:
         task: what is sent once the pause is over, with these arguments; ``recover`` sends it too, if it gets lost.
     """
-    if not isinstance(error, FootnoteError) or not _is_down(parts, error):
+    if not isinstance(error, FootnoteError) or not is_down(parts, error):
         return None
+    paused = pause(parts, stage, error, task, arguments)
+    # Patience ends some day, so that a fault that nobody mends shows up as failures; the next sync tries them again.
+    return None if is_over(parts, stage) else paused
+
+
+def pause(
+    parts: Parts, stage: str, error: FootnoteError, task: str, arguments: Mapping[str, Any] | None = None
+) -> Pause:
+    """Pause a stage, or pause it once more; see :func:`pause_for`."""
 
     def delay_s(tries: int) -> float:
         return min(LONGEST_S, backoff_s(parts.settings.sync, tries))
 
-    pause, begun = parts.catalog.pauses.begin(stage, error.message, delay_s)
+    paused, begun = parts.catalog.pauses.begin(stage, error.message, delay_s)
     if begun:
-        wait_s = (pause.until - parts.catalog.clock.now()).total_seconds()
-        log.warning("stage.paused", stage=stage, reason=error.message, tries=pause.tries, wait_s=round(wait_s, 1))
+        wait_s = (paused.until - parts.catalog.clock.now()).total_seconds()
+        log.warning("stage.paused", stage=stage, reason=error.message, tries=paused.tries, wait_s=round(wait_s, 1))
         send_or_leave(parts, task, arguments, max(wait_s, 0.01))
-    # Patience ends some day, so that a fault that nobody mends shows up as failures; the next sync tries them again.
-    return None if pause.until - pause.since > timedelta(seconds=parts.settings.sync.max_pause_s) else pause
+    return paused
+
+
+def is_over(parts: Parts, stage: str) -> bool:
+    """Whether a stage has waited longer than patience lasts."""
+    found = parts.catalog.pauses.get(stage)
+    longest = timedelta(seconds=parts.settings.sync.max_pause_s)
+    return found is not None and found.until - found.since > longest
 
 
 def resume(parts: Parts, stage: str) -> None:
     """Note that a stage got through."""
-    pause = parts.catalog.pauses.get(stage)
-    if pause is not None:
+    found = parts.catalog.pauses.get(stage)
+    if found is not None:
         parts.catalog.pauses.end(stage)
-        log.info("stage.resumed", stage=stage, since=pause.since.isoformat(), tries=pause.tries)
+        log.info("stage.resumed", stage=stage, since=found.since.isoformat(), tries=found.tries)
 
 
-def _is_down(parts: Parts, error: FootnoteError) -> bool:
+def is_down(parts: Parts, error: FootnoteError) -> bool:
+    """Whether an error says that something is down, so that no document is to blame."""
     if isinstance(error, IndexUnavailable):
         return not _index_answers(parts)
     return isinstance(error, StorageUnavailable | ModelUnavailable)
@@ -65,7 +81,7 @@ def _is_down(parts: Parts, error: FootnoteError) -> bool:
 def _index_answers(parts: Parts) -> bool:
     try:
         # Needs every shard, unlike a ping, which a node answers long before it can serve.
-        parts.index.fetch(["footnote-probe"], All(()))
+        parts.index_as_it_is.fetch(["footnote-probe"], All(()))
     except Unavailable:
         return False
     except FootnoteError:

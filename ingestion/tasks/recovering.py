@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from core.errors import NotFound, Unavailable
 from core.logs import get_logger
-from ingestion.catalog.records import DocumentState
+from ingestion.catalog.records import DocumentState, RunState
+from ingestion.tasks.comparing import watch_index
 from ingestion.tasks.failing import give_up
-from ingestion.tasks.hand_off import dispatch, send_or_leave, settle
+from ingestion.tasks.hand_off import PERMISSIONS, dispatch, send_listing, send_or_leave, settle, start_queued
 from ingestion.tasks.ownership import is_dead
 from ingestion.tasks.parts import Parts
 
@@ -42,14 +43,18 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
     backlog = parts.catalog.queue.backlog()
     if backlog.parsed:
         send_or_leave(parts, "footnote.embed")
+    if parts.catalog.index_due.any() or parts.catalog.index_due.cleared(1):
+        send_or_leave(parts, PERMISSIONS)
     settle(parts, {run.source_id for run in parts.catalog.runs.active()})
     send_or_leave(parts, "footnote.purge")
+    watch_index(parts, at_start=at_start)
 
 
 def _recover_runs(parts: Parts, lost: IsLost) -> None:
     for run_id in parts.catalog.runs.take_lost(parts.settings.sync.lease_s, lost, parts.owners.has_ended):
         log.warning("run.taken_over", run_id=run_id)
-        send_or_leave(parts, "footnote.sync", {"run_id": run_id})
+        send_listing(parts, run_id)
+    start_queued(parts)
 
 
 def _recover_documents(parts: Parts, lost: IsLost) -> None:
@@ -61,10 +66,7 @@ def _recover_documents(parts: Parts, lost: IsLost) -> None:
             continue
         stage = "parse" if work.record.state is DocumentState.QUEUED else "embed"
         error = WorkerLost(f"The worker died {work.attempts} times while it had this document.")
-        try:
-            give_up(parts, work, None, stage, error)
-        except Unavailable as down:  # its next turn comes when the lease that it was given ends
-            log.warning("document.verdict_postponed", document_id=work.record.id, reason=down.message)
+        give_up(parts, work, None, stage, error)
         given_up.add(work.record.id)
     if tickets or interrupted:
         log.warning("documents.taken_over", queued=len(tickets), interrupted=len(interrupted))
@@ -96,5 +98,5 @@ def sync_due(parts: Parts) -> None:
         except NotFound as error:
             log.info("sync_due.skipped", source_id=source.id, reason=error.message)
             continue
-        if new:
-            send_or_leave(parts, "footnote.sync", {"run_id": run.id})
+        if new and run.state is RunState.RUNNING:
+            send_listing(parts, run.id)

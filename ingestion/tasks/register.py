@@ -9,7 +9,17 @@ from celery import Celery, Task
 
 from core.errors import Unavailable
 from core.logs import correlation_id, get_logger
-from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, rebuilding, recovering
+from ingestion.tasks import (
+    comparing,
+    deleting,
+    embedding,
+    hand_off,
+    index_news,
+    listing,
+    parsing,
+    rebuilding,
+    recovering,
+)
 from ingestion.tasks.parts import Parts
 
 log = get_logger(__name__)
@@ -28,10 +38,12 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
     task("footnote.sync", listing.sync)
     task("footnote.sync_due", recovering.sync_due)
     task("footnote.dispatch", hand_off.dispatch)
+    task("footnote.permissions", index_news.permissions)
     task("footnote.parse", parsing.parse)
     task("footnote.embed", embedding.embed)
     task("footnote.purge", deleting.purge)
     task("footnote.rebuild", rebuilding.rebuild)
+    task("footnote.compare", comparing.compare_index)
     task("footnote.recover", recovering.recover)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from core.settings import Settings
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
-from retrieval.embedding.side_by_side import BETWEEN, SideBySideEmbedder, parts_of
+from retrieval.embedding.side_by_side import BETWEEN, SideBySideEmbedder, model_folder, parts_of
 
 
 def build_embedder(settings: Settings) -> Embedder:
@@ -43,5 +42,5 @@ def lasting_name(model: str) -> str:
 
 
 def _lasting(model: str) -> str:
-    folder = Path(model).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else model
+    folder = model_folder(model)
+    return model if folder is None else str(folder)

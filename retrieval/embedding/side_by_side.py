@@ -37,6 +37,15 @@ class Part:
         return self.model if self.weight == 1 else f"{self.weight:g}{_TIMES}{self.model}"
 
 
+def model_folder(model: str) -> Path | None:
+    """The absolute path of the folder that a model's name is the path of; None where it is no folder's."""
+    try:
+        folder = Path(model).expanduser()
+        return folder.resolve() if folder.is_dir() else None
+    except (OSError, RuntimeError):  # too long for a path, closed to us, or in a home that nobody has
+        return None
+
+
 def parts_of(model: str) -> list[Part]:
     """The models in a value of ``embedder.model``: ``packaged + 2*/models/bge-small`` names two.
 
@@ -45,7 +54,7 @@ def parts_of(model: str) -> list[Part]:
     Raises:
         ConfigurationError: a part is empty, or its weight isn't a positive number.
     """
-    if Path(model).expanduser().is_dir():
+    if model_folder(model) is not None:
         return [Part(model)]
     return [_part(text.strip(), model) for text in model.split(BETWEEN)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.data_dir import make_usable
 from core.settings import Settings
 from retrieval.index.port import SearchIndex
 
@@ -11,6 +12,7 @@ def build_index(settings: Settings) -> SearchIndex:
 
     Raises:
         ConfigurationError: it can't be used as configured.
+        StorageUnavailable: an embedded one's data directory can't be written.
     """
     if settings.index.kind == "opensearch":
         from retrieval.index.opensearch.index import OpenSearchIndex  # noqa: PLC0415  # slow
@@ -18,4 +20,5 @@ def build_index(settings: Settings) -> SearchIndex:
         return OpenSearchIndex(settings.index)
     from retrieval.index.lance.index import LanceIndex  # noqa: PLC0415  # slow
 
+    make_usable(settings.data_dir)
     return LanceIndex(settings.data_dir / "index")

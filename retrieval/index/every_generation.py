@@ -12,11 +12,19 @@ from collections.abc import Callable, Collection, Sequence
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import FootnoteError
 from core.filters import AnyOf, Filter
-from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.windows import embed_chunks
-from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, LegResults, SearchIndex
+from retrieval.index.port import (
+    USUAL_FIELDS,
+    Candidate,
+    DocumentUpdate,
+    Generation,
+    IndexCounts,
+    IndexedDocument,
+    LegResults,
+    SearchIndex,
+)
 
 _Write = Callable[[Generation, SearchIndex], int]
 
@@ -29,11 +37,11 @@ class EveryGeneration:
 
     Args:
         index: what is wrapped.
-        embedders: makes the vectors of generations by other models than the vectors that come in, which are the
-            default embedder's.
+        embedders: gives what makes the vectors of generations by other models than the vectors that come in, which are
+            the default embedder's. Only asked when vectors are written or read: permissions and deletions need none.
     """
 
-    def __init__(self, index: SearchIndex, embedders: Embedders) -> None:
+    def __init__(self, index: SearchIndex, embedders: Callable[[], Embedders]) -> None:
         self._index = index
         self._embedders = embedders
         self._lock = threading.Lock()
@@ -61,13 +69,9 @@ class EveryGeneration:
         """See the port; how many went of the live generation."""
         return self._each(lambda _, index: index.delete_documents(document_ids))
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """See the port; how many changed in the live generation."""
-        return self._each(
-            lambda _, index: index.update_document(document_id, acl=acl, metadata=metadata, uri=uri, version=version)
-        )
+        return self._each(lambda _, index: index.update_documents(updates)) if updates else 0
 
     def refresh(self) -> None:
         """Make everything written so far findable, in all of them."""
@@ -103,13 +107,25 @@ class EveryGeneration:
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """Vectors by the default embedder, wherever they are whole, else rounded; none if no generation has any."""
         for generation in sorted(self._index.generations(), key=lambda one: (one.lossy, not one.live)):
-            if generation.embedder == self._embedders.default.name:
+            if generation.embedder == self._embedders().default.name:
                 return self._on(generation.name).vectors(chunk_ids, filter)
         return {}
 
     def counts(self) -> IndexCounts:
         """See the port."""
         return self._index.counts()
+
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        """See the port."""
+        return self._index.documents(after, limit)
+
+    def mark(self) -> str:
+        """See the port."""
+        return self._index.mark()
+
+    def set_mark(self, mark: str) -> None:
+        """See the port."""
+        self._index.set_mark(mark)
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """See the port."""
@@ -146,8 +162,8 @@ class EveryGeneration:
     def _embedded_for(
         self, generation: Generation, index: SearchIndex, embedded: Sequence[EmbeddedChunk]
     ) -> Sequence[EmbeddedChunk]:
-        embedder = self._embedders.of(generation)
-        if embedder is self._embedders.default:
+        embedder = self._embedders().of(generation)
+        if embedder is self._embedders().default:
             return embedded
         chunks = [one.chunk for one in embedded]
         # A chunk's id is made of what is embedded, so one that is there already has its vectors.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -31,6 +31,38 @@ class LegResults:
     lexical: list[Candidate] | None
     vector: list[Candidate] | None
     errors: dict[Leg, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentUpdate:
+    """New permissions and metadata of a document.
+
+    Attributes:
+        metadata, uri: None: what the chunks have.
+        up_to: chunks of later versions are left as they are: a late, older task must not bring old permissions back.
+        restamp: whether the chunks are of version ``up_to`` from now on; otherwise they keep theirs.
+    """
+
+    document_id: str
+    acl: Sequence[str]
+    up_to: int
+    metadata: Metadata | None = None
+    uri: str | None = None
+    restamp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedDocument:
+    """What the index holds of a document.
+
+    Attributes:
+        versions: how many chunks are of each version.
+        acl: the terms on each of its chunks; None: its chunks differ in them.
+    """
+
+    document_id: str
+    versions: Mapping[int, int]
+    acl: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +128,11 @@ class SearchIndex(Protocol):
         """Delete every chunk of these documents; how many went."""
         ...
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
-        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed."""
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
+        """Replace permissions and metadata on documents' chunks, keeping their vectors; how many chunks changed.
+
+        Each document is named once. The new permissions hold when it returns.
+        """
         ...
 
     def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
@@ -133,6 +166,21 @@ class SearchIndex(Protocol):
 
     def counts(self) -> IndexCounts:
         """What the live generation holds."""
+        ...
+
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        """The next documents that the live generation holds, by id, behind ``after``; as of the last refresh.
+
+        There may be less than ``limit`` of them; none: there are no more.
+        """
+        ...
+
+    def mark(self) -> str:
+        """What :meth:`set_mark` kept last; empty in an index that was never marked."""
+        ...
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with what the index holds, by which a catalog tells that this is its own index, and of when."""
         ...
 
     def refresh(self) -> None:

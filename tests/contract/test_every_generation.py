@@ -12,7 +12,7 @@ from core.errors import ConfigurationError
 from core.metadata import Metadata
 from retrieval.embedding.embedders import Embedders, live_of
 from retrieval.index.every_generation import EveryGeneration
-from retrieval.index.port import SearchIndex
+from retrieval.index.port import DocumentUpdate, SearchIndex
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, ids, passage, write
 from tests.word_tokenizer import WordTokenizer
 
@@ -51,7 +51,7 @@ def embedders(other: _Embedder) -> Embedders:
 
 @pytest.fixture
 def every(index: SearchIndex, embedders: Embedders) -> EveryGeneration:
-    return EveryGeneration(index, embedders)
+    return EveryGeneration(index, lambda: embedders)
 
 
 def _lexical(index: SearchIndex, name: str) -> list[str]:
@@ -72,7 +72,12 @@ def test_deletions_and_permissions_reach_all(every: EveryGeneration, index: Sear
     new = index.begin(EMBEDDER, DIMENSIONS)
     write(every, passage("a"), passage("b"), passage("c", version=1), passage("d"))
     assert every.delete_documents(["doc-a"]) == 1
-    assert every.update_document("doc-b", acl=["user:x"], metadata=Metadata(title="t"), uri="u", version=2) == 1
+    assert (
+        every.update_documents(
+            [DocumentUpdate("doc-b", acl=["user:x"], metadata=Metadata(title="t"), uri="u", up_to=2)]
+        )
+        == 1
+    )
     assert every.delete_version("doc-c", 1) == 1
     assert every.delete_stale("doc-d", 1) == 0
     every.refresh()
@@ -92,7 +97,7 @@ def test_the_one_before_goes_on_getting_writes(every: EveryGeneration, index: Se
 def test_one_that_is_begun_during_a_write_gets_it_and_one_that_is_dropped_is_no_fault(
     index: SearchIndex, embedders: Embedders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = EveryGeneration(index, embedders)
+    every = EveryGeneration(index, lambda: embedders)
     doomed = index.begin(EMBEDDER, DIMENSIONS)
     write(every, passage("a"))
     original, begun = embedders.of, []
@@ -118,7 +123,7 @@ def test_known_vectors_come_from_the_models_own_generation(every: EveryGeneratio
 
 def test_a_generation_nobody_can_embed_for_is_named(index: SearchIndex) -> None:
     embedders = Embedders(_Embedder(EMBEDDER, DIMENSIONS), "default", lambda _: _Embedder("third", OTHER))
-    every = EveryGeneration(index, embedders)
+    every = EveryGeneration(index, lambda: embedders)
     name = index.begin("other", OTHER, "other-model").name
     with pytest.raises(ConfigurationError, match=f"{name}.*footnote index drop"):
         every.upsert([EmbeddedChunk(passage("a").chunk, passage("a").windows)])

@@ -16,6 +16,7 @@ from retrieval.embedding.embedders import Embedders
 from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.opensearch.index import OpenSearchIndex
 from retrieval.index.opensearch.vectors import VectorLayout
+from retrieval.index.port import DocumentUpdate
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, ids, passage, write
 
 # The node has no native libraries: faiss then compares vectors one by one, if it is told never to build a graph.
@@ -82,7 +83,9 @@ def test_every_layout_finds_filters_reads_back_and_updates(indices: Indices, opt
     both = pinned.both("words", at(30), PUBLIC, 3)
     assert both.vector is not None
     assert ids(both.vector)[0] == "030"
-    assert pinned.update_document(hidden.chunk.document_id, acl=["public"], metadata=Metadata(), uri="u", version=2)
+    assert pinned.update_documents(
+        [DocumentUpdate(hidden.chunk.document_id, acl=["public"], metadata=Metadata(), uri="u", up_to=2)]
+    )
     assert ids(pinned.vector(at(30), PUBLIC, 50)).count("hidden") == 1
     read = pinned.vectors(["hidden", "000"], PUBLIC)
     np.testing.assert_allclose(read["hidden"], hidden.windows, atol=0.006)
@@ -157,6 +160,6 @@ def test_whole_vectors_are_taken_where_a_generation_has_them(indices: Indices) -
         write(index.for_generation(name), written)
     write(index, passage("b"))  # the live one alone has it
     default = SimpleNamespace(name=EMBEDDER, dimensions=DIMENSIONS)
-    every = EveryGeneration(index, Embedders(default, "default", lambda _: default))  # type: ignore[arg-type]
+    every = EveryGeneration(index, lambda: Embedders(default, "default", lambda _: default))  # type: ignore[arg-type]
     np.testing.assert_allclose(every.vectors(["a"], PUBLIC)["a"], written.windows, atol=1e-6)
     assert set(every.vectors(["a", "b"], PUBLIC)) == {"a"}

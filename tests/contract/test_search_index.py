@@ -15,8 +15,8 @@ from core.errors import ConfigurationError
 from core.filters import All, AnyOf, for_reader, visible_to
 from core.metadata import Metadata
 from core.principal import Principal
-from retrieval.index.port import IndexCounts, SearchIndex
-from tests.contract.passages import DIMENSIONS, PUBLIC, at, found, ids, passage, write
+from retrieval.index.port import DocumentUpdate, IndexCounts, IndexedDocument, SearchIndex
+from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, found, ids, passage, write
 
 OpenIndex = Callable[[], SearchIndex]
 
@@ -114,7 +114,9 @@ class TestWriting:
     def test_an_update_takes_effect_and_keeps_the_vectors(self, index: SearchIndex) -> None:
         write(index, passage("a", document="d", angles=(30, 200)), passage("b", document="d"), passage("c"))
         metadata = Metadata(title="Zeppelin handbook", department="Legal", tags=("new",))
-        changed = index.update_document("d", acl=["group:x"], metadata=metadata, uri="file:///moved.md", version=7)
+        changed = index.update_documents(
+            [DocumentUpdate("d", acl=["group:x"], metadata=metadata, uri="file:///moved.md", up_to=7)]
+        )
         index.refresh()
         assert changed == 2
         assert found(index, PUBLIC) == ["c"]
@@ -129,7 +131,49 @@ class TestWriting:
         assert index.delete_stale("d", 7) == 0
 
     def test_an_update_of_nothing_says_so(self, index: SearchIndex) -> None:
-        assert index.update_document("none", acl=[], metadata=Metadata(), uri="", version=1) == 0
+        assert index.update_documents([DocumentUpdate("none", acl=[], metadata=Metadata(), uri="", up_to=1)]) == 0
+
+    def test_many_documents_are_updated_together_each_to_its_own(self, index: SearchIndex) -> None:
+        passages = [passage(f"{n}", document=f"d{n}", angles=(n, n + 5), version=n % 3) for n in range(12)]
+        write(index, *passages, passage("d0-more", document="d0"), passage("other"))
+        metadata = Metadata(title="New title")
+        updates = [
+            DocumentUpdate(
+                f"d{n}", acl=[f"user:{n}"], metadata=metadata, uri=f"file:///{n}", up_to=1, restamp=n % 2 == 0
+            )
+            for n in range(12)
+        ]
+        before = index.vectors(["3"], PUBLIC)["3"]
+        assert index.update_documents([*updates, DocumentUpdate("none", acl=[], up_to=9)]) == 9
+        # Those of a later version are left alone.
+        assert found(index, PUBLIC) == ["11", "2", "5", "8", "other"]
+        own = visible_to(Principal(user="3"))
+        (chunk,) = index.fetch(["3"], own)
+        assert (chunk.acl, chunk.metadata, chunk.uri, chunk.version) == (("user:3",), metadata, "file:///3", 0)
+        assert {chunk.version for chunk in index.fetch(["0", "d0-more"], visible_to(Principal(user="0")))} == {1}
+        np.testing.assert_allclose(index.vectors(["3"], own)["3"], before, atol=1e-6)
+
+    def test_documents_are_told_page_by_page_in_the_order_of_their_ids(self, index: SearchIndex) -> None:
+        hidden = passage("h", document="d500", acl=())
+        mixed = [passage("m1", document="m", version=1), passage("m2", document="m", version=2, acl=("user:x",))]
+        many = [passage(f"p{n}", document=f"d{n:03d}", acl=("public", "group:g")) for n in range(200)]
+        write(index, hidden, *mixed, *many, passage("p0b", document="d000", acl=("group:g", "public")))
+        told: list[IndexedDocument] = []
+        while page := index.documents(told[-1].document_id if told else "", 90):
+            assert len(page) <= 90
+            told += page
+        assert [one.document_id for one in told] == [*(f"d{n:03d}" for n in range(200)), "d500", "m"]
+        assert told[0] == IndexedDocument("d000", {1: 2}, frozenset({"public", "group:g"}))
+        assert told[-2:] == [IndexedDocument("d500", {1: 1}, frozenset()), IndexedDocument("m", {1: 1, 2: 1}, None)]
+
+    def test_a_mark_is_kept(self, index: SearchIndex) -> None:
+        assert index.mark() == ""
+        index.set_mark("catalog 1")
+        index.set_mark("catalog 2")
+        new = index.begin(EMBEDDER, DIMENSIONS)
+        index.swap(new.name)
+        assert index.mark() == "catalog 2"
+        assert [generation.embedder for generation in index.generations()] == [EMBEDDER, EMBEDDER]
 
 
 class TestFinding:
@@ -289,7 +333,7 @@ class TestVectors:
     def test_an_update_of_permissions_keeps_them(self, index: SearchIndex) -> None:
         written = passage("a", angles=(10, 20))
         write(index, written)
-        index.update_document("doc-a", acl=["public"], metadata=Metadata(), uri="u", version=2)
+        index.update_documents([DocumentUpdate("doc-a", acl=["public"], metadata=Metadata(), uri="u", up_to=2)])
         index.refresh()
         np.testing.assert_allclose(index.vectors(["a"], PUBLIC)["a"], written.windows, atol=1e-6)
 

@@ -13,7 +13,7 @@ from core.settings import IndexSettings, OpenSearchSettings
 from retrieval.index.lance.index import LanceIndex
 from retrieval.index.opensearch import mapping
 from retrieval.index.opensearch.index import OpenSearchIndex
-from retrieval.index.port import SearchIndex
+from retrieval.index.port import DocumentUpdate, SearchIndex
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, found, ids, passage, write
 
 GRACE = AnyOf("author", frozenset({"Grace"}))
@@ -28,8 +28,17 @@ def check(index: SearchIndex) -> None:
     write(index, passage("new", author="Grace"))
     assert found(index, GRACE) == ["new"]
     (old,) = index.fetch(["old"], PUBLIC)
-    index.update_document(old.document_id, acl=old.acl, metadata=passage("x", author="Grace").chunk.metadata,
-                          uri=old.uri, version=old.version)  # fmt: skip
+    index.update_documents(
+        [
+            DocumentUpdate(
+                old.document_id,
+                acl=old.acl,
+                metadata=passage("x", author="Grace").chunk.metadata,
+                uri=old.uri,
+                up_to=old.version,
+            )
+        ]
+    )
     index.refresh()
     assert found(index, GRACE) == ["new", "old"]
 
@@ -95,7 +104,7 @@ def test_opensearch(opensearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Non
     settings = IndexSettings(kind="opensearch", name="upgrade", opensearch=OpenSearchSettings(url=opensearch_url))
     index = OpenSearchIndex(settings)
     with monkeypatch.context() as patched:
-        patched.setattr(mapping, "LATER_FIELDS", {})
+        patched.delitem(mapping.FACT_FIELDS, "author")
         generation = index.begin(EMBEDDER, DIMENSIONS)
     index.swap(generation.name)
     # As the earlier release wrote it: a null is no field to a strict mapping that lacks it.

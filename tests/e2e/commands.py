@@ -70,9 +70,12 @@ class RunningStack(Footnote):
     Attributes:
         url: the service's address.
         documents: the copy of the demo documents that was ingested; a test may add files and must remove them.
-        admin_key: the administrator's key.
     """
 
     url: str
     documents: Path
-    admin_key: str
+
+    @property
+    def admin_key(self) -> str:
+        """The administrator's key of this machine."""
+        return (self.data_dir / "admin.key").read_text().strip()

@@ -20,8 +20,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
     try:
         url = footnote.json("up")["url"]
         footnote.run("ingest", str(documents))
-        key = (footnote.data_dir / "admin.key").read_text().strip()
-        yield RunningStack(home, footnote.environment, url, documents, key)
+        yield RunningStack(home, footnote.environment, url, documents)
     finally:
         stopped = footnote.json("down")
     assert stopped == {"stopped": True}

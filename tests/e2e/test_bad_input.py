@@ -47,16 +47,19 @@ def test_a_stack_in_the_foreground_waits_for_an_opensearch_that_is_down(tmp_path
         up = subprocess.Popen(command, cwd=tmp_path, env=footnote.environment, stdout=output, stderr=output)
     try:
         said = wait_for(log, "can't answer yet", up)
-        assert f"OpenSearch at {url} does not answer" in said
+        assert "OpenSearch does not answer" in said
         assert "index down" in footnote.refusal("status")
-        assert url in footnote.refusal("ask", "What is the parrot called?")
+        assert url in footnote.refusal("status")
+        refused = footnote.refusal("ask", "What is the parrot called?")
+        assert "OpenSearch does not answer" in refused
+        assert url not in refused, "readers are not told where it is"
         footnote.run("ingest", "docs", "--no-wait")
         _opensearch_starts_once(footnote, port)
         run = footnote.json("ingest", "docs")["sources"][0]["run"]
         assert (run["seen"], run["failed"], run["error"]) == (1, 0, None)
         assert "Kolumbus" in footnote.run("ask", "What is the parrot called?").stdout
         footnote.run("opensearch", "stop")
-        assert url in footnote.refusal("ask", "What is the parrot called?")
+        assert "OpenSearch does not answer" in footnote.refusal("ask", "What is the parrot called?")
         up.send_signal(signal.SIGINT)
         assert up.wait(DEADLINE_S) == 0
         assert footnote.json("down") == {"stopped": False}
@@ -65,6 +68,30 @@ def test_a_stack_in_the_foreground_waits_for_an_opensearch_that_is_down(tmp_path
         if up.poll() is None:
             footnote.run("down")
             up.wait(DEADLINE_S)
+
+
+def test_what_stops_it_is_what_up_prints(tmp_path: Path) -> None:
+    wrong = footnote_in(tmp_path, FOOTNOTE_RETRIEVAL__PIPELINE="hybird")
+    assert wrong.refusal("up").startswith("retrieval.pipeline names 'hybird', which there is not: use one of lexical")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} on 127.0.0.1 can't be used" in wrong.refusal(
+            "up", FOOTNOTE_RETRIEVAL__PIPELINE="hybrid", FOOTNOTE_API__PORT=port
+        )
+    assert wrong.json("down") == {"stopped": False}
+
+
+def test_a_command_of_another_folder_says_whom_it_asks_and_is_refused_where_settings_mean_another(
+    running_stack: RunningStack, tmp_path: Path
+) -> None:
+    port = running_stack.url.rpartition(":")[2]
+    nothing_set = {name: value for name, value in running_stack.environment.items() if name != "FOOTNOTE_DATA_DIR"}
+    elsewhere = Footnote(tmp_path, {**nothing_set, "FOOTNOTE_API__PORT": port})
+    asked = elsewhere.run("search", "parental leave")
+    assert f"asking the Footnote at {running_stack.url}" in asked.stderr
+    assert str(running_stack.data_dir) in asked.stderr
+    (tmp_path / "footnote.toml").write_text("data_dir = 'mine'\n")
+    assert f"data directory is {tmp_path / 'mine'}" in elsewhere.refusal("search", "parental leave")
 
 
 def _opensearch_starts_once(footnote: Footnote, port: int) -> None:

@@ -190,7 +190,7 @@ def test_a_wrong_setting_names_the_right_one(running_stack: RunningStack) -> Non
 
 def test_status_shows_processes_and_dependencies(running_stack: RunningStack) -> None:
     said = running_stack.run("status").stdout
-    for name in ("valkey", "worker", "api", "supervisor", "index", "catalog", "broker", "models"):
+    for name in ("valkey", "worker", "lister", "api", "supervisor", "index", "catalog", "broker", "models"):
         assert re.search(rf"^{name} ", said, re.MULTILINE), said
     total = sum(process["memory_bytes"] for process in running_stack.json("status")["stack"]["processes"])
     assert 0 < total < 3e9
@@ -198,6 +198,33 @@ def test_status_shows_processes_and_dependencies(running_stack: RunningStack) ->
 
 def test_a_second_up_says_that_it_is_up(running_stack: RunningStack) -> None:
     assert f"already up at {running_stack.url}" in running_stack.run("up").stdout
+
+
+def test_a_revoked_administrator_is_refused_at_once_and_replaced_by_up(running_stack: RunningStack) -> None:
+    revoked = running_stack.admin_key
+    keys = running_stack.json("keys", "list")["keys"]
+    [mine] = [key for key in keys if key["name"] == "footnote up" and not key["revoked_at"]]
+    assert mine["last_used_at"]
+    running_stack.run("keys", "revoke", mine["id"])
+    refused = running_stack.refusal("sources", "list")
+    assert "unknown or revoked" in refused
+    assert "`footnote up` puts a new one there" in refused
+    assert "a new one takes its place" in running_stack.run("up").stderr
+    assert running_stack.admin_key != revoked
+    assert "refused" not in running_stack.run("up").stderr
+    events = running_stack.json("audit", "list", "--limit", "2")["events"]
+    assert [(event["action"], event["name"], event["client"]) for event in events] == [
+        ("key.create", "footnote up", None),
+        ("key.revoke", "footnote up", "127.0.0.1"),
+    ]
+    assert events[1]["object_id"] == mine["id"]
+    [latest, more] = running_stack.run("audit", "list", "--limit", "1").stdout.splitlines()
+    assert "key.create" in latest
+    assert latest.endswith("done, by footnote up")
+    assert "--before" in more
+    log = (running_stack.data_dir / "logs" / "api.log").read_text()
+    assert "audit.key.revoke" in log
+    assert revoked not in log
 
 
 def test_a_worker_that_is_killed_is_started_again_and_works(running_stack: RunningStack) -> None:

@@ -255,6 +255,19 @@ def test_a_wrong_key_is_said_to_be(page: Page) -> None:
     page.get_by_role("button", name="Access key").click()
     page.get_by_label("Key", exact=True).fill("fn_wrong")
     page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("alert").filter(has_text="unknown or revoked")).to_be_visible()
+    page.get_by_label("Key", exact=True).fill("fn_wröng key")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("alert").filter(has_text="no spaces")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Access key", exact=True)).to_be_visible()  # it was not taken
+
+
+def test_a_key_that_is_revoked_later_is_said_to_be(page: Page, running_stack: RunningStack) -> None:
+    administrator = {"Authorization": f"Bearer {running_stack.admin_key}"}
+    made = httpx.post(f"{running_stack.url}/v1/keys", json={"name": "Page test"}, headers=administrator).json()
+    use_key(page, made["key"])
+    httpx.delete(f"{running_stack.url}/v1/keys/{made['id']}", headers=administrator).raise_for_status()
     ask(page, QUESTION)
     expect(page.locator("#notices")).to_contain_text("unknown or revoked")
     expect(page.get_by_role("button", name="Enter a key")).to_be_visible()
@@ -295,3 +308,12 @@ def test_at_320_pixels_a_page_of_a_pdf_is_large_enough_to_read(page: Page, tmp_p
     assert page.evaluate("document.getElementById('reader').scrollWidth") <= 320
     assert reader.get_by_role("img").evaluate("image => image.clientWidth") >= 500, "it is moved about, not shrunk"
     page.screenshot(path=tmp_path / "narrow-pdf.png")
+
+
+def test_the_api_is_documented_without_anything_from_elsewhere(page: Page, running_stack: RunningStack) -> None:
+    page.goto(f"{running_stack.url}/docs")
+    page.get_by_text("/v1/search", exact=True).click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("textbox").last.fill('{"query": "parental leave"}')
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table").get_by_text("total_candidates")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.supervisor.children import valkey_binary
+from api.supervisor.children import children_of, valkey_binary
+from api.supervisor.layout import Layout
 from core.filters import AnyOf
 from core.settings import Settings
 from ingestion.broker import valkey_socket
@@ -56,6 +58,7 @@ class Stack:
         self.index = build_index(self.settings)
         self.valkey: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
+        self.lister: subprocess.Popen[bytes] | None = None
         self._guarding = threading.Lock()
         self._broker_died = False
 
@@ -77,22 +80,35 @@ class Stack:
         until(socket.exists, "Valkey's socket")
 
     def start_worker(self, file_limit: int | None = None) -> None:
-        """Start it; with a limit, it can write no file beyond so many bytes."""
-        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"}
-        schedule = str(self.log.parent / "beat")
-        command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads", "-c", "2"]
-        command += ["-Q", "sync,parse,embed", "-B", "-s", schedule]
+        """Start one that serves all queues; with a limit, it can write no file beyond so many bytes."""
+        command = self._celery("sync,permissions,parse,embed", 2, "-B", "-s", str(self.log.parent / "beat"))
         if file_limit is not None:
             command = ["bash", "-c", f'ulimit -S -f {file_limit // 1024}; exec "$@"', "bash", *command]
+        self.worker = self._start(command)
+
+    def start_workers_apart(self) -> None:
+        """Start one for content and one for listing and permissions, as ``footnote up`` does."""
+        for child in children_of(self.settings, Layout.of(self.settings), 0):
+            if child.name in ("worker", "lister"):
+                Layout.of(self.settings).make()
+                setattr(self, child.name, self._start(list(child.command)))
+
+    def _celery(self, queues: str, threads: int, *more: str) -> list[str]:
+        command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads"]
+        return [*command, "-c", str(threads), "-Q", queues, *more]
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"}
         with self.log.open("ab") as log:
-            self.worker = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+    def stop_worker(self) -> None:
+        """End the worker as a supervisor does: it finishes what it has begun."""
+        with self._guarding:
+            assert self.worker is not None
+            self.worker.send_signal(signal.SIGTERM)
+            self.worker.wait(30)
+            self.worker = None
 
     def kill_worker(self) -> None:
         with self._guarding:
@@ -109,12 +125,14 @@ class Stack:
         self.valkey = None
 
     def close(self) -> None:
-        if self.worker is not None:
-            self.worker.send_signal(signal.SIGTERM)
-            try:
-                self.worker.wait(30)
-            except subprocess.TimeoutExpired:
-                self.kill_worker()
+        for process in (self.lister, self.worker):
+            if process is not None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait(30)
         if self.valkey is not None:
             self.stop_broker()
         self.ingestion.close()
@@ -161,7 +179,7 @@ class Stack:
 
     def finish(self, run: Run) -> Run:
         done = self.wait(run, lambda now: now.finished_at is not None, "the run's end")
-        assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted
+        assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted + done.superseded
         return done
 
     def found(self, query: str, *terms: str) -> list[str]:
@@ -197,4 +215,4 @@ def _variables(values: Mapping[str, Any], prefix: str = "FOOTNOTE_") -> Iterator
         if isinstance(value, Mapping):
             yield from _variables(value, f"{name}__")
         else:
-            yield name, str(value)
+            yield name, json.dumps(value) if isinstance(value, list) else str(value)

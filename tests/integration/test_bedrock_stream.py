@@ -206,6 +206,28 @@ def test_cut_off_in_the_middle_raises(cut: bytes) -> None:
     assert isinstance(error, ModelUnavailable)
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        frame("messageStop", {"stopReason": ["end_turn"]}),
+        frame("messageStop", {"stopReason": {"a": 1}}),
+        frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": 5}}),
+        frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": ["x"]}}),
+    ],
+)
+def test_what_is_not_the_protocol_raises(bad: bytes) -> None:
+    got, error, _ = ask(sends(token("Hel"), bad, stop()))
+    assert [delta.text for delta in got] == ["Hel"]
+    assert isinstance(error, ModelUnavailable)
+
+
+def test_counts_that_no_answer_has_are_no_counts() -> None:
+    counted = frame("metadata", {"usage": {"inputTokens": 2**70, "outputTokens": -1, "totalTokens": 3}})
+    got, error, _ = ask(sends(token("a"), stop(), counted))
+    assert error is None
+    assert got[-1] == Delta(finish_reason="stop")
+
+
 def test_too_slow() -> None:
     def stalls(request: BaseHTTPRequestHandler) -> None:
         threading.Event().wait(1.5)

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from core.settings import IndexSettings, OpenSearchSettings, Settings
+from eval.bench.scale import running, tables
+from eval.bench.scale.measuring import NARROW, VISIBLE, WAYS
+from eval.bench.scale.node import COMPONENTS, NodeStats
+from eval.bench.scale.record import Build
 from eval.cli.bench import bench
-from eval.scale import running, tables
-from eval.scale.measuring import NARROW, VISIBLE, WAYS
-from eval.scale.node import COMPONENTS, NodeStats
-from eval.scale.record import Build
 from retrieval.index.build import build_index
 
 DIMENSIONS = 16

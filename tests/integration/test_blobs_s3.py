@@ -99,3 +99,16 @@ def test_a_wrong_login_is_named_and_not_shown(
     with pytest.raises(StorageUnavailable, match=r"refuses .*credentials") as raised:
         store(server).put("a/b", b"")
     assert value not in raised.value.message.replace("credentials", "")
+
+
+@pytest.mark.usefixtures("login")
+def test_versions_are_listed_document_by_document(server: str) -> None:
+    blobs = store(server, f"s3://{BUCKET}/listed")
+    assert blobs.versions("", 10) == []
+    for name in ("c/h1/original", "a/h1/original", "a/h1/parsed.json", "a/h2/original", "ab/h1/original"):
+        blobs.put(f"documents/{name}", b"x")
+    found = blobs.versions("", 2)
+    assert [(one.document_id, one.content_hash) for one in found] == [("a", "h1"), ("a", "h2"), ("ab", "h1")]
+    assert all(one.modified.tzinfo is not None for one in found)
+    assert [one.document_id for one in blobs.versions("ab", 2)] == ["c"]
+    assert blobs.versions("c", 2) == []

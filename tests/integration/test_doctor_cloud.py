@@ -11,6 +11,7 @@ import pytest
 pytest.register_assert_rewrite("tests.integration.cloud_server")
 from api import doctor  # noqa: E402
 from api.doctor import Finding, examine  # noqa: E402
+from core.extras import installing  # noqa: E402
 from core.settings import Settings  # noqa: E402
 from tests.integration.cloud_server import Answer, Asked, serving  # noqa: E402
 
@@ -121,12 +122,12 @@ def test_document_intelligence_that_is_not_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_document_intelligence_without_its_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delitem(sys.modules, "ingestion.partitioning.document_intelligence", raising=False)
+    monkeypatch.delitem(sys.modules, "ingestion.partitioning.cloud.document_intelligence", raising=False)
     monkeypatch.setitem(sys.modules, "azure.ai.documentintelligence", None)
     monkeypatch.setattr(doctor, "_version", lambda _: None)
     azure = {"endpoint": "https://x.cognitiveservices.azure.com", "key": KEY}
     found = finding(monkeypatch, tmp_path, engine="document_intelligence", document_intelligence=azure)
     assert found is not None
     assert not found.ok
-    assert "footnote[azure]" in found.detail
-    assert found.install == {"any": "pip install 'footnote[azure]'"}
+    assert installing("azure") in found.detail
+    assert found.install == {"any": installing("azure")}

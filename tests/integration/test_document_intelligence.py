@@ -23,10 +23,10 @@ from core.errors import (  # noqa: E402
 from core.place import Box, PageSize, boxes  # noqa: E402
 from core.settings import ParsingSettings, Settings  # noqa: E402
 from ingestion.partitioning.build import build_partitioner, build_service  # noqa: E402
-from ingestion.partitioning.cloud import CloudPartitioner  # noqa: E402
-from ingestion.partitioning.document_intelligence import DocumentIntelligence  # noqa: E402
-from ingestion.partitioning.pool import ChildProcessPartitioner  # noqa: E402
+from ingestion.partitioning.cloud.document_intelligence import DocumentIntelligence  # noqa: E402
+from ingestion.partitioning.cloud.partitioner import CloudPartitioner  # noqa: E402
 from ingestion.partitioning.port import ElementKind, Partitioner  # noqa: E402
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner  # noqa: E402
 from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving  # noqa: E402
 
 KEY = "0123456789abcdef-very-secret"
@@ -309,7 +309,7 @@ def test_the_settings_choose_the_engine() -> None:
 
 
 def test_without_the_extra_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ingestion.partitioning.document_intelligence")
+    monkeypatch.delitem(sys.modules, "ingestion.partitioning.cloud.document_intelligence")
     monkeypatch.setitem(sys.modules, "azure.ai.documentintelligence", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'footnote\[azure\]'"):
         build_service(settings_for("https://name.example"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.settings import LlmSettings
@@ -164,6 +166,29 @@ def test_lines_and_characters_may_be_cut_anywhere() -> None:
     assert text(got) == "Grüße, 日本\u2028 €5 😀"
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_lines_end_in_three_ways_after_a_byte_order_mark(end: bytes, step: int) -> None:
+    stream = b"\xef\xbb\xbf" + (event("Hel") + b": hm\n" + event("lo") + event(finish="stop") + END).replace(b"\n", end)
+    got, error, server = ask(sends(*(stream[n : n + step] for n in range(0, len(stream), step))))
+    assert error is None
+    assert text(got) == "Hello"
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [[2**64, 1], [-1, 3], [True, False], [float("nan"), 1.5], ["7", "3"], [None, 3], {"prompt_tokens": []}],
+)
+def test_counts_that_no_answer_has_are_no_counts(usage: Any) -> None:
+    counts = (
+        dict(zip(("prompt_tokens", "completion_tokens"), usage, strict=False)) if isinstance(usage, list) else usage
+    )
+    got, error, _ = ask(sends(event("a"), event(finish="stop"), event(usage=counts), END))
+    assert error is None
+    assert got[-1] == Delta(finish_reason="stop")
+
+
 @pytest.mark.parametrize(
     ("told", "reason"), [("length", "length"), ("content_filter", "content_filter"), ("eos", "stop")]
 )
@@ -242,7 +267,14 @@ def test_an_answer_that_is_whole_does_not_need_its_usage() -> None:
         b"data: \xff\xfe\n\n",
         b'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
         b'data: {"error": {"message": "boom"}}\n\n',
+        b'data: {"choices": [{"delta": {}, "finish_reason": ["stop"]}]}\n\n',
+        b'data: {"choices": [{"delta": {}, "finish_reason": {"a": 1}}]}\n\n',
+        b"data: " + b"[" * 100_000 + b"]" * 100_000 + b"\n\n",
+        b"data: " + b'{"a": ' * 100_000 + b"\n\n",
+        b"data: " + b"x" * 4_000_001,
+        (b"data: " + b"y" * 1_000_000 + b"\n") * 5,
     ],
+    ids=lambda bad: bad[:40].decode(errors="replace"),
 )
 def test_what_is_not_the_protocol_raises(bad: bytes) -> None:
     got, error, _ = ask(sends(event("a"), bad, event(finish="stop"), END))
@@ -344,10 +376,130 @@ def test_a_parameter_that_the_server_refuses_is_done_without() -> None:
     assert server.calls[1].body["max_completion_tokens"] == 1024
 
 
-def test_another_bad_request_is_reported_at_once() -> None:
-    _, error, server = ask(refuses(400, b'{"error": {"message": "context too long"}}'))
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "Extra inputs are not permitted", "param": "max_tokens"}}',
+        b'{"error": {"message": "Use another.", "param": "max_tokens", "code": "unsupported_parameter"}}',
+        b'{"error": {"message": "\'max_tokens\' is not supported with this model.", "code": null}}',
+        b'{"error": {"message": "Unrecognized request argument supplied: max_tokens", "param": null}}',
+        b'{"error": {"message": "this model doesn\'t support max_tokens"}}',
+    ],
+)
+@pytest.mark.parametrize("status", [400, 422])
+def test_servers_refuse_a_parameter_in_many_words(body: bytes, status: int) -> None:
+    got, error, server = ask(refuses(status, body), GOOD)
+    assert error is None
+    assert text(got) == "Hello"
+    assert server.calls[1].body["max_completion_tokens"] == 1024
+
+
+TOO_LONG = "context of 9000 tokens (8000 in messages, max_tokens 1000) is not supported"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"message": "context too long"},
+        {"message": TOO_LONG, "code": "context_length_exceeded"},
+        {"message": TOO_LONG, "param": "messages", "code": "unsupported_value"},
+        {"message": "max_tokens is too large: 1024. The maximum context length is 512.", "param": "max_tokens"},
+        {"message": "Unsupported parameter.", "param": ["max_tokens"]},
+        {"message": "Unsupported parameter: top_p, not max_tokens_to_sample", "param": None},
+        ["max_tokens unsupported"],
+        None,
+    ],
+)
+def test_a_bad_request_that_names_no_parameter_is_reported_at_once_and_changes_nothing(fault: Any) -> None:
+    async def run() -> None:
+        refusal = refuses(400, json.dumps({"error": fault}).encode())
+        async with serving(refusal, GOOD) as server, model_at(server) as model:
+            with pytest.raises(ModelUnavailable, match="400"):
+                await anext(model.stream(MESSAGES))
+            assert text([delta async for delta in model.stream(MESSAGES)]) == "Hello"
+            assert [call.body.get("max_tokens") for call in server.calls] == [1024, 1024]
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken without it", "refused without it too"])
+def test_what_a_server_refuses_is_remembered_once_it_took_the_request_without(taken: bool) -> None:
+    async def run() -> None:
+        unsupported = refuses(
+            400, b'{"error": {"message": "no", "param": "max_tokens", "code": "unsupported_parameter"}}'
+        )
+        second = GOOD if taken else refuses(400)
+        async with serving(unsupported, second, GOOD) as server, model_at(server) as model:
+            for _ in range(2):
+                try:
+                    assert text([delta async for delta in model.stream(MESSAGES)]) == "Hello"
+                except ModelUnavailable:
+                    assert not taken
+            third = server.calls[2].body
+            assert ("max_completion_tokens" in third, "max_tokens" in third) == (taken, not taken)
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+async def unpacks(call: Call) -> None:
+    """A gigabyte of blanks in a megabyte."""
+    packed = gzip.compress(b" " * 2**20)
+    await call.send(OK.replace(b"Connection", b"Content-Encoding: gzip\r\nConnection"), *[packed] * 1000)
+
+
+async def never_stops_complaining(call: Call) -> None:
+    await call.send(b"HTTP/1.1 400 X\r\nConnection: close\r\n\r\n", b'{"error": "')
+    while not call.reader.at_eof():
+        await call.send(b"x" * 10_000)
+
+
+async def sends_garbage(call: Call) -> None:
+    await call.send(OK.replace(b"Connection", b"Transfer-Encoding: chunked\r\nConnection"), b"zz\r\nnot a chunk\r\n")
+
+
+async def has_a_long_head(call: Call) -> None:
+    await call.send(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 300_000 + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        unpacks,
+        never_stops_complaining,
+        sends_garbage,
+        has_a_long_head,
+        refuses(302, headers="Location: http://127.0.0.1:1/elsewhere\r\n"),
+        refuses(429, headers="Retry-After: \xb2\r\n"),
+        refuses(503, headers=f"Retry-After: {'9' * 5000}\r\n"),
+    ],
+)
+def test_readers_are_not_told_where_the_server_is(script: Script) -> None:
+    got, error, server = ask(script, total_timeout_s=2)
+    assert got == []
     assert isinstance(error, ModelUnavailable)
-    assert len(server.calls) == 1
+    assert "127.0.0.1" not in error.message
+    assert server.url.split(":")[2].split("/")[0] not in error.message
+    assert all(call.headers["accept-encoding"] == "identity" for call in server.calls)
+
+
+def test_the_log_says_where_the_server_is_without_its_password() -> None:
+    async def run() -> None:
+        async with serving(refuses(401)) as server:
+            model = OpenAiModel(settings(server.url.replace("//", "//user:hidden@")))
+            with capture_logs() as said, pytest.raises(ConfigurationError) as caught:
+                await anext(model.stream(MESSAGES))
+            await model.close()
+        (line,) = (one for one in said if one["event"] == "llm.failed")
+        assert line["url"] == server.url
+        assert "hidden" not in str(said)
+        assert server.url not in caught.value.message
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_S))
+
+
+def test_an_address_that_is_none_is_a_matter_of_configuration() -> None:
+    with pytest.raises(ConfigurationError, match=r"llm\.url"):
+        OpenAiModel(settings("http://[::1"))
 
 
 def test_reasoning_before_the_answer_counts_as_life() -> None:

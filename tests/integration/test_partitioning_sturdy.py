@@ -17,11 +17,11 @@ import pytest
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from core.settings import ParsingSettings
-from eval.fuzz import mutants, run
+from eval.bench.documents.fuzz import mutants, run
 from ingestion.connectors.folder import FolderConfig, FolderConnector
 from ingestion.connectors.port import Upsert
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "samples" / "unstructured"
 ROOT = Path(__file__).parents[2]
@@ -132,10 +132,10 @@ def test_a_gigabyte_of_text_is_not_even_read(tmp_path: Path) -> None:
 ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
-from ingestion.partitioning import sandbox
+from ingestion.partitioning.sandbox import isolation
 secret, parent = Path(sys.argv[1]), sys.argv[2]
-sandbox.limit()
-held = sandbox.enclose(Path.cwd(), [Path(path) for path in (sys.prefix, sys.base_prefix) if path != "/"])
+isolation.limit()
+held = isolation.enclose(Path.cwd(), [Path(path) for path in (sys.prefix, sys.base_prefix) if path != "/"])
 def attempt(name, do):
     try:
         do()

@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import DocumentError, DocumentTooLarge
 from core.settings import ParsingSettings
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
 
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 SAID = b"BT /F 12 Tf 72 700 Td (Twenty days a year.) Tj ET"

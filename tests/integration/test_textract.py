@@ -24,10 +24,10 @@ from core.errors import (  # noqa: E402
 )
 from core.place import Box, PageSize, boxes  # noqa: E402
 from core.settings import ParsingSettings  # noqa: E402
-from ingestion.partitioning.cloud import CloudPartitioner  # noqa: E402
-from ingestion.partitioning.pool import ChildProcessPartitioner  # noqa: E402
+from ingestion.partitioning.cloud.partitioner import CloudPartitioner  # noqa: E402
+from ingestion.partitioning.cloud.textract import Textract  # noqa: E402
 from ingestion.partitioning.port import ElementKind, Partitioner  # noqa: E402
-from ingestion.partitioning.textract import Textract  # noqa: E402
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner  # noqa: E402
 from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving  # noqa: E402
 
 _ids = count()

@@ -9,7 +9,7 @@ import click
 
 from api.cli import context
 from api.cli.client import Event
-from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
 from api.cli.places import place_of
 
 QUOTE_CHARS = 300
@@ -44,20 +44,22 @@ def show(events: Iterable[Event]) -> None:
         if event.name == "sources":
             sources = {source["number"]: source for source in event.data["sources"]}
         elif event.name == "token":
-            click.echo(event.data["text"], nl=False)
+            say(event.data["text"], nl=False)
             marked.clear()
         elif event.name == "citation":
             if event.data["number"] not in marked:
-                click.echo(f"[{event.data['number']}]", nl=False)
+                say(f"[{event.data['number']}]", nl=False)
             marked.add(event.data["number"])
             citations.append(event.data)
         elif event.name == "abstain":
             _abstain(event.data)
         elif event.name == "done":
-            click.echo()
+            say()
             _footnotes(citations, sources)
+            if event.data.get("finish_reason") == "length":
+                say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
             for part in event.data.get("degraded") or ():
-                click.echo(f"({part})", err=True)
+                say(f"({part})", err=True)
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
@@ -67,10 +69,10 @@ def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any
         # A passage may run over several pages, or rows; the quotes are on some of them.
         page = next((citation["page"] for citation in mine if citation.get("page")), source.get("page"))
         cells = list(dict.fromkeys(cell for citation in mine for cell in citation.get("cells") or ()))
-        click.echo(f"\n[{number}] {source.get('title', '')}{place_of({**source, 'page': page, 'cells': cells})}")
+        say(f"\n[{number}] {source.get('title', '')}{place_of({**source, 'page': page, 'cells': cells})}")
         for quote in dict.fromkeys(_short(citation["quote"]) for citation in mine):
-            click.echo(f'    "{quote}"')
-        click.echo(f"    {source.get('uri', '')}")
+            say(f'    "{quote}"')
+        say(f"    {source.get('uri', '')}")
 
 
 def _short(quote: str) -> str:
@@ -79,9 +81,9 @@ def _short(quote: str) -> str:
 
 
 def _abstain(data: dict[str, Any]) -> None:
-    click.echo(f"No answer: {data['reason']}", nl=False)
+    say(f"No answer: {data['reason']}", nl=False)
     nearest = data.get("nearest") or ()
     if nearest:
-        click.echo("\nNearest documents:", nl=False)
+        say("\nNearest documents:", nl=False)
     for source in nearest:
-        click.echo(f"\n  - {source['title']}{place_of(source)}  {source['uri']}", nl=False)
+        say(f"\n  - {source['title']}{place_of(source)}  {source['uri']}", nl=False)

@@ -9,7 +9,7 @@ import click
 
 from api.cli import context
 from api.cli.commands.sources import find
-from api.cli.options import json_option, print_json
+from api.cli.options import json_option, print_json, say
 
 
 @click.group()
@@ -22,7 +22,10 @@ def failures() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
 @json_option
 def list_(source: str | None, limit: int, as_json: bool) -> None:
-    """List the documents that couldn't be taken in, the latest first: why, where, since when, and what would help."""
+    """List the documents that couldn't be taken in, the latest first: why, where, since when, and what would help.
+
+    Then those that hold secrets, as a private key, and the files that were left out because they are secret.
+    """
     client = context.client()
     path = f"/v1/sources/{find(client, source)['id']}/failures" if source else "/v1/failures"
     found = client.request("GET", path, limit=limit)
@@ -36,6 +39,13 @@ def list_(source: str | None, limit: int, as_json: bool) -> None:
         click.echo(f"... and {left} more: --limit shows them.")
     if not found["total"]:
         click.echo("No failures.")
+    if found["warnings"]:
+        click.echo("Warnings:")
+    for warning in found["warnings"]:
+        click.echo(f"  {warning['external_id']}: {warning['message']}")
+    left = found["total_warnings"] - len(found["warnings"])
+    if left > 0:
+        click.echo(f"  ... and {left} more: --limit shows them.")
 
 
 @failures.command(epilog="Example:  footnote failures retry --document hr/leave.pdf")
@@ -60,7 +70,7 @@ def retry(source: str | None, document: str | None, as_json: bool) -> None:
 
 
 def _show(failure: dict[str, Any]) -> None:
-    click.echo(f"{failure['external_id']}: {failure['message']}")
+    say(f"{failure['external_id']}: {failure['message']}")
     tried = "once" if failure["attempts"] == 1 else f"{failure['attempts']} times"
     first, last = _minute(failure["first_seen"]), _minute(failure["last_seen"])
     when = f"on {last}" if first == last else f"first on {first}, last on {last}"

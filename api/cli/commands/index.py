@@ -153,7 +153,13 @@ def _model(named: str | None) -> str | None:
 
 def _follow(client: Client, build: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     path = f"/v1/index/rebuild/{_name(build['generation'])}"
-    return follow(build, lambda _: dict(client.request("GET", path)), _standing, poll_s=POLL_S, quiet=quiet)
+    goes_on = (
+        "The generation is built on in the service; `footnote index list` shows how it goes, "
+        f"`footnote index drop {build['generation']}` gives it up."
+    )
+    return follow(
+        build, lambda _: dict(client.request("GET", path)), _standing, poll_s=POLL_S, quiet=quiet, goes_on=goes_on
+    )
 
 
 def _standing(build: dict[str, Any]) -> Standing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli import context
-from api.cli.options import json_option, print_json, readable
+from api.cli.options import json_option, print_json, readable, say
 from api.cli.progress import Standing, follow
 from core.errors import FootnoteError, InvalidRequest
 
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from api.cli.client import Client
 
 POLL_S = 0.25
+COUNT_S = 2.0
 STILL_S = 5.0
 """After so long without progress, and again each time, it is asked what may be the reason."""
 SHOWN_FAILURES = 20
-OUTCOMES = ("indexed", "unchanged", "failed", "deleted")
+OUTCOMES = ("indexed", "unchanged", "failed", "deleted", "superseded")
 
 
 @click.command(epilog="Example:  footnote ingest ~/handbook ~/policies/travel.pdf --department HR --acl group:hr")
@@ -69,20 +71,16 @@ def _config(
     """The name and the configuration of the folder source for a path.
 
     Raises:
-        InvalidRequest: the path isn't there, is an empty folder, or isn't UTF-8.
+        InvalidRequest: the path is blank, isn't there, is an empty folder, or isn't UTF-8.
     """
+    if not text.strip():
+        # Else it would be the present folder.
+        raise InvalidRequest("A path is empty: name a folder or a file.")
     path = Path(readable(text, "The path")).expanduser()
-    if not path.exists():
-        raise InvalidRequest(f"{text} isn't there: check the spelling, or give the absolute path.")
-    path = path.resolve()
-    config: dict[str, Any] = {"path": str(path)}
-    if path.is_dir():
-        if not any(entry.is_file() for entry in path.rglob("*")):
-            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
-    elif path.is_file():
-        config = {"path": str(path.parent), "include": [glob.escape(path.name)]}
-    else:
-        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    try:
+        path, config = _place(path)
+    except OSError as error:
+        raise InvalidRequest(f"{text} can't be looked at ({error.strerror}): open it to yourself first.") from error
     if acl:
         config["default_acl"] = [readable(term, "--acl") for term in acl]
     if department:
@@ -92,15 +90,31 @@ def _config(
     return str(path), config
 
 
+def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The real path, and which files of which folder that is."""
+    if not path.exists():
+        raise InvalidRequest(f"{path} isn't there: check the spelling, or give the absolute path.")
+    path = path.resolve()
+    if path.is_dir():
+        if not any(entry.is_file() for entry in path.rglob("*")):
+            raise InvalidRequest(f"{path} holds no files: put documents into it, or name another folder.")
+        return path, {"path": str(path)}
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is neither a folder nor a file.")
+    return path, {"path": str(path.parent), "include": [glob.escape(path.name)]}
+
+
 def _ingest(client: Client, name: str, config: dict[str, Any], *, wait: bool, quiet: bool) -> dict[str, Any]:
     source = _source(client, name, config)
     run = client.request("POST", f"/v1/sources/{source['id']}/sync")
-    failures: list[dict[str, Any]] = []
+    found: dict[str, list[Any]] = {"failures": [], "warnings": []}
     if wait:
         run = _follow(client, source["id"], run, name, quiet=quiet)
-        if run["failed"]:
-            failures = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)["failures"]
-    return {"source": source, "run": run, "failures": failures}
+        if run["failed"] or run["warned"]:
+            listed = client.request("GET", f"/v1/sources/{source['id']}/failures", limit=SHOWN_FAILURES)
+            found = {kind: listed[kind] for kind in found}
+    public = client.request("GET", f"/v1/sources/{source['id']}")["public"] if wait else None
+    return {"source": source, "run": run, **found, "public": public}
 
 
 def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +131,7 @@ def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]
 
 
 def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:
-    delays = _Delays(client)
+    delays, read = _Delays(client), _Read(client, source_id)
 
     def look(known: dict[str, Any]) -> dict[str, Any]:
         runs = client.request("GET", f"/v1/sources/{source_id}/runs")["runs"]
@@ -129,10 +143,34 @@ def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, q
             label=Path(name).name or name,
             done=sum(run[count] for count in OUTCOMES),
             total=run["seen"] or None,
+            half_done=read.count(),
+            half="read",
             waits_for=delays.why(run),
         )
 
-    return follow(run, look, standing, poll_s=POLL_S, quiet=quiet)
+    goes_on = (
+        f"The sync of {name} goes on in the service; `footnote sources list` shows how it goes. `footnote down` stops "
+        f"it until the next `footnote up`; `footnote sources remove {shlex.quote(name)}` cancels it, and removes what "
+        "was taken in."
+    )
+    return follow(run, look, standing, poll_s=POLL_S, quiet=quiet, goes_on=goes_on)
+
+
+class _Read:
+    """How many documents of a source have been read and wait for their vectors: the first half of the work."""
+
+    def __init__(self, client: Client, source_id: str) -> None:
+        self._client = client
+        self._path = f"/v1/sources/{source_id}"
+        self._count = 0
+        self._asked = -COUNT_S
+
+    def count(self) -> int:
+        """As it was lately: counting documents costs the catalog more than looking at a run."""
+        if time.monotonic() >= self._asked + COUNT_S:
+            self._asked = time.monotonic()
+            self._count = self._client.request("GET", self._path)["documents"].get("parsed", 0)
+        return self._count
 
 
 class _Delays:
@@ -155,7 +193,8 @@ class _Delays:
         elif min(now - self._moved, now - self._asked) > STILL_S:
             self._asked = now
             state = self._client.readiness() or {"dependencies": {}}
-            down = [f"{name}: {one['detail']}" for name, one in state["dependencies"].items() if one["state"] == "down"]
+            found = state["dependencies"].items()
+            down = [f"{name}: {one['detail'] or 'down'}" for name, one in found if one["state"] == "down"]
             self._faults = "; ".join(down) or None
         return run.get("waiting") or self._faults
 
@@ -163,7 +202,17 @@ class _Delays:
 def counted(run: dict[str, Any]) -> str:
     """A run's counts: each document that was seen is in one of them, and those tried again are told besides."""
     again = f" ({run['retried']} of them tried again)" if run["retried"] else ""
-    return ", ".join(f"{run[count]} {count}" for count in ("seen", *OUTCOMES)) + again
+    warned = f"; {run['warned']} with a warning about secrets" if run["warned"] else ""
+    counts = [count for count in ("seen", *OUTCOMES) if count != "superseded" or run[count]]
+    return ", ".join(f"{run[count]} {count}" for count in counts) + again + warned
+
+
+def _readers(public: int) -> str:
+    """Who can read what was taken in."""
+    if not public:
+        return "None of its documents is public: each is for those whom its access list names."
+    is_public = "1 of its documents is public" if public == 1 else f"{public} of its documents are public"
+    return f"{is_public}: whoever may use this Footnote can read it. --acl, or a sidecar, names fewer readers."
 
 
 def _in_vain(run: dict[str, Any]) -> bool:
@@ -176,8 +225,11 @@ def _show(result: dict[str, Any], *, waited: bool) -> None:
         click.echo(f"{name}: the sync has begun; `footnote sources list` shows how it goes.")
         return
     click.echo(f"{name}: {counted(run)}")
+    click.echo(f"  {_readers(result['public'])}")
     for failure in result["failures"]:
         again = " (will be tried again)" if failure.get("retryable") else ""
-        click.echo(f"  failed: {failure['external_id']}: {failure['message']}{again}")
-    if run["failed"] > len(result["failures"]):
+        say(f"  failed: {failure['external_id']}: {failure['message']}{again}")
+    for warning in result["warnings"]:
+        say(f"  warning: {warning['external_id']}: {warning['message']}")
+    if run["failed"] > len(result["failures"]) or run["warned"] > len(result["warnings"]):
         click.echo("  ... `footnote failures list` shows all of them.")

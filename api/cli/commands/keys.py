@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from api.cli import context
@@ -17,7 +19,11 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--user", help="The user that the key reads as.")
 @click.option("--group", "groups", multiple=True, help="A group that the user is in. Repeatable.")
-@click.option("--admin", is_flag=True, help="May manage sources and keys, and act for any user.")
+@click.option(
+    "--admin",
+    is_flag=True,
+    help="May manage sources and keys, and act for any user. With --user: that user is an administrator.",
+)
 @json_option
 def create(name: str, user: str | None, groups: tuple[str, ...], admin: bool, as_json: bool) -> None:
     """Make a key called NAME. It is shown once: keep it, or make another."""
@@ -46,8 +52,17 @@ def list_(as_json: bool) -> None:
     for key in found:
         role = "administrator" if key["admin"] else (key["user"] or "no user")
         groups = f", groups {', '.join(key['groups'])}" if key["groups"] else ""
-        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else f"last used {key['last_used_at'] or 'never'}"
-        click.echo(f"{key['id']}  {key['name']}: {role}{groups}; {state}")
+        click.echo(f"{key['id']}  {key['name']}: {role}{groups}; {_state(key)}")
+
+
+def _state(key: dict[str, Any]) -> str:
+    if key["revoked_at"]:
+        named = "; api.admin_key still names it: put another there, or take it out" if key["in_configuration"] else ""
+        return f"revoked {key['revoked_at']}{named}"
+    used = f"last used {key['last_used_at'] or 'never'}"
+    if key["from_configuration"] and not key["in_configuration"]:
+        return f"refused, the service's configuration no longer names it; {used}"
+    return used
 
 
 @keys.command(epilog="Example:  footnote keys revoke 3f6c2a")

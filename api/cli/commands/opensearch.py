@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
 from api.cli import context
 from api.cli.options import json_option, print_json
+from core.data_dir import in_data_dir, make_usable
 
 if TYPE_CHECKING:
     from deploy.opensearch.node import Node
@@ -40,6 +42,7 @@ def start(port: int, heap_mb: int, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     node = _node(port, heap_mb)
+    make_usable(node.home.parent)
     with Console(stderr=True, quiet=as_json).status("Starting OpenSearch") as display:
         node.install(display.update)
         node.start()
@@ -81,4 +84,8 @@ def _node(port: int = DEFAULT_PORT, heap_mb: int = DEFAULT_HEAP_MB) -> Node:
     from api.supervisor.layout import Layout  # noqa: PLC0415
     from deploy.opensearch.node import Node  # noqa: PLC0415
 
-    return Node(Layout.of(context.settings()).data_dir / "opensearch", port, heap_mb=heap_mb)
+    data_dir = Layout.of(context.settings()).data_dir
+    folder = data_dir / "opensearch"
+    with in_data_dir(data_dir), contextlib.suppress(FileNotFoundError):
+        folder.stat()
+    return Node(folder, port, heap_mb=heap_mb)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from api.cli import context
-from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, scope_options
+from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
 from api.cli.places import place_of
 
 TEXT_CHARS = 240
@@ -29,22 +29,22 @@ def search(*, query: str, limit: int, reader: Reader, scope: Scope, as_json: boo
     for place, hit in enumerate(found["hits"], start=1):
         _show(place, hit)
     if not found["hits"]:
-        click.echo("Nothing found that you may read.")
+        say("Nothing found that you may read.")
     for part in found.get("degraded") or ():
-        click.echo(f"({part})", err=True)
+        say(f"({part})", err=True)
 
 
 def _show(place: int, hit: dict[str, Any]) -> None:
-    click.echo(f"{place:>3}. {hit['title']}{place_of(hit)}")
+    say(f"{place:>3}. {hit['title']}{place_of(hit)}")
     legs = []
     for leg in ("lexical", "vector", "rerank"):
         rank, score = hit["ranks"].get(leg), hit["scores"].get(leg)
         if rank is not None:
             legs.append(f"{leg} #{rank}" + (f" ({score:.3f})" if score is not None else ""))
-    click.echo(f"     score {hit['score']:.4f}: {', '.join(legs)}")
+    say(f"     score {hit['score']:.4f}: {', '.join(legs)}")
     text = " ".join(hit["text"].split())
-    click.echo(f"     {text[:TEXT_CHARS]}{'…' if len(text) > TEXT_CHARS else ''}")
-    click.echo(f"     {hit['uri']}")
+    say(f"     {text[:TEXT_CHARS]}{'…' if len(text) > TEXT_CHARS else ''}")
+    say(f"     {hit['uri']}")
     for other in hit.get("duplicates") or ():
         title = f"{other['title']}, " if other["title"] != hit["title"] else ""
-        click.echo(f"     also in {title}{other['uri']}")
+        say(f"     also in {title}{other['uri']}")

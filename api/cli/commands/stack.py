@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,10 @@ from api.cli.client import Client
 from api.cli.options import json_option, print_json
 from api.supervisor import control
 from api.supervisor.layout import Layout, StackState, is_up
-from core.errors import FootnoteError, Unavailable
+from core.errors import FootnoteError, NotAuthenticated, Unavailable
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 PATIENCE_S = 10.0
 """How long `footnote up` waits for something that is down before it says so."""
@@ -32,11 +35,12 @@ def up(foreground: bool, as_json: bool) -> None:
     settings = context.settings()
     layout = Layout.of(settings)
     if is_up(layout):
+        _renew_admin_key(settings, layout)
         _say_up(layout, as_json, already=True)
         return
-    supervisor = control.launch(layout, control.choose_port(settings))
+    supervisor = control.launch(layout)
     try:
-        _wait(layout, supervisor, quiet=as_json)
+        _wait(settings, layout, supervisor, quiet=as_json)
     except _UpButNotReady as error:
         if not foreground:
             raise
@@ -49,6 +53,22 @@ def up(foreground: bool, as_json: bool) -> None:
         _attend(supervisor)
 
 
+def _renew_admin_key(settings: Settings, layout: Layout) -> None:
+    """Replace the key in ``admin.key`` if the running service refuses it."""
+    from api.supervisor.admin_key import ensure_admin_key, read_admin_key  # noqa: PLC0415
+
+    key = read_admin_key(layout)
+    try:
+        if key is not None:
+            Client(control.service_url(settings, layout), key).request("GET", "/v1/me")
+            return
+    except NotAuthenticated:
+        click.echo(f"The service refuses the key in {layout.admin_key_file}: a new one takes its place.", err=True)
+    except FootnoteError:
+        return  # it can't tell now, and says so to whatever is asked of it
+    ensure_admin_key(settings, layout)
+
+
 class _UpButNotReady(Unavailable):
     """Every process runs, and something that isn't ours to start is down."""
 
@@ -56,11 +76,12 @@ class _UpButNotReady(Unavailable):
 class _Patience:
     """Asks a service what it waits for, and stops waiting for what is down and not merely starting."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._down_since: float | None = None
 
     def __call__(self, url: str) -> str | None:
-        state = Client(url, None).readiness()
+        state = context.client_of(self._settings, url).readiness()
         if state is None:
             return "the service"
         if state["ready"]:
@@ -78,12 +99,12 @@ class _Patience:
         return f"the service ({_unready(state)})"
 
 
-def _wait(layout: Layout, supervisor: subprocess.Popen[bytes], *, quiet: bool) -> None:
+def _wait(settings: Settings, layout: Layout, supervisor: subprocess.Popen[bytes], *, quiet: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     with Console(stderr=True, quiet=quiet).status("Starting Footnote") as display:
         control.wait_until_ready(
-            layout, supervisor, _Patience(), lambda what: display.update(f"Starting Footnote: {what}")
+            layout, supervisor, _Patience(settings), lambda what: display.update(f"Starting Footnote: {what}")
         )
 
 
@@ -99,8 +120,14 @@ def _unready(state: dict[str, Any]) -> str:
 
 def _dependencies(state: dict[str, Any]) -> dict[str, str]:
     """Each dependency that /readyz names, with its state and what there is to say of it."""
-    listed = state["dependencies"].items()
-    return {name: f"{one['state']}: {one['detail']}" if one.get("detail") else one["state"] for name, one in listed}
+    return {name: _said(one) for name, one in state["dependencies"].items()}
+
+
+def _said(dependency: dict[str, Any]) -> str:
+    # While the catalog is down, no key can be verified, and nobody is told more than the states.
+    unsaid = "the service's log says why" if dependency["state"] == "down" else None
+    detail = dependency.get("detail") or unsaid
+    return f"{dependency['state']}: {detail}" if detail else str(dependency["state"])
 
 
 def _say_up(layout: Layout, as_json: bool, *, already: bool) -> None:
@@ -147,8 +174,12 @@ def down(as_json: bool) -> None:
     layout = Layout.of(context.settings())
     with Console(stderr=True, quiet=as_json).status("Stopping Footnote") as display:
         stopped = control.stop(layout, lambda what: display.update(f"Stopping Footnote: {what}"))
+        left = [] if stopped else control.tidy(layout)
     if as_json:
-        print_json({"stopped": stopped})
+        print_json({"stopped": stopped or bool(left)})
+    elif left:
+        pids = ", ".join(map(str, left))
+        click.echo(f"Footnote's supervisor had been killed. What it left is ended now (process {pids}).")
     else:
         click.echo("Footnote is down." if stopped else "Footnote wasn't running here.")
 
@@ -162,6 +193,11 @@ def status(as_json: bool) -> None:
     """
     layout = Layout.of(context.settings())
     stack = control.describe(layout)
+    if stack is None and (left := control.leftover_pids(layout)):
+        raise Unavailable(
+            f"Footnote's supervisor was killed and left {len(left)} processes behind: `footnote up` ends them and "
+            "starts anew, `footnote down` ends them."
+        )
     ready = context.client().readiness()
     if as_json:
         print_json({"running": stack is not None, "stack": stack, "readiness": ready})

@@ -15,15 +15,14 @@ import pyarrow.compute as pc
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
 from core.filters import Filter
-from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.telemetry import stage
+from retrieval.index.lance.documents import inventory, merge, update
 from retrieval.index.lance.queries import lexical_query, query_vector
 from retrieval.index.lance.rows import (
     CHUNK_COLUMNS,
     WINDOWS,
     batches,
-    chunk_columns,
     to_chunk,
     to_table,
     windows_of,
@@ -32,7 +31,16 @@ from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
 from retrieval.index.lance.views import best, candidates, room
-from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import (
+    USUAL_FIELDS,
+    Candidate,
+    DocumentUpdate,
+    Generation,
+    IndexCounts,
+    IndexedDocument,
+    Leg,
+    LegResults,
+)
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
@@ -121,7 +129,7 @@ class LanceIndex:
             return
         unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
         with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
-            _merge(table, to_table(unique, record.dimensions))
+            merge(table, to_table(unique, record.dimensions))
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""
@@ -135,25 +143,10 @@ class LanceIndex:
         """Delete every chunk of these documents; how many went."""
         return sum(self._delete(one_of("document_id", ids)) for ids in batches(sorted(set(document_ids))))
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
-        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed.
-
-        Chunks of a later version are left as they are: a late, older task must not bring old permissions back.
-        """
-        with stage("index.update"), self._writing() as (_, table):
-            rows = table.search().where(f"{one_of('document_id', [document_id])} AND version <= {int(version)}")
-            old = rows.to_arrow()
-            if old.num_rows == 0:
-                return 0
-            chunks = [
-                replace(to_chunk(row), acl=tuple(acl), metadata=metadata, uri=uri, version=version)
-                for row in old.select(CHUNK_COLUMNS).to_pylist()
-            ]
-            new = chunk_columns(chunks)
-            _merge(table, pa.table({name: new.get(name, old[name]) for name in old.column_names}, schema=old.schema))
-            return len(chunks)
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
+        """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
+        with stage("index.update", documents=len(updates)), self._writing() as (_, table):
+            return update(table, updates)
 
     def refresh(self) -> None:
         """Everything written is findable already; this folds it into the index, so that searches are at their best."""
@@ -244,6 +237,20 @@ class LanceIndex:
         windows = pc.sum(rows["window_count"]).as_py() or 0
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
 
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        """The next documents by id; see the port."""
+        with stage("index.documents"), self._reading() as (_, table):
+            return inventory(table, after, limit)
+
+    def mark(self) -> str:
+        """What :meth:`set_mark` kept last."""
+        return self._store.pointer().mark
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with the generations."""
+        with self._store.writing():
+            self._store.point(replace(self._store.pointer(), mark=mark))
+
     def ping(self) -> None:
         """Return when the folder can be read, and the live generation in it if there is one."""
         if self._pinned or self._store.pointer().live:
@@ -282,10 +289,6 @@ class LanceIndex:
     def _delete(self, where: str) -> int:
         with stage("index.delete"), self._writing() as (_, table):
             return int(table.delete(where).num_deleted_rows)
-
-
-def _merge(table: Any, rows: Any) -> None:
-    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
 
 def _most(k: int) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import ConfigurationError, UnreadableDocument
-from core.metadata import Metadata
+from core.metadata import FACTS, FactKind, Metadata
 from retrieval.index.cjk import with_bigrams
 
 SEARCH_TEXT = "search_text"
@@ -21,8 +20,14 @@ HEADINGS = "headings"
 WINDOWS = "windows"
 """The column of the vector leg: a list of vectors per chunk."""
 _IDS_AT_ONCE = 1000
+Named = TypeVar("Named")
 _STRINGS = pa.list_(pa.string())
-_TIME = pa.timestamp("us", tz="UTC")
+_FACT_TYPES = {
+    FactKind.WORDS: pa.string(),
+    FactKind.TERM: pa.string(),
+    FactKind.TERMS: _STRINGS,
+    FactKind.MOMENT: pa.timestamp("us", tz="UTC"),
+}
 _CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("id", pa.string()),
     ("document_id", pa.string()),
@@ -37,22 +42,12 @@ _CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("tokens", pa.int64()),
     ("acl", _STRINGS),
     ("version", pa.int64()),
-    ("title", pa.string()),
-    ("document_type", pa.string()),
-    ("department", pa.string()),
-    ("owner", pa.string()),
-    ("tags", _STRINGS),
-    ("created", _TIME),
-    ("modified", _TIME),
-    ("language", pa.string()),
-    ("author", pa.string()),
+    *((name, _FACT_TYPES[kind]) for name, kind in FACTS.items()),
 )
 CHUNK_COLUMNS = [name for name, _ in _CHUNK_COLUMNS]
 """What a chunk is read back from."""
-LATER_COLUMNS = ("author",)
-"""Those of them, of text, that the first tables didn't have."""
-LATER_DERIVED = (HEADINGS,)
-"""Likewise of the others. Their chunks have nothing in them until they are written again."""
+LATER_COLUMNS = [*(pa.field(name, _FACT_TYPES[kind]) for name, kind in FACTS.items()), pa.field(HEADINGS, pa.string())]
+"""What a table of an earlier release may lack. Its chunks have nothing in them until they are written again."""
 
 
 def schema(dimensions: int) -> pa.Schema:
@@ -113,22 +108,11 @@ def to_chunk(row: Mapping[str, Any]) -> Chunk:
         tokens=row["tokens"],
         acl=tuple(row["acl"]),
         version=row["version"],
-        metadata=Metadata(
-            title=row["title"],
-            document_type=row["document_type"],
-            department=row["department"],
-            author=row["author"],
-            owner=row["owner"],
-            tags=tuple(row["tags"]),
-            created=_utc(row["created"]),
-            modified=_utc(row["modified"]),
-            language=row["language"],
-        ),
+        metadata=Metadata.read(row),
     )
 
 
 def _row(chunk: Chunk) -> dict[str, Any]:
-    metadata = chunk.metadata
     return {
         "id": chunk.id,
         "document_id": chunk.document_id,
@@ -143,20 +127,8 @@ def _row(chunk: Chunk) -> dict[str, Any]:
         "tokens": chunk.tokens,
         "acl": list(chunk.acl),
         "version": chunk.version,
-        "title": metadata.title,
-        "document_type": metadata.document_type,
-        "department": metadata.department,
-        "owner": metadata.owner,
-        "tags": list(metadata.tags),
-        "created": metadata.created,
-        "modified": metadata.modified,
-        "language": metadata.language,
-        "author": metadata.author,
+        **chunk.metadata.facts(),
     }
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
 
 
 def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
@@ -176,7 +148,7 @@ def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:
         yield windows.values.flatten().to_numpy().reshape(-1, dimensions)
 
 
-def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The ids in parts that a condition can name."""
+def batches(ids: Sequence[Named]) -> Iterator[Sequence[Named]]:
+    """What is named in a condition, in parts that one can name."""
     for first in range(0, len(ids), _IDS_AT_ONCE):
         yield ids[first : first + _IDS_AT_ONCE]

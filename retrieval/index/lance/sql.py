@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from core.filters import All, AnyOf, Between, Filter, Not
+from core.metadata import FactKind, facts_of
 
-_LISTS = frozenset({"acl", "tags"})
+_LISTS = frozenset({"acl", *facts_of(FactKind.TERMS)})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 NOTHING = "false"

@@ -39,11 +39,13 @@ class Pointer:
 
     Attributes:
         number: how many were ever begun, so that a name is never used again.
+        mark: what a catalog knows the index by.
     """
 
     live: str | None = None
     number: int = 0
     records: tuple[Record, ...] = ()
+    mark: str = ""
 
     def get(self, name: str) -> Record:
         """The generation of that name; raises NotFound."""
@@ -145,7 +147,7 @@ def _parse(file: Path) -> Pointer:
     try:
         raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         records = tuple(Record(**record) for record in raw["records"])
-        return Pointer(raw["live"], raw["number"], records)
+        return Pointer(raw["live"], raw["number"], records, raw.get("mark", ""))
     except (ValueError, KeyError, TypeError) as error:
         raise IndexUnavailable(
             f"{file} is damaged ({error}). Restore it from a backup, or delete the folder and ingest again."

@@ -14,7 +14,7 @@ from core.errors import Unavailable
 from core.logs import get_logger
 from core.telemetry import stage
 from retrieval.index.lance.queries import PHRASES
-from retrieval.index.lance.rows import HEADINGS, LATER_COLUMNS, LATER_DERIVED, SEARCH_TEXT, TITLE, schema
+from retrieval.index.lance.rows import HEADINGS, LATER_COLUMNS, SEARCH_TEXT, TITLE, schema
 from retrieval.index.lance.store import Record, Store
 from retrieval.index.lance.views import InMemory, View, Views, load
 
@@ -33,7 +33,6 @@ they are bounded; folding them in copies the table, so it is put off until there
 _LITTLE = 0.1
 """Of the patience, once a run has ended. A phrase reads those rows once more: 120 of them cost a question 50 ms of CPU
 time, where the other fields cost it 2."""
-_LATER = {*LATER_COLUMNS, *LATER_DERIVED}
 _INDEX_CACHE_BYTES = 256 * 2**20
 _METADATA_CACHE_BYTES = 64 * 2**20
 """LanceDB's own limits are gigabytes, a process."""
@@ -92,14 +91,14 @@ class Tables:
         Only under the store's write lock.
         """
         table = self.open(name)
-        missing = [column for column in _LATER if column not in table.schema.names]
+        missing = [column for column in LATER_COLUMNS if column.name not in table.schema.names]
         if missing:
-            table.add_columns(dict.fromkeys(missing, "CAST(NULL AS string)"))
-            _log.info("index.columns_added", generation=name, columns=missing)
+            table.add_columns(missing)
+            _log.info("index.columns_added", generation=name, columns=[column.name for column in missing])
 
     def is_complete(self, name: str) -> bool:
         """Whether a table has all columns."""
-        return _LATER.issubset(self.open(name).schema.names)
+        return {column.name for column in LATER_COLUMNS}.issubset(self.open(name).schema.names)
 
     def able(self, name: str) -> frozenset[str]:
         """What the lexical leg can ask of a table: the columns that have a text index, and phrases."""

@@ -76,7 +76,7 @@ def _send(client: Client, alias: str, batch: list[_Item]) -> None:
         wait = next(waits, None)
         if wait is None:
             raise IndexUnavailable(
-                f"OpenSearch at {client.url} still refuses {len(remaining)} of {len(batch)} chunks after {ATTEMPTS} "
+                f"OpenSearch still refuses {len(remaining)} of {len(batch)} chunks after {ATTEMPTS} "
                 f"attempts ({why}). Lower index.opensearch.bulk_concurrency, or give it more capacity."
             )
         client.sleep(wait)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import IndexUnavailable
-from core.metadata import Metadata
 from retrieval.index.opensearch.client import Client
 from retrieval.index.opensearch.documents import metadata_fields
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import Query
+from retrieval.index.port import DocumentUpdate
 
 TIMEOUT_S = 300.0
 """A large document's thousands of chunks are rewritten in one request."""
@@ -19,11 +19,13 @@ ATTEMPTS = 5
 
 # The context is rebuilt as core.chunk.Chunk.context makes it, for the title is part of it.
 _UPDATE = """
-for (entry in params.fields.entrySet()) { ctx._source[entry.getKey()] = entry.getValue(); }
+def update = params.updates[ctx._source.document_id];
+if (ctx._source.version > update.up_to) { ctx.op = 'noop'; return; }
+for (entry in update.fields.entrySet()) { ctx._source[entry.getKey()] = entry.getValue(); }
 String text = ctx._source.text;
 String opening = text.substring(0, (int) Math.min(400, text.length())).toLowerCase();
 LinkedHashSet lines = new LinkedHashSet();
-lines.add(params.fields.title);
+lines.add(ctx._source.title);
 if (ctx._source.heading_path != null) { lines.addAll(ctx._source.heading_path); }
 StringBuilder context = new StringBuilder();
 for (line in lines) {
@@ -53,11 +55,11 @@ class ByQuery:
         """Delete what matches; how many went."""
         return self._run("_delete_by_query", {"query": query}, "deleted")
 
-    def update(self, query: Query, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int) -> int:
-        """Replace permissions and metadata on what matches; how many changed."""
-        fields = {"acl": list(acl), "uri": uri, "version": version, **metadata_fields(metadata)}
-        script = {"lang": "painless", "source": _UPDATE, "params": {"fields": fields}}
-        return self._run("_update_by_query", {"query": query, "script": script}, "updated")
+    def update(self, updates: Sequence[DocumentUpdate]) -> int:
+        """Replace permissions and metadata of documents' chunks; how many changed."""
+        params = {update.document_id: _params(update) for update in updates}
+        script = {"lang": "painless", "source": _UPDATE, "params": {"updates": params}}
+        return self._run("_update_by_query", {"query": _chunks_of(updates), "script": script}, "updated")
 
     def refresh(self) -> None:
         """Make everything written so far findable. Calls that come while one runs share the next."""
@@ -89,6 +91,20 @@ class ByQuery:
             changed += int(answer[counter])
             if not answer["version_conflicts"]:
                 return changed
-        raise IndexUnavailable(
-            f"OpenSearch at {self._client.url}: chunks kept changing while they were to be {counter}. Try again."
-        )
+        raise IndexUnavailable(f"OpenSearch: chunks kept changing while they were to be {counter}. Try again.")
+
+
+def _params(update: DocumentUpdate) -> dict[str, Any]:
+    fields: dict[str, Any] = {"acl": list(update.acl)}
+    if update.metadata is not None:
+        fields |= metadata_fields(update.metadata)
+    if update.uri is not None:
+        fields["uri"] = update.uri
+    if update.restamp:
+        fields["version"] = update.up_to
+    return {"up_to": update.up_to, "fields": fields}
+
+
+def _chunks_of(updates: Sequence[DocumentUpdate]) -> Query:
+    newest = {"range": {"version": {"lte": max(update.up_to for update in updates)}}}
+    return {"bool": {"filter": [{"terms": {"document_id": [update.document_id for update in updates]}}, newest]}}

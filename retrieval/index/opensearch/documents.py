@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from core.chunk import Chunk, EmbeddedChunk
-from core.metadata import Metadata
+from core.metadata import Metadata, as_json
 from retrieval.index.opensearch.mapping import WINDOWS
 
 
@@ -36,17 +35,7 @@ def to_document(embedded: EmbeddedChunk) -> dict[str, Any]:
 
 def metadata_fields(metadata: Metadata) -> dict[str, Any]:
     """A document's metadata as fields."""
-    return {
-        "title": metadata.title,
-        "document_type": metadata.document_type,
-        "department": metadata.department,
-        "author": metadata.author,
-        "owner": metadata.owner,
-        "tags": metadata.tags,
-        "language": metadata.language,
-        "created": metadata.created.isoformat() if metadata.created else None,
-        "modified": metadata.modified.isoformat() if metadata.modified else None,
-    }
+    return as_json(metadata.facts())
 
 
 def to_chunk(chunk_id: str, source: Mapping[str, Any]) -> Chunk:
@@ -63,21 +52,7 @@ def to_chunk(chunk_id: str, source: Mapping[str, Any]) -> Chunk:
         page=source.get("page"),
         heading_path=tuple(source.get("heading_path") or ()),
         tokens=source["tokens"],
-        metadata=Metadata(
-            title=source.get("title") or "",
-            document_type=source.get("document_type"),
-            department=source.get("department"),
-            author=source.get("author"),
-            owner=source.get("owner"),
-            tags=tuple(source.get("tags") or ()),
-            created=_moment(source.get("created")),
-            modified=_moment(source.get("modified")),
-            language=source.get("language"),
-        ),
+        metadata=Metadata.read(source),
         acl=tuple(source.get("acl") or ()),
         version=source["version"],
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

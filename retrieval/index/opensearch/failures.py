@@ -65,8 +65,9 @@ def translate(error: exceptions.OpenSearchException, url: str, timeout_s: float)
     if isinstance(error, exceptions.TransportError):
         return from_status(int(error.status_code), reason(error.info or error.error), url)
     return IndexUnavailable(
-        f"What answers at {url} doesn't speak OpenSearch's protocol. Correct index.opensearch.url, or look at the "
-        "proxy in between."
+        "What answers for OpenSearch doesn't speak OpenSearch's protocol. Correct index.opensearch.url, or look at the "
+        "proxy in between.",
+        where=url,
     )
 
 
@@ -74,33 +75,38 @@ def from_status(status: int, why: str, url: str) -> FootnoteError:
     """The error for an HTTP status, of a whole request or of one item in it."""
     if disk_is_full(why):
         return StorageUnavailable(
-            f"OpenSearch at {url} has stopped writes because its disk is nearly full ({why}). Free space or add nodes; "
-            "it lifts the block by itself."
+            f"OpenSearch has stopped writes because its disk is nearly full ({why}). Free space or add nodes; "
+            "it lifts the block by itself.",
+            where=url,
         )
     if status == _FORBIDDEN and any(mark in why.casefold() for mark in _BAD_SIGNATURE):
         return ConfigurationError(
-            f"OpenSearch at {url} refuses the signature ({why}). Check index.opensearch.aws (region and service), this "
-            "machine's AWS credentials, and its clock."
+            f"OpenSearch refuses the signature ({why}). Check index.opensearch.aws (region and service), this "
+            "machine's AWS credentials, and its clock.",
+            where=url,
         )
     if status in OVERLOADED:
-        return IndexUnavailable(f"OpenSearch at {url} is overloaded or starting ({status}: {why}). Try again soon.")
+        return IndexUnavailable(f"OpenSearch is overloaded or starting ({status}: {why}). Try again soon.", where=url)
     if status >= _SERVER:
-        return IndexUnavailable(f"OpenSearch at {url} failed ({status}: {why}). Its log says more.")
-    return ConfigurationError(f"OpenSearch at {url} {_REFUSALS.get(status, _REFUSED).format(status=status, why=why)}")
+        return IndexUnavailable(f"OpenSearch failed ({status}: {why}). Its log says more.", where=url)
+    return ConfigurationError(f"OpenSearch {_REFUSALS.get(status, _REFUSED).format(status=status, why=why)}", where=url)
 
 
 def _no_connection(error: exceptions.ConnectionError, url: str, timeout_s: float) -> FootnoteError:
     if isinstance(error, exceptions.ConnectionTimeout):
         return IndexUnavailable(
-            f"OpenSearch at {url} did not answer within {timeout_s:g} s. See whether it is overloaded, or raise "
-            "index.opensearch.timeout_s."
+            f"OpenSearch did not answer within {timeout_s:g} s. See whether it is overloaded, or raise "
+            "index.opensearch.timeout_s.",
+            where=url,
         )
     if isinstance(error, exceptions.SSLError) or isinstance(error.info, ssl.SSLError | Urllib3SSLError):
         return ConfigurationError(
-            f"No trusted TLS connection to OpenSearch at {url}: {str(error.info)[:300]}. Set index.opensearch.ca_file "
-            "to the authority that signed its certificate, and see that the URL's scheme and host are right."
+            f"No trusted TLS connection to OpenSearch: {str(error.info)[:300]}. Set index.opensearch.ca_file "
+            "to the authority that signed its certificate, and see that the URL's scheme and host are right.",
+            where=url,
         )
     return IndexUnavailable(
-        f"OpenSearch at {url} does not answer ({type(error.info).__name__}). Start it (footnote opensearch start, for "
-        "a local one), or correct index.opensearch.url."
+        f"OpenSearch does not answer ({type(error.info).__name__}). Start it (footnote opensearch start, for "
+        "a local one), or correct index.opensearch.url.",
+        where=url,
     )

@@ -7,6 +7,7 @@ rather than create an index, when its target is gone.
 
 from __future__ import annotations
 
+import builtins
 import re
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from core.logs import get_logger
 from core.settings import IndexSettings
 from retrieval.index.opensearch.client import Client
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
-from retrieval.index.opensearch.mapping import LATER_FIELDS, index_body, live_settings
+from retrieval.index.opensearch.mapping import FACT_FIELDS, index_body, live_settings
 from retrieval.index.opensearch.vectors import VectorLayout
 from retrieval.index.port import Generation
 
@@ -27,6 +28,7 @@ ADMIN_TIMEOUT_S = 60.0
 """Creating and deleting indices waits for the whole cluster."""
 
 _FIRST = 0
+_MARK = "catalog"
 
 
 class Generations:
@@ -42,13 +44,17 @@ class Generations:
 
     def list(self) -> list[Generation]:
         """All generations, oldest first."""
+        return [_generation(name, meta, live=live) for name, meta, live in self._about()]
+
+    def _about(self) -> builtins.list[tuple[str, dict[str, Any], bool]]:
+        """Name, what was written down with it, and whether it is live, of each generation."""
         found: dict[str, Any] = self._client.request(
             "GET",
             f"/{self._settings.name}-g*",
             params={"filter_path": "*.aliases,*.mappings._meta", "expand_wildcards": "open"},
         )
         return [
-            _generation(name, about["mappings"]["_meta"], live=self.read in about["aliases"])
+            (name, about["mappings"]["_meta"], self.read in about["aliases"])
             for name, about in sorted(found.items())
             if self._pattern.fullmatch(name)
         ]
@@ -74,7 +80,7 @@ class Generations:
             live = self._live()
             if live is None:
                 raise ConfigurationError(
-                    f"{name} in OpenSearch at {self._client.url} exists, but no generation carries the alias "
+                    f"{name} in OpenSearch exists, but no generation carries the alias "
                     f"{self.read}. Swap one in, or delete it."
                 )
         if (live.embedder, live.dimensions) != (embedder, dimensions):
@@ -90,7 +96,7 @@ class Generations:
     def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """A new generation beside the live one, set up for a backfill."""
         name = self._name(self._now_ns())
-        self._create(name, (embedder, dimensions, model), live=False)
+        self._create(name, (embedder, dimensions, model), live=False, mark=self.mark())
         return self.get(name)
 
     def swap(self, name: str) -> None:
@@ -112,14 +118,25 @@ class Generations:
             raise Conflict(f"Generation {name} is live: swap another one in before dropping it.")
         self._client.request("DELETE", f"/{name}", timeout_s=ADMIN_TIMEOUT_S)
 
+    def mark(self) -> str:
+        """The line that was kept with the live generation; empty without one."""
+        return next((about.get(_MARK, "") for _, about, live in self._about() if live), "")
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with every generation."""
+        for name, about, _ in self._about():
+            self._client.request(
+                "PUT", f"/{name}/_mapping", {"_meta": {**about, _MARK: mark}}, timeout_s=ADMIN_TIMEOUT_S
+            )
+
     def _complete(self) -> None:
         """Add the fields that generations of an earlier release lack; their chunks have nothing in them."""
-        wanted = ",".join(f"*.mappings.properties.{name}.type" for name in LATER_FIELDS)
+        wanted = ",".join(f"*.mappings.properties.{name}.type" for name in FACT_FIELDS)
         path = f"/{self._settings.name}-g*/_mapping"
         found = self._client.request("GET", path, params={"filter_path": wanted, "expand_wildcards": "open"})
         for generation in self.list():
             known = found.get(generation.name, {}).get("mappings", {}).get("properties", {})
-            missing = {name: kind for name, kind in LATER_FIELDS.items() if name not in known}
+            missing = {name: kind for name, kind in FACT_FIELDS.items() if name not in known}
             if missing:
                 body = {"properties": missing}
                 self._client.request("PUT", f"/{generation.name}/_mapping", body, timeout_s=ADMIN_TIMEOUT_S)
@@ -148,10 +165,10 @@ class Generations:
     def _name(self, moment_ns: int) -> str:
         return f"{self._settings.name}-g{moment_ns:019d}"
 
-    def _create(self, name: str, made_by: tuple[str, int, str], *, live: bool) -> None:
+    def _create(self, name: str, made_by: tuple[str, int, str], *, live: bool, mark: str = "") -> None:
         embedder, dimensions, model = made_by
         body = index_body(self._settings.opensearch, embedder, dimensions, backfill=not live)
-        body["mappings"]["_meta"]["model"] = model
+        body["mappings"]["_meta"] |= {"model": model, _MARK: mark}
         aliases: dict[str, Any] = {self.alias_of(name): {}}
         if live:
             aliases |= {self.read: {}, self.write: {"is_write_index": True}}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
 from core.filters import Filter
-from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.settings import IndexSettings
 from core.telemetry import stage
@@ -21,6 +20,7 @@ from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
+from retrieval.index.opensearch.inventory import counts, counts_search, inventory, inventory_search
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
 from retrieval.index.opensearch.queries import (
@@ -35,13 +35,19 @@ from retrieval.index.opensearch.queries import (
     vector_search,
 )
 from retrieval.index.opensearch.vectors import VectorLayout, decode
-from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import (
+    USUAL_FIELDS,
+    Candidate,
+    DocumentUpdate,
+    Generation,
+    IndexCounts,
+    IndexedDocument,
+    Leg,
+    LegResults,
+)
 
 if TYPE_CHECKING:
     from core.chunk import Vector
-
-CARDINALITY_PRECISION = 40_000
-"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
 
 _Searches = dict[Leg, dict[str, Any]]
 _Outcomes = dict[Leg, list[Candidate] | FootnoteError]
@@ -107,17 +113,12 @@ class OpenSearchIndex:
                 for batch in batched(sorted(sendable(document_ids)))
             )
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
-        """Replace permissions and metadata on a document's chunks, keeping their vectors; how many changed.
-
-        Chunks of a later version are left alone: this is then a late, older task. The new permissions hold when it
-        returns.
-        """
-        with stage("index.update"):
-            query = of_document(document_id, {"range": {"version": {"lte": version}}})
-            return self._by_query.update(query, acl=acl, metadata=metadata, uri=uri, version=version)
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
+        """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
+        named = {update.document_id: update for update in updates}
+        with stage("index.update", documents=len(named)):
+            batches = batched(sendable(list(named)))
+            return sum(self._by_query.update([named[key] for key in batch]) for batch in batches)
 
     def refresh(self) -> None:
         """Make everything written so far findable."""
@@ -194,23 +195,23 @@ class OpenSearchIndex:
 
         The number of documents is approximate above 40,000.
         """
-        body = {
-            "size": 0,
-            "track_total_hits": True,
-            "aggs": {
-                "documents": {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}},
-                "windows": {"sum": {"field": "window_count"}},
-            },
-        }
-        answer = self._client.request("POST", f"/{self._read}/_search", body)
-        sums = answer["aggregations"]
-        return IndexCounts(
-            documents=int(sums["documents"]["value"]),
-            chunks=int(answer["hits"]["total"]["value"]),
-            windows=int(sums["windows"]["value"]),
-        )
+        return counts(self._client.request("POST", f"/{self._read}/_search", counts_search()))
+
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        """The next documents by id; see the port."""
+        with stage("index.documents"):
+            answer = self._client.request("POST", f"/{self._read}/_search", inventory_search(after, limit))
+        return inventory(answer)
 
     # Generations
+
+    def mark(self) -> str:
+        """What :meth:`set_mark` kept last, with the live generation."""
+        return self._generations.mark()
+
+    def set_mark(self, mark: str) -> None:
+        """Keep a line with every generation."""
+        self._generations.set_mark(mark)
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """The live generation, created if there is none; see the port."""

@@ -42,7 +42,7 @@ class Layouts:
         found = self._client.request("GET", path, params={"filter_path": "*.mappings._meta"})
         if len(found) != 1:
             raise ConfigurationError(
-                f"{self._target} in OpenSearch at {self._client.url} stands for {len(found)} indices of ours instead "
+                f"{self._target} in OpenSearch stands for {len(found)} indices of ours instead "
                 "of one. Give it to one generation: footnote index swap NAME."
             )
         (generation, about), *_ = found.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.metadata import FACTS, FactKind
 from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.analysis import ANALYZER, analysis
 from retrieval.index.opensearch.vectors import VectorLayout
@@ -18,14 +19,19 @@ VECTOR = "windows.vector"
 REFRESH_INTERVAL = "1s"
 
 _KEYWORD = {"type": "keyword"}
-LATER_FIELDS = {"author": _KEYWORD}
-"""What the first generations didn't have."""
-_DATE = {"type": "date"}
 _INTEGER = {"type": "integer"}
 # Only kept, to be read back: neither searched nor sorted by.
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
 _WORDS = {"type": "text", "analyzer": ANALYZER}
 _SEARCHED = {"type": "text", "index": False, "norms": False, "copy_to": SEARCH_FIELD}
+_OF_KIND = {
+    FactKind.WORDS: {**_KEPT, "copy_to": TITLE_FIELD},
+    FactKind.TERM: _KEYWORD,
+    FactKind.TERMS: _KEYWORD,
+    FactKind.MOMENT: {"type": "date"},
+}
+FACT_FIELDS = {name: _OF_KIND[kind] for name, kind in FACTS.items()}
+"""A generation of an earlier release may lack some of them."""
 
 
 def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, backfill: bool) -> dict[str, Any]:
@@ -74,15 +80,7 @@ def _properties(vector: dict[str, Any]) -> dict[str, Any]:
         "heading_path": {**_KEPT, "copy_to": HEADINGS_FIELD},
         "version": {"type": "long"},
         "acl": _KEYWORD,
-        "title": {**_KEPT, "copy_to": TITLE_FIELD},
-        "document_type": _KEYWORD,
-        "department": _KEYWORD,
-        **LATER_FIELDS,
-        "owner": _KEYWORD,
-        "tags": _KEYWORD,
-        "language": _KEYWORD,
-        "created": _DATE,
-        "modified": _DATE,
+        **FACT_FIELDS,
         # Context and text are stored once each and searched together, as Chunk.search_text: a copy is not stored.
         "context": _SEARCHED,
         "text": _SEARCHED,

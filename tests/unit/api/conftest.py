@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from tests.unit.api.fakes import ADMIN_KEY, Stack, make_settings
+from tests.unit.api.fakes import ADMIN_KEY, MONITORING_KEY, Stack, make_settings
 
 
 @pytest.fixture
@@ -21,7 +21,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    made = Stack(make_settings(tmp_path, max_question_chars=100, max_body_bytes=5000, heartbeat_s=0.05))
+    made = Stack(
+        make_settings(
+            tmp_path, max_question_chars=100, max_body_bytes=5000, heartbeat_s=0.05, monitoring_key=MONITORING_KEY
+        )
+    )
     yield made
     made.catalog.close()
 
@@ -48,3 +52,8 @@ async def client(stack: Stack, anyio_backend: str) -> AsyncIterator[httpx.AsyncC
 @pytest.fixture
 def admin() -> dict[str, str]:
     return {"Authorization": f"Bearer {ADMIN_KEY}"}
+
+
+@pytest.fixture
+def monitoring() -> dict[str, str]:
+    return {"Authorization": f"Bearer {MONITORING_KEY}"}

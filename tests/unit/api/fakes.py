@@ -37,6 +37,7 @@ from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
+MONITORING_KEY = "a-monitoring-key-for-tests"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 

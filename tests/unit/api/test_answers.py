@@ -105,7 +105,7 @@ async def test_abstaining(stack: Stack, client: httpx.AsyncClient) -> None:
 
 async def test_the_reader_is_passed_on(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
     stack.answerer.script = an_answer()
-    headers = {**admin, "X-Footnote-User": "alice", "X-Footnote-Groups": "hr, eng"}
+    headers = {**admin, "X-Footnote-User": "alice", "X-Footnote-Groups": '["hr", "eng"]'}
     await client.post("/v1/answers", json={"question": "x"}, headers=headers)
     assert stack.answerer.question.principal == Principal("alice", frozenset({"hr", "eng"}))
 

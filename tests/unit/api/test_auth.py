@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
-from api.auth.keys import KeyStore, digest
-from core.clock import SystemClock
-from core.errors import InvalidRequest, NotAuthenticated, NotFound
+from api.auth.keys import KeyRecord
+from api.auth.principal import caller_of
+from api.cli.client import Client
+from core.errors import InvalidHeader
 from core.principal import ANONYMOUS, Principal
 from tests.unit.api.conftest import serving
-from tests.unit.api.fakes import ADMIN_KEY, Stack, make_settings
+from tests.unit.api.fakes import NOW, Stack, make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -71,12 +77,72 @@ async def test_an_administrator_can_speak_for_somebody(
     headers = [
         *admin.items(),
         ("X-Footnote-User", "zoë".encode()),
-        ("X-Footnote-Groups", "a, b,"),
-        ("X-Footnote-Groups", "c"),
+        ("X-Footnote-Groups", '["a", "x,hr"]'),
+        ("X-Footnote-Groups", "é b"),
     ]
     raw = [(k.encode(), v if isinstance(v, bytes) else v.encode()) for k, v in headers]
     assert (await client.post("/v1/search", json={"query": "x"}, headers=raw)).status_code == 200
-    assert stack.retriever.asked["principal"] == Principal("zoë", frozenset({"a", "b", "c"}))
+    assert stack.retriever.asked["principal"] == Principal("zoë", frozenset({"a", "x,hr", "é b"}))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "x,hr",
+        "hr, eng",
+        "hr,",
+        '["hr"], ["eng"]',
+        '["hr"',
+        "[hr]",
+        '["hr", 1]',
+        '["hr", ["eng"]]',
+        '[""]',
+        '[" "]',
+        '["a\\u0000"]',
+        '["\\ud800"]',
+        "[" * 3000,
+        "g" * 201,
+        str([str(number) for number in range(1001)]).replace("'", '"'),
+    ],
+)
+async def test_groups_that_could_be_read_in_two_ways_are_refused(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str], groups: str
+) -> None:
+    response = await client.post("/v1/search", json={"query": "x"}, headers={**admin, "X-Footnote-Groups": groups})
+    assert response.status_code == 400
+    assert response.json()["type"] == "urn:footnote:problem:invalid-header"
+    assert "X-Footnote-Groups" in response.json()["detail"]
+    assert stack.retriever.asked == {}
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=50).filter(str.strip)
+
+
+@given(groups=st.sets(NAMES, max_size=20))
+def test_the_command_line_names_any_groups(groups: set[str]) -> None:
+    """Whatever a group is called, it is that group alone that the service takes the reader to be in."""
+    sent = Client("http://footnote", "key", groups=tuple(groups))._http.headers.raw
+    record = KeyRecord(id="k", name="k", prefix="", user=None, groups=(), admin=True, created_at=NOW)
+    raw = [(name.lower(), value) for name, value in sent]
+    assert caller_of(Headers(raw=raw), record, anonymous=False).principal.groups == groups
+
+
+@given(line=st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_a_line_without_json_names_one_group_or_is_refused(line: str) -> None:
+    record = KeyRecord(id="k", name="k", prefix="", user=None, groups=(), admin=True, created_at=NOW)
+    headers = Headers(raw=[(b"x-footnote-groups", line.encode())])
+    try:
+        named = caller_of(headers, record, anonymous=False).principal.groups
+    except InvalidHeader:
+        return
+    assert named in ({line.strip()} - {""}, _json_strings(line))
+
+
+def _json_strings(line: str) -> set[str] | None:
+    try:
+        return set(json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 async def test_an_administrator_alone_reads_nothing_special(
@@ -113,15 +179,37 @@ async def test_nobody_else_can(stack: Stack, client: httpx.AsyncClient) -> None:
         ("POST", "/v1/keys"),
         ("DELETE", "/v1/keys/x"),
         ("GET", "/v1/status"),
+        ("GET", "/v1/audit"),
+        ("GET", "/v1/index"),
+        ("GET", "/metrics"),
     ],
 )
 async def test_administration_needs_an_administrator(
-    stack: Stack, client: httpx.AsyncClient, method: str, path: str
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str], method: str, path: str
 ) -> None:
     _, plain = stack.keys.create("Alice's", user="alice")
     assert (await client.request(method, path)).status_code == 401
     headers = {"Authorization": f"Bearer {plain}"}
     assert (await client.request(method, path, headers=headers)).status_code == 403
+    for acting in ({"X-Footnote-User": "alice"}, {"X-Footnote-Groups": "hr"}, {"X-Footnote-User": ""}):
+        refused = await client.request(method, path, headers={**admin, **acting})
+        assert refused.status_code == 403
+        assert "that person's rights and no more" in refused.json()["detail"]
+
+
+async def test_a_revoked_configured_key_is_refused_from_then_on(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    _, other = stack.keys.create("Another's", admin=True)
+    as_other = {"Authorization": f"Bearer {other}"}
+    assert (await client.get("/v1/status", headers=admin)).status_code == 200
+    listed = (await client.get("/v1/keys", headers=as_other)).json()["keys"]
+    configured = next(key for key in listed if key["from_configuration"])
+    assert configured["last_used_at"] is not None
+    assert (await client.delete(f"/v1/keys/{configured['id']}", headers=as_other)).status_code == 204
+    for path in ("/v1/status", "/v1/keys", "/v1/me", "/metrics"):
+        assert (await client.get(path, headers=admin)).status_code == 401
+    assert (await ask(client, **admin)).status_code == 401
 
 
 async def test_the_routes_for_keys(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
@@ -132,36 +220,7 @@ async def test_the_routes_for_keys(client: httpx.AsyncClient, admin: dict[str, s
     assert made["key"].startswith(made["prefix"] + "_")
     assert made["groups"] == ["a", "b"]
     listed = await client.get("/v1/keys", headers={"Authorization": f"Bearer {made['key']}"})
-    assert [key["name"] for key in listed.json()["keys"]] == ["CI"]
+    keys = {key["name"]: key for key in listed.json()["keys"]}
+    assert set(keys) == {"CI", "api.admin_key"}
     assert made["key"] not in listed.text
-    assert listed.json()["keys"][0]["last_used_at"] is not None
-
-
-def test_only_a_digest_is_kept(stack: Stack) -> None:
-    record, plain = stack.keys.create("x")
-    with stack.catalog.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT * FROM api_keys").all()
-    assert plain not in str(rows)
-    assert digest(plain) in str(rows)
-    assert stack.keys.verify(plain).id == record.id
-
-
-def test_a_standing_key_needs_no_row(stack: Stack) -> None:
-    assert stack.keys.verify(ADMIN_KEY).admin
-    assert KeyStore(stack.catalog.engine, SystemClock()).list() == []
-    with pytest.raises(NotAuthenticated):
-        KeyStore(stack.catalog.engine, SystemClock()).verify(ADMIN_KEY)
-
-
-def test_verifying_does_not_wait_for_a_writer(stack: Stack) -> None:
-    _, plain = stack.keys.create("x")
-    with stack.catalog.engine.begin():  # holds SQLite's write lock
-        assert stack.keys.verify(plain).name == "x"
-
-
-def test_bad_names(stack: Stack) -> None:
-    for arguments in ({"name": " "}, {"name": "x", "user": ""}, {"name": "x", "groups": ["g" * 201]}):
-        with pytest.raises(InvalidRequest):
-            stack.keys.create(**arguments)  # type: ignore[arg-type]
-    with pytest.raises(NotFound):
-        stack.keys.revoke("absent")
+    assert all(key["last_used_at"] for key in keys.values())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from core.place import Line, PageSize
 from core.principal import AccessList
 from ingestion.blobs import parsed_key
+from ingestion.catalog import documents
 from tests.unit.api.fakes import Stack, a_parsed_document
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +39,30 @@ async def test_what_may_not_be_read_is_not_there(
     assert (await client.get(f"/v1/documents/closed{route}", headers=as_hr)).status_code == 200
     for name in ("nobody", "going"):
         assert (await client.get(f"/v1/documents/{name}{route}", headers=as_hr)).status_code == 404
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_what_may_not_be_read_takes_the_same_work_as_what_is_not_there(
+    stack: Stack, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    stack.add_document("closed", HR)
+    work: list[tuple[str, int]] = []
+
+    def note(_: Any, __: Any, statement: str, values: Any, ___: Any, ____: Any) -> None:
+        if "documents" in statement:  # keys' last uses are written down meanwhile
+            work.append((statement, len(values)))
+
+    def refuse(row: Any) -> None:
+        raise AssertionError(f"the row of {row.id} was read")
+
+    event.listen(stack.catalog.engine, "before_cursor_execute", note)
+    monkeypatch.setattr(documents, "document_of", refuse)
+    done = []
+    for name in ("closed", "absent"):
+        assert (await client.get(f"/v1/documents/{name}{route}")).status_code == 404
+        done.append(work.copy())
+        work.clear()
+    assert done[0] == done[1] != []
 
 
 async def test_metadata(stack: Stack, client: httpx.AsyncClient) -> None:

@@ -28,8 +28,8 @@ async def test_what_depends_on_the_reader_is_stored_nowhere(client: httpx.AsyncC
     assert (await client.post("/v1/search", json={"query": "x"})).headers["cache-control"] == "no-store"
 
 
-async def test_metrics_count_routes_not_documents(client: httpx.AsyncClient) -> None:
+async def test_metrics_count_routes_not_documents(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
     await client.get("/v1/documents/some-secret-id")
-    metrics = (await client.get("/metrics")).text
+    metrics = (await client.get("/metrics", headers=admin)).text
     assert 'route="/v1/documents/{document_id}",status="404"' in metrics
     assert "some-secret-id" not in metrics

@@ -19,13 +19,17 @@ FILES = {
     "/page/client.js": "text/javascript",
     "/page/style.css": "text/css",
     "/page/icon.svg": "image/svg+xml",
+    "/docs": "text/html",
+    "/page/docs.js": "text/javascript",
 }
+SWAGGER_UI = {"/page/swagger-ui-bundle.js": "text/javascript", "/page/swagger-ui.css": "text/css"}
 
 
-@pytest.mark.parametrize("path", FILES)
-async def test_files_are_served_and_revalidated(client: httpx.AsyncClient, path: str) -> None:
+@pytest.mark.parametrize(("path", "media_type"), [*FILES.items(), *SWAGGER_UI.items()])
+async def test_files_are_served_and_revalidated(client: httpx.AsyncClient, path: str, media_type: str) -> None:
     response = await client.get(path)
-    assert response.headers["content-type"].startswith(FILES[path])
+    assert response.headers["content-type"].startswith(media_type)
+    assert "script-src 'self';" in response.headers["content-security-policy"]
     again = await client.get(path, headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 

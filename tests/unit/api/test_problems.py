@@ -85,6 +85,40 @@ async def test_an_unknown_route_and_a_wrong_method(client: httpx.AsyncClient) ->
     assert "use POST" in str(problem(await client.get("/v1/search"), 405, "method-not-allowed")["detail"])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/sources", "GET, POST"),
+        ("POST", "/v1/sources/s1", "GET, PATCH, DELETE"),
+        ("GET", "/v1/answers", "POST"),
+        ("OPTIONS", "/v1/keys", "GET, POST"),
+        ("TRACE", "/v1/index", "GET"),
+        ("GET", "/v1/index/rollback", "POST"),
+    ],
+)
+async def test_allow_names_every_method_of_the_path(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    response = await client.request(method, path)
+    problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/v1/documents/a%00b", "/page/%00", "/v1/failures?limit=1&offset=%00", "/%00"])
+async def test_an_address_with_nul(client: httpx.AsyncClient, admin: dict[str, str], path: str) -> None:
+    assert "NUL" in str(problem(await client.get(path, headers=admin), 422, "invalid-request")["detail"])
+
+
+@pytest.mark.parametrize("offset", [2**63, 2**64, 10**30])
+@pytest.mark.parametrize("path", ["/v1/failures", "/v1/sources/{}/failures"])
+async def test_an_offset_that_no_database_takes(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str], path: str, offset: int
+) -> None:
+    source = stack.catalog.sources.create(kind="folder", name="Docs", config={}, interval_s=3600)
+    response = await client.get(path.format(source.id), params={"offset": offset}, headers=admin)
+    assert problem(response, 422, "invalid-request")["errors"][0]["field"] == "offset"  # type: ignore[index]
+
+
 async def test_an_unknown_pipeline(client: httpx.AsyncClient) -> None:
     body = problem(await client.post("/v1/search", json={"query": "x", "pipeline": "magic"}), 422, "invalid-request")
     assert "Pipelines are" in str(body["detail"])

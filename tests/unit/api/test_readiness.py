@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
 import pytest
 
 from api.part import Part, StillStarting
-from core.errors import BrokerUnavailable, IndexUnavailable, ModelUnavailable, StorageUnavailable, Unavailable
+from api.supervisor.layout import Layout, instance_of
+from core.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    IndexUnavailable,
+    ModelUnavailable,
+    StorageUnavailable,
+    Unavailable,
+)
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
@@ -41,25 +50,37 @@ async def test_ready_once_warm(stack: Stack) -> None:
         assert stack.retriever.warmed == 1
 
 
-async def test_a_broker_that_is_down_stops_no_answer(stack: Stack) -> None:
+async def test_which_footnote_it_is_is_told_without_where_it_is(stack: Stack) -> None:
+    async with serving(stack) as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok", "instance": None}
+    Layout(stack.settings.data_dir).make()
+    async with serving(stack) as client:
+        said = (await client.get("/healthz")).json()
+    assert said == {"status": "ok", "instance": instance_of(stack.settings.data_dir)}
+    assert len(said["instance"]) == 32
+
+
+async def test_a_broker_that_is_down_stops_no_answer(stack: Stack, admin: dict[str, str]) -> None:
     stack.broker_error = BrokerUnavailable("The queue is down: start it.")
     async with serving(stack) as client:
         await ready(client)
-        broker = (await client.get("/readyz")).json()["dependencies"]["broker"]
+        broker = (await client.get("/readyz", headers=admin)).json()["dependencies"]["broker"]
         assert broker == {"state": "down", "required": False, "detail": "The queue is down: start it."}
 
 
-async def test_a_full_disk_is_named_and_stops_no_answer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_named_and_stops_no_answer(
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ingestion.disk.LOW_BYTES", 10**18)
     async with serving(stack) as client:
         await ready(client)
-        disk = (await client.get("/readyz")).json()["dependencies"]["disk"]
+        disk = (await client.get("/readyz", headers=admin)).json()["dependencies"]["disk"]
         assert (disk["state"], disk["required"]) == ("down", False)
         assert "free some space" in disk["detail"]
 
 
 async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.01)
     back = threading.Event()
@@ -71,7 +92,7 @@ async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
 
     stack.build_index = build_index
     async with serving(stack) as client:
-        response = await client.get("/readyz")
+        response = await client.get("/readyz", headers=admin)
         assert response.status_code == 503
         assert response.json()["dependencies"]["index"]["detail"] == "OpenSearch at http://x doesn't answer."
         assert (await client.get("/healthz")).status_code == 200
@@ -82,7 +103,7 @@ async def test_an_index_that_is_down_at_start_is_taken_up_when_it_is_back(
 
 
 async def test_an_index_that_takes_long_to_open_is_starting_and_not_down(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, monitoring: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`footnote up` waits for what starts, and gives up on what is down."""
     monkeypatch.setattr("api.readiness.CHECK_TIMEOUT_S", 0.01)
@@ -94,7 +115,7 @@ async def test_an_index_that_takes_long_to_open_is_starting_and_not_down(
 
     stack.build_index = build_index
     async with serving(stack) as client:
-        index = (await client.get("/readyz")).json()["dependencies"]["index"]
+        index = (await client.get("/readyz", headers=monitoring)).json()["dependencies"]["index"]
         assert (index["state"], index["detail"]) == ("starting", "No answer within 0.01 s.")
         opened.set()
         monkeypatch.undo()
@@ -110,6 +131,48 @@ async def test_an_index_that_goes_down_later_is_seen(stack: Stack) -> None:
         assert (await client.get("/readyz")).status_code == 200
 
 
+async def test_strangers_are_told_states_and_no_details(
+    stack: Stack, admin: dict[str, str], monitoring: dict[str, str]
+) -> None:
+    """Details name hosts and folders."""
+    _, reader = stack.keys.create("Alice's", user="alice")
+    stack.index.down = IndexUnavailable("OpenSearch at http://10.1.2.3:9200 doesn't answer.")
+    strangers = ({}, {"Authorization": f"Bearer {reader}"}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"})
+    async with serving(stack) as client:
+        for headers in (*strangers, {**admin, "X-Footnote-User": "alice"}):
+            response = await client.get("/readyz", headers=headers)
+            assert response.status_code == 503
+            assert response.json()["dependencies"]["index"] == {"state": "down", "required": True, "detail": None}
+            assert {one["detail"] for one in response.json()["dependencies"].values()} == {None}
+        for headers in (admin, monitoring):
+            index = (await client.get("/readyz", headers=headers)).json()["dependencies"]["index"]
+            assert index["detail"] == "OpenSearch at http://10.1.2.3:9200 doesn't answer."
+
+
+async def test_monitoring_sees_a_catalog_that_is_down(
+    stack: Stack, admin: dict[str, str], monitoring: dict[str, str]
+) -> None:
+    """The catalog knows the keys: with it, an administrator's can't be told from a revoked one."""
+    async with serving(stack) as client:
+        await ready(client)
+        with stack.catalog.engine.begin() as connection:
+            for table in ("sources", "api_keys"):
+                connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO no_{table}")
+        catalog = (await client.get("/readyz", headers=monitoring)).json()["dependencies"]["catalog"]
+        assert catalog["state"] == "down"
+        assert catalog["detail"]
+        catalog = (await client.get("/readyz", headers=admin)).json()["dependencies"]["catalog"]
+        assert catalog == {"state": "down", "required": True, "detail": None}
+        assert (await client.get("/metrics", headers=monitoring)).status_code == 200
+        assert (await client.get("/metrics", headers=admin)).status_code == 503
+
+
+async def test_the_monitoring_key_opens_nothing_else(client: Any, monitoring: dict[str, str]) -> None:
+    assert "footnote_http_seconds" in (await client.get("/metrics", headers=monitoring)).text
+    for path in ("/v1/me", "/v1/status", "/v1/audit", "/v1/sources"):
+        assert (await client.get(path, headers=monitoring)).status_code == 401
+
+
 async def test_not_ready_while_models_load(stack: Stack) -> None:
     loaded = threading.Event()
     stack.retriever.loaded = loaded
@@ -121,8 +184,26 @@ async def test_not_ready_while_models_load(stack: Stack) -> None:
         await ready(client)
 
 
+async def test_settings_that_keep_the_retriever_from_being_built_are_named(
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`footnote up` waits for what starts: this will not."""
+
+    def build_retriever() -> Any:
+        raise ConfigurationError("Two pipelines are named 'mine'.")
+
+    services = replace(stack.services(), retriever=Part("retriever", build_retriever))
+    monkeypatch.setattr(stack, "services", lambda: services)
+    async with serving(stack) as client, asyncio.timeout(10):
+        while (models := (await client.get("/readyz", headers=admin)).json()["dependencies"]["models"])[
+            "state"
+        ] == "starting":
+            await asyncio.sleep(0)
+        assert models == {"state": "down", "required": True, "detail": "Two pipelines are named 'mine'."}
+
+
 async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.retriever.failure = ModelUnavailable("not yet")
     monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.2)
@@ -136,7 +217,9 @@ async def test_a_model_that_cannot_be_loaded_is_down_and_taken_up_when_it_can(
             stack.retriever.failure = failure
 
             async with asyncio.timeout(30):
-                while (models := (await client.get("/readyz")).json()["dependencies"]["models"])["detail"] != said:
+                while (models := (await client.get("/readyz", headers=admin)).json()["dependencies"]["models"])[
+                    "detail"
+                ] != said:
                     await asyncio.sleep(0)
             assert models["state"] == "down"
         stack.retriever.failure = None
@@ -164,7 +247,7 @@ async def test_a_part_that_somebody_else_is_still_opening_is_no_failure(
 
 
 async def test_a_task_that_fails_again_and_again_is_shown_and_stops_no_answer(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.background.FIRST_RETRY_S", 0.2)
     monkeypatch.setattr("api.background.LONGEST_RETRY_S", 0.2)
@@ -181,7 +264,9 @@ async def test_a_task_that_fails_again_and_again_is_shown_and_stops_no_answer(
 
         async def until(state: str) -> dict[str, Any]:
             async with asyncio.timeout(30):
-                while (found := (await client.get("/readyz")).json()["dependencies"]["key usage"])["state"] != state:
+                while (found := (await client.get("/readyz", headers=admin)).json()["dependencies"]["key usage"])[
+                    "state"
+                ] != state:
                     await asyncio.sleep(0)
             return dict(found)
 

@@ -38,9 +38,9 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
                     "modified": None,
                     "language": None,
                 },
-                "score": 0.03,
+                "score": 1.0,
                 "ranks": {"lexical": 1, "vector": None, "rerank": None},
-                "scores": {"lexical": 7.5, "vector": None, "fused": 0.03, "rerank": None},
+                "scores": {"lexical": None, "vector": None, "fused": None, "rerank": None},
                 "duplicates": [],
             }
         ],
@@ -58,6 +58,19 @@ async def test_a_hit_has_the_documented_shape(stack: Stack, client: httpx.AsyncC
         "offset": 0,
         "pipeline": None,
     }
+
+
+async def test_scores_are_for_administrators_and_readers_get_the_place(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    [hit] = (await client.post("/v1/search", json={"query": "x"}, headers=admin)).json()["hits"]
+    assert hit["score"] == 0.03
+    assert hit["scores"] == {"lexical": 7.5, "vector": None, "fused": 0.03, "rerank": None}
+    _, key = stack.keys.create("a reader", "tomas")
+    body = {"query": "x", "offset": 3}
+    [hit] = (await client.post("/v1/search", json=body, headers={"Authorization": f"Bearer {key}"})).json()["hits"]
+    assert hit["score"] == 1 / 4
+    assert set(hit["scores"].values()) == {None}
 
 
 async def test_filters_and_paging_are_passed_on(stack: Stack, client: httpx.AsyncClient) -> None:

@@ -28,3 +28,10 @@ def test_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("FOOTNOTE_API__PROT", "1")
     assert serve.main() == 2
     assert "Did you mean FOOTNOTE_API__PORT?" in capsys.readouterr().err
+
+
+def test_a_pipeline_that_there_is_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FOOTNOTE_RETRIEVAL__PIPELINE", "hybird")
+    monkeypatch.setattr(serve, "_bind", lambda *_: pytest.fail("it began to serve"))
+    assert serve.main() == 2
+    assert "retrieval.pipeline names 'hybird', which there is not: use one of lexical" in capsys.readouterr().err

@@ -7,10 +7,12 @@ import pytest
 
 from core.errors import IndexUnavailable
 from core.principal import AccessList
+from ingestion.connectors.port import Withheld
 from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
+NOTHING = {"failures": [], "total": 0, "warnings": [], "total_warnings": 0}
 FOLDER = {"kind": "folder", "name": "Handbook", "config": {"path": "/docs"}}
 
 
@@ -30,8 +32,8 @@ async def test_a_source_lives(stack: Stack, client: httpx.AsyncClient, admin: di
     again = await client.post(f"{path}/sync")
     assert (again.status_code, again.json()["id"]) == (202, source["run"]["id"])
     assert [run["id"] for run in (await client.get(f"{path}/runs")).json()["runs"]] == [source["run"]["id"]]
-    assert (await client.get(f"{path}/failures")).json() == {"failures": [], "total": 0}
-    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == {"failures": [], "total": 0}
+    assert (await client.get(f"{path}/failures")).json() == NOTHING
+    assert (await client.get("/v1/failures?limit=5&offset=1")).json() == NOTHING
     assert (await client.post("/v1/failures/retry")).json() == {"retried": 3}
     assert (await client.delete(path)).status_code == 202
     assert stack.ingestion.deleted == [source["id"]]
@@ -117,3 +119,25 @@ async def test_status(stack: Stack, client: httpx.AsyncClient, admin: dict[str, 
     stack.index.down = IndexUnavailable("It is down.")
     body = (await client.get("/v1/status")).json()
     assert (body["chunks"], body["degraded"]) == (None, ["index: It is down."])
+
+
+async def test_warnings_stand_beside_the_failures(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    client.headers.update(admin)
+    source = (await client.post("/v1/sources?sync=true", json=FOLDER)).json()
+    withheld = [Withheld("id_rsa", "a private SSH key"), Withheld("data/", "data of Footnote")]
+    stack.catalog.warnings.withhold(source["id"], source["run"]["id"], withheld)
+    found = (await client.get(f"/v1/sources/{source['id']}/failures?limit=1")).json()
+    assert (found["failures"], found["total"], found["total_warnings"]) == ([], 0, 2)
+    [warning] = found["warnings"]
+    assert warning["withheld"]
+    assert {
+        warning["external_id"],
+        (await client.get("/v1/failures?offset=1")).json()["warnings"][0]["external_id"],
+    } == {
+        "id_rsa",
+        "data/",
+    }
+    [run] = (await client.get(f"/v1/sources/{source['id']}/runs")).json()["runs"]
+    assert run["warned"] == 2

@@ -61,6 +61,15 @@ def test_a_wrong_value_is_named_and_never_shown(monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in str(caught.value)
 
 
+def test_settings_know_their_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load_settings().file is None
+    for name in ("footnote.toml", "elsewhere.toml"):
+        (tmp_path / name).write_text("")
+    assert load_settings().file == tmp_path / "footnote.toml"
+    monkeypatch.setenv("FOOTNOTE_CONFIG", "elsewhere.toml")
+    assert load_settings().file == tmp_path / "elsewhere.toml"
+
+
 def test_a_broken_or_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "footnote.toml").write_text("[sync\n")
     with pytest.raises(ConfigurationError, match=r"footnote\.toml can't be read as TOML"):
@@ -79,14 +88,10 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_production_refuses_what_is_only_fit_for_a_laptop() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_settings({"environment": "production", "api": {"admin_key": "changeme"}})
-    for part in (
-        "api.anonymous",
-        "api.allowed_hosts",
-        "catalog.url",
-        "broker.url",
-        "api.admin_key is a well-known default",
-    ):
+        load_settings({"environment": "production", "api": {"admin_key": "changeme", "monitoring_key": "short"}})
+    required = ("api.anonymous", "api.allowed_hosts", "catalog.url", "broker.url", "index.kind", "blobs.url")
+    weak = ("api.admin_key is a well-known default", "api.monitoring_key must have at least 24 characters")
+    for part in (*required, "sources.allowed_roots", "sync.default_acl", *weak):
         assert part in str(caught.value)
 
 
@@ -97,6 +102,9 @@ def test_production_takes_a_complete_configuration() -> None:
             "api": {"anonymous": False, "admin_key": "k" * 32, "allowed_hosts": ["footnote.example.com"]},
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
+            "blobs": {"url": "s3://footnote"},
+            "sources": {"allowed_roots": ["/srv/documents"]},
+            "sync": {"default_acl": []},
             "index": {
                 "kind": "opensearch",
                 "opensearch": {"url": "https://search:9200", "aws": {"region": "eu-west-1"}},
@@ -111,6 +119,12 @@ def test_production_takes_a_complete_configuration() -> None:
     [
         ({"chunking": {"min_tokens": 900, "max_tokens": 800}}, "min_tokens is larger"),
         ({"llm": {"provider": "openai"}}, r"llm\.model"),
+        (
+            {"sources": {"allowed_roots": ["documents"]}},
+            r"sources\.allowed_roots: every folder must be an absolute path",
+        ),
+        ({"environment": "production", "sources": {"allowed_roots": ["/"]}}, "must not name the root"),
+        ({"sync": {"default_acl": ["staff"]}}, "'staff' is not an access term"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
         ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),
         ({"index": {"opensearch": {"engine": "faiss", "encoder": "byte"}}}, "encoder = 'byte' needs engine = 'lucene'"),

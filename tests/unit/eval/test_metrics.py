@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from eval.latency import ratio, report
+from eval.bench.search.latency import ratio, report
 from eval.metrics import bootstrap, mean_with_interval
 
 

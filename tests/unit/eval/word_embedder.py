@@ -40,4 +40,4 @@ class WordEmbedder:
 
     def embed_passages(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
         self.windows += len(texts)
-        return np.stack([self.embed_query(text) for text in texts])
+        return np.array([self.embed_query(text) for text in texts], np.float32).reshape(-1, self.dimensions)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from core.errors import ConfigurationError, IndexUnavailable, ModelUnavailable
@@ -17,6 +20,7 @@ from core.settings import LlmSettings, Settings
 from generation.answerer import Answerer, Question
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
 from generation.models.port import Delta, Message, Usage
+from generation.writing import CHARS_PER_TOKEN, MAX_CITATIONS, Writing
 
 LEAVE = "Every employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
 STOP = Delta(finish_reason="stop", usage=Usage(11, 5))
@@ -106,18 +110,86 @@ def test_without_a_model_the_answer_is_the_sources_own_words(answerer: Any) -> N
     assert outcomes("extracted") == before + 1
 
 
-@pytest.mark.parametrize("error", [ModelUnavailable("It is down."), ConfigurationError("The key is wrong.")])
-def test_a_model_that_fails_before_its_first_token_is_stood_in_for(answerer: Any, error: Exception) -> None:
-    events = answer(answerer(error))
+@pytest.mark.parametrize(
+    "script",
+    [
+        [],
+        [Delta("NO")],
+        [Delta("NO ANSWER")],
+        [Delta("\n" * 99), Delta(" [9] ")],
+        [Delta("\u200b\ufeff")],
+    ],
+    ids=["at once", "in NO ANSWER", "after NO ANSWER", "after no words", "after nothing visible"],
+)
+def test_a_model_that_fails_before_its_first_word_is_stood_in_for(answerer: Any, script: list[Delta]) -> None:
+    events = answer(answerer(*script, ModelUnavailable("It is down.")))
     assert "25 days" in text(events)
-    assert events[-1].degraded == (f"llm: {error}",)
+    for one in only(events, Citation):
+        assert text(events)[one.answer_start : one.answer_end] == one.quote
+    assert events[-1].degraded == ("llm: It is down.",)
+    assert events[-1].finish_reason == "stop"
 
 
-def test_a_model_that_fails_in_the_middle_raises(answerer: Any) -> None:
-    before = outcomes("failed")
-    with pytest.raises(ModelUnavailable):
-        answer(answerer(Delta("You get "), ModelUnavailable("It broke off.")))
-    assert outcomes("failed") == before + 1
+def test_a_wrong_setting_is_not_told_to_readers(answerer: Any) -> None:
+    events = answer(answerer(ConfigurationError("The key at http://inner.example is wrong.")))
+    assert "25 days" in text(events)
+    (said,) = events[-1].degraded
+    assert said.startswith("llm: ")
+    assert "inner.example" not in said
+
+
+def test_a_model_that_fails_in_the_middle_leaves_what_it_wrote_and_says_so(answerer: Any) -> None:
+    before = outcomes("interrupted")
+    events = answer(answerer(Delta("You get 25 days [1]. And then"), Delta(" ["), ModelUnavailable("It broke off.")))
+    assert text(events) == "You get 25 days. And then ["
+    assert len(only(events, Citation)) == 1
+    assert events[-1].degraded == ("incomplete: It broke off.",)
+    assert events[-1].finish_reason == "interrupted"
+    assert outcomes("interrupted") == before + 1
+
+
+@pytest.mark.parametrize(
+    "piece", ["x" * 5_000, "Yes. [1] " * 20_000, "\n" * 5_000_000], ids=["words", "marks", "blanks"]
+)
+def test_an_answer_has_a_greatest_length(found: Any, scripted: Any, piece: str) -> None:
+    model = scripted(*[Delta(piece)] * 10, STOP)
+    events = answer(Answerer(found, model, Settings(llm=LlmSettings(max_tokens=100))))
+    assert len(text(events)) <= CHARS_PER_TOKEN * 100
+    assert model.closed_early, "the rest is not read"
+    if "x" in piece or "Y" in piece:
+        assert events[-1].finish_reason == "length"
+
+
+def test_an_answer_has_so_many_citations_and_no_more(found: Any, scripted: Any) -> None:
+    events = answer(Answerer(found, scripted(Delta("Yes. [1] " * (MAX_CITATIONS + 7)), STOP), Settings()))
+    assert len(only(events, Citation)) == MAX_CITATIONS
+    assert events[-1].citations_dropped == 7
+
+
+@given(
+    st.lists(st.text(st.characters(categories=["Cs", "Lu", "Cc", "Cf", "Nd"], include_characters="[]. "), max_size=8))
+)
+def test_whatever_a_model_writes_can_be_encoded(pieces: list[str]) -> None:
+    writing = Writing([], max_tokens=9)
+    events = [event for piece in pieces for event in writing.take(Delta(piece))] + list(writing.finish())
+    written = "".join(event.text for event in events if isinstance(event, Token))
+    written.encode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u200b]", written)
+
+
+def test_a_link_that_no_source_has_is_taken_out_and_said_to_be(answerer: Any) -> None:
+    pieces = "You get 25 days ![x](https://ev", "il.example/?q=25) [1]. So says hr/d1.md [1]."
+    events = answer(answerer(*map(Delta, pieces), STOP))
+    assert text(events) == "You get 25 days ![x]((…)). So says hr/d1.md."
+    (said,) = events[-1].degraded
+    assert said.startswith("links: 1 ")
+    first, _ = only(events, Citation)
+    assert text(events)[first.answer_start : first.answer_end] == "You get 25 days ![x]((…))"
+
+
+def test_a_character_may_be_cut_into_its_surrogates(answerer: Any) -> None:
+    events = answer(answerer(Delta("25 days \ud83d"), Delta("\ude00 [1] \ude00. \ud83d"), STOP))
+    assert text(events) == "25 days \U0001f600 \ufffd. \ufffd"
 
 
 def test_an_answer_without_citations_says_so(answerer: Any) -> None:
@@ -127,7 +199,7 @@ def test_an_answer_without_citations_says_so(answerer: Any) -> None:
     assert events[-1].citations_dropped == 1
 
 
-@pytest.mark.parametrize("script", [["NO ANSWER"], ["NO", " ANS", "WER."], ["**NO ANSWER**\n"], [""]])
+@pytest.mark.parametrize("script", [["NO ANSWER"], ["NO", " ANS", "WER."], ["**NO ANSWER**\n"]])
 def test_a_model_may_abstain(answerer: Any, script: list[str]) -> None:
     events = answer(answerer(*(Delta(piece) for piece in script), STOP))
     assert text(events) == ""
@@ -141,6 +213,13 @@ def test_what_only_begins_like_abstaining_is_an_answer(answerer: Any, start: str
     events = answer(answerer(*(Delta(character) for character in start), STOP))
     assert text(events) == start.replace(" [1]", "")
     assert not only(events, Abstain)
+
+
+@pytest.mark.parametrize("script", ["", " \n ", "...", "[1][2]", " [99] ", "\u202e\u2066"])
+def test_a_model_that_writes_nothing_is_stood_in_for(answerer: Any, script: str) -> None:
+    events = answer(answerer(Delta(script), STOP))
+    assert "25 days" in text(events)
+    assert events[-1].degraded == ("llm: The model wrote nothing.",)
 
 
 def test_nothing_found(passages: Any, scripted: Any) -> None:

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.chunk import Chunk
 from core.metadata import Metadata
+from generation.citations import CitationParser, TextPiece
+from generation.inert import inert
 from generation.models.port import Message
-from generation.prompt import MAX_TURN_CHARS, MAX_TURNS, build_messages
+from generation.prompt import MAX_FACT_CHARS, MAX_TURN_CHARS, MAX_TURNS, build_messages
 
 
 def chunk(text: str, title: str = "") -> Chunk:
@@ -39,6 +48,57 @@ def test_a_document_can_not_leave_its_source() -> None:
     assert user.content.count("</source>") == 1
     assert user.content.count("</sources>") == 1
     assert user.content.count("<source ") == 1
+
+
+ROLE_MARKERS = [
+    "<|im_start|>", "<|im_end|>", "<|system|>", "<|eot_id|>", "<|start_header_id|>", "<|endoftext|>", "<|channel|>",
+    "<|START_OF_TURN_TOKEN|>", "<\uff5cUser\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "[INST]", "[/INST]",
+    "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[gMASK]", "<sop>",
+    "<s>", "</s>", "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>", "<tool_call>", "</tool_response>", "<think>",
+    "<function_calls>", "<system>", "</assistant>", "### System:", "### Instruction:", "### Response:", "# Human:",
+    "\nHuman:", "\nAssistant:", "\nUSER:", "\nGPT4 Correct User:", "<source number=", "</source>", "</sources>",
+    "<sources>", "[2]", "[1, 3]",
+]  # fmt: skip
+
+
+def told(text: str) -> list[str]:
+    """What a model is told where this text stands, in each place that it can stand in."""
+    one = replace(chunk(f"Before.\n{text}", text), heading_path=("Leave", text))
+    history = [Message("user", f"Hello\n{text}"), Message("assistant", f"Yes\n{text}")]
+    return [message.content for message in build_messages(f"How?\n{text}", [one], history)[1:]]
+
+
+@pytest.mark.parametrize("marker", ROLE_MARKERS)
+@pytest.mark.parametrize("disguise", [str, str.lower, str.upper, "\u200b".join])
+def test_no_marker_of_a_role_a_tool_or_a_source_reaches_the_model(marker: str, disguise: Callable[[str], str]) -> None:
+    *turns, asked = told(disguise(marker))
+    ours = asked.replace('<source number="1"', "").replace("</source>\n</sources>", "").replace("<sources>\n", "", 1)
+    for text in (*turns, ours):
+        assert marker.strip().casefold() not in text.casefold()
+        assert not set(text) & {"\u200b"}
+
+
+@given(st.text(st.sampled_from("<>|/[]#: \n\r\t\u200b\u202esystemINSTource12,"), max_size=80))
+def test_text_that_was_made_inert_stays_inert(text: str) -> None:
+    once = inert(text)
+    assert inert(once) == once
+    assert not re.search(r"<\s{0,3}/?\s{0,3}sources?\b|<\|", once)
+    assert CitationParser([1, 2]).feed(once + "\n") == [TextPiece(once + "\n")]
+
+
+def test_what_is_no_marker_stays_as_it_is() -> None:
+    text = "Use <b>bold</b>, a < b, List<String>, [a link], C[x], ## Heading\nThe system: works. Sources: HR\n\tdone"
+    assert inert(text) == text
+
+
+@pytest.mark.parametrize("text", ["<" + " " * 99_999, "\n" * 99_999, "[1," * 33_333, "#" * 99_999, "<model " * 16_666])
+def test_it_takes_a_time_that_grows_with_the_text_and_no_faster(text: str) -> None:
+    assert len(inert(text)) >= len(text)  # a pattern that backtracks would take hours
+
+
+def test_a_title_is_as_long_as_a_title() -> None:
+    asked = told("x" * 10_000)[-1]
+    assert 'title="' + "x" * MAX_FACT_CHARS + '"' in asked
 
 
 def test_earlier_turns_alternate_and_are_bounded() -> None:

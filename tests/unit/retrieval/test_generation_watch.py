@@ -180,4 +180,4 @@ def test_a_search_whose_generation_is_dropped_under_it_is_done_again(scene: _Sce
     response = retriever.search("words", Principal())
     assert response.index_generation == scene.second
     assert [hit.chunk.id for hit in response.hits] == [scene.second]
-    assert response.degraded == ("reranker: off",)
+    assert response.degraded == ()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
@@ -25,7 +27,7 @@ def candidates(*ids: str) -> list[Candidate]:
 class FakeIndex:
     """Two fixed rankings; notes each call."""
 
-    def __init__(self, lexical: str = "abcd", vector: str = "bcxy") -> None:
+    def __init__(self, lexical: Sequence[str] = "abcd", vector: Sequence[str] = "bcxy") -> None:
         self.legs = {"lexical": candidates(*lexical), "vector": candidates(*vector)}
         self.down: dict[str, str] = {}
         self.gone: set[str] = set()
@@ -151,7 +153,7 @@ def test_hybrid_fuses_both_legs_and_says_where_each_hit_was() -> None:
     parts = Parts()
     response = parts.retriever.search("leave", ANONYMOUS, pipeline="hybrid")
     assert (response.pipeline, response.index_generation, response.total_candidates) == ("hybrid", "g1", 6)
-    assert response.degraded == ("reranker: off",)
+    assert response.degraded == ()
     first = response.hits[0]
     assert first.chunk.id == "b"
     assert (first.ranks.lexical, first.ranks.vector, first.ranks.rerank) == (2, 1, None)
@@ -183,22 +185,24 @@ def test_the_pipelines_fields_go_to_the_lexical_leg() -> None:
 
 def test_a_question_of_stop_words_is_answered_by_vectors_and_that_is_said() -> None:
     response = Parts().retriever.search("What is that?", ANONYMOUS, pipeline="convex")
-    assert "lexical: the question has only words that every text has" in response.degraded
+    assert response.notices == ("The question has only words that every text has.",)
+    assert response.degraded == ()
     assert response.hits
 
 
 def test_words_that_no_passage_has_are_said_to_be_so() -> None:
-    says = "lexical: no passage that may be read has a word of the question"
+    says = "No passage that you may read has a word of the question."
     parts = Parts()
-    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").degraded
+    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").notices
     parts.index.legs["lexical"] = []
-    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").degraded
-    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="lexical").degraded
-    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="vector").degraded
-    assert says not in parts.retriever.search("What is that?", ANONYMOUS, pipeline="convex").degraded
+    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="convex").notices
+    assert says in parts.retriever.search("leave", ANONYMOUS, pipeline="lexical").notices
+    assert says not in parts.retriever.search("leave", ANONYMOUS, pipeline="vector").notices
+    assert says not in parts.retriever.search("What is that?", ANONYMOUS, pipeline="convex").notices
     parts.embedder.down = True
     response = parts.retriever.search("leave", ANONYMOUS, pipeline="convex")
-    assert response.degraded == ("vector: no model", says, "reranker: off")
+    assert response.degraded == ("vector: no model",)
+    assert response.notices == (says,)
 
 
 def test_vector_asks_only_the_vector_leg() -> None:
@@ -212,13 +216,32 @@ def test_weights_count() -> None:
     assert Parts(lexical_weight=0.0).ids(limit=4, pipeline="hybrid") == "bcxy"
 
 
-def test_pages_fit_together_and_depth_follows_them() -> None:
-    parts = Parts(depth=3, pipeline="hybrid")
-    everything = parts.ids(limit=10)
-    assert parts.ids(limit=2, offset=1) == everything[1:3]
-    assert parts.index.fetched[-1][:3] == list(everything[:3])
-    parts.ids(limit=2, offset=3, pipeline="lexical")
-    assert parts.index.depths[-1] == 5
+@given(
+    st.permutations([chr(0x4E00 + number) for number in range(60)]),
+    st.permutations([chr(0x4E00 + number) for number in range(30, 90)]),
+    st.sampled_from(["lexical", "vector", "hybrid", "convex", "convex+neighbours", "hybrid+rerank"]),
+    st.integers(1, 40),
+    st.integers(1, 25),
+)
+def test_pages_of_any_size_show_everything_once_in_one_order(
+    lexical: list[str], vector: list[str], pipeline: str, depth: int, size: int
+) -> None:
+    parts = Parts(rerank=True, depth=depth)
+    parts.index = FakeIndex(lexical, vector)
+    parts.retriever._index = parts.index
+    parts.retriever._generation = GenerationWatch(parts.index, parts.embedder)
+    everything = parts.ids(limit=100, pipeline=pipeline)
+    assert len(set(everything)) == len(everything) == {"lexical": 60, "vector": 60}.get(pipeline, 90)
+    pages = (parts.ids(limit=size, offset=offset, pipeline=pipeline) for offset in range(0, 100, size))
+    assert "".join(pages) == everything
+
+
+def test_the_legs_are_asked_for_more_only_when_the_page_needs_it() -> None:
+    parts = Parts(depth=3, pipeline="lexical")
+    parts.ids(limit=3)
+    assert parts.index.depths == [3]
+    parts.ids(limit=2, offset=2)
+    assert parts.index.depths == [3, 3, 12]
     assert parts.ids(limit=5, offset=50) == ""
 
 
@@ -371,7 +394,7 @@ def test_the_default_fuses_by_score_and_lets_candidates_vouch() -> None:
     parts = Parts()
     response = parts.retriever.search("leave", ANONYMOUS)
     assert response.pipeline == parts.retriever.pipelines[-1] == "convex+neighbours"
-    assert response.degraded == ("reranker: off",)
+    assert response.degraded == ()
     assert Parts(pipeline="lexical").retriever.search("leave", ANONYMOUS).pipeline == "lexical"
 
 
@@ -461,4 +484,4 @@ def test_an_embedder_without_tokens_reads_nothing_and_says_so() -> None:
     parts = Parts()
     response = parts.retriever.search("xyz", ANONYMOUS, pipeline=LATE)
     assert "".join(hit.chunk.id for hit in response.hits) == parts.ids(pipeline="hybrid")
-    assert response.degraded == ("late interaction: the embedder shows no token embeddings", "reranker: off")
+    assert response.degraded == ("late interaction: the embedder shows no token embeddings",)

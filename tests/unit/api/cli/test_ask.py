@@ -49,6 +49,22 @@ def test_an_abstention_names_the_nearest_documents(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "No answer: nothing fits.\nNearest documents:\n  - Title 1, page 2  file:///1\n"
 
 
+def test_a_terminal_is_not_commanded_by_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b[2J\x1b]0;x\x07\x9b31m\u202ehidden\u2066"
+    named = source(1, title=evil, uri=evil, heading_path=[evil])
+    abstained = Event("abstain", {"reason": evil, "nearest": [named]})
+    cited = [Event("token", {"text": evil}), cite(1, evil)]
+    show([Event("sources", {"sources": [named]}), *cited, abstained, Event("done", {"degraded": [f"llm: {evil}"]})])
+    printed = capsys.readouterr()
+    assert printed.out.count("hidden") == 7
+    assert not set(printed.out + printed.err) & set("\x1b\x07\x9b\u202e\u2066")
+
+
+def test_an_answer_that_was_cut_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Event("token", {"text": "On and on"}), Event("done", {"finish_reason": "length"})])
+    assert "cut off" in capsys.readouterr().err
+
+
 def test_a_long_quote_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     show([Event("sources", {"sources": [source(1)]}), cite(1, "word " * 200), Event("done", {})])
     line = capsys.readouterr().out.splitlines()[3]

@@ -62,14 +62,14 @@ def test_a_service_that_is_not_there_is_said_in_one_sentence() -> None:
 
 
 def test_key_and_reader_are_sent_as_headers(server: Server) -> None:
-    Client(server.url, "fn_a_b", user="ida", groups=("hr", "eng")).request(
+    Client(server.url, "fn_a_b", user="ida", groups=("hr", "x,é")).request(
         "POST", "/v1/search", {"query": "q"}, limit=None
     )
     method, path, headers, body = server.seen[0]
     assert (method, path, body) == ("POST", "/v1/search", {"query": "q"})
     assert headers["authorization"] == "Bearer fn_a_b"
     assert headers["x-footnote-user"] == "ida"
-    assert headers["x-footnote-groups"] == "hr,eng"
+    assert headers["x-footnote-groups"] == '["hr", "x,\\u00e9"]'
 
 
 def test_a_reader_who_is_not_utf_8_is_refused_before_anything_is_sent(server: Server) -> None:
@@ -85,6 +85,15 @@ def test_the_service_s_own_words_are_passed_on(server: Server, status: int, kind
         Client(server.url, None).request("GET", "/v1/sources")
 
 
+def test_a_refused_key_is_named_with_the_way_out(server: Server) -> None:
+    server.status, server.body = 401, json.dumps({"detail": "It is revoked."}).encode()
+    client = Client(server.url, "fn_a_b", advice="Do that.")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        client.request("GET", "/v1/sources")
+    with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
+        list(client.answer({"question": "q"}))
+
+
 def test_an_answer_that_is_no_problem_json_still_gives_a_sentence(server: Server) -> None:
     server.status, server.body = 502, b"<html>"
     with pytest.raises(FootnoteError, match="status 502"):
@@ -96,6 +105,13 @@ def test_events_are_yielded_up_to_done(server: Server) -> None:
     events = list(Client(server.url, None).answer({"question": "q"}))
     assert events == [Event("token", {"text": "Hi"}), Event("done", {})]
     assert server.seen[0][2]["accept"] == "text/event-stream"
+
+
+def test_lines_end_with_a_line_feed_and_nothing_else(server: Server) -> None:
+    text = "a\u2028b\u2029c\x85d\x0be"
+    server.body = b'event: token\ndata: {"text": "' + text.replace("\x0b", "\\u000b").encode() + b'"}\n\n'
+    server.body += stream(("done", {}))
+    assert next(Client(server.url, None).answer({"question": "q"})) == Event("token", {"text": text})
 
 
 def test_an_error_event_is_raised(server: Server) -> None:

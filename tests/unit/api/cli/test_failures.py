@@ -21,6 +21,8 @@ FAILURE = {
     "last_seen": "2026-03-02T09:30:59+01:00",
 }
 
+NO_WARNINGS: dict[str, Any] = {"warnings": [], "total_warnings": 0}
+
 
 class Client:
     """Answers with what it is given, and remembers what was asked."""
@@ -42,12 +44,27 @@ def run(monkeypatch: pytest.MonkeyPatch, client: Client, *arguments: str) -> str
 
 
 def test_a_failure_is_told_with_all_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    printed = run(monkeypatch, Client(failures=[FAILURE], total=3), "list", "--limit", "1")
+    printed = run(monkeypatch, Client(**NO_WARNINGS, failures=[FAILURE], total=3), "list", "--limit", "1")
     assert printed.splitlines() == [
         "hr/old.pdf: hr/old.pdf is encrypted.",
         "    UnreadableDocument in stage parse, tried once, first on 2026-03-01 08:00, last on 2026-03-02 08:30 UTC",
         "    It is tried again once the document changes, or what reads it.",
         "... and 2 more: --limit shows them.",
+    ]
+
+
+def test_warnings_follow_the_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings = [
+        {"external_id": "keys/id_rsa", "message": "It was left out, for it is never a document: a private SSH key."},
+        {"external_id": "notes.md", "message": "It holds a GitHub token: line 3 of its text."},
+    ]
+    client = Client(failures=[], total=0, warnings=warnings, total_warnings=3)
+    assert run(monkeypatch, client, "list", "--limit", "2").splitlines() == [
+        "No failures.",
+        "Warnings:",
+        "  keys/id_rsa: It was left out, for it is never a document: a private SSH key.",
+        "  notes.md: It holds a GitHub token: line 3 of its text.",
+        "  ... and 1 more: --limit shows them.",
     ]
 
 
@@ -63,11 +80,11 @@ def test_a_failure_is_told_with_all_that_is_known(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_what_would_help(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], said: str) -> None:
-    assert said in run(monkeypatch, Client(failures=[{**FAILURE, **changed}], total=1), "list")
+    assert said in run(monkeypatch, Client(**NO_WARNINGS, failures=[{**FAILURE, **changed}], total=1), "list")
 
 
 def test_of_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Client(failures=[], total=0)
+    client = Client(**NO_WARNINGS, failures=[], total=0)
     assert run(monkeypatch, client, "list", "--source", "Handbook") == "No failures.\n"
     assert client.asked[-1] == ("GET", "/v1/sources/s1/failures", {"limit": 100})
 

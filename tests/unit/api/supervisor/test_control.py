@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from api.supervisor import control
-from api.supervisor.layout import ChildState, Layout, StackState, exclusive
-from core.errors import ConfigurationError, Unavailable
+from api.supervisor.layout import MARK, ChildState, Layout, StackState, exclusive
+from core.errors import Unavailable
 from core.settings import Settings
 
 
@@ -36,20 +36,6 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 def settings_with(port: int) -> Settings:
     return Settings.model_validate({"api": {"port": port}})
-
-
-def test_a_port_in_use_is_named_with_the_setting_and_the_way_out() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError) as caught:
-            control.choose_port(settings_with(port))
-    message = caught.value.message
-    for part in (str(port), "api.port", "FOOTNOTE_API__PORT", str(os.getpid())):
-        assert part in message
-
-
-def test_port_0_is_any_free_one() -> None:
-    assert control.choose_port(settings_with(0)) > 0
 
 
 def test_up_waits_for_processes_and_readiness(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
@@ -79,6 +65,26 @@ def test_a_process_that_keeps_dying_is_named_with_its_last_words(
         control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None)
 
 
+def test_a_process_that_its_settings_keep_from_running_is_not_waited_for(
+    layout: Layout, sleeper: subprocess.Popen[bytes]
+) -> None:
+    layout.log_of("api").write_text("Setting retrieval.pipeline: there is no 'hybird'.\n")
+    wrong = ChildState("api", state="waiting", last_exit="exit status 2")
+    StackState(sleeper.pid, "", "now", children=[wrong]).write(layout.state_file)
+    with pytest.raises(Unavailable, match=r"'hybird'"):
+        control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None)
+
+
+def test_the_reason_of_an_earlier_supervisor_is_not_this_one_s(
+    layout: Layout, sleeper: subprocess.Popen[bytes]
+) -> None:
+    StackState(sleeper.pid + 1, "", "now", "failed", "The disk is full.").write(layout.state_file)
+    sleeper.kill()
+    sleeper.wait()
+    with pytest.raises(Unavailable, match="ended at once"):
+        control.wait_until_ready(layout, sleeper, lambda _: None, lambda _: None)
+
+
 def test_the_reason_of_a_supervisor_that_ended_is_passed_on(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
     StackState(sleeper.pid, "", "now", "failed", "The disk is full.").write(layout.state_file)
     sleeper.kill()
@@ -96,6 +102,25 @@ def test_down_says_when_nothing_was_running(layout: Layout) -> None:
     assert not control.stop(layout, lambda _: None)
 
 
+def test_down_ends_what_a_killed_supervisor_left(layout: Layout) -> None:
+    state = StackState(os.getpid(), "", "now", "running")
+    state.write(layout.state_file)
+    code = "import signal; print(flush=True); signal.pause()"
+    environment = {**os.environ, MARK: layout.mark_of(state)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as left:
+        assert left.stdout is not None
+        left.stdout.readline()
+        with exclusive(layout.lock_file):
+            assert control.leftover_pids(layout) == []  # its supervisor is up: they are in good hands
+        assert control.leftover_pids(layout) == [left.pid]
+        assert control.tidy(layout) == [left.pid]
+    assert control.tidy(layout) == []
+
+
+def test_there_is_nothing_to_end_where_nothing_ever_was(tmp_path: Path) -> None:
+    assert control.tidy(Layout(tmp_path / "nothing")) == []
+
+
 def test_the_url_is_the_running_stack_s_else_the_configured_one(layout: Layout) -> None:
     StackState(os.getpid(), "http://127.0.0.1:4711", "now").write(layout.state_file)
     assert control.service_url(settings_with(8400), layout) == "http://127.0.0.1:8400"
@@ -104,7 +129,8 @@ def test_the_url_is_the_running_stack_s_else_the_configured_one(layout: Layout) 
 
 
 def test_the_description_has_each_process_with_its_memory(layout: Layout, sleeper: subprocess.Popen[bytes]) -> None:
-    StackState(os.getpid(), "u", "now", "running", children=[ChildState("api", sleeper.pid)]).write(layout.state_file)
+    api = ChildState("api", sleeper.pid, psutil.Process(sleeper.pid).create_time())
+    StackState(os.getpid(), "u", "now", "running", children=[api]).write(layout.state_file)
     assert control.describe(layout) is None
     with exclusive(layout.lock_file):
         described = control.describe(layout)

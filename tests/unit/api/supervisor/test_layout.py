@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+import resource
+import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.supervisor.layout import ChildState, Layout, StackState, exclusive, is_up
+from core.errors import StorageUnavailable
 from core.settings import Settings
 
 
@@ -18,6 +23,24 @@ def layout(tmp_path: Path) -> Layout:
 
 def test_only_its_owner_can_read_the_data_directory(layout: Layout) -> None:
     assert stat.S_IMODE(layout.data_dir.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with limited(files=0), pytest.raises(StorageUnavailable, match="full: free some space"):
+        Layout(tmp_path).make()
+
+
+@contextlib.contextmanager
+def limited(files: int) -> Iterator[None]:
+    """Within, the kernel refuses to write files beyond a size, as a full quota would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    had = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (files, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, had)
 
 
 def test_state_is_read_back_as_it_was_written(layout: Layout) -> None:

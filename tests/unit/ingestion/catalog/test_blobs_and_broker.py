@@ -21,7 +21,7 @@ from ingestion.service import build_ingestion
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
+    return Settings(data_dir=tmp_path / "data")
 
 
 def test_blobs_are_stored_replaced_and_deleted(settings: Settings) -> None:
@@ -34,6 +34,20 @@ def test_blobs_are_stored_replaced_and_deleted(settings: Settings) -> None:
     blobs.delete_prefix("documents/a")
     with pytest.raises(NotFound, match="documents/a/h/original"):
         blobs.get("documents/a/h/original")
+
+
+@pytest.mark.parametrize("blobs", [{}, {"url": "memory://bucket/listed"}])
+def test_versions_are_listed_document_by_document(tmp_path: Path, blobs: dict[str, str]) -> None:
+    store = open_blobs(Settings.model_validate({"data_dir": tmp_path, "blobs": blobs}))
+    assert store.versions("", 10) == []
+    began = datetime.now(UTC)
+    for name in ("c/h1/original", "a/h1/original", "a/h1/parsed.json", "a/h2/original", "b/h1/original"):
+        store.put(f"documents/{name}", b"x")
+    found = store.versions("", 2)
+    assert sorted((one.document_id, one.content_hash) for one in found) == [("a", "h1"), ("a", "h2"), ("b", "h1")]
+    assert all(abs((one.modified - began).total_seconds()) < 60 for one in found)
+    assert [one.document_id for one in store.versions("b", 2)] == ["c"]
+    assert store.versions("c", 2) == []
 
 
 @pytest.mark.parametrize("key", ["../x", "a//b", "", "a/./b"])
@@ -100,13 +114,19 @@ def test_every_task_is_registered_under_a_queue() -> None:
 
 def test_the_service_refuses_what_cannot_work(settings: Settings) -> None:
     ingestion = build_ingestion(settings)
-    missing = str(settings.data_dir / "nowhere")
+    missing, folder = str(settings.data_dir / "nowhere"), settings.data_dir.parent / "documents"
+    folder.mkdir()
     with pytest.raises(InvalidRequest, match="nowhere"):
         ingestion.create_source("folder", "a", {"path": missing})
     with pytest.raises(InvalidRequest, match="needs a name"):
-        ingestion.create_source("folder", " ", {"path": str(settings.data_dir)})
-    config = {"path": str(settings.data_dir)}
+        ingestion.create_source("folder", " ", {"path": str(folder)})
+    config = {"path": str(folder)}
     source = ingestion.create_source("folder", "a", config)
+    for own in (settings.data_dir, settings.data_dir.parent):
+        with pytest.raises(InvalidRequest, match="data directory"):
+            ingestion.create_source("folder", "b", {"path": str(own)})
+        with pytest.raises(InvalidRequest, match="data directory"):
+            ingestion.update_source(source.id, config={"path": str(own)})
     assert source.interval_s == settings.sync.interval_s
     assert ingestion.find_source("folder", config) == source
     with pytest.raises(Conflict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,8 +21,10 @@ from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Run, RunState, Source, document_id
 from ingestion.catalog.tables import Base
 from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.partitioning.port import InnerReaders
 
 LEASE = 100.0
+HR = AccessList(groups=frozenset({"hr"}))
 
 
 def upsert(name: str, *, content: str = "1", revision: str = "1", acl: AccessList | None = None) -> Upsert:
@@ -130,6 +133,65 @@ def test_a_run_begun_by_many_threads_is_one_run(catalog: Catalog, source: Source
     assert len(set(ids)) == 1
 
 
+def test_a_sync_asked_for_while_a_source_is_listed_follows_once(catalog: Catalog, source: Source) -> None:
+    first = start(catalog, source)
+    assert catalog.runs.claim(first.id, "lister", LEASE)
+    follow_up, new = catalog.runs.begin(source.id, LEASE)
+    assert (new, follow_up.state) == (True, RunState.QUEUED)
+    assert [catalog.runs.begin(source.id, LEASE) for _ in range(3)] == [(follow_up, False)] * 3
+    assert catalog.runs.claim(follow_up.id, "other", LEASE) is None  # two listings of a source never overlap
+    assert catalog.runs.start_queued(LEASE) == []
+    assert catalog.sources.due() == []
+    catalog.intake.apply(first.id, source.id, [upsert("a")], parser=1)
+    assert catalog.runs.end_listing(first.id, "lister")
+    assert catalog.runs.start_queued(LEASE, source.id) == [follow_up.id]  # though a document of the first is open
+    assert catalog.runs.start_queued(LEASE) == []
+    assert catalog.runs.claim(follow_up.id, "other", LEASE) is not None
+    assert catalog.runs.begin(source.id, LEASE)[0].state is RunState.QUEUED
+
+
+def test_a_listing_that_fails_lets_the_next_one_in(catalog: Catalog, source: Source) -> None:
+    first = start(catalog, source)
+    assert catalog.runs.claim(first.id, "lister", LEASE)
+    follow_up = start(catalog, source)
+    catalog.runs.fail(first.id, "The share is offline.")
+    assert catalog.runs.start_queued(LEASE) == [follow_up.id]
+
+
+def test_runs_that_overlap_each_count_their_own(catalog: Catalog, source: Source, clock: object) -> None:
+    names = ["same", "edited", "gone", "new permissions"]
+    first = list_all(catalog, source, [upsert(name) for name in names])
+    ingest(catalog, source)
+    clock.advance(1)  # type: ignore[attr-defined]
+    slow = [upsert(name, content="2") for name in names]
+    second = list_all(catalog, source, slow)  # all of them are on their way
+    clock.advance(1)  # type: ignore[attr-defined]
+    third = start(catalog, source)
+    assert catalog.runs.claim(third.id, "lister", LEASE)
+    only_ann = AccessList(users=frozenset({"ann"}))
+    changes = [
+        slow[0],
+        upsert("edited", content="3"),
+        upsert("new permissions", content="2", acl=only_ann, revision="2"),
+    ]
+    for _ in range(2):  # the listing may begin again
+        catalog.intake.apply(third.id, source.id, changes, parser=1)
+    assert len(catalog.removal.mark_unseen(source.id, third.id, 10)) == 1
+    assert catalog.runs.end_listing(third.id, "lister")
+    assert [run.id for run in catalog.runs.finish_done()] == [first.id]
+    catalog.index_due.heard([Ticket(w.record.id, w.record.version) for w in catalog.index_due.next(10, 99)])
+    catalog.removal.forget(catalog.index_due.cleared(10))
+    # What the second began goes on, and what the third saw of it is in the index when the third is finished.
+    assert catalog.runs.finish_done() == []
+    ingest(catalog, source)
+    done = {run.id: run for run in catalog.runs.finish_done()}
+    assert list(done) == [second.id, third.id]
+    counts = [(run.seen, run.unchanged, run.indexed, run.deleted, run.superseded) for run in done.values()]
+    assert counts == [(4, 0, 1, 0, 3), (4, 1, 2, 1, 0)]
+    kept = catalog.runs.get(first.id)
+    assert (kept.seen, kept.indexed, kept.superseded) == (4, 4, 0)
+
+
 def test_a_document_on_its_way_into_the_index(catalog: Catalog, source: Source) -> None:
     run = list_all(catalog, source, [upsert("a.md", acl=AccessList(groups=frozenset({"hr"})))])
     key = document_id(source.id, "a.md")
@@ -151,6 +213,42 @@ def test_a_document_on_its_way_into_the_index(catalog: Catalog, source: Source) 
     assert catalog.documents.totals(source.id) == {"indexed": 1}
 
 
+def test_only_what_everybody_may_find_is_counted_as_public(catalog: Catalog, source: Source) -> None:
+    for_public = AccessList(public=True, groups=frozenset({"hr"}))
+    named = AccessList(users=frozenset({"public", 'a"public"b'}))
+    list_all(catalog, source, [upsert("a"), upsert("b", acl=for_public), upsert("c", acl=named), upsert("d", acl=HR)])
+    assert catalog.documents.count_public(source.id) == 0
+    ingest(catalog, source)
+    assert catalog.documents.count_public(source.id) == 2
+
+
+def test_a_document_is_never_given_more_readers_than_the_documents_in_it_allow(
+    catalog: Catalog, source: Source
+) -> None:
+    list_all(catalog, source, [upsert("a", acl=HR)])
+    [ticket] = catalog.queue.take_pending(source.id, 1, LEASE)
+    work = catalog.queue.claim_for_parsing(ticket, "w", LEASE)
+    assert work is not None
+    found: dict[str, Any] = {"content_hash": "h" * 64, "chunks": 1, "media_type": "application/zip", "name": "a"}
+    readers = InnerReaders(("group:hr",), "b.meta.yaml in it may be read by fewer")
+    assert catalog.outcomes.parsed(work, "w", own=Metadata(title="T"), readers=readers, **found)
+    [embedding] = catalog.queue.claim_for_embedding("w", 10, LEASE)
+    catalog.outcomes.indexed("w", [embedding.record.id])
+    catalog.runs.finish_done()
+    run = start(catalog, source)
+
+    def listed(change: Upsert) -> tuple[str, AccessList]:
+        catalog.intake.apply(run.id, source.id, [change], parser=1)
+        now = catalog.documents.get(work.record.id)
+        return now.state, now.acl
+
+    assert listed(upsert("a", revision="2")) == ("failed", AccessList())
+    assert "b.meta.yaml in it may be read by fewer" in catalog.failures.list()[0].message
+    assert listed(upsert("a", revision="3", acl=HR)) == ("pending", HR)
+    assert listed(upsert("a", content="2")) == ("pending", AccessList())
+    assert catalog.documents.get(work.record.id).metadata.title == "T"
+
+
 def test_the_same_listing_again_changes_nothing(catalog: Catalog, source: Source) -> None:
     names = ["a", "b", "c"]
     list_all(catalog, source, [upsert(name) for name in names])
@@ -169,18 +267,20 @@ def test_new_permissions_alone_need_no_parsing(catalog: Catalog, source: Source)
     catalog.runs.finish_done()
     run = start(catalog, source)
     changed = upsert("a", revision="2", acl=AccessList(users=frozenset({"ann"})))
-    applied = catalog.intake.apply(run.id, source.id, [changed], parser=1)
-    assert applied.restricted == []
-    [work] = applied.updating
+    catalog.intake.apply(run.id, source.id, [changed], parser=1)
+    [work] = catalog.index_due.next(10, 10)
     assert (work.record.version, work.record.state) == (2, "updating")
     assert work.record.acl == AccessList(users=frozenset({"ann"}))
     assert catalog.queue.take_pending(source.id, 10, LEASE) == []
-    # A sync that died before the index had it does it again.
-    again = catalog.intake.apply(run.id, source.id, [changed], parser=1)
-    assert [other.record.id for other in again.updating] == [work.record.id]
-    catalog.outcomes.updated([Ticket(work.record.id, 2)])
+    # A sync that died before the index had it leaves it to be done.
+    catalog.intake.apply(run.id, source.id, [changed], parser=1)
+    assert [other.record for other in catalog.index_due.next(10, 10)] == [work.record]
+    catalog.index_due.heard([Ticket(work.record.id, 1)])
+    assert catalog.index_due.any(source.id)  # that was an older version
+    catalog.index_due.heard([Ticket(work.record.id, 2)])
     assert catalog.documents.get(work.record.id).state == "indexed"
-    assert catalog.intake.apply(run.id, source.id, [changed], parser=1).updating == []
+    catalog.intake.apply(run.id, source.id, [changed], parser=1)
+    assert not catalog.index_due.any()
 
 
 def test_changed_bytes_start_over_with_a_new_version(catalog: Catalog, source: Source) -> None:
@@ -188,8 +288,8 @@ def test_changed_bytes_start_over_with_a_new_version(catalog: Catalog, source: S
     ingest(catalog, source)
     catalog.runs.finish_done()
     run = start(catalog, source)
-    applied = catalog.intake.apply(run.id, source.id, [upsert("a", content="2")], parser=1)
-    [restricted] = applied.restricted
+    catalog.intake.apply(run.id, source.id, [upsert("a", content="2")], parser=1)
+    [restricted] = catalog.index_due.next(10, 10)
     assert (restricted.indexed_version, restricted.record.version) == (1, 2)
     assert catalog.queue.take_pending(source.id, 10, LEASE) == [Ticket(restricted.record.id, 2)]
 
@@ -344,8 +444,12 @@ def test_documents_that_are_gone_are_counted_once(catalog: Catalog, source: Sour
     assert len(marked) == 2
     with pytest.raises(NotFound):
         catalog.documents.get(marked[0])
-    assert catalog.removal.forget(marked, run.id) == 2
-    assert catalog.removal.forget(marked, run.id) == 0
+    assert sorted(work.record.id for work in catalog.index_due.next(10, 10)) == sorted(marked)
+    assert catalog.index_due.cleared(10) == []
+    catalog.index_due.heard([Ticket(work.record.id, work.record.version) for work in catalog.index_due.next(10, 10)])
+    assert sorted(catalog.index_due.cleared(10)) == sorted(marked)
+    assert catalog.removal.forget(marked) == 2
+    assert catalog.removal.forget(marked) == 0
     current = catalog.runs.get(run.id)
     assert (current.seen, current.deleted, current.unchanged) == (4, 2, 1)
 

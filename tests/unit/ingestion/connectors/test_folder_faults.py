@@ -57,7 +57,7 @@ def test_readers_of_a_file_that_cannot_be_opened_are_known_all_the_same(folder: 
 def test_a_disk_that_fails() -> None:
     # The memory of this process is a file that is there and gives an input/output error.
     root = Path(f"/proc/{os.getpid()}")
-    config = FolderConfig(path=root, include=["mem"], exclude=["*/**"], default_acl=["group:hr"])
+    config = FolderConfig(path=root, include=["mem"], exclude=["*/**"], default_acl=("group:hr",))
     [found] = FolderConnector(config, 1_000_000).changes({}).changes
     assert found == Unreadable("mem", f"file://{root}/mem", "it can't be read: Input/output error", HR)
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from lxml import html as parser
 from openpyxl import Workbook
 from reportlab.pdfgen.canvas import Canvas
+from rich.console import Console
 
+from api.cli.inspection import show
 from core.clock import SystemClock
-from core.errors import NotFound, UnreadableDocument
+from core.errors import NotFound, SecretFile, UnreadableDocument
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
+from ingestion.connectors.build import build_connector
+from ingestion.connectors.port import Upsert
 from ingestion.inspection.build import folder_sources, open_inspector
 from ingestion.inspection.inspector import Inspector
 from ingestion.inspection.model import Fact, Inspection
 from ingestion.inspection.origin import locate
 from ingestion.inspection.report import page_images, to_html
 from ingestion.page_images.renderer import PageRenderer
+from tests.secrets import GITHUB_TOKEN, private_key
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
 SENTENCE = "The bridge on page two carries nine tonnes and not one more."
@@ -183,6 +191,39 @@ def test_what_ingestion_refuses_is_refused_with_its_reason(
         look(inspector, tmp_path / "note.md.meta.yaml", settings)
 
 
+def test_it_agrees_with_ingestion_on_readers_that_a_folder_above_names(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "leadership" / "sub" / "plan.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("The plan for next year.")
+    (tmp_path / "leadership" / "_folder.meta.yaml").write_text("acl: ['group:leadership']\n")
+
+    [listed] = build_connector("folder", {"path": str(file.parent)}, settings).changes({}).changes
+
+    assert isinstance(listed, Upsert)
+    assert listed.acl.terms() == look(inspector, file, settings).readers == ("group:leadership",)
+
+
+def test_an_archive_that_more_may_read_than_its_members_allow_is_refused(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    with ZipFile(tmp_path / "inner.zip", "w") as inner:
+        inner.writestr("pay.md", "---\nacl: [group:hr]\n---\nAnn earns ninety.")
+    with ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("open.txt", "Anybody may know.")
+        archive.write(tmp_path / "inner.zip", "inner.zip")
+
+    with pytest.raises(UnreadableDocument, match=r"inner\.zip!/pay\.md in it may be read by fewer"):
+        look(inspector, tmp_path / "all.zip", settings)
+    (tmp_path / "all.zip.meta.yaml").write_text("acl: [group:hr]")
+    assert look(inspector, tmp_path / "all.zip", settings).readers == ("group:hr",)
+    with ZipFile(tmp_path / "all.zip", "a") as archive:
+        archive.writestr("_folder.meta.yaml", "acl: [group:hr")
+    with pytest.raises(UnreadableDocument, match="can't be understood, and may restrict"):
+        look(inspector, tmp_path / "all.zip", settings)
+
+
 def test_the_folder_source_that_holds_the_file_is_found(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     assert folder_sources(settings) == []
@@ -211,3 +252,35 @@ def test_json_has_all_of_it(inspector: Inspector, settings: Settings, tmp_path: 
     assert seen["pages"][0] == {"width": 400, "height": 300}
     assert seen["chunks"][0]["windows"][0]["tokens"] > 0
     assert seen["facts"][0]["name"] == "title"
+
+
+@pytest.mark.parametrize("name", ["id_rsa", ".env", "data/logs/api.log", "notes.txt"])
+def test_a_secret_file_is_refused_with_the_reason(inspector: Inspector, tmp_path: Path, name: str) -> None:
+    made = Settings(data_dir=tmp_path / "data")
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(private_key())
+    with pytest.raises(SecretFile, match="is never a document: "):
+        look(inspector, file, made)
+
+
+def test_secrets_in_a_document_are_named_and_not_shown(
+    inspector: Inspector, settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.md"
+    file.write_text(f"# Keys\n\nThe token is {GITHUB_TOKEN}.\n")
+    seen = look(inspector, file, settings)
+    said = "It holds a GitHub token: line 3 of its text."
+    assert seen.secrets == (said,)
+    assert seen.to_json()["secrets"] == [said]
+    assert said in to_html(seen, {}, [])
+    printed = io.StringIO()
+    show(seen, Console(file=printed, width=200))
+    assert f"Warning: {said}" in printed.getvalue()
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("home/.env", "TOKEN=1")
+        archive.writestr("a.md", "words")
+    seen = look(inspector, tmp_path / "a.zip", settings)
+    assert [inner.name for inner in seen.attachments] == ["a.md"]
+    assert seen.secrets == ("home/.env in it was left out, for it is never a document: a file of passwords or tokens.",)

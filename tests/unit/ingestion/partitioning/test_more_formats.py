@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import DocumentTooLarge, UnreadableDocument
 from core.settings import ParsingSettings
-from ingestion.partitioning.language import detect_language
-from ingestion.partitioning.pool import ChildProcessPartitioner
 from ingestion.partitioning.port import ElementKind, Partition, Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from ingestion.partitioning.text.language import detect_language
 
 SAMPLES = Path(__file__).parents[5] / "shared" / "data" / "samples" / "unstructured"
 RST = b"""\

@@ -51,7 +51,7 @@ class Pipeline:
         self.tasks.run_delayed(self.parts, self.clock)
         done = self.parts.catalog.runs.get(run.id)
         if done.state in ("finished", "refused"):
-            assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted
+            assert done.seen == done.unchanged + done.indexed + done.failed + done.deleted + done.superseded
         return done
 
     def id_of(self, name: str) -> str:
@@ -64,7 +64,7 @@ class Pipeline:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     sync = {"max_attempts": 3, "embed_chunks": 4, "in_flight": 5, "lease_s": 100}
-    return Settings.model_validate({"data_dir": tmp_path, "sync": sync})
+    return Settings.model_validate({"data_dir": tmp_path / "data", "sync": sync})
 
 
 @pytest.fixture

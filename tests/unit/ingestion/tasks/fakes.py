@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ from core.principal import AccessList
 from ingestion.broker import TaskQueue
 from ingestion.connectors.port import Change, Cursor, Listing, Original, Upsert
 from ingestion.partitioning.port import Element, ElementKind, Partition
-from ingestion.tasks import deleting, embedding, hand_off, listing, parsing, recovering
+from ingestion.tasks import comparing, deleting, embedding, hand_off, index_news, listing, parsing, recovering
 from ingestion.tasks.parts import Parts
-from retrieval.index.port import Generation
+from retrieval.index.port import DocumentUpdate, Generation, IndexedDocument
 from tests.word_tokenizer import WordTokenizer
 
 
@@ -135,7 +135,11 @@ class FakeIndex:
         self.error: Exception | None = None
         self.down = True
         """Whether an error means that it answers nothing at all, or only refuses writes."""
+        self.marked = ""
+        self.refused: set[str] = set()
+        """Documents whose permissions can't be written."""
         self.refreshed = 0
+        self.at_refresh: Callable[[], object] | None = None
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         self._check()
@@ -165,14 +169,20 @@ class FakeIndex:
     def delete_documents(self, document_ids: Collection[str]) -> int:
         return self._delete(lambda chunk: chunk.document_id in document_ids)
 
-    def update_document(
-        self, document_id: str, *, acl: Sequence[str], metadata: Metadata, uri: str, version: int
-    ) -> int:
+    def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         self._check()
-        mine = [chunk for chunk in self.chunks.values() if chunk.document_id == document_id]
-        for chunk in mine:
-            self.chunks[chunk.id] = replace(chunk, acl=tuple(acl), metadata=metadata, uri=uri, version=version)
-        return len(mine)
+        changed = 0
+        for update in updates:
+            if update.document_id in self.refused:
+                raise UnreadableDocument("It can't be stored.")
+            for chunk in list(self.chunks.values()):
+                if chunk.document_id == update.document_id and chunk.version <= update.up_to:
+                    version = update.up_to if update.restamp else chunk.version
+                    metadata, uri = update.metadata or chunk.metadata, update.uri or chunk.uri
+                    new = replace(chunk, acl=tuple(update.acl), metadata=metadata, uri=uri, version=version)
+                    self.chunks[chunk.id] = new
+                    changed += 1
+        return changed
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         if self.down:
@@ -186,8 +196,29 @@ class FakeIndex:
         found = (self.chunks[key] for key in chunk_ids if key in self.chunks)
         return {chunk.id: self.windows[chunk.id] for chunk in found if chunk.document_id in filter.values}
 
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        self._check()
+        chunks = [chunk for chunk in self.chunks.values() if chunk.document_id > after]
+        found = []
+        for key in sorted({chunk.document_id for chunk in chunks})[:limit]:
+            mine = [chunk for chunk in chunks if chunk.document_id == key]
+            acls = {frozenset(chunk.acl) for chunk in mine}
+            versions = Counter(chunk.version for chunk in mine)
+            found.append(IndexedDocument(key, dict(versions), acls.pop() if len(acls) == 1 else None))
+        return found
+
+    def mark(self) -> str:
+        self._check()
+        return self.marked
+
+    def set_mark(self, mark: str) -> None:
+        self._check()
+        self.marked = mark
+
     def refresh(self) -> None:
         self._check()
+        if self.at_refresh:
+            self.at_refresh()
         self.refreshed += 1
 
     def close(self) -> None:
@@ -247,8 +278,10 @@ TASKS: dict[str, Callable[..., object]] = {
     "footnote.sync": listing.sync,
     "footnote.sync_due": recovering.sync_due,
     "footnote.dispatch": hand_off.dispatch,
+    "footnote.permissions": index_news.permissions,
     "footnote.parse": parsing.parse,
     "footnote.embed": embedding.embed,
     "footnote.purge": deleting.purge,
+    "footnote.compare": comparing.compare_index,
     "footnote.recover": recovering.recover,
 }

@@ -16,7 +16,7 @@ class Unprivileged:
     """A folder source that is read without root's rights."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = FolderConnector(FolderConfig(path=folder, default_acl=["group:hr"]), 1_000_000)
+        self._folder = FolderConnector(FolderConfig(path=folder, default_acl=("group:hr",)), 1_000_000)
 
     def changes(self, cursor: Cursor) -> Listing:
         with unprivileged():

@@ -129,7 +129,7 @@ def test_a_listing_waits_until_permissions_can_be_written(pipeline: Any) -> None
     assert pipeline.parts.catalog.runs.get(run.id).state == RunState.RUNNING
     pipeline.index.error = None
     pipeline.partitioner.error = StorageUnavailable("The disk is full.")  # the new text can't be read yet
-    wait_out(pipeline, 1)
+    wait_out(pipeline, 2)
     assert {chunk.acl for chunk in pipeline.index.chunks.values()} == {("user:ann",)}
     pipeline.partitioner.error = None
     pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
 
-from core.errors import SourceUnavailable
+from core.errors import SourceUnavailable, StorageUnavailable
 from core.principal import AccessList
 from ingestion.blobs import original_key, parsed_key
 from ingestion.catalog.records import RunState
@@ -196,6 +197,98 @@ def test_the_schedule_starts_what_is_due_once(pipeline: Any) -> None:
     recovering.sync_due(pipeline.parts)
     pipeline.tasks.run(pipeline.parts)
     assert [run.unchanged for run in pipeline.parts.catalog.runs.list(pipeline.record.id)] == [1, 0]
+
+
+def test_a_run_is_finished_once_what_it_wrote_can_be_found(pipeline: Any) -> None:
+    fill(pipeline, 3)
+    states: list[RunState] = []
+    run = pipeline.begin()
+    pipeline.index.at_refresh = lambda: states.append(pipeline.parts.catalog.runs.get(run.id).state)
+    pipeline.tasks.run(pipeline.parts)
+    assert states == [RunState.RUNNING]
+    assert pipeline.parts.catalog.runs.get(run.id).state is RunState.FINISHED
+
+
+def test_a_sync_asked_for_during_a_listing_follows_it(pipeline: Any) -> None:
+    fill(pipeline, 2)
+    catalog, asked = pipeline.parts.catalog, []
+
+    class Slow(dict[str, str]):
+        """Documents during whose listing one is revoked, and a sync asked for, three times."""
+
+        def items(self) -> Any:
+            yield from list(super().items())
+            if not asked:
+                pipeline.source.acls["docs/0.txt"] = AccessList(users=frozenset({"ann"}))
+                asked.extend(catalog.runs.begin(pipeline.record.id, 100)[0] for _ in range(3))
+
+    pipeline.source.documents = Slow(pipeline.source.documents)
+    run = pipeline.sync()
+    assert run.indexed == 1
+    assert {one.state for one in asked} == {RunState.QUEUED}
+    [follow_up] = {one.id for one in asked}
+    assert (catalog.runs.get(follow_up).state, catalog.runs.get(follow_up).seen) == (RunState.FINISHED, 2)
+    assert pipeline.document("docs/0.txt").acl == AccessList(users=frozenset({"ann"}))
+    assert len(catalog.runs.list(pipeline.record.id)) == 2
+
+
+def test_a_source_is_listed_while_documents_of_it_wait(pipeline: Any) -> None:
+    fill(pipeline, 2)
+    pipeline.sync()
+    fill(pipeline, 9)
+    pipeline.partitioner.error = StorageUnavailable("The disk is full.")
+    backfill = pipeline.begin()
+    pipeline.tasks.run(pipeline.parts)
+    pipeline.clock.advance(60)
+    pipeline.source.acls["docs/0.txt"] = AccessList(users=frozenset({"ann"}))
+    del pipeline.source.documents["docs/1.txt"]
+    recovering.sync_due(pipeline.parts)
+    pipeline.tasks.run(pipeline.parts)
+    assert [chunk.acl for chunk in pipeline.index.chunks.values()] == [("user:ann",)]
+    pipeline.partitioner.error = None
+    pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)
+    later, first, _ = pipeline.parts.catalog.runs.list(pipeline.record.id)
+    assert (first.id, first.state, first.seen, first.unchanged, first.indexed) == (
+        (backfill.id, RunState.FINISHED, 9, 2, 7)
+    )
+    counts = (later.state, later.seen, later.unchanged, later.indexed, later.deleted)
+    assert counts == (RunState.FINISHED, 9, 7, 1, 1)
+
+
+def test_a_nearly_full_disk_is_left_to_permissions(pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(pipeline, 1)
+    pipeline.sync()
+    usage = shutil.disk_usage(pipeline.parts.settings.data_dir)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+        fill(pipeline, 3)
+        pipeline.source.acls["docs/0.txt"] = AccessList(users=frozenset({"ann"}))
+        run = pipeline.begin()
+        pipeline.tasks.run(pipeline.parts)
+        assert [chunk.acl for chunk in pipeline.index.chunks.values()] == [("user:ann",)]
+        waiting = pipeline.parts.catalog.runs.get(run.id)
+        assert (waiting.state, waiting.indexed) == (RunState.RUNNING, 1)
+        assert "kept for permissions" in str(waiting.waiting)
+    pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)
+    assert pipeline.parts.catalog.runs.get(run.id).indexed == 3
+
+
+def test_permissions_that_the_index_refuses_take_the_document_out(pipeline: Any) -> None:
+    fill(pipeline, 3)
+    pipeline.sync()
+    for number in range(2):
+        pipeline.source.acls[f"docs/{number}.txt"] = AccessList(users=frozenset({"ann"}))
+    pipeline.index.refused = {pipeline.id_of("docs/0.txt")}
+    run = pipeline.sync()
+    assert (run.seen, run.unchanged, run.indexed, run.failed) == (3, 1, 1, 1)
+    assert {chunk.document_id: chunk.acl for chunk in pipeline.index.chunks.values()} == {
+        pipeline.id_of("docs/1.txt"): ("user:ann",),
+        pipeline.id_of("docs/2.txt"): ("public",),
+    }
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert "taken out" in failure.message
+    pipeline.index.refused = set()
+    assert pipeline.sync().indexed == 1  # the next sync tries again
 
 
 @pytest.mark.parametrize("task", ["footnote.parse", "footnote.sync", "footnote.embed"])

@@ -18,6 +18,7 @@ from core.filters import AnyOf
 from core.principal import ANONYMOUS
 from retrieval.index.lance import tables
 from retrieval.index.lance.index import LanceIndex
+from retrieval.index.port import DocumentUpdate
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, found, ids, passage, write
 
 ROOT = Path(__file__).parents[4]
@@ -115,7 +116,7 @@ def test_half_a_character_is_the_documents_fault(index: LanceIndex) -> None:
 def test_a_late_update_leaves_newer_chunks(index: LanceIndex) -> None:
     write(index, passage("a", document="d", version=3, acl=("user:bob",)))
     (metadata,) = {c.metadata for c in index.fetch(["a"], AnyOf("acl", frozenset({"user:bob"})))}
-    assert index.update_document("d", acl=["public"], metadata=metadata, uri="", version=2) == 0
+    assert index.update_documents([DocumentUpdate("d", acl=["public"], metadata=metadata, uri="", up_to=2)]) == 0
     assert found(index, AnyOf("acl", ANONYMOUS.terms)) == []
 
 

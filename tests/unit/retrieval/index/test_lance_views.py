@@ -21,6 +21,7 @@ from retrieval.index.lance import tables, views
 from retrieval.index.lance.index import LanceIndex
 from retrieval.index.lance.sql import EVERYTHING, predicate
 from retrieval.index.lance.views import InMemory, OnDisk
+from retrieval.index.port import DocumentUpdate
 from tests.contract.passages import DIMENSIONS, EMBEDDER, PUBLIC, at, ids, passage, write
 
 BOB = AnyOf("acl", frozenset({"user:bob"}))
@@ -115,7 +116,7 @@ def test_closing_a_document_to_a_reader_counts_at_once(index: LanceIndex) -> Non
     write(index, passage("a", document="d"), passage("b"))
     assert isinstance(view(index), InMemory)
     assert set(ids(index.vector(at(0), PUBLIC, 5))) == {"a", "b"}
-    index.update_document("d", acl=["user:bob"], metadata=Metadata(), uri="", version=1)
+    index.update_documents([DocumentUpdate("d", acl=["user:bob"], metadata=Metadata(), uri="", up_to=1)])
     assert ids(index.vector(at(0), PUBLIC, 5)) == ["b"]
     assert index.fetch(["a", "b"], PUBLIC) == index.fetch(["b"], PUBLIC)
     assert ids(index.vector(at(0), BOB, 5)) == ["a"]

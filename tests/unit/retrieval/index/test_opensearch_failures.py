@@ -32,7 +32,8 @@ def test_statuses(status: int, why: str, kind: type[FootnoteError], words: str) 
     error = from_status(status, why, "http://search:9200")
     assert type(error) is kind
     assert words in error.message
-    assert "http://search:9200" in error.message
+    assert error.where == "http://search:9200"
+    assert "http" not in error.message, "messages reach readers"
 
 
 def test_a_reason_never_quotes_a_document() -> None:

@@ -1,0 +1,121 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and what their dependencies and problems add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, get_args
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
+
+from api.dependencies import AdminDep, CallerDep
+from api.problems import MEDIA_TYPE, METHODS, Problem
+
+ADMINISTRATOR = "administrator"
+_KEY = "key"
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, as `footnote keys create NAME` makes it.",
+}
+_CALLER = get_args(CallerDep)[1].dependency
+_PROBLEMS = {
+    400: "The body can't be read.",
+    401: "There is no API key and one is needed, or it is unknown or revoked.",
+    403: "The API key is good, but doesn't allow this.",
+    404: "It isn't there, or the caller may not know that it is.",
+    409: "It clashes with what is there.",
+    413: "It is over a limit on size.",
+    415: "The body isn't sent as JSON.",
+    422: "What was sent can't be used: the detail says why.",
+    503: "Something that this needs doesn't answer, or there is too much to do: try again after `Retry-After` seconds.",
+}
+_FROM_FASTAPI = ("HTTPValidationError", "ValidationError")
+_FIRST_ERROR = 400
+
+
+class DocumentedApp(FastAPI):
+    """A FastAPI whose document has everything that may be answered.
+
+    Args:
+        modules: those with the routers; a route that isn't in them is documented as FastAPI does.
+        anonymous: whether readers without a key are served.
+    """
+
+    def __init__(self, modules: tuple[ModuleType, ...], *, anonymous: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self._anonymous = anonymous
+        for module in modules:
+            self.include_router(module.router)
+        routes = [route for module in modules for route in module.router.routes]
+        self._own = [route for route in routes if isinstance(route, APIRoute)]
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = {_KEY: _SCHEME}
+            components["schemas"] = _schemas(components.get("schemas", {}))
+            for route in self._own:
+                if route.include_in_schema:
+                    for method in route.methods or ():
+                        self._complete(document["paths"][route.path][method.lower()], route)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+    def methods_of(self, scope: Scope) -> list[str]:
+        """The methods of the path that a request's path fits first; none where it fits none.
+
+        Starlette names those of the first route alone, where each method of a path is a route. Routes of further
+        paths that fit don't count: ``DELETE /v1/index/rebuild`` would drop a generation of that name.
+        """
+        path = next((route.path for route in self._own if route.matches(scope)[0] is not Match.NONE), None)
+        methods = {method for route in self._own if route.path == path for method in route.methods or ()}
+        return [method for method in METHODS if method in methods]
+
+    def _complete(self, operation: dict[str, Any], route: APIRoute) -> None:
+        responses = operation["responses"]
+        administers, called = _needs(route, AdminDep.dependency), _needs(route, _CALLER)
+        if called:
+            role = [ADMINISTRATOR] if administers else []
+            operation["security"] = [{_KEY: role}, *([{}] if self._anonymous and not administers else [])]
+        wanted: set[int] = {401, 403, 422, 503} if called else set()
+        if operation.get("requestBody"):
+            wanted |= {400, 413, 415}
+        if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
+            wanted.add(404)
+        for status in wanted:
+            responses.setdefault(str(status), {"description": _PROBLEMS[status]})
+        for status, response in responses.items():
+            if int(status) >= _FIRST_ERROR and (_is_fastapis(response) or "content" not in response):
+                response["description"] = _PROBLEMS.get(int(status), response.get("description", ""))
+                response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        operation["responses"] = dict(sorted(responses.items()))
+
+
+def _schemas(derived: Mapping[str, Any]) -> dict[str, Any]:
+    """The components, with the problem's in place of FastAPI's own."""
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    below = problem.pop("$defs", {})
+    kept = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
+    return dict(sorted({**kept, **below, "Problem": problem}.items()))
+
+
+def _is_fastapis(response: Mapping[str, Any]) -> bool:
+    return any(name in str(response.get("content")) for name in _FROM_FASTAPI)
+
+
+def _needs(route: APIRoute, call: Callable[..., Any] | None) -> bool:
+    """Whether a route's dependencies, and theirs, have this one among them."""
+    return any(dependant.call is call for dependant in _dependants(route.dependant))
+
+
+def _dependants(dependant: Dependant) -> Iterator[Dependant]:
+    for one in dependant.dependencies:
+        yield one
+        yield from _dependants(one)

@@ -1,0 +1,1 @@
+"""How documents are read: what gets lost, where quotes stand, what it costs."""

@@ -1,0 +1,1 @@
+"""How fast and how completely passages are found and taken in."""

@@ -1,0 +1,110 @@
+"""What a Footnote does with more than it can do: ``python -m eval.bench overload --url URL --at-once 300``.
+
+Sends so many questions at once. Meanwhile it asks ``/readyz`` and, with ``--key``, ``/v1/me`` in turns, and holds open
+as many connections that never send a request, in order to see when they are hung up on. Prints counts and times. Use
+it on a Footnote of your own, with documents in it: everybody else who asks meanwhile is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+TIMEOUT_S = 600.0
+PAUSE_S = 0.1
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Seconds of each request, by what was asked and how it ended."""
+
+    seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    async def timed(self, what: str, work: Callable[[], Awaitable[str]]) -> None:
+        """Do the work, which says how it ended, and note how long it took."""
+        began = time.perf_counter()
+        try:
+            ended = await work()
+        except httpx.TransportError as error:
+            ended = type(error).__name__
+        self.seconds[what, ended].append(time.perf_counter() - began)
+
+    def table(self) -> Table:
+        """A row for each."""
+        table = Table("asked", "ended with", "times", "p50 s", "p95 s", "longest s")
+        for (what, ended), seconds in sorted(self.seconds.items()):
+            half, most = np.percentile(seconds, [50, 95])
+            table.add_row(what, ended, str(len(seconds)), f"{half:.2f}", f"{most:.2f}", f"{max(seconds):.2f}")
+        return table
+
+
+async def overload(url: str, key: str | None, question: str, at_once: int, *, stalled: bool) -> Outcomes:
+    """Ask, and look how everything else fares meanwhile; returns when all answers have ended."""
+    outcomes = Outcomes()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    limits = httpx.Limits(max_connections=at_once + 10)
+    async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=TIMEOUT_S) as client:
+
+        async def answer() -> str:
+            return _told(await client.post("/v1/answers", json={"question": question}))
+
+        async def ask(path: str) -> str:
+            return _told(await client.get(path))
+
+        tasks = [asyncio.create_task(outcomes.timed("answer", answer)) for _ in range(at_once)]
+        if stalled:
+            place = httpx.URL(url)
+            tasks += [asyncio.create_task(outcomes.timed("stalled", lambda: _stall(place))) for _ in range(at_once)]
+        while not all(task.done() for task in tasks):
+            await outcomes.timed("/readyz", lambda: ask("/readyz"))
+            if key:
+                await outcomes.timed("/v1/me", lambda: ask("/v1/me"))
+            await asyncio.sleep(PAUSE_S)
+    return outcomes
+
+
+def _told(response: httpx.Response) -> str:
+    retry = ", Retry-After" if "retry-after" in response.headers else ""
+    return f"{response.status_code}{retry}"
+
+
+async def _stall(place: httpx.URL) -> str:
+    """Connect, begin a request, and wait to be hung up on."""
+    try:
+        reader, writer = await asyncio.open_connection(place.host, place.port or 80)
+    except OSError as error:
+        return type(error).__name__
+    writer.write(b"GET / HTTP/1.1\r\n")
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            told = await reader.read()
+    except TimeoutError:
+        return f"still open after {TIMEOUT_S:g} s"
+    except OSError:
+        told = b""
+    finally:
+        writer.close()
+    return told.split(b"\r\n")[0].decode() or "hung up"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8321")
+    parser.add_argument("--key", help="a reader's API key; also measures how long its check takes")
+    parser.add_argument("--question", default="How many days of leave do I have?")
+    parser.add_argument("--at-once", type=int, default=300)
+    parser.add_argument("--stalled", action="store_true", help="also open as many connections that send no request")
+    args = parser.parse_args(argv)
+    outcomes = asyncio.run(overload(args.url, args.key, args.question, args.at_once, stalled=args.stalled))
+    Console().print(outcomes.table())
+    return 0

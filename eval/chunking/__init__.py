@@ -1,1 +1,0 @@
-"""Ways to cut documents against each other, and what an edit costs."""

@@ -1,0 +1,84 @@
+"""What a run's counts are made of: documents that stand for themselves, and numbers for those that no longer do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, update
+
+from ingestion.catalog.tables import RUNS, DocumentRow, RunRow
+
+OUTCOMES = ("unchanged", "indexed", "failed", "superseded")
+"""What a document can be in a run; ``deleted`` is counted when its row goes."""
+
+
+class Credits:
+    """Numbers to be added to runs that aren't finished, for documents that no longer count in them by themselves.
+
+    Args:
+        runs: the runs that aren't finished; others keep the counts that they ended with.
+    """
+
+    def __init__(self, runs: Collection[str]) -> None:
+        self._runs = frozenset(runs)
+        self._added: Counter[tuple[str, str]] = Counter()
+
+    def is_open(self, run_id: str | None) -> bool:
+        """Whether a run still counts."""
+        return run_id in self._runs
+
+    def leave(self, row: Row[Any], by: str | None) -> None:
+        """A document leaves the run that it counts in, for another one or for good: what it was there stays counted.
+
+        Args:
+            by: the run that takes it over.
+        """
+        if row.run_id == by:
+            return
+        self.add(row.run_id, row.outcome or "superseded")
+        if row.retried:
+            self.add(row.run_id, "retried")
+        if row.seen_by == by:
+            # That one had passed it by, as on its way for another run.
+            self.add(by, "unchanged", -1)
+
+    def add(self, run_id: str | None, what: str, count: int = 1) -> None:
+        """Add to a count of a run."""
+        if run_id in self._runs:
+            self._added[run_id, what] += count
+
+    def write(self, connection: Connection) -> None:
+        """Write what was collected. Rows of runs are locked last, and in one order, so that nobody waits in a ring."""
+        for (run_id, what), count in sorted(self._added.items()):
+            column = RUNS.c[what]
+            same = (RunRow.id == run_id, RunRow.finished_at.is_(None))
+            connection.execute(update(RUNS).where(*same).values({column: column + count}))
+
+
+def open_credits(connection: Connection, source_ids: Iterable[str]) -> Credits:
+    """Credits for the runs of these sources that aren't finished."""
+    open_runs = select(RunRow.id).where(RunRow.source_id.in_(set(source_ids)), RunRow.finished_at.is_(None))
+    return Credits(set(connection.execute(open_runs).scalars()))
+
+
+def leaving(which: ColumnElement[bool]) -> Select[Any]:
+    """What :meth:`Credits.leave` has to know of documents, which are locked."""
+    known: list[Any] = [DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by]
+    known += [DocumentRow.outcome, DocumentRow.retried]
+    return select(*known).where(which).order_by(DocumentRow.id).with_for_update()
+
+
+def counts_of(connection: Connection, row: Row[Any]) -> dict[str, int]:
+    """The counts of a run that isn't finished, as they are now."""
+    retried = func.coalesce(func.sum(case((DocumentRow.retried, 1), else_=0)), 0)
+    statement = select(DocumentRow.outcome, func.count(), retried).where(DocumentRow.run_id == row.id)
+    found = connection.execute(statement.group_by(DocumentRow.outcome)).all()
+    by_outcome = {outcome: count for outcome, count, _ in found}
+    counted = {outcome: getattr(row, outcome) + by_outcome.get(outcome, 0) for outcome in OUTCOMES}
+    return {
+        **counted,
+        "seen": sum(counted.values()) + by_outcome.get(None, 0) + row.deleted,
+        "retried": row.retried + sum(int(again) for _, _, again in found),
+    }

@@ -1,0 +1,63 @@
+"""What an index holds: how much, and which documents, by pages of an aggregation over their ids, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retrieval.index.port import IndexCounts, IndexedDocument
+
+CARDINALITY_PRECISION = 40_000
+"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+
+_VERSIONS = 20
+_TERMS = 1000
+_PAGE = 60
+"""Documents of one answer. With as many terms each as are asked for, it stays below OpenSearch's 65,535 buckets."""
+
+
+def counts_search() -> dict[str, Any]:
+    """A search for how much there is."""
+    documents = {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}}
+    aggregations = {"documents": documents, "windows": {"sum": {"field": "window_count"}}}
+    return {"size": 0, "track_total_hits": True, "aggs": aggregations}
+
+
+def counts(answer: Mapping[str, Any]) -> IndexCounts:
+    """How much there is."""
+    sums = answer["aggregations"]
+    return IndexCounts(
+        documents=int(sums["documents"]["value"]),
+        chunks=int(answer["hits"]["total"]["value"]),
+        windows=int(sums["windows"]["value"]),
+    )
+
+
+def inventory_search(after: str, limit: int) -> dict[str, Any]:
+    """A search for the next documents behind an id."""
+    by_id: dict[str, Any] = {
+        "size": min(limit, _PAGE),
+        "sources": [{"document": {"terms": {"field": "document_id"}}}],
+    }
+    if after:
+        by_id["after"] = {"document": after}
+    of_each = {
+        "versions": {"terms": {"field": "version", "size": _VERSIONS}},
+        "acl": {"terms": {"field": "acl", "size": _TERMS}},
+    }
+    return {"size": 0, "track_total_hits": False, "aggs": {"documents": {"composite": by_id, "aggs": of_each}}}
+
+
+def inventory(answer: Mapping[str, Any]) -> list[IndexedDocument]:
+    """The documents of an answer.
+
+    Of more than a thousand terms of one document only the most frequent are looked at.
+    """
+    return [_document(bucket) for bucket in answer["aggregations"]["documents"]["buckets"]]
+
+
+def _document(bucket: Mapping[str, Any]) -> IndexedDocument:
+    versions = {int(found["key"]): int(found["doc_count"]) for found in bucket["versions"]["buckets"]}
+    terms = {str(found["key"]): int(found["doc_count"]) for found in bucket["acl"]["buckets"]}
+    alike = all(count == bucket["doc_count"] for count in terms.values())
+    return IndexedDocument(bucket["key"]["document"], versions, frozenset(terms) if alike else None)

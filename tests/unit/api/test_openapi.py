@@ -1,0 +1,80 @@
+"""The OpenAPI document says who may do what, what may be answered, and nothing of the inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from core.filters import parse_filters
+from tests.unit.api.conftest import serving
+from tests.unit.api.fakes import Stack
+
+pytestmark = pytest.mark.anyio
+
+OPEN = {"/healthz", "/readyz"}
+READERS = {"/v1/answers", "/v1/search", "/v1/me"}
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    found: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, operation) for path, ways in document["paths"].items() for method, operation in ways.items()]
+
+
+async def test_every_operation_says_which_key_it_needs(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, _, operation in operations(document):
+        if path in OPEN:
+            assert "security" not in operation
+        elif path in READERS or path.startswith("/v1/documents"):
+            assert operation["security"] == [{"key": []}, {}], path
+        else:
+            assert operation["security"] == [{"key": ["administrator"]}], path
+
+
+async def test_a_key_is_needed_where_readers_without_one_are_not_served(stack: Stack) -> None:
+    stack.settings = stack.settings.model_copy(
+        update={"api": stack.settings.api.model_copy(update={"anonymous": False})}
+    )
+    async with serving(stack) as client:
+        document = (await client.get("/openapi.json")).json()
+    assert document["paths"]["/v1/search"]["post"]["security"] == [{"key": []}]
+
+
+async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        statuses = {int(status) for status in operation["responses"]}
+        if path in OPEN:
+            continue
+        wanted = {401, 403, 422, 503}
+        wanted |= {400, 413, 415} if "requestBody" in operation else set()
+        wanted |= {404} if "{" in path else set()
+        assert wanted <= statuses, (path, method)
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                assert response["content"] == problem, (path, method, status)
+
+
+async def test_filters_are_named(document: dict[str, Any]) -> None:
+    for name in ("SearchRequest", "AnswerRequest"):
+        schema, _ = document["components"]["schemas"][name]["properties"]["filters"]["anyOf"]
+        assert schema["additionalProperties"] is False
+        for example in schema["examples"]:
+            assert parse_filters(example) is not None
+        assert parse_filters({key: ["x"] for key in schema["properties"] if key not in {"created", "modified"}})
+        assert {"department", "source", "created", "modified"} <= set(schema["properties"])
+
+
+async def test_it_has_no_names_of_the_inside(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert not re.findall(r":(?:func|class|attr|meth|mod):|Raises:|Args:|HTTPValidationError", text)
+    assert not re.findall(r"\b(?:core|api|retrieval|generation|ingestion)\.[a-z_]+\.[a-z_]+", text)

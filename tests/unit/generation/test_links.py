@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.links import REMOVED, LinkGuard
+
+SOURCE = (
+    "Book at https://travel.example/book?team=hr#top, or ask help@travel.example.\n"
+    "The wiki is www.wiki.example, its list wiki.example/list; files lie at [here](https://files.example/a_(b)/)."
+)
+
+
+def guarded(answer: str, step: int = 10_000, source: str = SOURCE) -> str:
+    guard = LinkGuard([source])
+    pieces = [guard.feed(answer[at : at + step]) for at in range(0, len(answer), step)]
+    return "".join([*pieces, guard.finish()])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SOURCE,
+        "See https://travel.example/book?team=hr#top.",
+        "See <https://travel.example/book>, **https://travel.example**[1].",
+        "Ask HELP@travel.example!",
+        "Version 1.2.3, e.g. Node.js and/or file.txt; 3:30, C:\\temp, a//b, x@y, 25 %/year, s3.4/5, std::vector",
+        "日本語のとても長い文章です。" * 300,
+    ],
+)
+def test_what_a_source_has_or_is_no_link_stays(answer: str) -> None:
+    assert guarded(answer) == answer
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/?q=secret",
+        "https://travel.example/book?team=secret",
+        "https://travel.example.evil.example/",
+        "https://travel.example@evil.example/",
+        "https://trav",
+        "HTTPS://evil.example",
+        "//evil.example/x",
+        "www.evil.example",
+        "evil.example/x?secret",
+        "evil.example:8080/x",
+        "me@evil.example",
+        "mailto:me@evil.example?body=secret",
+        "data:text/html;base64,PHNjcmlwdD4=",
+        "javascript:alert(1)",
+        "ftp://evil.example/x",
+        "https://xn--e1awd7f.example/",
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "See {}.", "![x]({})", "[click here]({} 'title')", "<{}>", '<img src="{}">'])
+@pytest.mark.parametrize("step", [1, 5, 10_000])
+def test_a_link_that_no_source_has_is_taken_out(link: str, around: str, step: int) -> None:
+    answer = guarded(around.format(link), step)
+    assert REMOVED in answer
+    assert "evil" not in answer
+    assert "secret" not in answer
+    assert "//" not in answer
+
+
+@given(st.text(st.sampled_from("htps:/w.evilcom@?# \n日"), max_size=60), st.integers(1, 60))
+def test_where_the_stream_is_cut_makes_no_difference(answer: str, step: int) -> None:
+    assert guarded(answer, step) == guarded(answer)
+
+
+@pytest.mark.parametrize("piece", ["+", "a.", "-", "www.", "//", "a@", "https:", "x" * 1000 + " "])
+def test_it_takes_a_time_that_grows_with_the_text_and_no_faster(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    assert len(guarded(text, source=text)) <= len(text)  # a pattern that backtracks would take hours
+
+
+def test_a_text_without_a_blank_is_not_held_back_for_ever() -> None:
+    guard = LinkGuard([])
+    out = [guard.feed("x" * 1000) for _ in range(100)]
+    assert len("".join(out)) >= 95_000
+    assert len("".join([*out, guard.finish()])) == 100_000
