@@ -14,8 +14,8 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.hosts import EVERYWHERE, AllowedHosts
-from api.problems import METHODS, error_response, log_error, problem_of, to_response
-from core.errors import FootnoteError, InvalidRequest, Misdirected, Overloaded
+from api.problems import METHODS, error_response
+from core.errors import InvalidRequest, Misdirected, Overloaded
 from core.logs import correlation_id
 from core.settings import ApiSettings
 from core.telemetry import HTTP_SECONDS
@@ -79,12 +79,10 @@ class EdgeMiddleware:
             self._check(scope)
             _check_address(scope)
             await self.app(scope, _limited(receive, self._max_body_bytes, scope), send_with_headers)
-        except FootnoteError as error:  # the app answers its own: this is from the check
-            await error_response(error)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
-            log_error(error)
+            response = error_response(error)
             if not started:
-                await to_response(problem_of(error))(scope, receive, send_with_headers)
+                await response(scope, receive, send_with_headers)
         finally:
             self._at_work -= 1
             method = scope["method"] if scope["method"] in METHODS else "other"

@@ -27,7 +27,7 @@ from retrieval.index.build import build_index
 from tests.integration.stacks import ROOT, until
 
 AT_ONCE = 300
-LIMITS = {"searches": 2, "streams": 4, "queue_s": 2, "read_timeout_s": 2, "max_connections": AT_ONCE + 50}
+LIMITS = {"searches": 2, "streams": 4, "queue_s": 8, "read_timeout_s": 10, "max_connections": AT_ONCE + 50}
 QUESTION = "How long does the night watch of the lighthouse take in winter?"
 
 
@@ -124,7 +124,7 @@ def test_three_hundred_answers_at_once(service: tuple[int, str]) -> None:
             return list(await asyncio.gather(*answers)), meanwhile
 
     answers, meanwhile = asyncio.run(run())
-    assert {response.status_code for response in meanwhile} == {200}, [response.text for response in meanwhile]
+    assert [response.text for response in meanwhile if response.status_code != 200] == []
     statuses = Counter(response.status_code for response in answers)
     assert set(statuses) == {200, 503}, statuses
     assert statuses[200] >= LIMITS["streams"]
