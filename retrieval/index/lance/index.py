@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
-from core.filters import Filter
+from core.filters import Filter, TermField
 from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.telemetry import stage
@@ -24,15 +24,16 @@ from retrieval.index.lance.rows import (
     WINDOWS,
     batches,
     chunk_columns,
+    most_frequent,
     to_chunk,
     to_table,
     windows_of,
 )
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
 from retrieval.index.lance.store import Pointer, Record, Store
-from retrieval.index.lance.tables import Tables
+from retrieval.index.lance.tables import Tables, merge
 from retrieval.index.lance.views import best, candidates, room
-from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
+from retrieval.index.port import MOST_VALUES, USUAL_FIELDS, Candidate, Generation, IndexCounts, Leg, LegResults
 
 MAX_K = 10_000
 """The most candidates of one leg, as in OpenSearch."""
@@ -121,7 +122,7 @@ class LanceIndex:
             return
         unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
         with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
-            _merge(table, to_table(unique, record.dimensions))
+            merge(table, to_table(unique, record.dimensions))
 
     def delete_stale(self, document_id: str, version: int) -> int:
         """Delete the document's chunks of versions before ``version``; how many went."""
@@ -152,7 +153,7 @@ class LanceIndex:
                 for row in old.select(CHUNK_COLUMNS).to_pylist()
             ]
             new = chunk_columns(chunks)
-            _merge(table, pa.table({name: new.get(name, old[name]) for name in old.column_names}, schema=old.schema))
+            merge(table, pa.table({name: new.get(name, old[name]) for name in old.column_names}, schema=old.schema))
             return len(chunks)
 
     def refresh(self) -> None:
@@ -237,12 +238,23 @@ class LanceIndex:
             view = self._tables.view(record.name, table)
             return record, view.rows(chunk_ids, predicate(filter), columns) if chunk_ids else []
 
+    def documents(self, filter: Filter) -> int:
+        """How many documents have a chunk that passes the filter."""
+        return int(pc.count_distinct(self._columns(["document_id"], predicate(filter))["document_id"]).as_py())
+
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """The field's values on chunks that pass the filter, those of most chunks first."""
+        return most_frequent(self._columns([field], predicate(filter))[field])[:MOST_VALUES]
+
     def counts(self) -> IndexCounts:
         """What the generation holds."""
-        with self._reading() as (_, table):
-            rows = table.search().where(EVERYTHING).select(["document_id", "window_count"]).to_arrow()
+        rows = self._columns(["document_id", "window_count"], EVERYTHING)
         windows = pc.sum(rows["window_count"]).as_py() or 0
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
+
+    def _columns(self, columns: list[str], where: str) -> pa.Table:
+        with self._reading() as (_, table):
+            return table.search().where(where).select(columns).to_arrow()
 
     def ping(self) -> None:
         """Return when the folder can be read, and the live generation in it if there is one."""
@@ -284,10 +296,5 @@ class LanceIndex:
             return int(table.delete(where).num_deleted_rows)
 
 
-def _merge(table: Any, rows: Any) -> None:
-    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
-
-
 def _most(k: int) -> int:
-    """How many candidates a leg gives of the ``k`` asked for."""
     return min(k, MAX_K)

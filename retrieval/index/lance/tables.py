@@ -170,3 +170,8 @@ class Tables:
 def _english(*, positions: bool = False) -> FTS:
     """As OpenSearch's analyzer: lower case, Snowball's stop words and stems; BM25 with k1 1.2 and b 0.75."""
     return FTS(language="English", stem=True, remove_stop_words=True, ascii_folding=True, with_position=positions)
+
+
+def merge(table: Any, rows: Any) -> None:
+    """Write rows, replacing those of the same id."""
+    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)

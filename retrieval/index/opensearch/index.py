@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
-from core.filters import Filter
+from core.filters import Filter, TermField
 from core.metadata import Metadata
 from core.pipeline import FieldWeights
 from core.settings import IndexSettings
 from core.telemetry import stage
-from retrieval.index.opensearch import bulk
+from retrieval.index.opensearch import bulk, holdings
 from retrieval.index.opensearch.byquery import ByQuery
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
@@ -39,9 +39,6 @@ from retrieval.index.port import USUAL_FIELDS, Candidate, Generation, IndexCount
 
 if TYPE_CHECKING:
     from core.chunk import Vector
-
-CARDINALITY_PRECISION = 40_000
-"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
 
 _Searches = dict[Leg, dict[str, Any]]
 _Outcomes = dict[Leg, list[Candidate] | FootnoteError]
@@ -189,26 +186,17 @@ class OpenSearchIndex:
             answer = self._client.request("POST", f"/{self._read}/_search", body, params=params)
             yield from answer.get("hits", {}).get("hits", [])
 
-    def counts(self) -> IndexCounts:
-        """What the live generation holds, as of the last refresh.
+    def documents(self, filter: Filter) -> int:
+        """How many documents have a chunk that passes the filter; above 40,000 approximate."""
+        return holdings.documents(self._client, self._read, to_query(filter))
 
-        The number of documents is approximate above 40,000.
-        """
-        body = {
-            "size": 0,
-            "track_total_hits": True,
-            "aggs": {
-                "documents": {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}},
-                "windows": {"sum": {"field": "window_count"}},
-            },
-        }
-        answer = self._client.request("POST", f"/{self._read}/_search", body)
-        sums = answer["aggregations"]
-        return IndexCounts(
-            documents=int(sums["documents"]["value"]),
-            chunks=int(answer["hits"]["total"]["value"]),
-            windows=int(sums["windows"]["value"]),
-        )
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """The field's values on chunks that pass the filter, those of most chunks first."""
+        return holdings.values(self._client, self._read, field, to_query(filter))
+
+    def counts(self) -> IndexCounts:
+        """What the live generation holds, as of the last refresh; documents above 40,000 are approximate."""
+        return holdings.counts(self._client, self._read)
 
     # Generations
 
