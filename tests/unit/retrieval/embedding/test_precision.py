@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 
-from retrieval.embedding.precision import cast_linear_weights, leave_cores_to_torch
+from retrieval.embedding.precision import cast_linear_weights, choose_batch_size, leave_cores_to_torch
 
 
 def test_linear_weights_are_cast_once_and_nothing_else_is() -> None:
@@ -56,6 +57,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from api.wiring import wire
 from core.settings import EmbedderSettings, Settings
@@ -101,3 +103,11 @@ def test_questions_take_one_thread_and_passages_all_but_in_the_service() -> None
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(("amx", "size"), [(True, 32), (False, 8)])
+def test_a_cpu_with_amx_takes_larger_batches(amx: bool, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx, raising=False)
+    assert choose_batch_size(0, "cpu") == size
+    assert choose_batch_size(4, "cpu") == 4
+    assert choose_batch_size(0, "cuda") == 128
