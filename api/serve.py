@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import sys
@@ -19,8 +20,13 @@ SHUTDOWN_S = 10
 """How long open streams may go on after a request to stop."""
 
 
+_ARENA_MAX, _ARENAS = -8, 2
+"""glibc's M_ARENA_MAX, and what it is set to."""
+
+
 def main() -> int:
     """Serve until told to stop; the exit status."""
+    share_arenas()
     try:
         settings = load_settings()
         check_settings(settings)
@@ -47,6 +53,16 @@ def main() -> int:
     )
     uvicorn.Server(config).run(sockets=[bound])
     return 0
+
+
+def share_arenas() -> None:
+    """Have threads take memory from the same few arenas, where the C library is glibc.
+
+    It would give each thread an arena of its own, up to eight times the cores, and each would keep the most that the
+    model ever needed in its thread.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        library.mallopt(_ARENA_MAX, _ARENAS)
 
 
 def _bind(host: str, port: int) -> socket.socket:

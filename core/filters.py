@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from core.document_types import type_named
 from core.errors import InvalidFilter
-from core.metadata import FactKind, facts_of
+from core.metadata import FACTS, FactKind, facts_of
 from core.principal import Principal
 
 TermField = str
@@ -21,6 +22,14 @@ DateField = str
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """The field holds (or, for a list, contains) at least one of the values. No values match nothing."""
+
+    field: TermField
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyCase:
+    """As :class:`AnyOf`, upper and lower case being alike: what people write. Only for a fact of the kind TERM."""
 
     field: TermField
     values: frozenset[str]
@@ -49,7 +58,7 @@ class Not:
     clause: Filter
 
 
-Filter = AnyOf | Between | All | Not
+Filter = AnyOf | AnyCase | Between | All | Not
 
 REQUEST_TERMS: dict[str, TermField] = {
     **{name: name for name in facts_of(FactKind.TERM, FactKind.TERMS)},
@@ -63,6 +72,8 @@ _COMMAND_LINE = {
     "type": '"document_type"',
 }
 """Words of the command line's options, and what they are in a request."""
+_MOST_VALUES = 100
+"""Values of one key in a request: each is a pattern that the index has to look for."""
 _REQUEST_KEYS = (*REQUEST_TERMS, *REQUEST_DATES)
 
 
@@ -79,7 +90,8 @@ def for_reader(principal: Principal, requested: Filter | None) -> Filter:
 def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
     """Read the wire form: ``{"department": ["HR"], "created": {"from": "2024-01-01", "to": "2024-12-31"}}``.
 
-    Values of one key are alternatives; keys narrow each other. ``to`` with a date includes that day.
+    Values of one key are alternatives; keys narrow each other. Labels match in upper and lower case alike, and a
+    document's type by its name or by an ending of its files. ``to`` with a date includes that day.
 
     Raises:
         InvalidFilter: an unknown key (the nearest right one is named) or a value of the wrong shape.
@@ -87,7 +99,7 @@ def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
     clauses: list[Filter] = []
     for key, value in (request or {}).items():
         if key in REQUEST_TERMS:
-            clauses.append(AnyOf(REQUEST_TERMS[key], _strings(key, value)))
+            clauses.append(_labelled(key, _strings(key, value)))
         elif key in REQUEST_DATES:
             clauses.append(_between(key, value))
         else:
@@ -102,10 +114,20 @@ def _hint(key: str) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def _labelled(key: str, values: frozenset[str]) -> AnyOf | AnyCase:
+    if key == "document_type":
+        values = frozenset(map(type_named, values))
+    if FACTS.get(key) is FactKind.TERM:
+        return AnyCase(key, values)
+    return AnyOf(REQUEST_TERMS[key], values)
+
+
 def _strings(key: str, value: object) -> frozenset[str]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values or not all(isinstance(v, str) and v for v in values):
         raise InvalidFilter(f'Filter {key!r} takes a list of one or more strings, for example ["HR"].')
+    if len(values) > _MOST_VALUES:
+        raise InvalidFilter(f"Filter {key!r} has {len(values)} values; {_MOST_VALUES} are the most.")
     return frozenset(v.casefold() for v in values) if key == "tags" else frozenset(values)
 
 

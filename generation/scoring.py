@@ -16,6 +16,7 @@ import numpy as np
 
 from core.chunk import Vectors
 from generation.asking import Asking
+from generation.calibration import scale_of
 from generation.candidates import Candidate
 from retrieval.embedding.windows import readable
 
@@ -40,9 +41,11 @@ class Scored:
 
     Attributes:
         score: for the order; only comparable within one question.
-        cosine: to the question; None where the embedder is down, and then words decide.
+        cosine: to the question, on the packaged embedder's scale; None where the embedder is down, and then words
+            decide.
         heading_cosine: of its heading to the question, 0 where there is none.
         vector: of the sentence under its heading.
+        alike: the cosine from which two such vectors say the same.
     """
 
     candidate: Candidate
@@ -50,6 +53,7 @@ class Scored:
     cosine: float | None = None
     heading_cosine: float = 0.0
     vector: Vectors | None = None
+    alike: float = _ALIKE
 
     def says_the_same(self, other: Scored) -> bool:
         """Whether one of them is enough."""
@@ -57,7 +61,7 @@ class Scored:
             return True
         if not (self.candidate.sentence.complete and other.candidate.sentence.complete):
             return False  # rows of a table are alike in all but what matters
-        return self.vector is not None and other.vector is not None and float(self.vector @ other.vector) >= _ALIKE
+        return self.vector is not None and other.vector is not None and float(self.vector @ other.vector) >= self.alike
 
 
 def score_all(question: str, candidates: Sequence[Candidate], embedder: Embedder) -> list[Scored]:
@@ -68,8 +72,9 @@ def score_all(question: str, candidates: Sequence[Candidate], embedder: Embedder
     headings = list(dict.fromkeys(one.heading for one in candidates if one.heading))
     query = embedder.embed_query(question)
     texts = [_fit(text, embedder) for text in (*(one.in_context for one in candidates), *headings)]
+    scale = scale_of(embedder)
     vectors = embedder.embed_passages(texts)
-    cosines = (vectors @ query).tolist()
+    cosines = [scale.usual(cosine) for cosine in (vectors @ query).tolist()]
     above = dict(zip(headings, cosines[len(candidates) :], strict=True))
     scored = []
     for number, one in enumerate(candidates):
@@ -78,7 +83,8 @@ def score_all(question: str, candidates: Sequence[Candidate], embedder: Embedder
         score = (score + _LEXICAL * one.lexical + _RANK / (1 + one.source)) * _form(one, asking)
         if one.heading.endswith(("?", "？")) and under >= _ASKED_ALIKE and one.depth <= _RIGHT_BELOW:
             score *= _ASKED  # a list of questions and answers has this one
-        scored.append(Scored(one, score, cosines[number], under, np.asarray(vectors[number])))
+        vector = np.asarray(vectors[number])
+        scored.append(Scored(one, score, cosines[number], under, vector, scale.own(_ALIKE)))
     return _best_first(scored)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from core.chunk import Vector
 from core.errors import FootnoteError, IndexUnavailable, InvalidRequest, ModelUnavailable
-from core.filters import Filter, for_reader
+from core.filters import Filter, for_reader, visible_to
 from core.principal import Principal
 from core.settings import Settings
 from retrieval.duplicates import Distinct
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder, TokenEmbeddings
+from retrieval.filter_notices import filter_notices
 from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
 from retrieval.index.phrases import only_stop_words
@@ -125,12 +127,17 @@ class Retriever:
         visible = for_reader(principal, filters)
         view = self._generation.view()
         try:
-            return self._search(view, config, query, visible, (offset, limit))
+            response = self._search(view, config, query, visible, (offset, limit))
         except FootnoteError:
             if not self._generation.has_moved(view):
                 raise
-        # The generation that it worked on was dropped meanwhile: there is another one.
-        return self._search(self._generation.view(), config, query, visible, (offset, limit))
+            # The generation that it worked on was dropped meanwhile: there is another one.
+            view = self._generation.view()
+            response = self._search(view, config, query, visible, (offset, limit))
+        if filters is None:
+            return response
+        told = filter_notices(view.index, visible_to(principal), filters, found=bool(response.hits))
+        return replace(response, notices=(*response.notices, *told))
 
     def _search(
         self, view: View, config: PipelineConfig, query: str, visible: Filter, page_of: tuple[int, int]

@@ -1,8 +1,10 @@
-"""Every kind of document that is read: its media types, and the endings of its names."""
+"""Every kind of document that is read, and its media types. The endings of names: :mod:`core.document_types`."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+
+from core.document_types import BY_ENDING
 
 MEDIA_TYPES = {
     "markdown": "text/markdown",
@@ -50,43 +52,10 @@ _ALIASES = {
     "application/x-zip-compressed": "zip",
     **dict.fromkeys(IMAGES, "image"),
 }
-_SUFFIXES = {
-    "markdown": (
-        *(".md", ".markdown", ".mdx", ".mkd", ".mkdn", ".mkdown", ".mdown", ".mdwn", ".markdn", ".mdtext", ".mdtxt"),
-        *(".qmd", ".rmd", ".rmarkdown", ".livemd", ".ronn"),
-    ),
-    "html": (".html", ".htm", ".xhtml"),
-    "text": (".txt", ".text", ".log"),
-    "rst": (".rst", ".rest"),
-    "org": (".org",),
-    "csv": (".csv",),
-    "tsv": (".tsv", ".tab"),
-    "json": (".json",),
-    "xml": (".xml",),
-    "email": (".eml",),
-    "msg": (".msg",),
-    "pdf": (".pdf",),
-    "docx": (".docx", ".docm", ".dotx"),
-    "pptx": (".pptx", ".pptm", ".ppsx"),
-    "xlsx": (".xlsx", ".xlsm"),
-    "doc": (".doc", ".dot"),
-    "ppt": (".ppt", ".pps"),
-    "xls": (".xls",),
-    "ods": (".ods", ".ots"),
-    "odt": (".odt", ".ott"),
-    "rtf": (".rtf",),
-    "epub": (".epub",),
-    "pages": (".pages",),
-    "numbers": (".numbers",),
-    "keynote": (".key",),
-    "zip": (".zip",),
-    "image": (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"),
-}
-_BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
 _BY_TYPE = {**{media_type: kind for kind, media_type in MEDIA_TYPES.items()}, **_ALIASES}
 
 
 def told_kind(name: str, media_type: str | None) -> str | None:
     """What a file is said to be: by its name's ending, else by the source's media type. None: nobody says."""
     plain = (media_type or "").partition(";")[0].strip().lower()
-    return _BY_SUFFIX.get(PurePosixPath(name).suffix.lower()) or _BY_TYPE.get(plain)
+    return BY_ENDING.get(PurePosixPath(name).suffix.lower()) or _BY_TYPE.get(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,19 +28,28 @@ from retrieval.embedding.precision import (
     leave_cores_to_torch,
     use_threads,
 )
-from retrieval.embedding.token_cache import TokenCache
+from retrieval.embedding.text_cache import TextCache
 from retrieval.embedding.token_table import input_embeddings
 from retrieval.embedding.tokenizer import FileTokenizer
+from retrieval.embedding.turns import Turns
 
 log = get_logger(__name__)
+
+_SENTENCE_CHARS = 600
+"""Texts up to this length are remembered; an answer weighs none that is longer."""
+_SENTENCES_BYTES = 32_000_000
+_TOKENS_BYTES = 16_000_000
 
 
 class SentenceTransformersEmbedder:
     """An :class:`retrieval.embedding.port.Embedder` on CPU or GPU. Safe to use from several threads.
 
-    One lock guards the model, and is held for a batch at a time: a query waits for a batch of passages, not for all
-    of them. A query is embedded in one thread: in several, each of a model's many short steps waits for a thread that
-    may have lost its core to somebody else.
+    A lock is held for a batch at a time: a query waits for a batch of passages, not for all of them. Where passages
+    take one thread, as in the service, as many batches run at once as there are cores, and a query has a turn of its
+    own. A query is embedded in one thread: in several, each of a model's many short steps waits for a thread that may
+    have lost its core to somebody else.
+
+    Vectors of short texts are remembered: the sentences of the same passages are weighed for many questions.
 
     Raises:
         ConfigurationError: the model isn't there or isn't usable.
@@ -59,8 +69,10 @@ class SentenceTransformersEmbedder:
             raise ConfigurationError(f"{self.name} reads {self._files.max_tokens} tokens, all taken by its prompt.")
         self._lock = threading.Lock()
         self._model: Any = None
+        self._turns: Turns[Any] | None = None
+        self._sentences = TextCache(self._embed_all, _SENTENCES_BYTES)
         self._table: Vectors | None = None
-        self._tokens = TokenCache(self._counter.ids)
+        self._tokens = TextCache(self._counter.ids, _TOKENS_BYTES)
         self._device = "cpu"
         self._dtype: Dtype = "float32"
 
@@ -83,6 +95,17 @@ class SentenceTransformersEmbedder:
             ValueError: a text is longer than a window: it would be cut without a word.
             ModelUnavailable: the model can't be loaded or run.
         """
+        if texts and max(map(len, texts)) <= _SENTENCE_CHARS:
+            sentences = np.stack(self._sentences(texts))
+            if progress is not None:
+                progress(len(texts))
+            return sentences
+        return self._embed(texts, progress)
+
+    def _embed_all(self, texts: Sequence[str]) -> list[Vectors]:
+        return [vector.copy() for vector in self._embed(texts, None)]  # not a view, which would keep all of them
+
+    def _embed(self, texts: Sequence[str], progress: Callable[[int], None] | None) -> Vectors:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         lengths = self._counter.counts(list(texts))
         if texts and max(lengths) > self.window_tokens:
@@ -115,30 +138,36 @@ class SentenceTransformersEmbedder:
         return vectors
 
     def _run(self, texts: list[str], *, query: bool) -> Vectors:
-        with self._lock:
-            try:
-                if self._model is None:
-                    self._load()
-                raw = self._encode(texts, query=query)
-            except FootnoteError:
-                raise
-            except (OSError, ImportError, RuntimeError, ValueError, SafetensorError) as error:
-                raise ModelUnavailable(
-                    f"The embedding model {self.name} can't be {'run' if self._model else 'loaded'} "
-                    f"({type(error).__name__}). Check its folder, {self._files.folder}, and the free memory."
-                ) from error
+        try:
+            with self._loaded().turn(reserved=query) as model:
+                raw = self._encode(model, texts, query=query)
+        except FootnoteError:
+            raise
+        except (OSError, ImportError, RuntimeError, ValueError, SafetensorError) as error:
+            raise ModelUnavailable(
+                f"The embedding model {self.name} can't be {'run' if self._model else 'loaded'} "
+                f"({type(error).__name__}). Check its folder, {self._files.folder}, and the free memory."
+            ) from error
         if raw.shape != (len(texts), self.dimensions):
             raise ConfigurationError(
                 f"{self.name} gives vectors of {raw.shape[-1]} numbers, but its files say {self.dimensions}."
             )
         return _unit(raw)
 
-    def _encode(self, texts: list[str], *, query: bool) -> Vectors:
+    def _loaded(self) -> Turns[Any]:
+        with self._lock:
+            if self._turns is None:
+                self._load()
+                apart = self._device == "cpu" and self._settings.threads == 1
+                self._turns = Turns.of(self._model, os.cpu_count() or 1) if apart else Turns([self._model])
+            return self._turns
+
+    def _encode(self, model: Any, texts: list[str], *, query: bool) -> Vectors:
         """Run one batch; one that doesn't fit in the GPU's memory is run in halves."""
         import torch  # noqa: PLC0415 - seconds and hundreds of megabytes
 
         use_threads(1 if query else self._settings.threads)
-        encode = self._model.encode_query if query else self._model.encode_document
+        encode = model.encode_query if query else model.encode_document
         prompt = self._files.query_prompt if query else self._files.document_prompt
         try:
             with autocast(self._dtype, self._device):
@@ -149,7 +178,8 @@ class SentenceTransformersEmbedder:
                 raise
             torch.cuda.empty_cache()
         half = len(texts) // 2
-        return np.vstack([self._encode(texts[:half], query=query), self._encode(texts[half:], query=query)])
+        parts = (texts[:half], texts[half:])
+        return np.vstack([self._encode(model, part, query=query) for part in parts])
 
     def _load(self) -> None:
         import torch  # noqa: PLC0415

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import FootnoteError
-from core.filters import AnyOf, Filter
+from core.filters import AnyOf, Filter, TermField
 from core.pipeline import FieldWeights
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.windows import embed_chunks
@@ -110,6 +110,14 @@ class EveryGeneration:
             if generation.embedder == self._embedders().default.name:
                 return self._on(generation.name).vectors(chunk_ids, filter)
         return {}
+
+    def count_documents(self, filter: Filter) -> int:
+        """See the port."""
+        return self._index.count_documents(filter)
+
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """See the port."""
+        return self._index.values(field, filter)
 
     def counts(self) -> IndexCounts:
         """See the port."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
-from core.filters import Filter
+from core.filters import Filter, TermField
 from core.metadata import Metadata
 from core.pipeline import FieldWeights
 
 Leg = Literal["lexical", "vector"]
 USUAL_FIELDS = FieldWeights()
+MOST_VALUES = 1000
+"""Of a field, that an index tells at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,14 @@ class SearchIndex(Protocol):
 
     def vectors(self, chunk_ids: Sequence[str], filter: Filter) -> dict[str, Vectors]:
         """Vectors of these chunks' windows, shape (windows, dimensions); as in :meth:`fetch`, some may be missing."""
+        ...
+
+    def count_documents(self, filter: Filter) -> int:
+        """How many documents have a chunk that passes the filter; approximate where they are very many."""
+        ...
+
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """The field's values on chunks that pass, those of most chunks first; at most :data:`MOST_VALUES`."""
         ...
 
     def counts(self) -> IndexCounts:

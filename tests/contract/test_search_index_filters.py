@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from core.filters import All, AnyOf, Between, Filter, Not, TermField, parse_filters
+from core.filters import All, AnyCase, AnyOf, Between, Filter, Not, TermField, parse_filters
 from retrieval.index.port import SearchIndex
 from tests.contract.passages import found, passage, write
 
@@ -63,6 +63,62 @@ def filled(shared_index: SearchIndex) -> SearchIndex:
 )
 def test_terms(filled: SearchIndex, filter: Filter, expected: list[str]) -> None:
     assert found(filled, filter) == expected
+
+
+def any_case(field: TermField, *values: str) -> AnyCase:
+    return AnyCase(field, frozenset(values))
+
+
+@pytest.mark.parametrize(
+    ("filter", "expected"),
+    [
+        (any_case("department", "hr"), ["a"]),
+        (any_case("department", "hr & LEGAL", "ENG"), ["b", "c"]),
+        (any_case("owner", "ADA"), ["a", "c"]),
+        (any_case("owner", "o'neil"), ["b"]),
+        (any_case("department", "h.", "h", ".*", "hr|eng", "[a-z]+", "~x", "@", "#", "<1-9>"), []),
+        (any_case("department"), []),
+        (any_case("department", "\ud800"), []),
+        (Not(any_case("department", "hR")), ["b", "bare", "c"]),
+        (All((any_of("acl", "public"), any_case("language", "EN"))), ["a"]),
+    ],
+)
+def test_labels_in_any_case(filled: SearchIndex, filter: Filter, expected: list[str]) -> None:
+    assert found(filled, filter) == expected
+
+
+def test_any_label_is_found_in_any_case(index: SearchIndex) -> None:
+    labels = [
+        "Éclairs",
+        "ÄÖÜ-Büro",
+        "ОТДЕЛ Кадров",
+        "R&D (β)",
+        "a.b*c",
+        "\\d",
+        "人事部",
+        "x" * 400,
+        "Qa\n",
+        "\U0001f600 Fun",
+    ]
+    named = {f"c{number:02d}": label for number, label in enumerate(labels)}
+    write(index, *(passage(chunk_id, department=label) for chunk_id, label in named.items()))
+    for chunk_id, label in named.items():
+        for asked in (label, label.lower(), label.upper(), label.swapcase()):
+            assert found(index, any_case("department", asked)) == [chunk_id], asked
+
+
+def test_what_passes_is_counted_by_document(filled: SearchIndex) -> None:
+    assert filled.count_documents(All(())) == 4
+    assert filled.count_documents(any_of("document_type", "pdf")) == 2
+    assert filled.count_documents(Not(Between("modified"))) == 3
+    assert filled.count_documents(any_of("acl", "nobody")) == 0
+
+
+def test_values_come_from_what_passes_alone(filled: SearchIndex) -> None:
+    assert filled.values("document_type", All(())) == ["pdf", "html"]
+    assert filled.values("tags", All(())) == ["pay", "c++", "leave"]
+    assert filled.values("department", any_of("acl", "public")) == ["HR"]
+    assert filled.values("owner", any_of("department", "Nobody")) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
-from core.filters import Filter
+from core.filters import Filter, TermField
 from core.pipeline import FieldWeights
 from core.telemetry import stage
 from retrieval.index.lance.documents import inventory, merge, update
@@ -23,6 +23,7 @@ from retrieval.index.lance.rows import (
     CHUNK_COLUMNS,
     WINDOWS,
     batches,
+    most_frequent,
     to_chunk,
     to_table,
     windows_of,
@@ -32,6 +33,7 @@ from retrieval.index.lance.store import Pointer, Record, Store
 from retrieval.index.lance.tables import Tables
 from retrieval.index.lance.views import best, candidates, room
 from retrieval.index.port import (
+    MOST_VALUES,
     USUAL_FIELDS,
     Candidate,
     DocumentUpdate,
@@ -230,10 +232,17 @@ class LanceIndex:
             view = self._tables.view(record.name, table)
             return record, view.rows(chunk_ids, predicate(filter), columns) if chunk_ids else []
 
+    def count_documents(self, filter: Filter) -> int:
+        """How many documents have a chunk that passes the filter."""
+        return int(pc.count_distinct(self._columns(["document_id"], predicate(filter))["document_id"]).as_py())
+
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """The field's values on chunks that pass the filter, those of most chunks first."""
+        return most_frequent(self._columns([field], predicate(filter))[field])[:MOST_VALUES]
+
     def counts(self) -> IndexCounts:
         """What the generation holds."""
-        with self._reading() as (_, table):
-            rows = table.search().where(EVERYTHING).select(["document_id", "window_count"]).to_arrow()
+        rows = self._columns(["document_id", "window_count"], EVERYTHING)
         windows = pc.sum(rows["window_count"]).as_py() or 0
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
 
@@ -250,6 +259,10 @@ class LanceIndex:
         """Keep a line with the generations."""
         with self._store.writing():
             self._store.point(replace(self._store.pointer(), mark=mark))
+
+    def _columns(self, columns: list[str], where: str) -> pa.Table:
+        with self._reading() as (_, table):
+            return table.search().where(where).select(columns).to_arrow()
 
     def ping(self) -> None:
         """Return when the folder can be read, and the live generation in it if there is one."""
@@ -292,5 +305,4 @@ class LanceIndex:
 
 
 def _most(k: int) -> int:
-    """How many candidates a leg gives of the ``k`` asked for."""
     return min(k, MAX_K)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import ConfigurationError, UnreadableDocument
@@ -140,6 +141,13 @@ def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
         )
     if not np.isfinite(windows).all():
         raise ConfigurationError(f"Chunk {embedded.chunk.id} has a vector with values that aren't numbers.")
+
+
+def most_frequent(column: pa.ChunkedArray) -> list[str]:
+    """The values of a column of labels, or of lists of them, the most frequent first; ties in their order."""
+    labels = pc.list_flatten(column) if pa.types.is_list(column.type) else column
+    counted = pc.value_counts(labels.combine_chunks().drop_null()).to_pylist()
+    return [each["values"] for each in sorted(counted, key=lambda each: (-each["counts"], each["values"]))]
 
 
 def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from core.filters import All, AnyOf, Between, Filter, Not
+from core.filters import All, AnyCase, AnyOf, Between, Filter, Not
 from core.metadata import FactKind, facts_of
 
 _LISTS = frozenset({"acl", *facts_of(FactKind.TERMS)})
@@ -24,6 +24,8 @@ def predicate(filter: Filter) -> str:
     match filter:
         case AnyOf(field, values):
             return _any_of(field, values)
+        case AnyCase(field, values):
+            return f"({field} IS NOT NULL AND {one_of(f'lower({field})', {value.lower() for value in values})})"
         case Between(field, start, end):
             tests = [f"{field} IS NOT NULL"]
             if start is not None:

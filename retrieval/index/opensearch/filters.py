@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from core.filters import All, AnyOf, Between, Filter, Not
+from core.filters import All, AnyCase, AnyOf, Between, Filter, Not
 
 Query = dict[str, Any]
 
+_LONGEST_PATTERN = 1000
+"""OpenSearch's default limit (index.max_regex_length)."""
 _EVERY_CHUNK: Query = {"range": {"ordinal": {"gte": 0}}}
 
 
@@ -19,6 +21,9 @@ def to_query(filter: Filter) -> Query:
             # Sorted, so that equal filters are equal requests and hit the node's caches.
             terms = sorted(sendable(values))
             return {"terms": {field: terms}} if terms else {"match_none": {}}
+        case AnyCase(field, values):
+            patterns = [_in_any_case(field, value) for value in sorted(sendable(values))]
+            return {"bool": {"should": patterns}} if patterns else {"match_none": {}}
         case Between(field, start, end):
             bounds = {"gte": start.isoformat() if start else None, "lt": end.isoformat() if end else None}
             closed = {side: moment for side, moment in bounds.items() if moment}
@@ -37,7 +42,7 @@ def inside_knn(filter: Filter) -> Query:
     There, k-NN lifts a filter from chunks to their windows only when it is certain that the filter can't match a
     window by itself. Otherwise (a lone negation, a date range that covers a whole shard) it applies the filter to the
     windows as documents, and silently finds the wrong ones. A required clause on a field that only chunks have makes
-    it certain: terms do, and where there are none a range that every chunk is in is added.
+    it certain: terms do (patterns don't), and where there are none a range that every chunk is in is added.
     """
     query = to_query(filter)
     return query if _has_terms(filter) else {"bool": {"filter": [_EVERY_CHUNK, query]}}
@@ -46,6 +51,21 @@ def inside_knn(filter: Filter) -> Query:
 def sendable(values: Iterable[str]) -> list[str]:
     """The values that are text: one with a lone surrogate can't be sent, and can't be in the index either."""
     return [value for value in values if value.isascii() or _is_text(value)]
+
+
+def _in_any_case(field: str, value: str) -> Query:
+    """A pattern, because OpenSearch's own ``case_insensitive`` knows no letters but those of English."""
+    pattern = "".join(map(_letter, value))
+    if len(pattern) > _LONGEST_PATTERN:
+        return {"term": {field: {"value": value, "case_insensitive": True}}}
+    return {"regexp": {field: {"value": pattern, "flags": "NONE"}}}
+
+
+def _letter(letter: str) -> str:
+    cases = sorted({case for case in (letter, letter.lower(), letter.upper()) if len(case) == 1})
+    if len(cases) > 1:
+        return f"[{''.join(cases)}]"
+    return letter if letter.isalnum() or not letter.isascii() else f"\\{letter}"
 
 
 def _has_terms(filter: Filter) -> bool:

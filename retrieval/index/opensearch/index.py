@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import FootnoteError
-from core.filters import Filter
+from core.filters import Filter, TermField
 from core.pipeline import FieldWeights
 from core.settings import IndexSettings
 from core.telemetry import stage
-from retrieval.index.opensearch import bulk
+from retrieval.index.opensearch import bulk, holdings
 from retrieval.index.opensearch.byquery import ByQuery
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
 from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
-from retrieval.index.opensearch.inventory import counts, counts_search, inventory, inventory_search
+from retrieval.index.opensearch.inventory import inventory, inventory_search
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
 from retrieval.index.opensearch.mapping import VECTOR
 from retrieval.index.opensearch.queries import (
@@ -190,12 +190,17 @@ class OpenSearchIndex:
             answer = self._client.request("POST", f"/{self._read}/_search", body, params=params)
             yield from answer.get("hits", {}).get("hits", [])
 
-    def counts(self) -> IndexCounts:
-        """What the live generation holds, as of the last refresh.
+    def count_documents(self, filter: Filter) -> int:
+        """How many documents have a chunk that passes the filter; above 40,000 approximate."""
+        return holdings.documents(self._client, self._read, to_query(filter))
 
-        The number of documents is approximate above 40,000.
-        """
-        return counts(self._client.request("POST", f"/{self._read}/_search", counts_search()))
+    def values(self, field: TermField, filter: Filter) -> list[str]:
+        """The field's values on chunks that pass the filter, those of most chunks first."""
+        return holdings.values(self._client, self._read, field, to_query(filter))
+
+    def counts(self) -> IndexCounts:
+        """What the live generation holds, as of the last refresh; documents above 40,000 are approximate."""
+        return holdings.counts(self._client, self._read)
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
         """The next documents by id; see the port."""

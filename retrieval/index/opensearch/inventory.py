@@ -1,36 +1,16 @@
-"""What an index holds: how much, and which documents, by pages of an aggregation over their ids, in order."""
+"""Which documents an index holds, by pages of an aggregation over their ids, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from retrieval.index.port import IndexCounts, IndexedDocument
-
-CARDINALITY_PRECISION = 40_000
-"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+from retrieval.index.port import IndexedDocument
 
 _VERSIONS = 20
 _TERMS = 1000
 _PAGE = 60
 """Documents of one answer. With as many terms each as are asked for, it stays below OpenSearch's 65,535 buckets."""
-
-
-def counts_search() -> dict[str, Any]:
-    """A search for how much there is."""
-    documents = {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}}
-    aggregations = {"documents": documents, "windows": {"sum": {"field": "window_count"}}}
-    return {"size": 0, "track_total_hits": True, "aggs": aggregations}
-
-
-def counts(answer: Mapping[str, Any]) -> IndexCounts:
-    """How much there is."""
-    sums = answer["aggregations"]
-    return IndexCounts(
-        documents=int(sums["documents"]["value"]),
-        chunks=int(answer["hits"]["total"]["value"]),
-        windows=int(sums["windows"]["value"]),
-    )
 
 
 def inventory_search(after: str, limit: int) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.document_types import type_named
 from core.errors import InvalidFilter
-from core.filters import All, AnyOf, Between, Not, for_reader, parse_filters, visible_to
+from core.filters import All, AnyCase, AnyOf, Between, Not, for_reader, parse_filters, visible_to
 from core.principal import Principal
 
 KEYS = {
@@ -38,11 +39,29 @@ def test_nothing_asked_is_no_filter(request_: dict[str, Any] | None) -> None:
 def test_terms_become_alternatives_and_keys_narrow(asked: dict[str, list[str]]) -> None:
     parsed = parse_filters(asked)
     assert isinstance(parsed, All)
-    expected = [
-        AnyOf(KEYS[key], frozenset(v.casefold() if key == "tags" else v for v in values))  # type: ignore[arg-type]
-        for key, values in asked.items()
-    ]
-    assert list(parsed.clauses) == expected
+    for clause, (key, values) in zip(parsed.clauses, asked.items(), strict=True):
+        if key == "tags":
+            assert clause == AnyOf("tags", frozenset(v.casefold() for v in values))
+        elif key == "source":
+            assert clause == AnyOf("source_id", frozenset(values))
+        else:
+            read = map(type_named, values) if key == "document_type" else values
+            assert clause == AnyCase(KEYS[key], frozenset(read))
+
+
+@pytest.mark.parametrize("said", ["md", ".md", "MD", "markdown", "Markdown", ".mdx"])
+def test_a_type_is_known_by_its_endings(said: str) -> None:
+    assert parse_filters({"document_type": said}) == All((AnyCase("document_type", frozenset({"markdown"})),))
+
+
+@pytest.mark.parametrize(("said", "kind"), [("doc", "doc"), ("docx", "docx"), ("jpg", "image"), ("eml", "email")])
+def test_a_type_of_its_own_name_is_that_type(said: str, kind: str) -> None:
+    assert type_named(said) == kind
+
+
+def test_more_values_than_an_index_looks_for_at_once_are_refused() -> None:
+    with pytest.raises(InvalidFilter, match="100 are the most"):
+        parse_filters({"author": [f"author {number}" for number in range(101)]})
 
 
 @given(st.sampled_from(sorted(KEYS)), NAMES)

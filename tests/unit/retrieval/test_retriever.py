@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
-from core.filters import All, AnyOf, Filter
+from core.filters import All, AnyCase, AnyOf, Filter
 from core.pipeline import FieldWeights, LateInteractionConfig
 from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
@@ -81,6 +81,10 @@ class FakeIndex:
         if "vectors" in self.down:
             raise IndexUnavailable(self.down["vectors"])
         return {each: self._windows(each) for each in chunk_ids if each not in self.gone}
+
+    def values(self, field: str, filter: Filter) -> list[str]:
+        self.filters.append(filter)
+        return [] if isinstance(filter, All) else ["HR"]
 
     @staticmethod
     def _windows(chunk_id: str) -> Vectors:
@@ -203,6 +207,15 @@ def test_words_that_no_passage_has_are_said_to_be_so() -> None:
     response = parts.retriever.search("leave", ANONYMOUS, pipeline="convex")
     assert response.degraded == ("vector: no model",)
     assert response.notices == (says,)
+
+
+def test_a_filter_of_an_unknown_value_is_told_among_what_the_reader_may_read() -> None:
+    parts = Parts()
+    asked = All((AnyCase("department", frozenset({"hrr"})),))
+    parts.index.legs = {"lexical": [], "vector": []}
+    response = parts.retriever.search("leave", ANONYMOUS, filters=asked, pipeline="vector")
+    assert response.notices == ("No document that you may read has department 'hrr'. Did you mean 'HR'?",)
+    assert parts.index.filters[-1] == AnyOf("acl", ANONYMOUS.terms)
 
 
 def test_vector_asks_only_the_vector_leg() -> None:

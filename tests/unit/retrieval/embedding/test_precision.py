@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 
-from retrieval.embedding.precision import cast_linear_weights, leave_cores_to_torch
+from retrieval.embedding.precision import cast_linear_weights, choose_batch_size, leave_cores_to_torch
 
 
 def test_linear_weights_are_cast_once_and_nothing_else_is() -> None:
@@ -51,26 +52,22 @@ def blas_threads() -> set[int]:
 
 _THREADS = """
 import threading
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import torch
+from sentence_transformers import SentenceTransformer
 from api.wiring import wire
 from core.settings import EmbedderSettings, Settings
 from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
 
-used, everything = [], torch.get_num_threads()
+seen, used, everything = [], [], torch.get_num_threads()
 
-def spy(embedder):
-    encode = embedder._model.encode_query, embedder._model.encode_document
-    def watched(function):
-        def run(*args, **options):
-            used.append(torch.get_num_threads())
-            return function(*args, **options)
-        return run
-    embedder._model.encode_query, embedder._model.encode_document = map(watched, encode)
+def watched(function):
+    def run(*args, **options):
+        used.append(torch.get_num_threads())
+        return function(*args, **options)
+    return run
+
+SentenceTransformer.encode_query = watched(SentenceTransformer.encode_query)
+SentenceTransformer.encode_document = watched(SentenceTransformer.encode_document)
 
 def in_a_thread(work):
     thread = threading.Thread(target=work)
@@ -83,11 +80,12 @@ for embedder in (
     wire(Settings()).embedder.get(),
 ):
     embedder.warm_up()
-    spy(embedder)
-    for _ in range(2):
+    used.clear()
+    for days in (28, 30):
         in_a_thread(lambda: embedder.embed_query("How many days of leave?"))
-        in_a_thread(lambda: embedder.embed_passages(["Everybody has 28 days."]))
-assert used == [1, everything] * 2 + [1, 3] * 2 + [1, 1] * 2, used
+        in_a_thread(lambda: embedder.embed_passages([f"Everybody has {days} days."]))
+    seen.append(list(used))
+assert seen == [[1, everything] * 2, [1, 3] * 2, [1, 1] * 2], seen
 """
 
 
@@ -101,3 +99,11 @@ def test_questions_take_one_thread_and_passages_all_but_in_the_service() -> None
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(("amx", "size"), [(True, 32), (False, 8)])
+def test_a_cpu_with_amx_takes_larger_batches(amx: bool, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx, raising=False)
+    assert choose_batch_size(0, "cpu") == size
+    assert choose_batch_size(4, "cpu") == 4
+    assert choose_batch_size(0, "cuda") == 128

@@ -1,11 +1,11 @@
-"""What is remembered of tokenised texts."""
+"""What is remembered of what was made of texts."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from retrieval.embedding.token_cache import TokenCache
+from retrieval.embedding.text_cache import TextCache
 
 
 class Letters:
@@ -21,7 +21,7 @@ class Letters:
 
 def test_a_text_is_tokenised_once() -> None:
     tokenise = Letters()
-    cache = TokenCache(tokenise)
+    cache = TextCache(tokenise, capacity=1000)
     assert [each.tolist() for each in cache(["ab", "c", "ab"])] == [[97, 98], [99], [97, 98]]
     assert [each.tolist() for each in cache(["c", "d"])] == [[99], [100]]
     assert tokenise.asked == ["ab", "c", "d"]
@@ -29,7 +29,7 @@ def test_a_text_is_tokenised_once() -> None:
 
 def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
     tokenise = Letters()
-    cache = TokenCache(tokenise, capacity=2 * 4)
+    cache = TextCache(tokenise, capacity=2 * 4)
     cache(["a", "b"])
     cache(["a"])
     cache(["c"])
@@ -42,6 +42,6 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
 @settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=5), max_size=6), max_size=12), st.integers(0, 60))
 def test_it_answers_as_the_tokenizer_does_whatever_it_holds(questions: list[list[str]], capacity: int) -> None:
-    cache = TokenCache(Letters(), capacity=capacity)
+    cache = TextCache(Letters(), capacity=capacity)
     for texts in questions:
         assert [each.tolist() for each in cache(texts)] == [[ord(letter) for letter in text] for text in texts]

@@ -1,0 +1,47 @@
+"""How much an index holds, and what, as of its last refresh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retrieval.index.opensearch.client import Client
+from retrieval.index.opensearch.filters import Query
+from retrieval.index.port import MOST_VALUES, IndexCounts
+
+CARDINALITY_PRECISION = 40_000
+"""OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+_DOCUMENTS = {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}}
+
+
+def counts(client: Client, target: str) -> IndexCounts:
+    """How many documents, chunks and windows there are."""
+    sums = {"documents": _DOCUMENTS, "windows": {"sum": {"field": "window_count"}}}
+    answer = _ask(client, target, {"track_total_hits": True, "aggs": sums})
+    found = answer["aggregations"]
+    return IndexCounts(
+        documents=int(found["documents"]["value"]),
+        chunks=int(answer["hits"]["total"]["value"]),
+        windows=int(found["windows"]["value"]),
+    )
+
+
+def documents(client: Client, target: str, query: Query) -> int:
+    """How many documents have a chunk that the query matches."""
+    answer = _ask(client, target, {"query": _only(query), "track_total_hits": False, "aggs": {"found": _DOCUMENTS}})
+    return int(answer["aggregations"]["found"]["value"])
+
+
+def values(client: Client, target: str, field: str, query: Query) -> list[str]:
+    """The field's values on chunks that the query matches, those of most chunks first."""
+    found = {"terms": {"field": field, "size": MOST_VALUES}}
+    answer = _ask(client, target, {"query": _only(query), "track_total_hits": False, "aggs": {"found": found}})
+    return [bucket["key"] for bucket in answer["aggregations"]["found"]["buckets"]]
+
+
+def _ask(client: Client, target: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = client.request("POST", f"/{target}/_search", {"size": 0, **body})
+    return answer
+
+
+def _only(query: Query) -> Query:
+    return {"bool": {"filter": [query]}}
