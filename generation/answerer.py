@@ -18,14 +18,14 @@ from core.logs import get_logger
 from core.principal import Principal
 from core.settings import Settings
 from core.telemetry import ANSWERS, CITATIONS_DROPPED, DEGRADED, stage
+from generation.answering.ending import Tally
+from generation.answering.quote_places import PlaceLookup, Placing, nearest
+from generation.answering.writing import Writing
 from generation.events import Abstain, AnswerEvent, Done, Meta, SourceRef, Sources, StageEvent
-from generation.extractive import extract
+from generation.extractive.extractor import extract
+from generation.extractive.rendering import render_extracts
 from generation.models.port import ChatModel, Delta, Message
-from generation.placing import PlaceLookup, Placing, nearest
-from generation.prompt import build_messages
-from generation.rendering import render_extracts
-from generation.tally import Tally
-from generation.writing import Writing
+from generation.prompts.messages import build_messages
 from retrieval.selection import select_context
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from core.errors import InvalidRequest
-from generation.inert import visible
+from generation.prompts.inert import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]

@@ -1,7 +1,7 @@
 """Where sentences begin, in any language, with exact offsets.
 
 By Wikimedia's sentencex, whose rules for some 240 languages fall back from one to a related one. Quotes in answers are
-cut by rules of our own (:mod:`generation.sentences`), which are more precise on English handbooks; for the ends of
+cut by rules of our own (:mod:`generation.text.sentences`), which are more precise on English handbooks; for the ends of
 passages it matters more that all scripts are covered.
 """
 

@@ -17,7 +17,7 @@ from api.wiring import Services, wire
 from core.chunk import Chunk, EmbeddedChunk
 from core.metadata import Metadata
 from core.settings import Settings
-from generation.writing import CHARS_PER_TOKEN, MAX_CITATIONS
+from generation.answering.writing import CHARS_PER_TOKEN, MAX_CITATIONS
 from tests.integration.hostile_behaviours import BEHAVIOURS, behaviour_of
 from tests.integration.hostile_model import HostileModel, serving
 from tests.integration.stacks import until

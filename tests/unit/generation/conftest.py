@@ -14,7 +14,7 @@ from core.filters import Filter
 from core.metadata import Metadata
 from core.principal import Principal
 from generation.models.port import Delta, Message
-from generation.words import terms
+from generation.text.word_stems import terms
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from tests.word_tokenizer import WordTokenizer
 

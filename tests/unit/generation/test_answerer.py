@@ -18,9 +18,9 @@ from core.place import Place
 from core.principal import ANONYMOUS
 from core.settings import ApiSettings, LlmSettings, Settings
 from generation.answerer import Answerer, Question
+from generation.answering.writing import CHARS_PER_TOKEN, MAX_CITATIONS, Writing
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
 from generation.models.port import Delta, Message, Usage
-from generation.writing import CHARS_PER_TOKEN, MAX_CITATIONS, Writing
 
 LEAVE = "Every employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
 STOP = Delta(finish_reason="stop", usage=Usage(11, 5))

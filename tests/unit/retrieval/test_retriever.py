@@ -167,6 +167,17 @@ def test_hybrid_fuses_both_legs_and_says_where_each_hit_was() -> None:
     assert "both" in parts.index.calls
 
 
+def test_a_search_is_checked_and_its_generation_told_without_asking_the_index() -> None:
+    parts = Parts()
+    parts.retriever.check("leave", "hybrid")
+    for query, pipeline in (("leave", "magic"), (" ", None), ("x" * 101, None)):
+        with pytest.raises(InvalidRequest):
+            parts.retriever.check(query, pipeline)
+    assert (parts.retriever.generation, parts.index.calls, parts.embedder.queries) == ("", [], [])
+    parts.retriever.search("leave", ANONYMOUS)
+    assert parts.retriever.generation == "g1"
+
+
 def test_lexical_embeds_nothing_and_keeps_the_legs_order() -> None:
     parts = Parts(lexical_weight=0)
     response = parts.retriever.search("leave", ANONYMOUS, pipeline="lexical")

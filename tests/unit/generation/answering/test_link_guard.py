@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.links import REMOVED, LinkGuard
+from generation.answering.link_guard import REMOVED, LinkGuard
 
 SOURCE = (
     "Book at https://travel.example/book?team=hr#top, or ask help@travel.example.\n"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.chunk import Chunk
-from generation.candidates import heading_numbers
-from generation.sentences import Sentence, split_sentences
+from generation.extractive.candidates import heading_numbers
+from generation.text.sentences import Sentence, split_sentences
 
 _LEAD_IN_REACH = 8
 """How many list items back an introduction (``... the following:``) is looked for."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from generation.arrangement import Extract
 from generation.events import Citation, Token
-from generation.rendering import render_extracts
+from generation.extractive.arrangement import Extract
+from generation.extractive.rendering import render_extracts
 
 
 def written(make_chunk: Any, *pieces: tuple[str, bool]) -> str:

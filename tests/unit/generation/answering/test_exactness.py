@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generation.events import Citation, Token
-from generation.extractive import extract
-from generation.rendering import render_extracts
+from generation.extractive.extractor import extract
+from generation.extractive.rendering import render_extracts
 
 PIECES = st.one_of(
     st.text(max_size=30),

@@ -3,7 +3,7 @@
 A sentence's score adds cosine similarity of question and sentence (read under its heading), cosine similarity of
 question and heading, fading with the distance from it (a section whose heading is the question answers it), the share
 of the question's words that sentence, heading and neighbours hold, rare words weighing more, and how high its passage
-was ranked; times factors for its form (see :mod:`generation.asking`).
+was ranked; times factors for its form (see :mod:`generation.extractive.question_kinds`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.chunk import Vectors
-from generation.asking import Asking
-from generation.calibration import scale_of
-from generation.candidates import Candidate
+from generation.extractive.calibration import scale_of
+from generation.extractive.candidates import Candidate
+from generation.extractive.question_kinds import Asking
 from retrieval.embedding.windows import readable
 
 if TYPE_CHECKING:

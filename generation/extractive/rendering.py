@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.chunk import Chunk
-from generation.arrangement import Extract
+from generation.answering.quotes import cite
 from generation.events import Citation, Token
+from generation.extractive.arrangement import Extract
 
 
 def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Iterator[Token | Citation]:
@@ -20,23 +21,6 @@ def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Ite
         start = position + len(lead)
         position = start + len(extract.text)
         yield cite(extract.source, chunks, (start, position), extract.text, extract.start)
-
-
-def cite(source: int, chunks: Sequence[Chunk], span: tuple[int, int], quote: str, quote_start: int) -> Citation:
-    """The citation of a quote from ``chunks[source]`` for this span of the answer."""
-    chunk = chunks[source]
-    return Citation(
-        number=source + 1,
-        answer_start=span[0],
-        answer_end=span[1],
-        quote=quote,
-        quote_start=quote_start,
-        quote_end=quote_start + len(quote),
-        document_id=chunk.document_id,
-        ordinal=chunk.ordinal,
-        page=chunk.page,
-        heading_path=chunk.heading_path,
-    )
 
 
 def _lead(extract: Extract, before: Extract | None, *, listed: bool) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from core.chunk import Chunk
 from core.lanes import Lanes
 from core.place import Place
+from generation.answering.quotes import best_quote
 from generation.events import Abstain, AnswerEvent, Citation, Nearest, SourceRef
-from generation.quotes import best_quote
 
 PlaceLookup = Callable[[str, int, int], Place | None]
 """Document id and a span of its text, in characters, to where it stands; None when that isn't known."""

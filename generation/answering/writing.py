@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.chunk import Chunk
-from generation.citations import CitationParser, Piece, TextPiece
+from generation.answering.citation_markers import CitationParser, Piece, TextPiece
+from generation.answering.link_guard import LinkGuard
+from generation.answering.quotes import best_quote, cite
 from generation.events import Citation, Token
-from generation.inert import Scalars, visible
-from generation.links import LinkGuard
 from generation.models.port import Delta, FinishReason, Usage
-from generation.prompt import NO_ANSWER
-from generation.quotes import best_quote
-from generation.rendering import cite
+from generation.prompts.inert import Scalars, visible
+from generation.prompts.messages import NO_ANSWER
 
 CHARS_PER_TOKEN = 10
 """No prose has as many: an answer of ``llm.max_tokens`` tokens that is longer comes from a server that ignores it."""

@@ -9,9 +9,8 @@ import pytest
 
 from core.errors import ModelUnavailable
 from core.settings import EmbedderSettings
-from generation import calibration
-from generation.calibration import Scale, scale_of
-from generation.extractive import extract
+from generation.extractive import calibration, extract
+from generation.extractive.calibration import Scale, scale_of
 from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
 from tests.unit.generation.conftest import ChunkMaker, WordEmbedder
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from generation.extractive import MAX_WORDS, extract
+from generation.extractive.extractor import MAX_WORDS, extract
 
 LEAVE = (
     "Paid leave\n\nEvery employee gets 25 days of paid leave a year. Leave that is not taken expires in March."

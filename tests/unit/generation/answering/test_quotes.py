@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.chunk import Chunk
-from generation.quotes import best_quote
+from generation.answering.quotes import best_quote
 
 TEXT = (
     "Time off\n\nEvery employee gets 25 days of paid leave a year. Leave that is not taken expires in March."

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.chunk import Chunk
-from generation.sentences import Sentence, split_sentences
-from generation.words import terms
+from generation.events import Citation
+from generation.text.sentences import Sentence, split_sentences
+from generation.text.word_stems import terms
 
 _MAX_CHARS = 600
 _HEADING_WEIGHT = 0.5
@@ -48,6 +49,23 @@ def best_quote(claim: str, chunk: Chunk) -> Quote:
     chosen = sentences[best]
     text = chosen.text[:_MAX_CHARS]
     return Quote(text, chunk.start + chosen.start, chunk.start + chosen.start + len(text))
+
+
+def cite(source: int, chunks: Sequence[Chunk], span: tuple[int, int], quote: str, quote_start: int) -> Citation:
+    """The citation of a quote from ``chunks[source]`` for this span of the answer."""
+    chunk = chunks[source]
+    return Citation(
+        number=source + 1,
+        answer_start=span[0],
+        answer_end=span[1],
+        quote=quote,
+        quote_start=quote_start,
+        quote_end=quote_start + len(quote),
+        document_id=chunk.document_id,
+        ordinal=chunk.ordinal,
+        page=chunk.page,
+        heading_path=chunk.heading_path,
+    )
 
 
 @lru_cache(maxsize=64)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from core.chunk import Chunk
 from core.metadata import Metadata
-from generation.citations import CitationParser, TextPiece
-from generation.inert import inert
+from generation.answering.citation_markers import CitationParser, TextPiece
 from generation.models.port import Message
-from generation.prompt import MAX_FACT_CHARS, MAX_TURN_CHARS, MAX_TURNS, build_messages
+from generation.prompts.inert import inert
+from generation.prompts.messages import MAX_FACT_CHARS, MAX_TURN_CHARS, MAX_TURNS, build_messages
 
 
 def chunk(text: str, title: str = "") -> Chunk:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from generation.words import stem, terms, words
+from generation.text.word_stems import stem, terms, words
 
 
 @pytest.mark.parametrize(

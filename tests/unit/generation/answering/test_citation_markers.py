@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.citations import MAX_MARKER, CitationParser, CitedSpan, TextPiece
+from generation.answering.citation_markers import MAX_MARKER, CitationParser, CitedSpan, TextPiece
 
 
 def parse(deltas: list[str], known: set[int] | None = None) -> tuple[str, list[CitedSpan], int]:

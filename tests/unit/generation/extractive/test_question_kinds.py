@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.asking import Asking
+from generation.extractive.question_kinds import Asking
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Answers without a model: short passages of the sources that answer the question, word for word, or none.
 
-How sentences are scored stands in :mod:`generation.scoring`, how a passage grows around the best ones in
-:mod:`generation.arrangement`, and when a passage is an answer at all in :mod:`generation.confidence`. Their numbers
-were set on one half of ``eval/questions/sourcegraph.jsonl``; docs/answers.md has what they are worth elsewhere.
+How sentences are scored stands in :mod:`generation.extractive.scoring`, how a passage grows around the best ones in
+:mod:`generation.extractive.arrangement`, and when a passage is an answer at all in
+:mod:`generation.extractive.confidence`. Their numbers were set on one half of ``eval/questions/sourcegraph.jsonl``;
+docs/answers.md has what they are worth elsewhere.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING
 from core.chunk import Chunk
 from core.errors import ModelUnavailable
 from core.telemetry import stage
-from generation.arrangement import Extract, Passage, around, extracts
-from generation.asking import Asking
-from generation.candidates import Wanted, find_candidates
-from generation.confidence import answers
-from generation.scoring import Scored, score_all, score_by_words
+from generation.extractive.arrangement import Extract, Passage, around, extracts
+from generation.extractive.candidates import Wanted, find_candidates
+from generation.extractive.confidence import answers
+from generation.extractive.question_kinds import Asking
+from generation.extractive.scoring import Scored, score_all, score_by_words
 
 if TYPE_CHECKING:
     from retrieval.embedding.port import Embedder

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from core.chunk import Chunk
-from generation.asking import Asking
-from generation.sentences import Sentence, split_sentences
-from generation.words import stem, terms, words
+from generation.extractive.question_kinds import Asking
+from generation.text.sentences import Sentence, split_sentences
+from generation.text.word_stems import stem, terms, words
 
 MAX_CANDIDATES = 32
 """Each is embedded: this bounds the time of an answer."""

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from generation.words import stem, words
+from generation.text.word_stems import stem, words
 
 Kind = Literal["amount", "duration", "time", "person", "definition", "yes-no", "steps", "other"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from core.chunk import Chunk
-from generation.inert import inert
 from generation.models.port import Message
+from generation.prompts.inert import inert
 
 NO_ANSWER = "NO ANSWER"
 """What the model writes, and nothing else, when the sources don't answer."""

@@ -1,0 +1,1 @@
+"""The steps of an answer: writing, citations, quotes and their places, links, how it ended."""

@@ -1,0 +1,1 @@
+"""What a chat model is told, and text made harmless for it."""
