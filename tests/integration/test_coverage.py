@@ -36,7 +36,7 @@ from tests.coverage_words import Share, compare, otherwise, words
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = os.environ.get("COVERAGE_SAMPLES", str(ROOT.parent / "shared" / "data" / "samples" / "unstructured"))
-SEED, LARGEST, CASES_TO_A_FILE = 5, 100_000, 50
+SEED, LARGEST, CASES_TO_A_FILE = 5, 100_000, 100
 """Bytes of a sample that is read in a moment; a file takes about as long as so many cases of other attacks."""
 UNLIKE = ("2023-half-year-analyses-by-segment.xlsx", "eml__fake-email-utf-16")
 """Of these unstructured gives words that don't stand in them (docs/documents.md)."""

@@ -14,11 +14,11 @@ from eval.cli.bench import BENCHES
 HEAVY = "numpy", "torch", "scipy", "pytrec_eval", "core.settings"
 
 
-@pytest.mark.parametrize("name", BENCHES)
-def test_each_says_what_it_needs(name: str) -> None:
-    said = CliRunner().invoke(cli, ["bench", name, "--help"])
+@pytest.mark.parametrize("command", [*(f"bench {name}" for name in BENCHES), "eval answers"])
+def test_each_says_what_it_needs(command: str) -> None:
+    said = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert said.exit_code == 0, said.exception
-    assert said.output.startswith(f"Usage: cli bench {name} ")
+    assert said.output.startswith(f"Usage: cli {command} ")
 
 
 @pytest.mark.parametrize("group", ["bench", "eval"])
