@@ -89,8 +89,8 @@ def unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, most: i
     data = bytearray()
     try:
         with archive.open(member) as stream:
-            # Never more than stated is unpacked, so that a lie about the size costs nothing.
-            while len(data) <= member.file_size and (piece := stream.read(_PIECE)):
+            # Never more than stated, or than may be, is unpacked: a lie about the size costs nothing.
+            while len(data) <= min(member.file_size, most) and (piece := stream.read(_PIECE)):
                 data += piece
     except (*_BROKEN, zlib.error, lzma.LZMAError) as error:
         raise UnreadableDocument(f"{name} is corrupt: {member.filename} can't be unpacked ({error}).") from None

@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import ModelUnavailable
 from core.settings import EmbedderSettings
-from generation.extractive import calibration, extract
+from generation.extractive import calibration
 from generation.extractive.calibration import Scale, scale_of
+from generation.extractive.extractor import extract
 from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder
 from tests.unit.generation.conftest import ChunkMaker, WordEmbedder
 
