@@ -170,7 +170,8 @@ class ComparisonStore:
 
     def known(self, after: str, up_to: str | None, limit: int) -> builtins.list[Known]:
         """The next documents by id behind ``after``, none behind ``up_to``."""
-        wanted = select(DOCUMENTS).where(DocumentRow.id > after).order_by(DocumentRow.id).limit(limit)
+        columns = [DOCUMENTS.c[name] for name in Known.__dataclass_fields__]
+        wanted = select(*columns).where(DocumentRow.id > after).order_by(DocumentRow.id).limit(limit)
         if up_to is not None:
             wanted = wanted.where(DocumentRow.id <= up_to)
         with self._database.read() as connection:
