@@ -208,11 +208,11 @@ class _Batch:
         self._credits.leave(row, self._run_id)
         kept = {key: getattr(row, key) for key in _CHANGEABLE}
         reset = {"attempts": 0, "not_before": None, "claimed_by": None, "claimed_until": None, "outcome": None}
-        reset |= {"suspect": False}
         new = {"state": state, "version": row.version + 1, "run_id": self._run_id, "updated_at": self._now}
+        new |= {"seen_by": self._seen_by, "retried": False, "suspect": False}
         # Once it was parsed, the index may hold something of it, though nobody lived to say so.
         heard = {"index_due": row.indexed_version is not None or row.parsed_hash is not None}
-        merged = {**kept, **reset, **new, **heard, "seen_by": self._seen_by, "retried": False, **values}
+        merged = {**kept, **reset, **new, **heard, **values}
         self._changed.append({"key": row.id, **{f"new_{name}": value for name, value in merged.items()}})
 
     def _blank(self, key: str, external_id: str) -> dict[str, Any]:
@@ -232,9 +232,7 @@ class _Batch:
             "state": DocumentState.PENDING,
             "run_id": self._run_id,
             "seen_by": self._seen_by,
-            "retried": False,
-            "index_due": False,
-            "suspect": False,
+            **dict.fromkeys(("retried", "index_due", "suspect"), False),
         }
 
     def write(self, connection: Connection) -> None:
