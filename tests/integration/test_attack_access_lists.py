@@ -83,7 +83,7 @@ def statement(dice: random.Random, none: float = 0.5) -> Said:
 def grow(seed: int) -> Tree:
     dice = random.Random(seed)
     tree = Tree(seed, {"": statement(dice, 0.6), "sub": statement(dice, 0.6), "sub/deep er": None})
-    for _ in range(dice.randint(2, 3)):
+    for _ in range(dice.randint(1, 3)):
         tree.docs.append(document(dice, tree))
     return tree
 
