@@ -190,7 +190,7 @@ def _checked(name: str, required: bool, needed_for: str, look: Callable[[], str]
     try:
         return Finding(name=name, ok=True, required=required, detail=look(), needed_for=needed_for)
     except FootnoteError as error:
-        return Finding(name=name, ok=False, required=required, detail=error.message, needed_for=needed_for)
+        return Finding(name=name, ok=False, required=required, detail=error.told_operators, needed_for=needed_for)
 
 
 def _cloud(parsing: ParsingSettings) -> Finding:

@@ -72,8 +72,7 @@ class _Probe:
         except StillStarting as error:
             return self._found("starting", error.message)
         except FootnoteError as error:
-            where = f" It is at {error.where}." if error.where else ""
-            return self._found("down", error.message + where)
+            return self._found("down", error.told_operators)
         except Exception as error:  # a boundary: readiness reports whatever a dependency throws
             log.warning("readiness.failed", dependency=self.name, exc_info=error)
             return self._found("down", f"It failed with {type(error).__name__}; the log says more.")

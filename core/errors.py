@@ -53,6 +53,11 @@ class FootnoteError(Exception):
         self.message = message
         self.where = where
 
+    @property
+    def told_operators(self) -> str:
+        """The message, and where it was; for who runs Footnote."""
+        return f"{self.message} It is at {self.where}." if self.where else self.message
+
 
 class ConfigurationError(FootnoteError):
     """A setting is missing, unknown or wrong."""

@@ -74,7 +74,7 @@ def main() -> None:
     try:
         cli(prog_name="footnote")
     except FootnoteError as error:
-        click.echo(f"Error: {error.message}", err=True)
+        click.echo(f"Error: {error.told_operators}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()

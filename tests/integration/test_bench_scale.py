@@ -138,7 +138,7 @@ def test_it_is_built_in_pieces_measured_and_dropped(opensearch_url: str, data: P
         (["--sizes", "ten"], "'ten' isn't a list of whole numbers"),
         (["--sizes", "1500"], "--sizes 1500 isn't a multiple of 1,000"),
         (["--layout", "int4"], "There is no layout 'int4'"),
-        (["--opensearch", "http://127.0.0.1:1"], "127.0.0.1:1"),
+        (["--opensearch", "http://127.0.0.1:1"], "OpenSearch does not answer"),
     ],
 )
 def test_what_is_wrong_is_named(
