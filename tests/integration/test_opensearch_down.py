@@ -64,8 +64,9 @@ def test_down_at_the_start(open_index: Open, free_port: int) -> None:
         index.refresh,
     ]
     for call in calls:
-        with pytest.raises(IndexUnavailable, match=f"{url} does not answer.*footnote opensearch start") as raised:
+        with pytest.raises(IndexUnavailable, match=r"OpenSearch does not answer.*footnote opensearch start") as raised:
             call()
+        assert raised.value.where == url
         assert raised.value.retryable
 
 
