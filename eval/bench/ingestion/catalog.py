@@ -61,7 +61,7 @@ class _Stopwatch:
         return result
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench catalog --url postgresql+psycopg://user@host/empty")
 @click.option("--documents", type=click.IntRange(1), default=10_000_000, show_default=True, help="To generate.")
 @click.option("--url", required=True, help="Of an empty database: postgresql+psycopg://user@host/database.")
 def catalog(documents: int, url: str) -> None:

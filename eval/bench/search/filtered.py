@@ -218,7 +218,7 @@ def measure(asked: Asked, current: Settings, progress: Progress) -> dict[int, li
     return cells
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench filtered --data ../shared/data")
 @click.option("--data", type=FOLDER, required=True, help="The folder of collections and handbooks.")
 @click.option("--index", "kind", type=click.Choice(["embedded", "opensearch"]), default="embedded", show_default=True)
 @click.option("--url", help="Of OpenSearch; without it, the settings'.")

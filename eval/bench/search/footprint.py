@@ -49,7 +49,7 @@ def help_seconds(command: list[str]) -> list[float]:
     return [milliseconds(run) / 1000 for _ in range(HELP_RUNS + 1)][1:]
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench footprint --data-dir .footnote")
 @click.option("--data-dir", type=FOLDER, default=".footnote", show_default=True, help="The running stack's.")
 def footprint(data_dir: Path) -> None:
     """Measure the memory of a running embedded stack, process by process, and how fast the command line starts."""

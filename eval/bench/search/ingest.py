@@ -54,7 +54,7 @@ def chunks_of(settings: Settings, source: str) -> list[Chunk]:
     return chunks
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench ingest ~/handbook")
 @click.argument("folder", type=FOLDER)
 @click.option("--api", help="The service's URL; by default from the settings.")
 @click.option("--deadline", default=3600.0, show_default=True, help="Seconds to wait for the run.")

@@ -121,7 +121,7 @@ def rows_of(names: Sequence[str], found: Mapping[str, NDArray[np.float64]]) -> l
     ]
 
 
-@click.command(epilog=(__doc__ or "").partition("\n")[0])
+@click.command(epilog="Example:  footnote bench latency --data ../shared/data/scifact")
 @click.option("--data", type=FOLDER, required=True, help="A collection in the BEIR layout, for its queries.")
 @click.option("--queries", default=200, show_default=True)
 @click.option("--warm", default=20, show_default=True, help="Queries before the clock starts.")

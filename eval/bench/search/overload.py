@@ -96,7 +96,7 @@ async def _stall(place: httpx.URL) -> str:
     return told.split(b"\r\n")[0].decode() or "hung up"
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench overload --at-once 300")
 @click.option("--url", default="http://127.0.0.1:8321", show_default=True)
 @click.option("--key", help="A reader's API key; also measures how long its check takes.")
 @click.option("--question", default="How many days of leave do I have?", show_default=True)

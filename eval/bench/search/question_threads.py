@@ -18,7 +18,7 @@ from retrieval.embedding.port import Embedder
 QUESTIONS = [f"How many {what} does an employee of office {n} get?" for n in range(10) for what in ("days", "euros")]
 
 
-@click.command()
+@click.command(epilog="Example:  footnote bench question-threads")
 @click.option("--rounds", default=5, show_default=True, help=f"Of {len(QUESTIONS)} questions.")
 def question_threads(rounds: int) -> None:
     """Embed questions in one thread and in all, by turns, idle and beside a busy process."""

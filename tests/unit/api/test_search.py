@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from core.filters import All, AnyOf
+from core.filters import All, AnyCase
 from core.principal import ANONYMOUS
 from tests.unit.api.fakes import Stack
 
@@ -77,7 +77,7 @@ async def test_scores_are_for_administrators_and_readers_get_the_place(
 async def test_filters_and_paging_are_passed_on(stack: Stack, client: httpx.AsyncClient) -> None:
     body = {"query": "x", "filters": {"department": ["HR"]}, "limit": 200, "offset": 20, "pipeline": "lexical"}
     assert (await client.post("/v1/search", json=body)).status_code == 200
-    assert stack.retriever.asked["filters"] == All((AnyOf("department", frozenset({"HR"})),))
+    assert stack.retriever.asked["filters"] == All((AnyCase("department", frozenset({"HR"})),))
     assert (stack.retriever.asked["limit"], stack.retriever.asked["offset"]) == (200, 20)
     assert stack.retriever.asked["pipeline"] == "lexical"
 

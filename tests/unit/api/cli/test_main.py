@@ -11,6 +11,11 @@ from api.cli.main import COMMANDS, cli
 
 HEAVY = ("torch", "sentence_transformers", "lancedb", "celery", "sqlalchemy", "fastapi", "opensearchpy", "pydantic")
 
+TABLES_ALONE = {
+    *("answers", "latency", "question-threads", "ingest", "footprint", "overload", "catalog", "filtered"),
+}
+"""Measurements that print a table for people; those that are kept or gated have JSON."""
+
 
 def commands() -> list[tuple[str, ...]]:
     """The path of every command, those of groups included."""
@@ -19,7 +24,7 @@ def commands() -> list[tuple[str, ...]]:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        inner = command.commands if isinstance(command, click.Group) else {}
+        inner = command.list_commands(click.Context(command)) if isinstance(command, click.Group) else []
         found += [(name, sub) for sub in inner] or [(name,)]
     return found
 
@@ -29,7 +34,7 @@ def test_every_command_has_help_with_an_example_and_json(path: tuple[str, ...]) 
     result = CliRunner().invoke(cli, [*path, "--help"])
     assert result.exit_code == 0
     assert "Example:" in result.output
-    assert "--json" in result.output
+    assert "--json" in result.output or (path[0] in ("bench", "eval") and path[-1] in TABLES_ALONE)
 
 
 def test_help_imports_nothing_heavy() -> None:
