@@ -83,7 +83,7 @@ class EmbedderSettings(Section):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_size: Annotated[int, Field(ge=0)] = 0
-    """Full windows that go through the model together; 0: as suits the device (CPU 8, with AMX 32; GPU 128)."""
+    """Full windows that go through the model together; 0: as suits the device (CPU 8, GPU 128)."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
@@ -101,9 +100,6 @@ def test_questions_take_one_thread_and_passages_all_but_in_the_service() -> None
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.parametrize(("amx", "size"), [(True, 32), (False, 8)])
-def test_a_cpu_with_amx_takes_larger_batches(amx: bool, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx, raising=False)
-    assert choose_batch_size(0, "cpu") == size
+def test_batches_fit_the_device_unless_the_settings_say() -> None:
+    assert [choose_batch_size(0, device) for device in ("cpu", "cuda")] == [8, 128]
     assert choose_batch_size(4, "cpu") == 4
-    assert choose_batch_size(0, "cuda") == 128
