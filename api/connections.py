@@ -54,6 +54,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading: TimerHandle | None = None
         self._writing: TimerHandle | None = None
         self._in_head = True
+        self._head_ended = False
+        """Whether a head was complete in what came last: what follows it, a body for one, isn't charged to a head."""
         self._head_bytes = 0
 
     # Called by the loop
@@ -71,13 +73,13 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        was_in_head = self._in_head
+        was_in_head, self._head_ended = self._in_head, False
         super().data_received(data)
         if self.transport.is_closing():
             return
         if self._reading is None and not self._at_work:
             self._await_client()  # the next request on a connection that was kept; uvicorn has stopped its own timer
-        if was_in_head and self._in_head:
+        if was_in_head and not self._head_ended:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._refuse(HeadTooLarge(f"The request's head is longer than {MOST_HEAD_BYTES} bytes. Shorten it."))
@@ -100,7 +102,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._head_ended = False, True
         self._await_client()  # the body has as long as the head
         super().on_headers_complete()
 

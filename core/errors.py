@@ -18,6 +18,7 @@
     │   ├── EmptyDocument         it holds no text
     │   └── DocumentTooLarge      over a limit on size, memory, time or output
     ├── SyncRefused               the source looks wrong: obeying it would delete too much
+    ├── SourceRefuses             a source doesn't let us in, or went; a person has to see to it
     └── Unavailable               a dependency doesn't answer; a retry can help
         ├── Overloaded            Footnote itself has too much to do
         ├── IndexUnavailable
@@ -157,6 +158,13 @@ class SyncRefused(FootnoteError):
 
     status = 409
     slug = "sync-refused"
+
+
+class SourceRefuses(FootnoteError):
+    """A source doesn't let us in (a wrong or expired secret, a right that is missing), or went. A retry won't help."""
+
+    status = 422
+    slug = "source-refuses"
 
 
 class Unavailable(FootnoteError):

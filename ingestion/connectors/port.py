@@ -1,16 +1,26 @@
-"""The contract of a connector: what changed since last time, and the bytes of one document."""
+"""The contract of a connector: what changed since last time, and the bytes of one document.
+
+``ingestion/connectors/README.md`` leads through writing one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from pydantic import BaseModel, ConfigDict
+
+from core.clock import Clock
 from core.metadata import Metadata
 from core.principal import AccessList
+from core.section import AccessTerms
+from ingestion.connectors.places import Places
 
 Cursor = Mapping[str, Any]
-"""A connector's own bookmark, JSON; kept in the catalog between syncs."""
+"""A connector's own bookmark, JSON and small (4 kB at most); kept in the catalog between syncs."""
+Note = Mapping[str, Any]
+"""What a connector wants to remember of one document, JSON and small; kept with the document, and gone with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,7 @@ class Upsert:
         content_revision: changes whenever the bytes change; equal while ``revision`` differs means that only
             metadata or permissions did, which needs no parsing and no embedding.
         metadata: what the source knows of it; facts found in the document itself fill what is missing.
+        note: what the connector wants to be told of it by :class:`Known` next time; None: nothing.
     """
 
     external_id: str
@@ -33,6 +44,17 @@ class Upsert:
     size: int
     acl: AccessList
     metadata: Metadata = field(default_factory=Metadata)
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A document that is still there, and of which nothing is new. One that isn't known yet is passed over.
+
+    For sources that can list keys alone, or that say themselves that something is unchanged.
+    """
+
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +92,153 @@ class Withheld:
     reason: str
 
 
-Change = Upsert | Delete | Unreadable | Withheld
+Change = Upsert | Present | Delete | Unreadable | Withheld
 
 
-@dataclass(slots=True)
-class Listing:
-    """One pass over a source. Read ``changes`` to its end, then ``cursor`` and ``complete``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some changes, and where a listing goes on behind them. Pages hold some hundred changes, never a whole source.
 
     Attributes:
-        changes: what changed since the cursor that the listing was asked for.
-        cursor: where the next pass starts; valid once ``changes`` is exhausted.
-        complete: whether ``changes`` named every document there is, so that what it didn't name is gone.
+        cursor: kept once the page is entered. A listing that is cut off goes on with the cursor of its last page; the
+            cursor of the last page is where the next listing starts.
+        complete: on the last page only: the pages together named every document there is (as :class:`Upsert`,
+            :class:`Present` or :class:`Unreadable`), so that what they didn't name is gone. A listing that goes on
+            where another was cut off counts as one with it.
     """
 
-    changes: Iterator[Change]
+    changes: Collection[Change]
     cursor: Cursor = field(default_factory=dict)
     complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
-    """A document's bytes as the source has them; ``media_type`` is what the source says, None if it doesn't."""
+class Known(Protocol):
+    """What the catalog knows of a source's documents, for a connector that compares."""
 
-    content: bytes
-    media_type: str | None = None
+    def notes(self, external_ids: Collection[str]) -> Mapping[str, Note]:
+        """The notes of these documents, those that have one."""
+        ...
+
+    def below(self, prefix: str) -> Iterator[tuple[str, Note]]:
+        """Documents whose external ids begin so, and their notes; empty for those without. All, if it is empty."""
+        ...
+
+
+class Sink(Protocol):
+    """Where a document's bytes go, piece by piece, so that a large one never lies whole in memory."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Take the next bytes.
+
+        Raises:
+            DocumentTooLarge: that is more than a document may have. Let it through.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Who is in a group of the source: its whole list.
+
+    Attributes:
+        group: as the connector names it in access lists (:meth:`ConnectorContext.group`).
+        users: the ids of readers, e-mail addresses in small letters; members of groups within it are among them.
+    """
+
+    group: str
+    users: frozenset[str]
+
+
+class SourceConfig(BaseModel):
+    """What every source is told; a connector's own model adds its fields, and declares secrets as ``SecretStr``.
+
+    Attributes:
+        default_acl: who may read what the source says nothing of, as terms (:mod:`core.principal`). None: as the
+            installation is set up.
+        department, tags: facts about documents of which nothing else says them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default_acl: AccessTerms | None = None
+    department: str | None = None
+    tags: list[str] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorContext:
+    """What a connector gets besides its configuration.
+
+    Attributes:
+        source_id: the source that it works for.
+        max_file_bytes: a document of more is never fetched: :meth:`Connector.fetch` raises ``DocumentTooLarge`` where
+            the source tells the size, and its sink does where it doesn't.
+        default_acl: who may read what neither the source nor its configuration says anything of.
+        clock: what time it is.
+        places: where Footnote's own files are; of use to sources that read this machine's disk.
+    """
+
+    source_id: str
+    max_file_bytes: int
+    default_acl: AccessList
+    clock: Clock
+    places: Places
+
+    def group(self, name: str) -> str:
+        """A group of the source as access lists and :class:`Membership` name it: no other source's is the same."""
+        return f"{self.source_id}/{name}"
+
+    def readers(self, config: SourceConfig) -> AccessList:
+        """Who may read what the source says nothing of."""
+        return self.default_acl if config.default_acl is None else AccessList.from_terms(config.default_acl)
 
 
 @runtime_checkable
 class Connector(Protocol):
-    """One kind of source. Methods raise :class:`core.errors.SourceUnavailable` when it doesn't answer."""
+    """One kind of source. The class itself is what a kind's name stands for; it is opened anew for each listing and
+    each batch of documents.
 
-    def changes(self, cursor: Cursor) -> Listing:
-        """What changed since the cursor; an empty cursor lists everything."""
-        ...
+    Methods raise :class:`core.errors.SourceUnavailable` when the source doesn't answer or says to come back later, and
+    :class:`core.errors.SourceRefuses` when it doesn't let us in, or has gone: that waits for a person.
+    """
 
-    def fetch(self, external_id: str) -> Original:
-        """The bytes of one document.
+    config_model: ClassVar[type[SourceConfig]]
+
+    @classmethod
+    def open(cls, config: Any, context: ConnectorContext) -> Connector:
+        """A connector with this configuration, of ``config_model``.
 
         Raises:
-            NotFound: it went since it was listed.
-            DocumentTooLarge: it is over the configured limit; nothing of it was read.
+            InvalidRequest: the configuration can't be used on this machine. Asks nothing of the source itself.
         """
         ...
 
-    def list_ids(self) -> Iterator[str]:
-        """Every external id there is now, cheaply: no bytes are read."""
+    def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
+        """What changed since the cursor; an empty cursor lists everything."""
         ...
 
-    def acl(self, external_id: str) -> AccessList:
-        """Who may read it now."""
+    def fetch(self, external_id: str, into: Sink) -> str | None:
+        """Write the bytes of one document; its media type as the source has it, None if it doesn't say.
+
+        Raises:
+            NotFound: it went since it was listed.
+            DocumentTooLarge: it is over the limit.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class KnowsGroups(Protocol):
+    """A connector whose source has groups of its own."""
+
+    def memberships(self) -> Iterator[Membership]:
+        """Every group that access lists may name, with its members. Read to its end, it is the whole truth.
+
+        Raises:
+            SourceUnavailable, SourceRefuses: as for :class:`Connector`. What was known stays.
+        """
         ...
