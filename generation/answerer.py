@@ -13,7 +13,7 @@ from generation.answering.quote_places import PlaceLookup, Placing
 from generation.events import AnswerEvent, Done, Meta
 from generation.models.port import ChatModel
 from generation.question import Question
-from generation.steps.draft import Draft
+from generation.steps.draft import Check, Draft
 from generation.steps.retrieve import PassageSearch, Retrieve
 from generation.steps.rewrite import Rewrite
 from generation.steps.select import Select
@@ -45,6 +45,7 @@ class Answerer:
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
+        self._checks: tuple[Check, ...] = ()
         self._write = Write(model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes)
 
     @property
@@ -87,7 +88,10 @@ class Answerer:
         async with aclosing(self._found(draft)) as events:
             async for event in events:
                 yield event
-        for step in (self._select.run(draft), self._write.run(draft)):
+        written = self._write.run(draft)
+        for check in self._checks:
+            written = check.over(written, draft)
+        for step in (self._select.run(draft), written):
             async with aclosing(step) as events:
                 async for event in events:
                     yield event

@@ -1,13 +1,14 @@
-"""An answer on its way through the steps."""
+"""An answer on its way through the steps, and what looks at it while it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.chunk import Chunk
 from generation.answering.ending import Tally
+from generation.events import AnswerEvent
 from generation.question import Question
 
 if TYPE_CHECKING:
@@ -35,3 +36,11 @@ class Draft:
     def __post_init__(self) -> None:
         self.standalone = self.standalone or self.question.text
         self.queries = self.queries or (self.question.text,)
+
+
+class Check(Protocol):
+    """Looks at an answer while it is written, and may add to it, change it or take from it."""
+
+    def over(self, events: AsyncGenerator[AnswerEvent], draft: Draft) -> AsyncGenerator[AnswerEvent]:
+        """The events as they are to go out. Closing this closes those."""
+        ...
