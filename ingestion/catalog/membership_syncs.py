@@ -96,9 +96,13 @@ class MembershipSyncs:
         now = self._clock.now()
         known = exists().where(MembershipSyncRow.source_id == SourceRow.id)
         syncable = and_(SourceRow.enabled, ~SourceRow.deleting)
-        due = and_(MembershipSyncRow.due_at <= now, _is_free(now))
+        due = or_(and_(MembershipSyncRow.due_at <= now, _is_free(now)), _was_cut_off(now))
         mine = MembershipSyncRow.source_id.in_(select(SourceRow.id).where(syncable))
-        sent = update(SYNCS).where(due, mine).values(claimed_by=None, claimed_until=now + timedelta(seconds=lease_s))
+        sent = (
+            update(SYNCS)
+            .where(due, mine)
+            .values(due_at=now, claimed_by=None, claimed_until=now + timedelta(seconds=lease_s))
+        )
         with self._database.write() as connection:
             for source_id in connection.execute(select(SourceRow.id).where(syncable, ~known)).scalars().all():
                 _add(connection, source_id, now)
@@ -114,9 +118,8 @@ class MembershipSyncs:
     def claim(self, source_id: str, owner: str, lease_s: float, interval_s: float) -> MembershipClaim | None:
         """Begin a sync, if one is due and nobody is at it; the next one is due after the interval."""
         now = self._clock.now()
-        one = and_(
-            MembershipSyncRow.source_id == source_id, MembershipSyncRow.due_at <= now, _is_unclaimed(now), _LIVES
-        )
+        due = or_(and_(MembershipSyncRow.due_at <= now, _is_unclaimed(now)), _was_cut_off(now))
+        one = and_(MembershipSyncRow.source_id == source_id, due, _LIVES)
         claimed = (
             update(SYNCS)
             .where(one)
@@ -228,6 +231,11 @@ def _is_of(claim: MembershipClaim) -> ColumnElement[bool]:
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(MembershipSyncRow.claimed_until.is_(None), MembershipSyncRow.claimed_until < now)
+
+
+def _was_cut_off(now: datetime) -> ColumnElement[bool]:
+    """Somebody is at it who hasn't shown a sign of life for too long."""
+    return and_(MembershipSyncRow.claimed_by.is_not(None), MembershipSyncRow.claimed_until < now)
 
 
 def _is_unclaimed(now: datetime) -> ColumnElement[bool]:

@@ -158,15 +158,17 @@ def test_two_syncs_never_overlap_and_a_late_one_writes_nothing(catalog: Catalog,
     clock.advance(LEASE_S - 1)
     syncs.hold(late, LEASE_S)
     clock.advance(LEASE_S - 1)
+    assert syncs.take_due(LEASE_S) == []
     assert syncs.claim(wiki, "other", LEASE_S, EVERY_S) is None
     clock.advance(2)
     now = syncs.claim(wiki, "other", LEASE_S, EVERY_S)
     assert now is not None
-    for write in (
+    writes: tuple[Callable[[], object], ...] = (
         lambda: catalog.memberships.enter(late, said(wiki, {"hr": members("eve")})),
         lambda: catalog.memberships.prune(late, 10),
         lambda: syncs.finish(late, has_groups=True, left_out=0),
-    ):
+    )
+    for write in writes:
         with pytest.raises(TakenOver):
             write()
     syncs.fail(late, "late", 0)
@@ -194,6 +196,10 @@ def test_the_schedule(catalog: Catalog, clock: SteppedClock, open_more: Callable
     claim = syncs.claim(wiki, "me", LEASE_S, EVERY_S)
     assert claim is not None
     assert syncs.free_lost(lambda owner: owner == "me") == [wiki], "its worker died"
+    claim = syncs.claim(wiki, "me", LEASE_S, EVERY_S)
+    assert claim is not None
+    clock.advance(LEASE_S + 1)
+    assert syncs.take_due(LEASE_S) == [wiki], "its worker died, and nobody knows"
     claim = syncs.claim(wiki, "you", LEASE_S, EVERY_S)
     assert claim is not None
     assert syncs.finish(claim, has_groups=False, left_out=0) is False
