@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -40,6 +40,8 @@ from ingestion.catalog.tables import Base, SourceRow
 from ingestion.connectors.port import Membership
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
+T = TypeVar("T")
+
 _LONGEST_NAME = 500
 _ROWS = 1000
 """Rows that one statement names."""
@@ -199,35 +201,42 @@ def _write_groups(connection: Connection, claim: MembershipClaim, wanted: Mappin
         values = {"source_id": claim.source_id, "members": 0, "digest": "", "seen_in": claim.number}
         connection.execute(insert(GROUPS), [{**values, "name": name} for name in new])
         known |= _known(connection, claim.source_id, new)
-    for name, users in wanted.items():
-        group_id, digest = known[name]
-        now = _digest(users)
-        if now != digest:
-            _write_members(connection, group_id, users)
-            changed = {"members": len(users), "digest": now}
-            connection.execute(update(GROUPS).where(GroupRow.id == group_id).values(**changed))
-    seen = update(GROUPS).where(GroupRow.id.in_([group_id for group_id, _ in known.values()]))
+    changed = {known[name]: users for name, users in wanted.items() if known[name].digest != _digest(users)}
+    for rows in _pieces(_added(connection, changed)):
+        # What is returned isn't needed. With it, many rows go in one statement, which is four times as fast.
+        connection.execute(insert(MEMBERS).returning(MemberRow.group_id), rows)
+    for group, users in changed.items():
+        values = {"members": len(users), "digest": _digest(users)}
+        connection.execute(update(GROUPS).where(GroupRow.id == group.id).values(**values))
+    seen = update(GROUPS).where(GroupRow.id.in_([group.id for group in known.values()]))
     connection.execute(seen.values(seen_in=claim.number))
 
 
-def _known(connection: Connection, source_id: str, names: Collection[str]) -> dict[str, tuple[int, str]]:
+class _Known(NamedTuple):
+    id: int
+    digest: str
+
+
+def _known(connection: Connection, source_id: str, names: Collection[str]) -> dict[str, _Known]:
     found = select(GROUPS).where(GroupRow.source_id == source_id, GroupRow.name.in_(names))
-    return {row.name: (row.id, row.digest) for row in connection.execute(found)}
+    return {row.name: _Known(row.id, row.digest) for row in connection.execute(found)}
 
 
-def _write_members(connection: Connection, group_id: int, users: frozenset[str]) -> None:
-    mine = MemberRow.group_id == group_id
-    before = set(connection.execute(select(MemberRow.user).where(mine)).scalars())
-    for gone in _pieces(before - users):
-        connection.execute(delete(MEMBERS).where(mine, MemberRow.user.in_(gone)))
-    for added in _pieces(users - before):
-        connection.execute(insert(MEMBERS), [{"group_id": group_id, "user": user} for user in added])
+def _added(connection: Connection, changed: Mapping[_Known, frozenset[str]]) -> Iterator[dict[str, Any]]:
+    """The rows to add; those of members who are gone are deleted on the way."""
+    for group, users in changed.items():
+        mine = MemberRow.group_id == group.id
+        before = set(connection.execute(select(MemberRow.user).where(mine)).scalars()) if group.digest else set()
+        for gone in _pieces(before - users):
+            connection.execute(delete(MEMBERS).where(mine, MemberRow.user.in_(gone)))
+        for user in sorted(users - before):
+            yield {"group_id": group.id, "user": user}
 
 
-def _pieces(values: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def _pieces(values: Iterable[T]) -> Iterator[list[T]]:
     """Cut into pieces that one statement can name."""
     left = iter(values)
-    while piece := tuple(islice(left, _ROWS)):
+    while piece := list(islice(left, _ROWS)):
         yield piece
 
 
