@@ -96,4 +96,4 @@ def _updated(table: Any, updates: Mapping[str, DocumentUpdate]) -> pa.Table:
 
 def _told(row: Mapping[str, Any]) -> int:
     """The version that a row's permissions are of. Rows that an earlier release wrote have them of their content's."""
-    return max(row["version"], row[PERMISSIONS_VERSION] or 0)
+    return max(int(row["version"]), int(row[PERMISSIONS_VERSION] or 0))

@@ -277,6 +277,8 @@ class LanceIndex:
             self._tables.tidy(table)
 
     def _delete(self, versions: Mapping[str, int], those: str) -> int:
+        if not versions:
+            return 0
         marks = {key: mark(version, content=those == "<") for key, version in versions.items()}
         with stage("index.delete", documents=len(versions)), self._writing() as (record, table):
             self._fences.raise_to(record.name, marks)
