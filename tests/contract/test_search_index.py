@@ -160,7 +160,10 @@ class TestWriting:
             told += page
         assert [one.document_id for one in told] == [*(f"d{n:03d}" for n in range(200)), "d500", "m"]
         assert told[0] == IndexedDocument("d000", {1: 2}, frozenset({"public", "group:g"}), 1)
-        assert told[-2:] == [IndexedDocument("d500", {1: 1}, frozenset(), 1), IndexedDocument("m", {1: 1, 2: 1}, None, 2)]
+        assert told[-2:] == [
+            IndexedDocument("d500", {1: 1}, frozenset(), 1),
+            IndexedDocument("m", {1: 1, 2: 1}, None, 2),
+        ]
 
     def test_a_mark_is_kept(self, index: SearchIndex) -> None:
         assert index.mark() == ""

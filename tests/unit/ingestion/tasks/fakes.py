@@ -197,7 +197,7 @@ class FakeIndex:
                 raise UnreadableDocument("It can't be stored.")
             self._raise({update.document_id: mark(update.up_to, content=False)})
             for chunk in list(self.chunks.values()):
-                if chunk.document_id == update.document_id and self.told[chunk.id] <= update.up_to:
+                if chunk.document_id == update.document_id and self._told(chunk) <= update.up_to:
                     version = update.up_to if update.restamp else chunk.version
                     metadata, uri = update.metadata or chunk.metadata, update.uri or chunk.uri
                     new = replace(chunk, acl=tuple(update.acl), metadata=metadata, uri=uri, version=version)
@@ -205,6 +205,9 @@ class FakeIndex:
                     self.told[chunk.id] = update.up_to
                     changed += 1
         return changed
+
+    def _told(self, chunk: Chunk) -> int:
+        return max(chunk.version, self.told.get(chunk.id, 0))
 
     def _raise(self, marks: Mapping[str, int]) -> dict[str, int]:
         """Raise documents' marks; the fences of those that are higher."""
@@ -238,7 +241,7 @@ class FakeIndex:
             mine = [chunk for chunk in chunks if chunk.document_id == key]
             acls = {frozenset(chunk.acl) for chunk in mine}
             versions = Counter(chunk.version for chunk in mine)
-            latest = max(self.told[chunk.id] for chunk in mine)
+            latest = max(map(self._told, mine))
             found.append(IndexedDocument(key, dict(versions), acls.pop() if len(acls) == 1 else None, latest))
         return found
 
