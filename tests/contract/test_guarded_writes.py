@@ -55,13 +55,12 @@ class Life:
 
     def _rebuilt(self, version: int, windows: int) -> list[Write]:
         """A build writes what was indexed last, with the permissions of now."""
-        for before in range(version - 1, 0, -1):
-            if self.kinds[before - 1] == "deleted":
-                break
-            if self.kinds[before - 1] == "content":
-                chunks, as_of = self.content(before, version, windows), {self.document: version}
-                return [lambda index: index.upsert(chunks, as_of)]
-        return []
+        alive = list(itertools.takewhile(lambda one: self.kinds[one - 1] != "deleted", range(version - 1, 0, -1)))
+        indexed = next((one for one in alive if self.kinds[one - 1] == "content"), None)
+        if indexed is None:
+            return []
+        chunks = self.content(indexed, version, windows)
+        return [lambda index: index.upsert(chunks, {self.document: version})]
 
 
 @st.composite

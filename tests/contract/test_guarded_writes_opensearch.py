@@ -64,8 +64,7 @@ def _before(step: str, act: Callable[[], object], *, dies: bool, monkeypatch: py
     monkeypatch.setattr(writing, "send", send)
 
 
-@pytest.mark.parametrize("dies", [False, True])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("at", itertools.product(STEPS, [False, True]), ids=lambda at: f"{at[0]}{' dies' * at[1]}")
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("later", [_new_permissions, _deletion, _new_content])
 def test_nothing_old_is_left(
@@ -73,10 +72,10 @@ def test_nothing_old_is_left(
     monkeypatch: pytest.MonkeyPatch,
     later: Callable[[OpenSearchIndex, str], None],
     there: bool,
-    step: str,
-    dies: bool,
+    at: tuple[str, bool],
 ) -> None:
     """A chunk of version 1 is written that both versions have, and one that only this has; some are there already."""
+    step, dies = at
     document = f"d{next(_NUMBERS)}"
     old = [passage(f"{document}-shared", document=document), passage(f"{document}-own", document=document)]
     if there:
