@@ -64,7 +64,7 @@ def _before(step: str, act: Callable[[], object], *, dies: bool, monkeypatch: py
     monkeypatch.setattr(writing, "send", send)
 
 
-@pytest.mark.parametrize("at", itertools.product(STEPS, [False, True]), ids=lambda at: f"{at[0]}{' dies' * at[1]}")
+@pytest.mark.parametrize("at", list(itertools.product(STEPS, [False, True])), ids=str)
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("later", [_new_permissions, _deletion, _new_content])
 def test_nothing_old_is_left(
