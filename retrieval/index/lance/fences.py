@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from retrieval.index.fences import version_of
@@ -28,6 +28,7 @@ class Fences:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._connection: sqlite3.Connection | None = None
 
     def raise_to(self, generation: str, marks: Mapping[str, int]) -> dict[str, int]:
         """Raise documents' marks, which holds when it returns. Those whose mark is higher, with the version it is of.
@@ -49,10 +50,21 @@ class Fences:
         with self._open() as database:
             database.execute("DELETE FROM fences WHERE generation = ?", (generation,))
 
+    def close(self) -> None:
+        """Let go of the file. It is opened again when it is needed."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._file, timeout=_TIMEOUT_S)) as database, database:
-            # A crash of the machine may cost the last marks, as it may cost the rows that were written with them.
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute(_TABLE)
-            yield database
+        if self._connection is None:
+            # Threads come one after the other: only who writes to the index is here.
+            self._connection = sqlite3.connect(self._file, timeout=_TIMEOUT_S, check_same_thread=False)
+            # Nothing is synced but now and then: that would double the time of a write. A crash of the machine may cost
+            # the last marks, as it may cost the rows that were written with them.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_TABLE)
+        with self._connection:
+            yield self._connection

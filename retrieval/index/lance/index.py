@@ -255,6 +255,7 @@ class LanceIndex:
     def close(self) -> None:
         """Let go of files."""
         self._tables.close()
+        self._fences.close()
 
     def _table(self) -> tuple[Record, Any]:
         pointer = self._store.pointer()
