@@ -19,7 +19,7 @@ from ingestion.connectors.confluence.storage_writer import Place, StorageWriter
 
 VERSION = 1
 """Of what is made of a page; another one has every page read again."""
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _PIECE = 1 << 20

@@ -16,7 +16,9 @@ _KEPT = frozenset(
 )
 _EMPTY = frozenset({"hr", "br"})
 _HEADINGS = {f"h{level}": f"h{min(level + 1, 6)}" for level in range(1, 7)}
-_INLINE = frozenset({"span", "font", "ac:inline-comment-marker", "ac:plain-text-link-body", "ac:link-body", "label"})
+_INLINE = frozenset(
+    {"storage", "span", "font", "ac:inline-comment-marker", "ac:plain-text-link-body", "ac:link-body", "label"}
+)
 """Left out without a gap: they may stand in the middle of a word."""
 _MUTE = frozenset({"ac:task-id", "ac:task-uuid", "ac:placeholder", "ac:adf-attribute"})
 """Text that no reader sees: numbers of tasks, hints for who edits, attributes."""
