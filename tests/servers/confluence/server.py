@@ -37,9 +37,10 @@ class Confluence:
         site: what it has; may be changed at any time.
         tokens: those that let in.
         anonymous: whether a wrong token is taken for an anonymous reader, as where anonymous use is on.
-        faults: what the next requests get instead, in order.
+        faults: what the next requests get instead, in order; with ``fault_body``.
         asked: the paths of the requests so far.
         before: called with each path before it is answered.
+        url: its address, with the context path; its answers name ``routes.url``.
     """
 
     def __init__(self, site: Site) -> None:
@@ -47,16 +48,13 @@ class Confluence:
         self.tokens = {TOKEN}
         self.anonymous = False
         self.faults: deque[Fault] = deque()
+        self.fault_body = b"{}"
         self.asked: list[str] = []
         self.before: Callable[[str], None] = lambda _: None
+        self.url = ""
         self.routes = Routes(site, "/wiki" if site.cloud else "/confluence")
         routes = self.routes.cloud() if site.cloud else self.routes.data_center()
         self._patterns = [(re.compile(pattern), route) for pattern, route in routes]
-
-    @property
-    def url(self) -> str:
-        """Its address, with the context path."""
-        return self.routes.url
 
     def answer(self, target: str, authorization: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for a GET."""
@@ -66,7 +64,7 @@ class Confluence:
         self.before(path)
         if self.faults and self.faults[0].path in path:
             fault = self.faults.popleft()
-            return fault.status, dict(fault.headers), b"{}"
+            return fault.status, dict(fault.headers), self.fault_body
         known = self._lets_in(authorization)
         # https://confluence.atlassian.com/kb/ on X-Seraph-LoginReason: what became of the credentials.
         headers = {} if known else {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
@@ -130,7 +128,7 @@ def serving(site: Site) -> Iterator[Confluence]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    confluence.routes.url = f"http://127.0.0.1:{server.server_address[1]}{confluence.routes.context}"
+    confluence.url = confluence.routes.url = f"http://127.0.0.1:{server.server_address[1]}{confluence.routes.context}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -1,0 +1,112 @@
+"""A Confluence for the suite that runs over every source: one space, whose pages are the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from html import escape
+from typing import Any
+
+from ingestion.connectors.confluence.access import Gate, access_list, narrowed
+from tests.contract.sources.world import Truth
+from tests.servers.confluence.server import config, serving
+from tests.servers.confluence.site import Content, Site
+
+SPACE, READERS = "DOCS", "confluence-users"
+
+
+class ConfluenceWorld:
+    """Documents are pages; the folders of their keys are pages above them, which hold no text of their own.
+
+    Args:
+        cloud: whether it is Cloud or Data Center.
+    """
+
+    kind = "confluence"
+    can = frozenset({"share", "move", "withhold", "groups"})
+
+    def __init__(self, *, cloud: bool) -> None:
+        self._stack = ExitStack()
+        self.site = Site(cloud=cloud)
+        self.site.space(SPACE, anonymous=True)
+        self.confluence = self._stack.enter_context(serving(self.site))
+        self._pages: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+
+    def config(self) -> Mapping[str, Any]:
+        """Of a source that takes the one space."""
+        return config(self.confluence, spaces=[SPACE])
+
+    def put(self, key: str, text: str) -> None:
+        """A page with one paragraph; what was binned under the same key stays there."""
+        body = f"<p>{escape(text)}</p>"
+        if key in self._pages:
+            self.site.edit(self._pages[key], body)
+        else:
+            above = self._above(key)
+            self._pages[key] = self.site.add("page", SPACE, key.rpartition("/")[2], body, above).id
+        self._said[self._pages[key]] = text
+
+    def share(self, key: str, readers: frozenset[str]) -> None:
+        """By restrictions of the page; nobody named is a group without members, since Confluence has no empty ones."""
+        page = self.site.content[self._pages[key]]
+        page.groups = {self.site.group(one.partition(":")[2]) for one in readers if one.startswith("group:")}
+        page.users = {self.site.user(one) for one in readers if not one.startswith("group:")}
+        if not readers:
+            page.groups = {self.site.group("nobody")}
+
+    def move(self, key: str, to: str) -> None:
+        """Under another page, with another title: a rename makes a version, a move alone none."""
+        page = self.site.content[self._pages.pop(key)]
+        self._pages[to] = page.id
+        page.parent = self._above(to)
+        title = to.rpartition("/")[2]
+        if title != page.title:
+            self.site.edit(page.id, title=title)
+
+    def delete(self, key: str) -> None:
+        """Into the bin."""
+        self.site.content[self._pages.pop(key)].status = "trashed"
+
+    def withhold(self, key: str, withheld: bool) -> None:
+        """The page's restrictions are neither expanded nor told."""
+        self.site.content[self._pages[key]].withheld = withheld
+
+    def members(self, group: str, users: frozenset[str]) -> None:
+        """Of a group of the site."""
+        self.site.group(group)
+        self.site.groups[group].members = {self.site.user(one) for one in users}
+
+    def truth(self, source_id: str) -> Mapping[str, Truth]:
+        """What there is; pages above others hold their path alone."""
+        emails = {user.key: user.email for user in self.site.users.values()}
+        found = {}
+        for page in self.site.content.values():
+            if page.type != "page" or not self.site.shown(page):
+                continue
+            chain = [page, *self.site.ancestors(page)]
+            gates = narrowed([self._gate(one) for one in chain])
+            acl = access_list(gates, lambda name: f"{source_id}/{name}", emails)
+            terms = None if any(one.withheld for one in chain) else frozenset(acl.terms())
+            found[f"page/{page.id}"] = Truth(self._said.get(page.id, ""), terms)
+        return found
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._stack.close()
+
+    def _above(self, key: str) -> str | None:
+        """The page of the key's folder, made if it is missing."""
+        parent: str | None = None
+        for name in key.split("/")[:-1]:
+            parent = next(self._children(parent, name), None) or self.site.add("page", SPACE, name, "", parent).id
+        return parent
+
+    def _children(self, parent: str | None, title: str) -> Iterable[str] | Any:
+        pages = (one for one in self.site.content.values() if one.type == "page" and self.site.shown(one))
+        return (one.id for one in pages if (one.parent, one.title) == (parent, title) and one.id not in self._said)
+
+    @staticmethod
+    def _gate(page: Content) -> Gate:
+        restricted = bool(page.users or page.groups)
+        return Gate(frozenset(page.users), frozenset(page.groups), everyone=not restricted)

@@ -1,0 +1,252 @@
+"""Confluence, Cloud and Data Center, over HTTP: what is listed, who may read it, and what is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from core.errors import DocumentTooLarge, NotFound
+from core.principal import AccessList
+from core.settings import Settings
+from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.partitioning.build import build_partitioner
+from ingestion.partitioning.port import ElementKind
+from tests.integration.confluence_sources import allowed, external_id, fetched, listed, memberships
+from tests.servers.confluence.server import Confluence, serving
+from tests.servers.confluence.site import Site
+
+
+@pytest.fixture(params=[True, False], ids=["cloud", "data-center"])
+def confluence(request: pytest.FixtureRequest) -> Iterator[Confluence]:
+    site = Site(cloud=request.param)
+    site.user("robot@example.com")
+    everybody = site.group("confluence-users", "ann@example.com", "bob@example.com", "eve@example.com")
+    site.group("hr", "ann@example.com", "bob@example.com")
+    site.space("ENG", groups={everybody})
+    with serving(site) as served:
+        yield served
+
+
+def only(confluence: Confluence, content_id: str, **more: object) -> Upsert:
+    change = listed(confluence, **more)[external_id(confluence.site, content_id)]
+    assert isinstance(change, Upsert)
+    return change
+
+
+def test_a_page_is_told_with_its_facts(confluence: Confluence) -> None:
+    site = confluence.site
+    top = site.add("page", "ENG", "Handbook")
+    page = site.add("page", "ENG", "Leave & pay", "<p>x</p>", top.id)
+    page.labels = ["Benefits", "hr"]
+    told = only(confluence, page.id, tags=["Wiki"], department="People")
+    assert told.uri == f"{confluence.url}/spaces/ENG/pages/{page.id}/Leave+%26+pay"
+    assert told.metadata.title == "Leave & pay"
+    assert told.metadata.author == "Robot"
+    assert told.metadata.tags == ("benefits", "hr", "wiki")
+    assert told.metadata.department == "People"
+    assert isinstance(told.metadata.created, datetime)
+    assert told.metadata.created.tzinfo
+    assert told.metadata.origins["title"] == "Confluence"
+    assert told.metadata.origins["department"] == "source"
+    assert told.acl == AccessList(groups=frozenset({"src/confluence-users"}))
+
+
+def test_its_html_begins_with_its_path_and_reads_well(confluence: Confluence) -> None:
+    site = confluence.site
+    top = site.add("page", "ENG", "Handbook")
+    page = site.add("page", "ENG", "On call", "<h1>Rota</h1><p>Weekly, says <ac:link><ri:user "
+                    f'ri:account-id="{site.user("ann@example.com")}" /></ac:link>.</p>', top.id)  # fmt: skip
+    media_type, content = fetched(confluence, f"page/{page.id}")
+    assert media_type == "text/html"
+    partitioner = build_partitioner(Settings())
+    try:
+        reading = partitioner.partition(content, name=page.id, media_type=media_type)
+    finally:
+        partitioner.close()
+    assert reading.metadata.title == "On call"
+    titles = [(one.level, one.text) for one in reading.elements if one.kind is ElementKind.TITLE]
+    assert titles == [(1, "Space ENG › Handbook › On call"), (2, "Rota")]
+    assert "Weekly, says @Ann." in [one.text for one in reading.elements]
+
+
+def test_attachments_have_their_pages_permissions(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Salaries")
+    page.groups = {site.group("hr")}
+    file = site.attach(page.id, "plan b.txt", b"The plan", "application/octet-stream")
+    film = site.attach(page.id, "film.mp4", b"...", "video/mp4")
+    changes = listed(confluence)
+    told = changes[f"attachment/{file.id}"]
+    assert isinstance(told, Upsert)
+    groups = memberships(confluence)
+    assert allowed(site, told, groups) == site.readers(file) == {"ann@example.com", "bob@example.com"}
+    assert told.size == 8
+    assert fetched(confluence, f"attachment/{file.id}") == ("text/plain", b"The plan")
+    unread = changes[f"attachment/{film.id}"]
+    assert isinstance(unread, Unreadable)
+    assert allowed(site, unread, groups) == site.readers(film)
+    assert f"attachment/{file.id}" not in listed(confluence, attachments=False)
+
+
+def test_comments_become_the_end_of_their_page(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Rota", "<p>Weekly</p>")
+    quiet = only(confluence, page.id, comments=True)
+    remark = site.add("comment", "ENG", "Re: Rota", "<p>Make it monthly</p>", page.id)
+    said = only(confluence, page.id, comments=True)
+    assert said.content_revision != quiet.content_revision
+    assert b"Make it monthly" in fetched(confluence, f"page/{page.id}", comments=True)[1]
+    assert b"Make it monthly" not in fetched(confluence, f"page/{page.id}")[1]
+    site.edit(remark.id, "<p>Or daily</p>")
+    edited = only(confluence, page.id, comments=True)
+    assert edited.content_revision != said.content_revision
+    remark.status = "trashed"
+    assert only(confluence, page.id, comments=True).content_revision == quiet.content_revision
+
+
+def test_blog_posts_can_be_left_out(confluence: Confluence) -> None:
+    post = confluence.site.add("blogpost", "ENG", "News", "<p>We moved</p>")
+    assert b"We moved" in fetched(confluence, f"blogpost/{post.id}")[1]
+    assert f"blogpost/{post.id}" in listed(confluence)
+    assert listed(confluence, blogs=False) == {}
+
+
+def test_inherited_restrictions_are_an_intersection(confluence: Confluence) -> None:
+    site = confluence.site
+    site.user("zoe@example.com")
+    top = site.add("page", "ENG", "Payroll")
+    top.groups, top.users = {site.group("hr")}, {site.user("zoe@example.com")}
+    page = site.add("page", "ENG", "Bonuses", parent=top.id)
+    page.users = {site.user("bob@example.com"), site.user("eve@example.com"), site.user("zoe@example.com")}
+    told, groups = only(confluence, page.id), memberships(confluence)
+    # Zoe may not see the space, and Eve not the page above.
+    assert allowed(site, told, groups) == {"bob@example.com"} == site.readers(page)
+    site.groups["hr"].members.discard(site.user("bob@example.com"))
+    assert only(confluence, page.id).revision == told.revision
+    assert allowed(site, told, memberships(confluence)) == set()
+
+
+def test_restrictions_change_the_revision_and_not_the_content(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Plans", "<p>x</p>")
+    open_to_all = only(confluence, page.id)
+    page.groups = {site.group("hr")}
+    restricted = only(confluence, page.id)
+    assert restricted.revision != open_to_all.revision
+    assert restricted.content_revision == open_to_all.content_revision
+    assert restricted.acl != open_to_all.acl
+    page.groups = set()
+    assert only(confluence, page.id).revision == open_to_all.revision
+
+
+def test_a_move_takes_the_restrictions_of_the_new_place(confluence: Confluence) -> None:
+    site = confluence.site
+    secret, page = site.add("page", "ENG", "Secret"), site.add("page", "ENG", "Plans", "<p>x</p>")
+    secret.groups = {site.group("hr")}
+    before = only(confluence, page.id)
+    page.parent = secret.id
+    after, groups = only(confluence, page.id), memberships(confluence)
+    assert before.external_id == after.external_id
+    assert allowed(site, before, groups) == {"ann@example.com", "bob@example.com", "eve@example.com"}
+    assert allowed(site, after, groups) == {"ann@example.com", "bob@example.com"}
+    assert b"Space ENG \xe2\x80\xba Secret \xe2\x80\xba Plans" in fetched(confluence, f"page/{page.id}")[1]
+    assert before.content_revision != after.content_revision
+    site.edit(page.id, title="Old plans")
+    assert only(confluence, page.id).external_id == before.external_id
+
+
+def test_what_is_binned_is_not_named_and_comes_back(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Plans")
+    before = listed(confluence)
+    page.status = "trashed"
+    assert listed(confluence) == {}
+    with pytest.raises(NotFound):
+        fetched(confluence, f"page/{page.id}")
+    page.status = "current"
+    assert listed(confluence) == before
+
+
+def test_permissions_that_cant_be_read_hide(confluence: Confluence) -> None:
+    site = confluence.site
+    top = site.add("page", "ENG", "Top")
+    below, beside = site.add("page", "ENG", "Below", parent=top.id), site.add("page", "ENG", "Beside")
+    file = site.attach(below.id, "a.txt", b"a", "text/plain")
+    top.withheld = True
+    changes = listed(confluence)
+    for hidden in (f"page/{top.id}", f"page/{below.id}", f"attachment/{file.id}"):
+        told = changes[hidden]
+        assert isinstance(told, Unreadable)
+        assert told.acl is None
+        assert top.id in told.reason
+    assert isinstance(changes[f"page/{beside.id}"], Upsert)
+    site.spaces["ENG"].withheld = True
+    assert all(isinstance(told, Unreadable) and told.acl is None for told in listed(confluence).values())
+
+
+def test_a_space_whose_readers_are_nobody_we_know_hides(confluence: Confluence) -> None:
+    confluence.site.spaces["ENG"].groups = set()
+    page = confluence.site.add("page", "ENG", "Plans")
+    told = listed(confluence)[f"page/{page.id}"]
+    assert isinstance(told, Unreadable)
+    assert "ENG" in told.reason
+
+
+def test_a_folder_above_a_page_is_asked_for(confluence: Confluence) -> None:
+    site = confluence.site
+    folder = site.add("folder", "ENG", "Vault")
+    folder.users = {site.user("ann@example.com")}
+    page = site.add("page", "ENG", "Plans", parent=folder.id)
+    assert allowed(site, only(confluence, page.id), memberships(confluence)) == {"ann@example.com"}
+
+
+def test_long_restrictions_are_read_to_their_end(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Plans")
+    many = [f"p{number}@example.com" for number in range(430)]
+    page.users = {site.user(one) for one in many}
+    site.spaces["ENG"].users |= page.users
+    assert allowed(site, only(confluence, page.id), memberships(confluence)) == set(many)
+
+
+def test_users_without_an_address_are_never_widened(confluence: Confluence) -> None:
+    site = confluence.site
+    page = site.add("page", "ENG", "Plans")
+    hidden = site.user("hidden@example.com", visible=False)
+    page.users = {hidden}
+    site.spaces["ENG"].users = {hidden}
+    assert (
+        only(confluence, page.id).acl == AccessList()
+        or allowed(site, only(confluence, page.id), memberships(confluence)) == set()
+    )
+
+
+def test_anonymous_readers_make_a_page_public() -> None:
+    site = Site(cloud=False)
+    site.space("PUB", anonymous=True)
+    page = site.add("page", "PUB", "Welcome")
+    secret = site.add("page", "PUB", "Secret")
+    secret.users = {site.user("ann@example.com")}
+    with serving(site) as confluence:
+        assert only(confluence, page.id).acl == AccessList.everyone()
+        assert only(confluence, secret.id).acl == AccessList(users=frozenset({"ann@example.com"}))
+
+
+def test_data_centers_user_names_become_addresses_where_that_is_said() -> None:
+    site = Site(cloud=False)
+    site.space("ENG", groups={site.group("all", "ann@example.com")})
+    ann = site.users[site.user("ann@example.com")]
+    ann.visible = False
+    with serving(site) as confluence:
+        assert memberships(confluence)["src/all"] == frozenset()
+        assert memberships(confluence, email_domain="Example.com")["src/all"] == {"ann@example.com"}
+
+
+def test_a_page_over_the_limit_says_so(confluence: Confluence) -> None:
+    page = confluence.site.add("page", "ENG", "Huge", "<p>words</p>" * 4_500_000)
+    file = confluence.site.attach(page.id, "big.txt", b"x" * 2_000_000, "text/plain")
+    for name in (f"page/{page.id}", f"attachment/{file.id}"):
+        with pytest.raises(DocumentTooLarge, match="max_file_mb"):
+            fetched(confluence, name, most=1_000_000)
