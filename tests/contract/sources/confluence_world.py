@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from html import escape
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from ingestion.connectors.confluence.access import Gate, access_list, narrowed
 from tests.contract.sources.world import Truth
 from tests.servers.confluence.server import config, serving
-from tests.servers.confluence.site import Content, Site
+from tests.servers.confluence.site import Content, Group, Site
 
-SPACE, READERS = "DOCS", "confluence-users"
+SPACE, EVERYBODY = "DOCS", "confluence-users"
 
 
 class ConfluenceWorld:
@@ -28,7 +28,8 @@ class ConfluenceWorld:
     def __init__(self, *, cloud: bool) -> None:
         self._stack = ExitStack()
         self.site = Site(cloud=cloud)
-        self.site.space(SPACE, anonymous=True)
+        # Cloud doesn't tell of anonymous readers, so there a group that everybody is in may view the space.
+        self.site.space(SPACE, anonymous=not cloud, groups={self.site.group(EVERYBODY)} if cloud else None)
         self.confluence = self._stack.enter_context(serving(self.site))
         self._pages: dict[str, str] = {}
         self._said: dict[str, str] = {}
@@ -51,7 +52,7 @@ class ConfluenceWorld:
         """By restrictions of the page; nobody named is a group without members, since Confluence has no empty ones."""
         page = self.site.content[self._pages[key]]
         page.groups = {self.site.group(one.partition(":")[2]) for one in readers if one.startswith("group:")}
-        page.users = {self.site.user(one) for one in readers if not one.startswith("group:")}
+        page.users = {self._user(one) for one in readers if not one.startswith("group:")}
         if not readers:
             page.groups = {self.site.group("nobody")}
 
@@ -75,17 +76,19 @@ class ConfluenceWorld:
     def members(self, group: str, users: frozenset[str]) -> None:
         """Of a group of the site."""
         self.site.group(group)
-        self.site.groups[group].members = {self.site.user(one) for one in users}
+        self.site.groups[group].members = {self._user(one) for one in users}
 
     def truth(self, source_id: str) -> Mapping[str, Truth]:
         """What there is; pages above others hold their path alone."""
         emails = {user.key: user.email for user in self.site.users.values()}
+        space = self.site.spaces[SPACE]
+        everywhere = Gate(groups=frozenset(space.groups), everyone=space.anonymous)
         found = {}
         for page in self.site.content.values():
             if page.type != "page" or not self.site.shown(page):
                 continue
             chain = [page, *self.site.ancestors(page)]
-            gates = narrowed([self._gate(one) for one in chain])
+            gates = narrowed([everywhere, *map(self._gate, chain)])
             acl = access_list(gates, lambda name: f"{source_id}/{name}", emails)
             terms = None if any(one.withheld for one in chain) else frozenset(acl.terms())
             found[f"page/{page.id}"] = Truth(self._said.get(page.id, ""), terms)
@@ -95,6 +98,15 @@ class ConfluenceWorld:
         """Stop serving."""
         self._stack.close()
 
+    def page(self, key: str) -> str:
+        """The content id of a document."""
+        return self._pages[key]
+
+    def _user(self, email: str) -> str:
+        key = self.site.user(email)
+        self.site.groups.get(EVERYBODY, Group("", "")).members.add(key)
+        return key
+
     def _above(self, key: str) -> str | None:
         """The page of the key's folder, made if it is missing."""
         parent: str | None = None
@@ -102,7 +114,7 @@ class ConfluenceWorld:
             parent = next(self._children(parent, name), None) or self.site.add("page", SPACE, name, "", parent).id
         return parent
 
-    def _children(self, parent: str | None, title: str) -> Iterable[str] | Any:
+    def _children(self, parent: str | None, title: str) -> Iterator[str]:
         pages = (one for one in self.site.content.values() if one.type == "page" and self.site.shown(one))
         return (one.id for one in pages if (one.parent, one.title) == (parent, title) and one.id not in self._said)
 

@@ -35,6 +35,7 @@ class Routes:
         self.site = site
         self.context = context
         self.url = ""
+        self._walks: list[Sequence[Any]] = []
 
     def _both(self) -> list[Route]:
         return [
@@ -97,13 +98,13 @@ class Routes:
         https://developer.atlassian.com/cloud/confluence/rest/v1/api-group-content/#api-wiki-rest-api-content-search-get
         """
         try:
-            found = parse(query.get("cql", "")).run(self.site)
+            asked = parse(query.get("cql", ""))
         except BadQuery as error:
             raise Refused(400, str(error)) from error
-        limit = self._most(query)
+        limit, path = self._most(query), "/rest/api/content/search"
         if not self.site.cloud:
-            return self._window("/rest/api/content/search", found, query, limit)
-        return self._cursor("/rest/api/content/search", found, query, limit, lambda some: self._v1(some, query))
+            return self._window(path, asked.run(self.site), query, limit)
+        return self._cursor(path, lambda: asked.run(self.site), query, limit, lambda some: self._v1(some, query))
 
     def _scan(self, query: Mapping[str, str]) -> Any:
         """Pages alone, from the database, led on by a cursor.
@@ -112,11 +113,14 @@ class Routes:
         """
         if query.get("type", "page") != "page":
             raise Refused(400, "Only pages can be scanned")
-        found = [one for one in self.site.content.values() if one.type == "page" and self.site.shown(one)]
-        found = [one for one in found if one.space == query.get("spaceKey", one.space)]
-        return self._cursor(
-            "/rest/api/content/scan", found, query, self._most(query), lambda some: self._v1(some, query)
-        )
+        space = query.get("spaceKey")
+
+        def find() -> list[Content]:
+            pages = (one for one in self.site.content.values() if one.type == "page")
+            return [one for one in pages if space is None or one.space == space]
+
+        most = self._most(query)
+        return self._cursor("/rest/api/content/scan", find, query, most, lambda some: self._v1(some, query))
 
     def _browse(self, query: Mapping[str, str]) -> Any:
         """https://developer.atlassian.com/server/confluence/pagination-in-the-rest-api/"""
@@ -172,7 +176,9 @@ class Routes:
     def _spaces_v2(self, query: Mapping[str, str]) -> Any:
         wanted = query.get("keys")
         found = [one for one in self.site.spaces.values() if wanted is None or one.key in wanted.split(",")]
-        return self._cursor("/api/v2/spaces", found, query, 250, lambda some: [shapes.space_v2(one) for one in some])
+        return self._cursor(
+            "/api/v2/spaces", lambda: found, query, 250, lambda some: [shapes.space_v2(one) for one in some]
+        )
 
     def _spaces_v1(self, query: Mapping[str, str]) -> Any:
         wanted = query.get("spaceKey")
@@ -185,7 +191,9 @@ class Routes:
             raise Refused(404, "Space not found")
         if found.withheld:
             raise Refused(403, "Not permitted to view the permissions of this space")
-        return self._cursor(f"/api/v2/spaces/{number}/permissions", shapes.permissions_v2(found), query, 250, list)
+        return self._cursor(
+            f"/api/v2/spaces/{number}/permissions", lambda: shapes.permissions_v2(found), query, 250, list
+        )
 
     def _permissions_v1(self, _: Mapping[str, str], key: str) -> Any:
         found = self.site.spaces.get(key)
@@ -220,23 +228,29 @@ class Routes:
         return {"results": some, "start": start, "limit": limit, "size": len(some), "_links": links}
 
     def _cursor(
-        self, path: str, found: Sequence[Any], query: Mapping[str, str], most: int, told: Callable[[Sequence[Any]], Any]
+        self,
+        path: str,
+        find: Callable[[], Sequence[Any]],
+        query: Mapping[str, str],
+        most: int,
+        told: Callable[[Sequence[Any]], Any],
     ) -> Any:
-        """A page behind the last item of the one before, whatever else came or went.
+        """A page of what was found when the walk began, less what has gone since.
 
         v1's links are relative to ``_links.base``, v2's to the host
         (https://developer.atlassian.com/cloud/confluence/rest/v2/intro/#using-the-rest-api).
         """
         limit = min(int(query.get("limit", 25)), most)
-        keys = [getattr(one, "key", None) or (one["id"] if isinstance(one, dict) else one.id) for one in found]
-        start = 0
         if "cursor" in query:
-            last, at = json.loads(base64.urlsafe_b64decode(query["cursor"]))
-            start = keys.index(last) + 1 if last in keys else at
-        some = found[start : start + limit]
+            walk, at = json.loads(base64.urlsafe_b64decode(query["cursor"]))
+        else:
+            self._walks.append(find())
+            walk, at = len(self._walks) - 1, 0
+        found = self._walks[walk]
+        some = [one for one in found[at : at + limit] if not isinstance(one, Content) or self.site.shown(one)]
         links = {"base": self.url, "context": self.context}
-        if start + limit < len(found):
-            mark = base64.urlsafe_b64encode(json.dumps([keys[start + limit - 1], start + limit - 1]).encode()).decode()
+        if at + limit < len(found):
+            mark = base64.urlsafe_b64encode(json.dumps([walk, at + limit]).encode()).decode()
             prefix = self.context if path.startswith("/api/v2") else ""
             links["next"] = f"{prefix}{path}?{urlencode({**query, 'cursor': mark, 'limit': limit})}"
         return {"results": told(some), "start": 0, "limit": limit, "size": len(some), "_links": links}
