@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pytest
@@ -14,8 +14,9 @@ from ingestion.connectors.port import Unreadable, Upsert
 from ingestion.partitioning.build import build_partitioner
 from ingestion.partitioning.port import ElementKind
 from tests.integration.confluence_sources import allowed, external_id, fetched, listed, memberships
+from tests.servers.confluence import shapes
 from tests.servers.confluence.server import Confluence, serving
-from tests.servers.confluence.site import Site
+from tests.servers.confluence.site import Content, Site
 
 
 @pytest.fixture(params=[True, False], ids=["cloud", "data-center"])
@@ -192,6 +193,20 @@ def test_a_space_whose_readers_are_nobody_we_know_hides(confluence: Confluence) 
     told = listed(confluence)[f"page/{page.id}"]
     assert isinstance(told, Unreadable)
     assert "ENG" in told.reason
+
+
+def test_a_page_that_comes_without_its_place_hides(confluence: Confluence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that passes over what was asked for must not lose the restrictions from above."""
+    page = confluence.site.add("page", "ENG", "Plans")
+    whole = shapes.content
+
+    def forgetful(site: Site, one: Content, expand: Sequence[str]) -> shapes.Json:
+        return whole(site, one, [wanted for wanted in expand if wanted != "ancestors"])
+
+    monkeypatch.setattr(shapes, "content", forgetful)
+    told = listed(confluence)[f"page/{page.id}"]
+    assert isinstance(told, Unreadable)
+    assert told.acl is None
 
 
 def test_a_folder_above_a_page_is_asked_for(confluence: Confluence) -> None:

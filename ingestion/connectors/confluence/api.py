@@ -195,6 +195,7 @@ class Api:
         parts = urlsplit(link)
         context = urlsplit(self.root).path
         path = parts.path.removeprefix(context) if parts.path.startswith(f"{context}/") else parts.path
+        path = f"/{path.lstrip('/')}"  # "@host/..." behind a host's name would make it a user's
         return f"{path}?{parts.query}" if parts.query else path
 
 

@@ -20,7 +20,7 @@ from core.logs import get_logger
 from ingestion.connectors.confluence.access import ALL_OF, Gates, joint_group, passing
 from ingestion.connectors.confluence.api import Api
 from ingestion.connectors.confluence.config import ConfluenceConfig
-from ingestion.connectors.confluence.document import Documents
+from ingestion.connectors.confluence.document import LARGEST_PAGE, Documents
 from ingestion.connectors.confluence.listing import Listing, Space
 from ingestion.connectors.confluence.people import People
 from ingestion.connectors.http import SourceClient
@@ -98,7 +98,7 @@ class ConfluenceConnector:
         if kind == "attachment":
             return self._fetch_attachment(content_id, into)
         # The storage format travels within JSON, which escapes some of it, and turns into about as much HTML.
-        most = 2 * self._context.max_file_bytes
+        most = min(2 * self._context.max_file_bytes, LARGEST_PAGE)
         documents = Documents(self._api, self._people, links=self._config.links, most=most)
         content = documents.html(kind, content_id, comments=self._config.comments).encode("utf-8", "replace")
         self._check_size(len(content))

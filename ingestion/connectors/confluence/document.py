@@ -16,6 +16,8 @@ from ingestion.connectors.confluence.people import People
 from ingestion.connectors.confluence.storage_writer import Place
 
 _IN_MEMORY = 1 << 20
+LARGEST_PAGE = 64_000_000
+"""Bytes of a page's answer, whatever files may have: unlike them, a page lies whole in memory while it is converted."""
 _COMMENTS = 50
 """Comments of a page of answers: with bodies no more are given."""
 
@@ -112,5 +114,8 @@ class _Bounded:
     def write(self, piece: bytes, /) -> None:
         self._left -= len(piece)
         if self._left < 0:
-            raise DocumentTooLarge(f"Its page has over {self._most} bytes, which parsing.max_file_mb allows.")
+            raise DocumentTooLarge(
+                f"Confluence's answer has over {self._most} bytes: twice parsing.max_file_mb, or the {LARGEST_PAGE} "
+                "that a page may have at most. Split the page."
+            )
         self._file.write(piece)

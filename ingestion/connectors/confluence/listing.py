@@ -69,8 +69,9 @@ class Listing:
         for items in self._api.content(space["key"], kinds, expand):
             for item in items:
                 row = page_row(item, self._config.links, self._given)
-                if not row.version:
-                    yield replace(row, unknown=f"{self._api.name} tells no version of it.")
+                lacking = "version" if not row.version else "ancestors" if _unplaced(item) else ""
+                if lacking:
+                    yield replace(row, unknown=f"Who may read it can't be told: {self._api.name} tells no {lacking}.")
                     continue
                 try:
                     yield replace(row, gate=self._restrictions.told(item))
@@ -140,3 +141,8 @@ class Listing:
         if isinstance(change, Upsert) and file.media_type.startswith(_NOT_READ):
             return Unreadable(file.external_id, file.uri, f"{file.media_type} is not read.", change.acl)
         return change
+
+
+def _unplaced(item: Mapping[str, Any]) -> bool:
+    """Whether a page came without what lies above it, and so without the restrictions that it inherits."""
+    return item["type"] == "page" and not isinstance(item.get("ancestors"), list)
