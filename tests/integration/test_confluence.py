@@ -197,7 +197,10 @@ def test_a_space_whose_readers_are_nobody_we_know_hides(confluence: Confluence) 
 
 def test_a_page_that_comes_without_its_place_hides(confluence: Confluence, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that passes over what was asked for must not lose the restrictions from above."""
-    page = confluence.site.add("page", "ENG", "Plans")
+    site = confluence.site
+    folder = site.add("folder", "ENG", "Vault")
+    page = site.add("page", "ENG", "Plans", parent=folder.id if site.cloud else None)
+    folder.status = "trashed"
     whole = shapes.content
 
     def forgetful(site: Site, one: Content, expand: Sequence[str]) -> shapes.Json:
@@ -209,12 +212,35 @@ def test_a_page_that_comes_without_its_place_hides(confluence: Confluence, monke
     assert told.acl is None
 
 
-def test_a_folder_above_a_page_is_asked_for(confluence: Confluence) -> None:
-    site = confluence.site
-    folder = site.add("folder", "ENG", "Vault")
-    folder.users = {site.user("ann@example.com")}
-    page = site.add("page", "ENG", "Plans", parent=folder.id)
-    assert allowed(site, only(confluence, page.id), memberships(confluence)) == {"ann@example.com"}
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_folder_above_a_page_restricts_it(indexed: bool) -> None:
+    """Folders, which Cloud alone has, stand among no page's ancestors in v1."""
+    site = Site(cloud=True)
+    site.space("ENG", groups={site.group("all", "ann@example.com", "bob@example.com")})
+    outer = site.add("folder", "ENG", "Vault")
+    inner = site.add("folder", "ENG", "Drawer", parent=outer.id)
+    page = site.add("page", "ENG", "Plans", "<p>x</p>", inner.id)
+    outer.users = {site.user("ann@example.com")}
+    if not indexed:
+        site.unindexed = {outer.id, inner.id, page.id}
+    with serving(site) as confluence:
+        assert allowed(site, only(confluence, page.id), memberships(confluence)) == {"ann@example.com"}
+        content = fetched(confluence, f"page/{page.id}")[1].decode()
+        assert "Space ENG › Vault › Drawer › Plans" in content
+        outer.withheld = True
+        assert isinstance(listed(confluence)[f"page/{page.id}"], Unreadable)
+
+
+def test_pages_that_clouds_search_lacks_are_listed_all_the_same() -> None:
+    site = Site(cloud=True)
+    site.space("ENG", groups={site.group("all", "ann@example.com", "bob@example.com")})
+    page, post = site.add("page", "ENG", "Plans"), site.add("blogpost", "ENG", "News")
+    page.users = {site.user("ann@example.com")}
+    site.unindexed = {page.id, post.id}
+    with serving(site) as confluence:
+        told, groups = listed(confluence), memberships(confluence)
+    assert allowed(site, told[f"page/{page.id}"], groups) == {"ann@example.com"}
+    assert allowed(site, told[f"blogpost/{post.id}"], groups) == {"ann@example.com", "bob@example.com"}
 
 
 def test_long_restrictions_are_read_to_their_end(confluence: Confluence) -> None:

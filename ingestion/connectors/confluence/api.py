@@ -123,21 +123,28 @@ class Api:
         answer = self.get(f"/rest/api/space/{quote(space['key'])}/permissions")
         yield from answer if isinstance(answer, list) else answer.get("results", [])
 
-    def content(self, space: str, kinds: tuple[str, ...], expand: str) -> Iterator[list[Any]]:
-        """Pages and blog posts of a space, without their bodies.
+    def pages(self, space: Mapping[str, Any], kinds: tuple[str, ...], expand: str) -> Iterator[Mapping[str, Any]]:
+        """Pages and blog posts of a space on Data Center, without their bodies.
 
-        Data Center has them from its database, pages by a scan that neither skips nor repeats
+        They come from its database, pages by a scan that neither skips nor repeats
         (https://developer.atlassian.com/server/confluence/confluence-rest-api-examples/, since 7.18; pages alone).
-        Cloud has restrictions in bulk in its search alone.
         """
-        if self.cloud:
-            yield from self.search(space, kinds, expand)
-            return
-        asked = {"spaceKey": space, "status": "current", "expand": expand}
+        asked = {"spaceKey": space["key"], "status": "current", "expand": expand}
         if "page" in kinds:
-            yield from self.following("/rest/api/content/scan", {**asked, "type": "page", "limit": PAGE})
+            for page in self.following("/rest/api/content/scan", {**asked, "type": "page", "limit": PAGE}):
+                yield from page
         if "blogpost" in kinds:
-            yield from self.windows("/rest/api/content", {**asked, "type": "blogpost"})
+            for page in self.windows("/rest/api/content", {**asked, "type": "blogpost"}):
+                yield from page
+
+    def pages_v2(self, space: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+        """Pages or blog posts of a space on Cloud: all that there are, where its search may lack some.
+
+        https://developer.atlassian.com/cloud/confluence/rest/v2/api-group-page/#api-spaces-id-pages-get
+        """
+        asked = {"status": "current", "limit": _BULK}
+        for page in self.following(f"/api/v2/spaces/{quote(str(space['id']))}/{kind}s", asked):
+            yield from page
 
     def search(self, space: str, kinds: tuple[str, ...], expand: str) -> Iterator[list[Any]]:
         """Content of a space by CQL, oldest first, so that what is added meanwhile comes last.

@@ -54,6 +54,9 @@ class ConfluenceConnector:
         self._client = client
         self._api = Api(client, root=config.root, cloud=config.is_cloud, name=self._name)
         self._people = People(self._api, config.email_domain)
+        # The storage format travels within JSON, which escapes some of it, and turns into about as much HTML.
+        most = min(2 * context.max_file_bytes, LARGEST_PAGE)
+        self._documents = Documents(self._api, self._people, links=config.links, most=most)
         self._listing = Listing(self._api, self._people, config, context)
 
     @classmethod
@@ -97,10 +100,7 @@ class ConfluenceConnector:
         kind, _, content_id = external_id.partition("/")
         if kind == "attachment":
             return self._fetch_attachment(content_id, into)
-        # The storage format travels within JSON, which escapes some of it, and turns into about as much HTML.
-        most = min(2 * self._context.max_file_bytes, LARGEST_PAGE)
-        documents = Documents(self._api, self._people, links=self._config.links, most=most)
-        content = documents.html(kind, content_id, comments=self._config.comments).encode("utf-8", "replace")
+        content = self._documents.html(kind, content_id, comments=self._config.comments).encode("utf-8", "replace")
         self._check_size(len(content))
         for at in range(0, len(content), _PIECE):
             into.write(content[at : at + _PIECE])

@@ -14,6 +14,7 @@ from ingestion.connectors.confluence import storage
 from ingestion.connectors.confluence.api import Api
 from ingestion.connectors.confluence.people import People
 from ingestion.connectors.confluence.storage_writer import Place
+from ingestion.connectors.confluence.tree import Tree
 
 _IN_MEMORY = 1 << 20
 LARGEST_PAGE = 64_000_000
@@ -35,6 +36,7 @@ class Documents:
         self._people = people
         self._links = links
         self._most = most
+        self._tree = Tree(api)
 
     def html(self, kind: str, content_id: str, *, comments: bool) -> str:
         """The page as HTML: its path as the first heading, so that every citation shows it.
@@ -58,18 +60,15 @@ class Documents:
     def _page(self, kind: str, content_id: str) -> Mapping[str, Any]:
         """A page with its body, its space and its ancestors.
 
-        Cloud has the body in v2 and the titles above it in v1's search
-        (https://developer.atlassian.com/cloud/confluence/rest/v2/api-group-page/#api-pages-id-get).
+        https://developer.atlassian.com/cloud/confluence/rest/v2/api-group-page/#api-pages-id-get
         """
-        shown = "space,ancestors"
         if not self._api.cloud:
-            asked = {"expand": f"body.storage,{shown}"}
+            asked = {"expand": "body.storage,space,ancestors"}
             return dict(self._large(f"/rest/api/content/{quote(content_id)}", asked))
         page = self._large(f"/api/v2/{kind}s/{quote(content_id)}", {"body-format": "storage"})
-        told = self._api.get("/rest/api/content/search", {"cql": f"id = {content_id}", "expand": shown, "limit": 1})
-        if not told.get("results"):
-            raise SourceUnavailable(f"{self._api.name} has {kind} {content_id}, but not in its search yet.")
-        return {**page, "space": told["results"][0]["space"], "ancestors": told["results"][0].get("ancestors")}
+        space = self._api.get(f"/api/v2/spaces/{quote(str(page['spaceId']))}")
+        self._tree.add(page)
+        return {**page, "space": space, "ancestors": self._tree.above(content_id)}
 
     def _large(self, path: str, params: Mapping[str, str]) -> Any:
         """JSON that may be long, never more of it in memory than a document may have."""

@@ -76,6 +76,14 @@ class Restrictions:
             whole = False
         return self._gate([lists]) if whole else self.asked(str(item["id"]))
 
+    def remember(self, item: Mapping[str, Any]) -> None:
+        """Take in the restrictions of something that pages lie below."""
+        content_id = str(item["id"])
+        try:
+            self._asked[content_id] = self.told(item)
+        except PermissionsUnknown as error:
+            self._asked[content_id] = error
+
     def asked(self, content_id: str) -> Gate | None:
         """Whom a page is restricted to, by asking for it: those of an ancestor that we didn't list, or a long list.
 

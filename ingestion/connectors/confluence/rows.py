@@ -93,6 +93,28 @@ def page_row(item: Mapping[str, Any], base: str, given: Metadata) -> Row:
     )
 
 
+def merged(
+    kind: str, item: Mapping[str, Any], told: Mapping[str, Any], above: list[dict[str, str]] | None
+) -> Mapping[str, Any]:
+    """A page of Cloud's v2 in the shape of v1.
+
+    Args:
+        told: what search has of it: labels, its author's name, restrictions; may be empty.
+        above: what it lies below; None: unknown.
+    """
+    version = item.get("version") or {}
+    return {
+        **told,
+        "id": item["id"],
+        "type": kind,
+        "title": item.get("title", ""),
+        "version": {"number": version.get("number"), "when": version.get("createdAt")},
+        "history": told.get("history") or {"createdDate": item.get("createdAt")},
+        "ancestors": above,
+        "_links": item.get("_links"),
+    }
+
+
 def attachment_row(item: Mapping[str, Any], base: str, given: Metadata) -> Row:
     """A file that hangs on a page."""
     content_id = str(item["id"])

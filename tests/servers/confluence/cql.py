@@ -32,7 +32,7 @@ class Query:
 
     def run(self, site: Site) -> list[Content]:
         """What of a site it finds."""
-        found = [one for one in site.content.values() if site.shown(one) and one.type != "folder" and self.test(one)]
+        found = [one for one in site.content.values() if site.indexed(one) and self.test(one)]
         return sorted(found, key=self.order, reverse=self.descending)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from tests.servers.confluence import shapes
 from tests.servers.confluence.cql import BadQuery, parse
-from tests.servers.confluence.site import Content, Site
+from tests.servers.confluence.site import Content, Site, Space
 
 Route = tuple[str, Callable[..., Any]]
 """A path behind the context path, as a pattern, and what answers it: JSON, or an attachment's content."""
@@ -55,7 +55,9 @@ class Routes:
             (r"/rest/api/user/bulk", self._users),
             (r"/api/v2/spaces", self._spaces_v2),
             (r"/api/v2/spaces/(\d+)/permissions", self._permissions_v2),
-            (r"/api/v2/(page|blogpost)s/(\d+)", lambda _, kind, one: shapes.page_v2(self.site, self._one(one, kind))),
+            (r"/api/v2/spaces/(\d+)", lambda _, number: shapes.space_v2(self._space(number))),
+            (r"/api/v2/spaces/(\d+)/(page|blogpost)s", self._pages_v2),
+            (r"/api/v2/(page|blogpost|folder)s/(\d+)", self._page_v2),
             (r"/api/v2/attachments/(att\d+)", lambda _, one: shapes.attachment_v2(self._one(one, "attachment"))),
         ]
 
@@ -185,10 +187,27 @@ class Routes:
         found = [one for one in self.site.spaces.values() if wanted is None or one.key in wanted.split(",")]
         return self._listed("/rest/api/space", [shapes.space(self.site, one) for one in found], query)
 
-    def _permissions_v2(self, query: Mapping[str, str], number: str) -> Any:
+    def _space(self, number: str) -> Space:
         found = next((one for one in self.site.spaces.values() if str(one.id) == number), None)
         if found is None:
             raise Refused(404, "Space not found")
+        return found
+
+    def _page_v2(self, query: Mapping[str, str], kind: str, content_id: str) -> Any:
+        return shapes.page_v2(self.site, self._one(content_id, kind), body="body-format" in query)
+
+    def _pages_v2(self, query: Mapping[str, str], number: str, kind: str) -> Any:
+        """https://developer.atlassian.com/cloud/confluence/rest/v2/api-group-page/#api-spaces-id-pages-get"""
+        space = self._space(number).key
+
+        def find() -> list[Content]:
+            return [one for one in self.site.content.values() if (one.type, one.space) == (kind, space)]
+
+        path = f"/api/v2/spaces/{number}/{kind}s"
+        return self._cursor(path, find, query, 250, lambda some: [shapes.page_v2(self.site, one) for one in some])
+
+    def _permissions_v2(self, query: Mapping[str, str], number: str) -> Any:
+        found = self._space(number)
         if found.withheld:
             raise Refused(403, "Not permitted to view the permissions of this space")
         return self._cursor(

@@ -87,7 +87,7 @@ def content(site: Site, one: Content, expand: Sequence[str]) -> Json:
         by = {"createdBy": user(site, site.users[one.author])} if one.author else {}
         told["history"] = {"latest": True, "createdDate": moment(one.created), **by, "_expandable": {}}
     if "ancestors" in expand:
-        told["ancestors"] = [content(site, above, ()) for above in site.ancestors(one)]
+        told["ancestors"] = [content(site, above, ()) for above in site.ancestors(one) if above.type == "page"]
     if "space" in expand:
         told["space"] = space(site, site.spaces[one.space])
     if "container" in expand and one.parent and one.type in ("attachment", "comment"):
@@ -141,12 +141,12 @@ def permissions_v1(site: Site, one: Space) -> list[Json]:
     ]
 
 
-def page_v2(site: Site, one: Content) -> Json:
-    """A page or a blog post with its body.
+def page_v2(site: Site, one: Content, *, body: bool = False) -> Json:
+    """A page, a blog post or a folder.
 
     https://developer.atlassian.com/cloud/confluence/rest/v2/api-group-page/#api-pages-id-get
     """
-    told = {
+    told: Json = {
         "id": one.id,
         "status": one.status,
         "title": one.title,
@@ -154,10 +154,13 @@ def page_v2(site: Site, one: Content) -> Json:
         "authorId": one.author,
         "createdAt": moment(one.created),
         "version": {"createdAt": moment(one.modified), "number": one.version, "minorEdit": False},
-        "body": {"storage": {"value": one.body, "representation": "storage"}},
         "_links": {"webui": webui(one)},
     }
-    return {**told, "parentId": one.parent} if one.type == "page" else told
+    if body:
+        told["body"] = {"storage": {"value": one.body, "representation": "storage"}}
+    if one.type != "blogpost":
+        told |= {"parentId": one.parent, "parentType": site.content[one.parent].type if one.parent else None}
+    return told
 
 
 def attachment_v2(one: Content) -> Json:

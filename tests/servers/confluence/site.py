@@ -81,6 +81,8 @@ class Site:
         self.groups: dict[str, Group] = {}
         self.spaces: dict[str, Space] = {}
         self.content: dict[str, Content] = {}
+        self.unindexed: set[str] = set()
+        """What the search lacks."""
         self._numbers = itertools.count(65537)
         self._ticks = itertools.count(1)
 
@@ -150,6 +152,10 @@ class Site:
         if content.type in ("attachment", "comment"):
             return content.parent in self.content and self.shown(self.content[content.parent])
         return True
+
+    def indexed(self, content: Content) -> bool:
+        """Whether the search finds it."""
+        return content.id not in self.unindexed and self.shown(content)
 
     def readers(self, content: Content) -> set[str] | None:
         """The addresses of who may read it, worked out one by one; None: everybody.
