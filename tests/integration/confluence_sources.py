@@ -23,6 +23,9 @@ class Notes:
     def __init__(self, notes: Mapping[str, Note] | None = None) -> None:
         self._notes = dict(notes or {})
 
+    def unknown(self, external_ids: Collection[str]) -> set[str]:
+        return set(external_ids) - set(self._notes)
+
     def notes(self, external_ids: Collection[str]) -> Mapping[str, Note]:
         return {one: self._notes[one] for one in external_ids if one in self._notes}
 

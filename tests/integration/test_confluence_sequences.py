@@ -37,11 +37,11 @@ def test_it_is_a_world() -> None:
     world.close()
 
 
-@pytest.mark.parametrize("cloud", [True, False], ids=["cloud", "data-center"])
+@pytest.mark.parametrize(("cloud", "above"), [(True, False), (False, True)], ids=["cloud-folders", "data-center-pages"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_operations)
-def test_a_listing_tells_what_there_is(cloud: bool, operations: list[tuple[str, Any, Any]]) -> None:
-    world = ConfluenceWorld(cloud=cloud)
+def test_a_listing_tells_what_there_is(cloud: bool, above: bool, operations: list[tuple[str, Any, Any]]) -> None:
+    world = ConfluenceWorld(cloud=cloud, above=above)
     try:
         for name in ("hr", "ops"):
             world.members(name, frozenset(PEOPLE[:2]))
@@ -67,9 +67,9 @@ def _do(world: ConfluenceWorld, there: set[str], name: str, key: str, value: Any
     elif name == "share":
         world.share(key, value)
     elif name == "share above":
-        for above in world.site.ancestors(world.site.content[world.page(key)])[:1]:
-            above.groups = {one.partition(":")[2] for one in value if one.startswith("group:")}
-            above.users = {world.site.user(one) for one in value if not one.startswith("group:")}
+        for one_above in world.site.ancestors(world.site.content[world.page(key)])[:1]:
+            one_above.groups = {one.partition(":")[2] for one in value if one.startswith("group:")}
+            one_above.users = {world.site.user(one) for one in value if not one.startswith("group:")}
     elif name == "withhold":
         world.withhold(key, value)
     elif name == "delete":

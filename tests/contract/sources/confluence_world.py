@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from html import escape
 from typing import Any
@@ -16,17 +16,19 @@ SPACE, EVERYBODY = "DOCS", "confluence-users"
 
 
 class ConfluenceWorld:
-    """Documents are pages; the folders of their keys are pages above them, which hold no text of their own.
+    """Documents are pages; folders of their keys are Cloud's folders. Data Center has none, so there pages lie flat.
 
     Args:
         cloud: whether it is Cloud or Data Center.
+        above: the folders of keys are pages, without text of their own and documents too.
     """
 
     kind = "confluence"
     can = frozenset({"share", "move", "withhold", "groups"})
 
-    def __init__(self, *, cloud: bool) -> None:
+    def __init__(self, *, cloud: bool, above: bool = False) -> None:
         self._stack = ExitStack()
+        self._above_kind = "page" if above else "folder" if cloud else None
         self.site = Site(cloud=cloud)
         # Cloud doesn't tell of anonymous readers, so there a group that everybody is in may view the space.
         self.site.space(SPACE, anonymous=not cloud, groups={self.site.group(EVERYBODY)} if cloud else None)
@@ -108,15 +110,17 @@ class ConfluenceWorld:
         return key
 
     def _above(self, key: str) -> str | None:
-        """The page of the key's folder, made if it is missing."""
+        """What stands for the key's folder, made if it is missing."""
         parent: str | None = None
-        for name in key.split("/")[:-1]:
-            parent = next(self._children(parent, name), None) or self.site.add("page", SPACE, name, "", parent).id
+        for name in key.split("/")[:-1] if self._above_kind else ():
+            parent = self._child(parent, name) or self.site.add(self._above_kind or "", SPACE, name, "", parent).id
         return parent
 
-    def _children(self, parent: str | None, title: str) -> Iterator[str]:
-        pages = (one for one in self.site.content.values() if one.type == "page" and self.site.shown(one))
-        return (one.id for one in pages if (one.parent, one.title) == (parent, title) and one.id not in self._said)
+    def _child(self, parent: str | None, title: str) -> str | None:
+        for one in self.site.content.values():
+            if (one.type, one.parent, one.title) == (self._above_kind, parent, title) and one.id not in self._said:
+                return one.id
+        return None
 
     @staticmethod
     def _gate(page: Content) -> Gate:
