@@ -64,6 +64,7 @@ class ConfluenceConnector:
         """A connector that has asked nothing yet."""
         client = SourceClient(
             f"Confluence at {config.base_url}",
+            base_url=config.root,
             authorise=lambda _: _authorisation(config),
             headers={"Accept": "application/json"},
             allow_private=config.allow_private_addresses,
