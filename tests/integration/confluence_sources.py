@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from core.clock import SystemClock
@@ -11,7 +12,7 @@ from ingestion.connectors.confluence.connector import ConfluenceConnector
 from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Cursor, Note, Page, Unreadable, Upsert
 from ingestion.connectors.registry import read_config
-from tests.servers.confluence.server import Confluence, config
+from tests.servers.confluence.server import Confluence, config, serving
 from tests.servers.confluence.site import Site
 
 SOURCE = "src"
@@ -104,3 +105,22 @@ def allowed(site: Site, change: Change, groups: Mapping[str, frozenset[str]]) ->
 def external_id(site: Site, content_id: str) -> str:
     """How the connector names content."""
     return f"{site.content[content_id].type}/{content_id}"
+
+
+@contextmanager
+def small(*, cloud: bool) -> Iterator[Confluence]:
+    """A Confluence with one space, ENG, that three people may view, two of them in the group hr."""
+    site = Site(cloud=cloud)
+    site.user("robot@example.com")
+    everybody = site.group("confluence-users", "ann@example.com", "bob@example.com", "eve@example.com")
+    site.group("hr", "ann@example.com", "bob@example.com")
+    site.space("ENG", groups={everybody})
+    with serving(site) as served:
+        yield served
+
+
+def only(confluence: Confluence, content_id: str, **more: Any) -> Upsert:
+    """What a listing says of one document, which can be read."""
+    change = listed(confluence, **more)[external_id(confluence.site, content_id)]
+    assert isinstance(change, Upsert)
+    return change

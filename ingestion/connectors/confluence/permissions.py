@@ -26,7 +26,10 @@ def space_gate(api: Api, space: Mapping[str, Any]) -> Gate:
     users, groups, everyone = set(), set(), False
     try:
         rows = list(api.space_permissions(space))
-    except (NotFound, SourceRefuses) as error:
+    except NotFound as error:
+        since = "" if api.cloud else " Data Center tells the permissions of spaces since 9.1: update it."
+        raise PermissionsUnknown(f"{refusal_of(error)}{since}") from error
+    except SourceRefuses as error:
         raise PermissionsUnknown(refusal_of(error)) from error
     for row in rows:
         operation = row.get("operation") or {}

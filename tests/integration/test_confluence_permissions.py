@@ -1,117 +1,24 @@
-"""Confluence, Cloud and Data Center, over HTTP: what is listed, who may read it, and what is fetched."""
+"""Who may read what of Confluence, Cloud and Data Center, over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import pytest
 
-from core.errors import DocumentTooLarge, NotFound
+from core.errors import NotFound
 from core.principal import AccessList
-from core.settings import Settings
 from ingestion.connectors.port import Unreadable, Upsert
-from ingestion.partitioning.build import build_partitioner
-from ingestion.partitioning.port import ElementKind
-from tests.integration.confluence_sources import allowed, external_id, fetched, listed, memberships
+from tests.integration.confluence_sources import allowed, fetched, listed, memberships, only, small
 from tests.servers.confluence import shapes
-from tests.servers.confluence.server import Confluence, serving
+from tests.servers.confluence.server import Confluence, Fault, serving
 from tests.servers.confluence.site import Content, Site
 
 
 @pytest.fixture(params=[True, False], ids=["cloud", "data-center"])
 def confluence(request: pytest.FixtureRequest) -> Iterator[Confluence]:
-    site = Site(cloud=request.param)
-    site.user("robot@example.com")
-    everybody = site.group("confluence-users", "ann@example.com", "bob@example.com", "eve@example.com")
-    site.group("hr", "ann@example.com", "bob@example.com")
-    site.space("ENG", groups={everybody})
-    with serving(site) as served:
+    with small(cloud=request.param) as served:
         yield served
-
-
-def only(confluence: Confluence, content_id: str, **more: object) -> Upsert:
-    change = listed(confluence, **more)[external_id(confluence.site, content_id)]
-    assert isinstance(change, Upsert)
-    return change
-
-
-def test_a_page_is_told_with_its_facts(confluence: Confluence) -> None:
-    site = confluence.site
-    top = site.add("page", "ENG", "Handbook")
-    page = site.add("page", "ENG", "Leave & pay", "<p>x</p>", top.id)
-    page.labels = ["Benefits", "hr"]
-    told = only(confluence, page.id, tags=["Wiki"], department="People")
-    assert told.uri == f"{confluence.url}/spaces/ENG/pages/{page.id}/Leave+%26+pay"
-    assert told.metadata.title == "Leave & pay"
-    assert told.metadata.author == "Robot"
-    assert told.metadata.tags == ("benefits", "hr", "wiki")
-    assert told.metadata.department == "People"
-    assert isinstance(told.metadata.created, datetime)
-    assert told.metadata.created.tzinfo
-    assert told.metadata.origins["title"] == "Confluence"
-    assert told.metadata.origins["department"] == "source"
-    assert told.acl == AccessList(groups=frozenset({"src/confluence-users"}))
-
-
-def test_its_html_begins_with_its_path_and_reads_well(confluence: Confluence) -> None:
-    site = confluence.site
-    top = site.add("page", "ENG", "Handbook")
-    page = site.add("page", "ENG", "On call", "<h1>Rota</h1><p>Weekly, says <ac:link><ri:user "
-                    f'ri:account-id="{site.user("ann@example.com")}" /></ac:link>.</p>', top.id)  # fmt: skip
-    media_type, content = fetched(confluence, f"page/{page.id}")
-    assert media_type == "text/html"
-    partitioner = build_partitioner(Settings())
-    try:
-        reading = partitioner.partition(content, name=page.id, media_type=media_type)
-    finally:
-        partitioner.close()
-    assert reading.metadata.title == "On call"
-    titles = [(one.level, one.text) for one in reading.elements if one.kind is ElementKind.TITLE]
-    assert titles == [(1, "Space ENG › Handbook › On call"), (2, "Rota")]
-    assert "Weekly, says @Ann." in [one.text for one in reading.elements]
-
-
-def test_attachments_have_their_pages_permissions(confluence: Confluence) -> None:
-    site = confluence.site
-    page = site.add("page", "ENG", "Salaries")
-    page.groups = {site.group("hr")}
-    file = site.attach(page.id, "plan b.txt", b"The plan", "application/octet-stream")
-    film = site.attach(page.id, "film.mp4", b"...", "video/mp4")
-    changes = listed(confluence)
-    told = changes[f"attachment/{file.id}"]
-    assert isinstance(told, Upsert)
-    groups = memberships(confluence)
-    assert allowed(site, told, groups) == site.readers(file) == {"ann@example.com", "bob@example.com"}
-    assert told.size == 8
-    assert fetched(confluence, f"attachment/{file.id}") == ("text/plain", b"The plan")
-    unread = changes[f"attachment/{film.id}"]
-    assert isinstance(unread, Unreadable)
-    assert allowed(site, unread, groups) == site.readers(film)
-    assert f"attachment/{file.id}" not in listed(confluence, attachments=False)
-
-
-def test_comments_become_the_end_of_their_page(confluence: Confluence) -> None:
-    site = confluence.site
-    page = site.add("page", "ENG", "Rota", "<p>Weekly</p>")
-    quiet = only(confluence, page.id, comments=True)
-    remark = site.add("comment", "ENG", "Re: Rota", "<p>Make it monthly</p>", page.id)
-    said = only(confluence, page.id, comments=True)
-    assert said.content_revision != quiet.content_revision
-    assert b"Make it monthly" in fetched(confluence, f"page/{page.id}", comments=True)[1]
-    assert b"Make it monthly" not in fetched(confluence, f"page/{page.id}")[1]
-    site.edit(remark.id, "<p>Or daily</p>")
-    edited = only(confluence, page.id, comments=True)
-    assert edited.content_revision != said.content_revision
-    remark.status = "trashed"
-    assert only(confluence, page.id, comments=True).content_revision == quiet.content_revision
-
-
-def test_blog_posts_can_be_left_out(confluence: Confluence) -> None:
-    post = confluence.site.add("blogpost", "ENG", "News", "<p>We moved</p>")
-    assert b"We moved" in fetched(confluence, f"blogpost/{post.id}")[1]
-    assert f"blogpost/{post.id}" in listed(confluence)
-    assert listed(confluence, blogs=False) == {}
 
 
 def test_inherited_restrictions_are_an_intersection(confluence: Confluence) -> None:
@@ -185,6 +92,18 @@ def test_permissions_that_cant_be_read_hide(confluence: Confluence) -> None:
     assert isinstance(changes[f"page/{beside.id}"], Upsert)
     site.spaces["ENG"].withheld = True
     assert all(isinstance(told, Unreadable) and told.acl is None for told in listed(confluence).values())
+
+
+def test_a_data_center_before_9_1_hides_and_says_why() -> None:
+    site = Site(cloud=False)
+    site.space("ENG", groups={site.group("all", "ann@example.com")})
+    page = site.add("page", "ENG", "Plans")
+    with serving(site) as confluence:
+        confluence.faults.append(Fault(404, {}, "/permissions"))
+        told = listed(confluence)[f"page/{page.id}"]
+    assert isinstance(told, Unreadable)
+    assert told.acl is None
+    assert "9.1" in told.reason
 
 
 def test_a_space_whose_readers_are_nobody_we_know_hides(confluence: Confluence) -> None:
@@ -283,11 +202,3 @@ def test_data_centers_user_names_become_addresses_where_that_is_said() -> None:
     with serving(site) as confluence:
         assert memberships(confluence)["src/all"] == frozenset()
         assert memberships(confluence, email_domain="Example.com")["src/all"] == {"ann@example.com"}
-
-
-def test_a_page_over_the_limit_says_so(confluence: Confluence) -> None:
-    page = confluence.site.add("page", "ENG", "Huge", "<p>words</p>" * 4_500_000)
-    file = confluence.site.attach(page.id, "big.txt", b"x" * 2_000_000, "text/plain")
-    for name in (f"page/{page.id}", f"attachment/{file.id}"):
-        with pytest.raises(DocumentTooLarge, match="max_file_mb"):
-            fetched(confluence, name, most=1_000_000)
