@@ -81,13 +81,13 @@ def test_the_schemas_refuse_what_is_wrong() -> None:
 
 def test_a_real_client_reads_data_center() -> None:
     """https://pypi.org/project/atlassian-python-api/, as people use it."""
-    from atlassian import Confluence as Client
+    from atlassian import Confluence as AtlassianClient
 
     site = Site(cloud=False)
     site.space("ENG", groups={site.group("all", *(f"p{number}@example.com" for number in range(250)))})
     pages = [site.add("page", "ENG", f"Page {number}", f"<p>{number}</p>") for number in range(60)]
     with serving(site) as confluence:
-        client = Client(url=confluence.url, token=TOKEN, cloud=False)
+        client: Any = AtlassianClient(url=confluence.url, token=TOKEN, cloud=False)
         told = client.get_page_by_id(pages[3].id, expand="body.storage,space,version")
         assert told["body"]["storage"]["value"] == "<p>3</p>"
         assert told["space"]["key"] == "ENG"
