@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.metadata import Metadata
 from core.principal import AccessList
 from core.section import AccessTerms
+from ingestion.connectors.budget import LocalBudget, SourceBudget
 from ingestion.connectors.places import Places
 
 Cursor = Mapping[str, Any]
@@ -176,6 +177,8 @@ class ConnectorContext:
         default_acl: who may read what neither the source nor its configuration says anything of.
         clock: what time it is.
         places: where Footnote's own files are; of use to sources that read this machine's disk.
+        budget: how often the source may be asked, for :class:`ingestion.connectors.http.SourceClient`.
+        proxy: the URL of the proxy that leads to the web, for the same; None: none.
     """
 
     source_id: str
@@ -183,6 +186,8 @@ class ConnectorContext:
     default_acl: AccessList
     clock: Clock
     places: Places
+    budget: SourceBudget = field(default_factory=LocalBudget)
+    proxy: str | None = field(default=None, repr=False)
 
     def group(self, name: str) -> str:
         """A group of the source as access lists and :class:`Membership` name it: no other source's is the same."""
