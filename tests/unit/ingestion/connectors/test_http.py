@@ -242,7 +242,12 @@ def test_waits_end_with_the_deadline(server: ScriptedServer) -> None:
 def test_headers_that_are_refused_are_made_anew_once(server: ScriptedServer) -> None:
     server.pages = {"/a": [answer(401), answer()], "/b": answer(401)}
     made: list[bool] = []
-    with client(server, authorise=lambda anew: made.append(anew) or TOKEN) as http:
+
+    def authorise(anew: bool) -> dict[str, str]:
+        made.append(anew)
+        return TOKEN
+
+    with client(server, authorise=authorise) as http:
         http.get("/a")
         with pytest.raises(SourceRefuses, match="401"):
             http.get("/b")
