@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from celery import Celery
@@ -14,6 +16,8 @@ from ingestion.broker import TaskQueue, create_celery
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.records import Run, RunState, Source
+from ingestion.source_keys import read_keys
+from ingestion.source_secrets import SourceSecrets
 
 log = get_logger(__name__)
 
@@ -32,6 +36,7 @@ class Ingestion:
         self._tasks = TaskQueue(celery_app)
         self._settings = settings
         self._check_config = check_config
+        self._secrets = SourceSecrets(cache(lambda: read_keys(settings)))
 
     @property
     def tasks(self) -> TaskQueue:
@@ -48,7 +53,11 @@ class Ingestion:
         interval = self._settings.sync.interval_s if interval_s is None else interval_s
         _check(name, interval)
         self._check_config(kind, config)
-        return self.catalog.sources.create(kind=kind, name=name.strip(), config=config, interval_s=interval)
+        source_id = uuid.uuid4().hex
+        sealed = self._seal(kind, config, source_id)
+        return self.catalog.sources.create(
+            kind=kind, name=name.strip(), config=sealed, interval_s=interval, source_id=source_id
+        )
 
     def update_source(
         self,
@@ -59,16 +68,19 @@ class Ingestion:
         interval_s: int | None = None,
         enabled: bool | None = None,
     ) -> Source:
-        """Change what is given of a source.
+        """Change what is given of a source. A mask in ``config`` stands for the secret that is stored.
 
         Raises:
             NotFound: there is none of that id.
             InvalidRequest, Conflict: as for :meth:`create_source`.
+            ConfigurationError: what is stored can't be decrypted.
         """
         source = self.catalog.sources.get(source_id)
         _check(source.name if name is None else name, source.interval_s if interval_s is None else interval_s)
         if config is not None:
+            config = self._secrets.restore(config, source.config, source_id)
             self._check_config(source.kind, config)
+            config = self._seal(source.kind, config, source_id, source.config)
         changes = {
             "name": None if name is None else name.strip(),
             "config": None if config is None else dict(config),
@@ -77,6 +89,21 @@ class Ingestion:
         }
         given = {key: value for key, value in changes.items() if value is not None}
         return self.catalog.sources.update(source_id, **given)
+
+    def rotate_secrets(self) -> int:
+        """Encrypt the secrets of all sources with the newest key; how many sources had some under another.
+
+        Raises:
+            ConfigurationError: one can't be decrypted; nothing was changed.
+        """
+        return self.catalog.sources.renew_secrets(lambda source: self._secrets.reseal(source.config, source.id))
+
+    def _seal(
+        self, kind: str, config: Mapping[str, Any], source_id: str, stored: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        from ingestion.connectors.registry import read_config  # noqa: PLC0415 - as in build_ingestion
+
+        return self._secrets.seal(config, read_config(kind, config), source_id, stored)
 
     def delete_source(self, source_id: str) -> None:
         """Hide a source at once, and have its documents removed. If the queue is down, that is done once it is up.

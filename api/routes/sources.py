@@ -12,6 +12,7 @@ from api.json_body import JsonRoute
 from api.schemas.sources import (
     FailureBody,
     FailureList,
+    Renewed,
     Retried,
     RunBody,
     RunList,
@@ -52,6 +53,13 @@ def create_source(body: SourceRequest, services: ServicesDep, audit: AuditDep, s
     return SourceCreated(**shown, run=RunBody.model_validate(run) if run else None)
 
 
+@router.post("/sources/rotate-secrets")
+def rotate_secrets(services: ServicesDep, audit: AuditDep) -> Renewed:
+    """Encrypt the secrets of all sources with the newest key of the settings. Afterwards former keys can go."""
+    with audit.doing("source.rotate_secrets"):
+        return Renewed(renewed=services.ingestion.get().rotate_secrets())
+
+
 @router.get("/sources/{source_id}")
 def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
     """A source, how many documents it has in each state, and how many of them are public."""
@@ -67,11 +75,11 @@ def update_source(source_id: str, body: SourceChange, services: ServicesDep, aud
     changes = body.model_dump(exclude_unset=True)
     with audit.doing("source.change", source_id, changed=sorted(changes)) as deed:
         before = services.catalog.get().sources.get(source_id)
-        changed = SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
+        changed = services.ingestion.get().update_source(source_id, **changes)
         deed.object_name = changed.name
         # Which settings, and not to what: a connector's configuration may hold secrets.
         deed.detail = {"changed": sorted({*changes} - {"config"} | _differing(before.config, changed.config))}
-    return changed
+    return SourceBody.model_validate(changed)
 
 
 @router.delete("/sources/{source_id}", status_code=202)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from api.schemas.base import RequestBody, ResponseBody
+from ingestion.source_secrets import masked
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Interval = Annotated[int, Field(ge=60, le=366 * 86400)]
@@ -66,7 +67,7 @@ class RunBody(ResponseBody):
 
 
 class SourceBody(ResponseBody):
-    """A source."""
+    """A source. Secrets in ``config`` are ``********``; sent back so, they stay as they are."""
 
     id: str
     kind: str
@@ -76,6 +77,11 @@ class SourceBody(ResponseBody):
     enabled: bool
     created_at: datetime
     last_run_at: datetime | None
+
+    @field_validator("config")
+    @classmethod
+    def _masked(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return masked(config)
 
 
 class SourceDetail(SourceBody):
@@ -154,6 +160,12 @@ class Retried(ResponseBody):
     """How many failed documents were queued again."""
 
     retried: int
+
+
+class Renewed(ResponseBody):
+    """How many sources have secrets that are encrypted with the newest key now, and weren't before."""
+
+    renewed: int
 
 
 class StatusBody(ResponseBody):

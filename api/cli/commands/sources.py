@@ -70,6 +70,21 @@ def remove(source: str, yes: bool, as_json: bool) -> None:
         click.echo(f"Removed {found['name']}.")
 
 
+@sources.command("rotate-secrets", epilog="Example:  footnote sources rotate-secrets")
+@json_option
+def rotate_secrets(as_json: bool) -> None:
+    """Encrypt the secrets of all sources with the newest key (sources.secret_key, or the first line of its file).
+
+    Give the service and the workers both keys first: the new one, and the former one in sources.former_secret_keys or
+    on the file's second line. Once this has run, the former one can go.
+    """
+    renewed = context.client().request("POST", "/v1/sources/rotate-secrets")["renewed"]
+    if as_json:
+        print_json({"renewed": renewed})
+    else:
+        click.echo(f"Encrypted the secrets of {renewed} source{'' if renewed == 1 else 's'} with the newest key.")
+
+
 def find(client: Client, named: str) -> dict[str, Any]:
     """The source with this id or name.
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from core.errors import IndexUnavailable
 from core.principal import AccessList
 from ingestion.connectors.port import Withheld
-from tests.unit.api.fakes import Stack
+from ingestion.service import build_ingestion
+from ingestion.source_secrets import MASK
+from tests.secretive_source import KIND, SECRETS, SecretiveConnector, config, secretive
+from tests.unit.api.conftest import serving
+from tests.unit.api.fakes import Stack, make_settings
+
+__all__ = ["secretive"]
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +150,39 @@ async def test_warnings_stand_beside_the_failures(
     }
     [run] = (await client.get(f"/v1/sources/{source['id']}/runs")).json()["runs"]
     assert run["warned"] == 2
+
+
+async def test_answers_show_no_secret_and_a_mask_keeps_it(
+    tmp_path: Path, admin: dict[str, str], secretive: type[SecretiveConnector]
+) -> None:
+    stack = Stack(make_settings(tmp_path))
+    stack.ingestion = build_ingestion(stack.settings)  # type: ignore[assignment]
+    asked: list[str] = []
+
+    async def ask(method: str, path: str, body: object = None) -> httpx.Response:
+        answer = await client.request(method, path, json=body, headers=admin)
+        asked.append(answer.text)
+        return answer
+
+    with capture_logs() as logs:
+        async with serving(stack) as client:
+            made = await ask("POST", "/v1/sources?check=false", {"kind": KIND, "name": "Wiki", "config": config()})
+            assert made.json()["config"]["token"] == MASK
+            path = f"/v1/sources/{made.json()['id']}"
+            await ask("GET", path)
+            await ask("GET", "/v1/sources")
+            changed = await ask("PATCH", f"{path}?check=false", {"config": {**made.json()["config"], "count": 3}})
+            assert changed.status_code == 200
+            for wrong in ({"token": 5}, {"count": "right-token"}, {"other": "right-token"}, {"base_url": []}):
+                refused = await ask("PATCH", path, {"config": config(**wrong)})
+                assert refused.status_code == 422
+            refused = await ask("POST", "/v1/sources", {"kind": KIND, "config": config()})
+            assert refused.status_code == 422
+            assert (await ask("POST", "/v1/sources/rotate-secrets")).json() == {"renewed": 0}
+            events = (await ask("GET", "/v1/audit")).json()["events"]
+    detail = {event["action"]: event["detail"] for event in reversed(events) if event["outcome"] == "done"}
+    assert detail["source.change"] == {"changed": ["config.count"]}
+    assert secretive.opened[-1].token.get_secret_value() == "right-token"
+    said = "\n".join(asked) + repr(logs)
+    assert not [secret for secret in SECRETS if secret in said]
+    stack.catalog.close()
