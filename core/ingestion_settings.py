@@ -88,6 +88,9 @@ class SourcesSettings(Section):
     former_secret_keys: tuple[SecretStr, ...] = ()
     """Keys that still decrypt, until ``footnote sources rotate-secrets`` has replaced them."""
 
+    check_s: Seconds = 20
+    """How long a worker may take to try out the settings of a source that is made or changed."""
+
     @field_validator("allowed_roots")
     @classmethod
     def _absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:

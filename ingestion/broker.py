@@ -19,6 +19,7 @@ _MAX_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108, less on some systems."""
 
 QUEUES = {
+    "footnote.check": "check",
     "footnote.sync": "sync",
     "footnote.sync_due": "sync",
     "footnote.dispatch": "sync",
@@ -31,7 +32,8 @@ QUEUES = {
     "footnote.embed": "embed",
 }
 """The queue of each task, by the task's name. Listing, permissions and deletions never wait in a queue behind content;
-workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well."""
+workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well. Somebody waits for
+each ``check``: it stands behind nothing but others."""
 
 
 def valkey_socket(settings: Settings) -> Path:

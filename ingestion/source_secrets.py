@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -26,6 +27,29 @@ Path = tuple[str | int, ...]
 def masked(config: Mapping[str, Any]) -> dict[str, Any]:
     """A stored configuration as it may be shown: each secret is eight stars."""
     return dict(_replace(config, lambda _, __: MASK))
+
+
+def without_secrets(said: Any, config: Mapping[str, Any], sealed: Mapping[str, Any]) -> Any:
+    """The same, with each secret of a configuration, wherever a text repeats it, replaced by a mask.
+
+    Args:
+        config: the configuration with its secrets readable.
+        sealed: the same as it is stored, which tells what is secret in it.
+    """
+    paths: list[Path] = []
+    _replace(sealed, lambda _, path: paths.append(path))
+    leaves = _leaves(config)
+    # The longest first: one may begin like another. Of three characters and less no secret is worth a text's words.
+    known = sorted((leaves[path] for path in paths if len(leaves.get(path, "")) > 3), key=len, reverse=True)  # noqa: PLR2004
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return reduce(lambda text, secret: text.replace(secret, MASK), known, value)
+        if isinstance(value, Mapping):
+            return {key: clean(inner) for key, inner in value.items()}
+        return [clean(inner) for inner in value] if isinstance(value, list) else value
+
+    return clean(said)
 
 
 class SourceSecrets:

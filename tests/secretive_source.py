@@ -57,7 +57,7 @@ class SecretiveConnector:
         if token == "breaks-down":
             raise RuntimeError(f"unexpected, with {token} in its words")
         if token != "right-token":
-            raise SourceRefuses(f"The wiki at {self._config.base_url} doesn't let us in: the token is wrong.")
+            raise SourceRefuses(f"The wiki at {self._config.base_url} doesn't let us in: no such token as {token}.")
         names = [f"page {number}" for number in range(self._config.count)]
         yield Page(changes=[self._page(name) for name in names], complete=True)
 

@@ -84,6 +84,39 @@ class SourceBody(ResponseBody):
         return masked(config)
 
 
+class FoundBody(ResponseBody):
+    """One of the first documents of a source that was tried out.
+
+    ``readers`` are access terms; ``null``: they can't be told, so nobody is shown it. ``fault``: what is wrong.
+    """
+
+    uri: str
+    title: str
+    readers: list[str] | None
+    fault: str | None
+
+
+class CheckRequest(RequestBody):
+    """Settings to be tried out: ``kind`` and ``config`` of a new source; or ``source_id``, with its own ``config``, or
+    the one that it is to get. Masks in it stand for the secrets that it has."""
+
+    kind: str | None = None
+    config: dict[str, Any] | None = None
+    source_id: str | None = None
+
+
+class CheckBody(ResponseBody):
+    """What a worker found: whether the source answers, whether it lets us in, and its first documents.
+
+    ``let_in`` is ``null`` where that couldn't be found out; ``reason`` says what stands against it.
+    """
+
+    reachable: bool
+    let_in: bool | None
+    reason: str | None
+    documents: list[FoundBody]
+
+
 class SourceDetail(SourceBody):
     """A source, how many documents it has in each state, and how many that everybody may find are ``public``."""
 
@@ -91,7 +124,13 @@ class SourceDetail(SourceBody):
     public: int
 
 
-class SourceCreated(SourceBody):
+class SourceChanged(SourceBody):
+    """A source as it is now, and its first documents, if its settings were tried out."""
+
+    documents_found: list[FoundBody] | None = None
+
+
+class SourceCreated(SourceChanged):
     """A new source, and the sync that was started with it, if one was asked for."""
 
     run: RunBody | None

@@ -21,6 +21,7 @@ from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
+from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.tallies import Tallies
 from ingestion.catalog.warnings import WarningStore
@@ -43,6 +44,7 @@ class Catalog:
         tallies: what counts are summed up from.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
+        checks: settings of sources that workers are to try out.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -66,6 +68,7 @@ class Catalog:
         self.tallies = Tallies(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.checks = SourceCheckStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

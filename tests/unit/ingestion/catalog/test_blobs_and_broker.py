@@ -114,19 +114,14 @@ def test_every_task_is_registered_under_a_queue() -> None:
 
 def test_the_service_refuses_what_cannot_work(settings: Settings) -> None:
     ingestion = build_ingestion(settings)
-    missing, folder = str(settings.data_dir / "nowhere"), settings.data_dir.parent / "documents"
+    folder = settings.data_dir.parent / "documents"
     folder.mkdir()
-    with pytest.raises(InvalidRequest, match="nowhere"):
-        ingestion.create_source("folder", "a", {"path": missing})
+    with pytest.raises(InvalidRequest, match="Unknown key 'paht'"):
+        ingestion.create_source("folder", "a", {"path": str(folder), "paht": 1})
     with pytest.raises(InvalidRequest, match="needs a name"):
         ingestion.create_source("folder", " ", {"path": str(folder)})
     config = {"path": str(folder)}
     source = ingestion.create_source("folder", "a", config)
-    for own in (settings.data_dir, settings.data_dir.parent):
-        with pytest.raises(InvalidRequest, match="data directory"):
-            ingestion.create_source("folder", "b", {"path": str(own)})
-        with pytest.raises(InvalidRequest, match="data directory"):
-            ingestion.update_source(source.id, config={"path": str(own)})
     assert source.interval_s == settings.sync.interval_s
     assert ingestion.find_source("folder", config) == source
     with pytest.raises(Conflict):
