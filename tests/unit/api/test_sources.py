@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -173,6 +174,7 @@ async def test_answers_show_no_secret_and_a_mask_keeps_it(tmp_path: Path, admin:
             await ask("GET", "/v1/sources")
             changed = await ask("PATCH", f"{path}?check=false", {"config": {**made.json()["config"], "count": 3}})
             assert changed.status_code == 200
+            wrong: dict[str, Any]
             for wrong in ({"token": 5}, {"count": "right-token"}, {"other": "right-token"}, {"base_url": []}):
                 refused = await ask("PATCH", path, {"config": config(**wrong)})
                 assert refused.status_code == 422

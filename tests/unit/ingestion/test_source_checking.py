@@ -44,7 +44,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ingestion: Ingestion = build_ingestion(settings)
-        self.worker = self.work
+        self.worker: Callable[[str], object] = self.work
         self.parts = Parts(settings, Worker(self.work))  # type: ignore[arg-type]
         self.now = 0.0
         secrets = SourceSecrets(lambda: read_keys(settings))
@@ -162,7 +162,7 @@ def test_those_that_nobody_fetched_expire(service: Service) -> None:
     checks = service.ingestion.catalog.checks
 
     def leave(check_id: str) -> None:
-        checks.forget = lambda _: None  # type: ignore[method-assign] # the service died
+        checks.forget = lambda check_id: None  # type: ignore[method-assign, assignment]
 
     service.worker = leave
     with pytest.raises(Unavailable):
@@ -170,7 +170,7 @@ def test_those_that_nobody_fetched_expire(service: Service) -> None:
     [row] = service.rows()
     with service.ingestion.catalog.database.write() as connection:
         connection.execute(CHECKS.update().values(expires_at=row.expires_at.replace(year=2020)))
-    del checks.forget  # type: ignore[method-assign]
+    del checks.forget
     assert checks.take(row.id) is None
     service.worker = service.work
     service.ingestion.check_source(KIND, config())
