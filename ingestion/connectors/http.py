@@ -29,6 +29,7 @@ _LONGEST_WAIT_S = 60.0
 """Who is asked to wait longer gives the documents back instead, and remembers until when."""
 _MOST_REDIRECTS = 10
 _PIECE = 1 << 16
+_SHORTEST_SECRET = 8
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 """Whose output is at most a thousand times their input, so that a piece of it fits into memory."""
@@ -93,6 +94,7 @@ class SourceClient:
             transport=self._transport,
             trust_env=False,
         )
+        self._private = set(_PRIVATE_HEADERS)
         self._home = _origin(httpx.URL(base_url)) if base_url else None
 
     def json(
@@ -197,10 +199,10 @@ class SourceClient:
             sent = {**self._headers, **headers}
             if _origin(request.url) == home:
                 credentials = credentials or (self._authorise(anew) if self._authorise else {})
+                self._private |= {name.lower() for name in credentials}
                 sent |= credentials
             else:
-                private = _PRIVATE_HEADERS | {name.lower() for name in credentials or ()}
-                sent = {name: value for name, value in sent.items() if name.lower() not in private}
+                sent = {name: value for name, value in sent.items() if name.lower() not in self._private}
             request.headers.update(sent)
             self._take_turn(deadline)
             response = self._transport.handle_request(request)
@@ -262,7 +264,7 @@ class SourceClient:
         raise SourceRefuses(f"{self._source} answered {status}: {text[:300]}") from SourceAnswer(status, text)
 
     def _reason(self, response: httpx.Response) -> str:
-        """The beginning of what a source says when it refuses."""
+        """The beginning of what a source says when it refuses; some repeat the credentials that they were sent."""
         start = bytearray()
         try:
             for piece in response.iter_bytes(_PIECE):
@@ -273,7 +275,10 @@ class SourceClient:
             pass  # its status says enough
         finally:
             response.close()
-        return start[:_PIECE].decode(response.charset_encoding or "utf-8", errors="replace")
+        said = start[:_PIECE].decode(errors="replace")
+        for word in " ".join(response.request.headers.get(name, "") for name in self._private).split():
+            said = said.replace(word, "********") if len(word) >= _SHORTEST_SECRET else said
+        return said
 
 
 class SourceAnswer(Exception):

@@ -208,6 +208,19 @@ def test_a_circle_of_redirects_ends(server: ScriptedServer) -> None:
     assert "token" not in str(caught.value)
 
 
+def test_a_source_that_repeats_our_token_does_not_have_it_logged(server: ScriptedServer) -> None:
+    def echo(request: BaseHTTPRequestHandler) -> None:
+        answer(403, f"{request.headers['Authorization']} {request.headers['X-Token']} is wrong".encode())(request)
+
+    server.pages = {"/a": echo}
+    with (
+        client(server, authorise=lambda _: {**TOKEN, "X-Token": "another-secret"}) as http,
+        pytest.raises(SourceRefuses, match=r"403: Bearer \*{8} \*{8} is wrong") as caught,
+    ):
+        http.get("/a")
+    assert "secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
 # When it comes back
 
 

@@ -40,7 +40,7 @@ class Killer:
         monkeypatch.setattr(target, method, self._call)
 
     def _call(self, content: Content | Sequence[str], *arguments: object, **named: object) -> object:
-        texts = tuple(content) if isinstance(content, Sequence) else (whole(content).decode(),)
+        texts: tuple[Any, ...] = tuple(content) if isinstance(content, Sequence) else (whole(content).decode(),)
         if any(deadly in text for deadly in self.texts for text in texts):
             self.company.append(len(texts))
             raise _Killed
