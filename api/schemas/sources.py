@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from api.schemas.base import RequestBody, ResponseBody
+from ingestion.source_secrets import masked
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Interval = Annotated[int, Field(ge=60, le=366 * 86400)]
@@ -66,7 +67,7 @@ class RunBody(ResponseBody):
 
 
 class SourceBody(ResponseBody):
-    """A source."""
+    """A source. Secrets in ``config`` are ``********``; sent back so, they stay as they are."""
 
     id: str
     kind: str
@@ -77,6 +78,44 @@ class SourceBody(ResponseBody):
     created_at: datetime
     last_run_at: datetime | None
 
+    @field_validator("config")
+    @classmethod
+    def _masked(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return masked(config)
+
+
+class FoundBody(ResponseBody):
+    """One of the first documents of a source that was tried out.
+
+    ``readers`` are access terms; ``null``: they can't be told, so nobody is shown it. ``fault``: what is wrong.
+    """
+
+    uri: str
+    title: str
+    readers: list[str] | None
+    fault: str | None
+
+
+class CheckRequest(RequestBody):
+    """Settings to be tried out: ``kind`` and ``config`` of a new source; or ``source_id``, with its own ``config``, or
+    the one that it is to get. Masks in it stand for the secrets that it has."""
+
+    kind: str | None = None
+    config: dict[str, Any] | None = None
+    source_id: str | None = None
+
+
+class CheckBody(ResponseBody):
+    """What a worker found: whether the source answers, whether it lets us in, and its first documents.
+
+    ``let_in`` is ``null`` where that couldn't be found out; ``reason`` says what stands against it.
+    """
+
+    reachable: bool
+    let_in: bool | None
+    reason: str | None
+    documents: list[FoundBody]
+
 
 class SourceDetail(SourceBody):
     """A source, how many documents it has in each state, and how many that everybody may find are ``public``."""
@@ -85,7 +124,13 @@ class SourceDetail(SourceBody):
     public: int
 
 
-class SourceCreated(SourceBody):
+class SourceChanged(SourceBody):
+    """A source as it is now, and its first documents, if its settings were tried out."""
+
+    documents_found: list[FoundBody] | None = None
+
+
+class SourceCreated(SourceChanged):
     """A new source, and the sync that was started with it, if one was asked for."""
 
     run: RunBody | None
@@ -154,6 +199,12 @@ class Retried(ResponseBody):
     """How many failed documents were queued again."""
 
     retried: int
+
+
+class Renewed(ResponseBody):
+    """How many sources have secrets that are encrypted with the newest key now, and weren't before."""
+
+    renewed: int
 
 
 class StatusBody(ResponseBody):

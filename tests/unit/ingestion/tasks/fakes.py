@@ -17,6 +17,7 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.broker import TaskQueue
 from ingestion.connectors.port import Change, Cursor, Known, Page, Sink, Upsert
+from ingestion.partitioning.content import Content
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.tasks import (
     comparing,
@@ -93,16 +94,23 @@ class FakeSource:
         pass
 
 
+def whole(content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    content.seek(0)
+    return content.read()
+
+
 class FakePartitioner:
     """Every paragraph is an element; a document that says ``broken`` can't be read."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
         if self.error:
             raise self.error
-        text = content.decode()
+        text = whole(content).decode()
         if "broken" in text:
             raise UnreadableDocument(f"{name} is corrupt.")
         elements = tuple(Element(kind=ElementKind.TEXT, text=part) for part in text.split("\n\n") if part.strip())
