@@ -75,6 +75,8 @@ class SourcesSettings(Section):
 
     allowed_roots: tuple[Path, ...] = ()
     """Folders that a folder source must lie in, links followed; none: any folder, which production refuses."""
+    proxy: SecretStr | None = None
+    """URL of an HTTP proxy through which sources on the web are reached; None: directly, whatever HTTPS_PROXY says."""
 
     @field_validator("allowed_roots")
     @classmethod

@@ -51,6 +51,12 @@ def broker_url(settings: Settings) -> str:
     return f"redis+socket://{valkey_socket(settings)}"
 
 
+def broker_client(settings: Settings) -> redis.Redis:
+    """A client of the broker's Valkey, for what processes share besides tasks. It connects when it is first used."""
+    url = broker_url(settings).replace("redis+socket://", "unix://", 1)
+    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)
+
+
 def create_celery(load: Callable[[], Settings]) -> Celery:
     """A Celery app set up for Footnote's queues. The settings are loaded when they are first needed."""
     app = Celery("footnote", set_as_current=False)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import Conflict, NotFound
+from ingestion.catalog.cursors import CURSORS, CursorRow
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
@@ -75,7 +76,7 @@ class SourceStore:
         values = {field: getattr(source, field) for field in Source.__slots__}
         try:
             with self._database.write() as connection:
-                connection.execute(insert(SOURCES).values(**values, cursor={}, deleting=False, lease_until=None))
+                connection.execute(insert(SOURCES).values(**values, deleting=False, lease_until=None))
         except IntegrityError as error:
             raise _name_in_use(name) from error
         return source
@@ -87,28 +88,17 @@ class SourceStore:
             NotFound: there is none of that id.
             Conflict: the name is in use.
         """
-        if "config" in values:
-            values["cursor"] = {}
         if not values:
             return self.get(source_id)
         statement = update(SOURCES).where(SourceRow.id == source_id, ~SourceRow.deleting).values(**values)
         try:
             with self._database.write() as connection:
                 connection.execute(statement)
+                if "config" in values:
+                    connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
         except IntegrityError as error:
             raise _name_in_use(str(values.get("name"))) from error
         return self.get(source_id)
-
-    def cursor(self, source_id: str) -> dict[str, Any]:
-        """Where the next listing starts; empty for a source that is gone."""
-        with self._database.read() as connection:
-            cursor = connection.execute(select(SourceRow.cursor).where(SourceRow.id == source_id)).scalar()
-        return dict(cursor or {})
-
-    def save_cursor(self, source_id: str, cursor: Mapping[str, Any]) -> None:
-        """Keep where the next listing starts."""
-        with self._database.write() as connection:
-            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
 
     def due(self) -> builtins.list[Source]:
         """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""
@@ -159,6 +149,7 @@ class SourceStore:
             connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id))
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
             connection.execute(delete(TALLIES).where(TallyRow.source_id == source_id))
+            connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 
 

@@ -78,27 +78,38 @@ def read_config(kind: str, config: Mapping[str, Any]) -> SourceConfig:
         raise InvalidRequest(" ".join(_explain(fault, model) for fault in faults)) from None
 
 
-def open_connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str) -> Connector:
+def open_connector(
+    kind: str, config: Mapping[str, Any], settings: Settings, source_id: str, *, creating: bool = False
+) -> Connector:
     """The connector of a source, to be closed by the caller.
 
     Opened anew for each listing and each document, so that a setting or a link that has changed since counts.
+
+    Args:
+        creating: the source is being made or changed.
 
     Raises:
         InvalidRequest: an unknown kind, or a configuration that it can't use on this machine.
     """
     read = read_config(kind, config)
-    return connector_class(kind).open(read, context_of(settings, source_id))
+    return connector_class(kind).open(read, context_of(settings, source_id, creating=creating))
 
 
-def context_of(settings: Settings, source_id: str) -> ConnectorContext:
+def context_of(settings: Settings, source_id: str, *, creating: bool = False) -> ConnectorContext:
     """What connectors get of these settings."""
-    default = settings.sync.default_acl
+    from ingestion.broker import broker_client  # noqa: PLC0415 - brings Celery, which the command line does without
+    from ingestion.connectors.shared_budget import SharedBudget  # noqa: PLC0415 - the same
+
+    default, proxy = settings.sync.default_acl, settings.sources.proxy
     return ConnectorContext(
         source_id=source_id,
         max_file_bytes=settings.parsing.max_file_mb * 1_000_000,
         default_acl=AccessList.everyone() if default is None else AccessList.from_terms(default),
         clock=SystemClock(),
         places=Places.of(settings),
+        budget=SharedBudget(broker_client(settings), source_id),
+        proxy=None if proxy is None else proxy.get_secret_value(),
+        creating=creating,
     )
 
 
