@@ -54,7 +54,7 @@ class S3Config(SourceConfig):
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
-    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}$")] | None = None
+    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+$")] | None = None
     role_external_id: SecretStr | None = None
     acl_tag: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     sidecars: bool = True

@@ -32,8 +32,8 @@ class S3Connector:
     """Lists and reads objects.
 
     A full listing reads all keys, and says of each object what is new. Between full listings, events from a queue
-    lead to those that changed, if there is one. Cursors are ``{"after": KEY}`` in the midst of a full listing, and
-    ``{"listed": WHEN}`` behind one; with ``"due"`` another one has to follow.
+    lead to those that changed, if there is one. Cursors are ``{"after": KEY, "began": WHEN}`` in the midst of a full
+    listing, and ``{"listed": WHEN}`` behind one.
     """
 
     config_model: ClassVar = S3Config
@@ -50,29 +50,28 @@ class S3Connector:
     @classmethod
     def open(cls, config: S3Config, context: ConnectorContext) -> S3Connector:
         """See :meth:`ingestion.connectors.port.Connector.open`."""
-        return cls(config, context, Clients(config, getattr(context, "proxy", None)))
+        return cls(config, context, Clients(config, context.proxy))
 
     def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """What changed; see :meth:`ingestion.connectors.port.Connector.changes`."""
         if (reason := self._keys.withheld()) is not None:
             yield Page(changes=[Withheld("", reason)])
             return
-        due = bool(cursor.get("due")) or not self._still_good(cursor)
         queue_url = self._config.queue_url
-        if queue_url is None or due:
-            yield from self._full(str(cursor.get("after", "")), cursor, known)
+        if queue_url is None or not self._still_good(cursor):
+            yield from self._full(cursor, known)
             return
         with closing(EventQueue(self._clients.sqs(queue_url), queue_url, self._config.bucket)) as queue:
             for batch in queue.batches():
-                changes, due_now = self._happened(batch, known)
-                due = due or due_now
-                yield Page(changes=changes, cursor={**cursor, **({"due": True} if due else {})})
-                # Whoever asks for the next page has entered this one.
+                changes, due = self._happened(batch, known)
+                yield Page(changes=changes, cursor=cursor)
+                if due:
+                    yield from self._full({}, known)
+                # Whoever asked for the next page has entered the one before.
                 queue.delete(batch)
-        if due:
-            yield from self._full("", {}, known)
-        else:
-            yield Page(changes=[], cursor=cursor)
+                if due:
+                    return
+        yield Page(changes=[], cursor=cursor)
 
     def _still_good(self, cursor: Cursor) -> bool:
         """Whether the last full listing is young enough for events alone."""
@@ -81,8 +80,9 @@ class S3Connector:
         age = self._context.clock.now() - datetime.fromisoformat(cursor["listed"])
         return timedelta() <= age < timedelta(seconds=self._config.full_every_s)
 
-    def _full(self, after: str, cursor: Cursor, known: Known) -> Iterator[Page]:
-        began = str(cursor["began"]) if after and "began" in cursor else self._context.clock.now().isoformat()
+    def _full(self, cursor: Cursor, known: Known) -> Iterator[Page]:
+        after = str(cursor.get("after", ""))
+        began = str(cursor["began"]) if after else self._context.clock.now().isoformat()
         found = survey(self._bucket, self._keys) if self._config.sidecars else Survey()
         sidecars = Sidecars(self._bucket, self._keys, found)
         yield Page(changes=[Withheld(folder, _DATA) for folder in found.data], cursor={"after": after, "began": began})

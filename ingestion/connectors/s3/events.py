@@ -1,7 +1,8 @@
 """Events of a bucket, read from an SQS queue: which keys may have changed since the last listing.
 
 An event only says where to look: what is there is asked of the bucket, so events that come twice, late or out of order
-do no harm. Messages are deleted once what they led to is entered in the catalog, and come again if it isn't.
+do no harm. Messages are deleted once what they led to is entered in the catalog, and come again if it isn't: so it is
+with those that ask for a full listing, which are deleted behind its last page.
 """
 
 from __future__ import annotations
