@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.contract.sources.folder_world import FolderWorld
+from tests.contract.sources.s3_world import S3World
 from tests.contract.sources.synced import Synced
 from tests.contract.sources.world import World
+from tests.s3_server import serve as serve_s3
 
 NewWorld = Callable[[Path], AbstractContextManager[World]]
 
@@ -22,7 +24,13 @@ def _folder(path: Path) -> Iterator[World]:
     yield FolderWorld(root)
 
 
-WORLDS: dict[str, NewWorld] = {"folder": _folder}
+@contextmanager
+def _s3(path: Path) -> Iterator[World]:
+    with serve_s3(path / "s3" / "data") as url, closing(S3World(url)) as world:
+        yield world
+
+
+WORLDS: dict[str, NewWorld] = {"folder": _folder, "s3": _s3}
 
 
 @pytest.fixture(params=sorted(WORLDS))
