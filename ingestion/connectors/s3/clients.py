@@ -198,6 +198,9 @@ def translated(where: str, right: str) -> Iterator[None]:
             "machine a profile or a role."
         ) from error
     except BotoCoreError as error:
+        # botocore wraps what a connection of ours raised.
+        if isinstance(inner := error.kwargs.get("error"), SourceRefuses):
+            raise inner from None
         raise SourceUnavailable(
             f"{where} doesn't answer ({type(error).__name__}): check the network, and the source's endpoint and region."
         ) from error

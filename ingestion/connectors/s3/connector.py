@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import DocumentTooLarge, NotFound, SecretFile, SourceUnavailable, UnreadableDocument
+from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SecretFile, SourceUnavailable, UnreadableDocument
 from ingestion.connectors.port import Change, ConnectorContext, Cursor, Delete, Known, Page, Sink, Withheld
 from ingestion.connectors.s3.bucket import READ, Bucket, Gone, Listed
 from ingestion.connectors.s3.clients import ARCHIVED, DENIED, Clients, translated
@@ -49,8 +49,15 @@ class S3Connector:
 
     @classmethod
     def open(cls, config: S3Config, context: ConnectorContext) -> S3Connector:
-        """See :meth:`ingestion.connectors.port.Connector.open`."""
-        return cls(config, context, Clients(config, context.proxy))
+        """See :meth:`ingestion.connectors.port.Connector.open`.
+
+        Raises:
+            InvalidRequest: this machine can't use it; or, when the source is made or changed, it holds secrets alone.
+        """
+        connector = cls(config, context, Clients(config, context.proxy))
+        if context.creating and (reason := connector._keys.withheld()) is not None:
+            raise InvalidRequest(f"{connector._keys.uri(config.root)} can't be a source: {reason}.")
+        return connector
 
     def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """What changed; see :meth:`ingestion.connectors.port.Connector.changes`."""

@@ -22,6 +22,7 @@ _HIDDEN_S = 900
 _WAIT_S = 1
 """A wait of any length has SQS ask all of its servers: an empty answer then means that there is nothing."""
 _BATCH_KEYS = 500
+"""Of a page; and of its messages."""
 _AT_ONCE = 10
 """SQS's limit on messages received, or deleted, in one request."""
 _MOST_MESSAGES = 200_000
@@ -59,7 +60,7 @@ class EventQueue:
         while taken < _MOST_MESSAGES:
             keys: dict[str, None] = {}
             strange, receipts = 0, []
-            while len(keys) < _BATCH_KEYS and (messages := self._receive()):
+            while max(len(keys), len(receipts)) < _BATCH_KEYS and (messages := self._receive()):
                 for message in messages:
                     receipts.append(message["ReceiptHandle"])
                     named = keys_of(message["Body"], self._bucket)
