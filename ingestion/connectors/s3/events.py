@@ -59,7 +59,8 @@ class EventQueue:
         taken = 0
         while taken < _MOST_MESSAGES:
             keys: dict[str, None] = {}
-            strange, receipts = 0, []
+            strange = 0
+            receipts: list[str] = []
             while max(len(keys), len(receipts)) < _BATCH_KEYS and (messages := self._receive()):
                 for message in messages:
                     receipts.append(message["ReceiptHandle"])
