@@ -111,10 +111,10 @@ class WebsiteConnector:
             SecretFile: it is never a document.
             UnreadableDocument: this page is closed to us.
         """
-        url = self._site.url_of(external_id)
         if (secret := secret_of(external_id)) is not None:
             raise SecretFile(f"{external_id} is never a document: {secret}. Keep it elsewhere.")
-        if self._site.id_of(url) != external_id or not self._site.owns(url) or not self._site.allows(url):
+        url = self._site.url_of(external_id) if external_id.startswith("/") else None
+        if url is None or not (self._site.owns(url) and self._site.allows(url)):
             raise NotFound(f"{external_id} is no page of this source, or robots.txt forbids it.")
         guard = _Guard(external_id, into)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -34,7 +34,7 @@ class Look:
         kind: of the document, None where nobody says.
         content: changes whenever what is read of it changes.
         size: in bytes, as far as the site tells.
-        links: addresses of this source's that it links to, each once.
+        links: addresses of this source's that it links to, each once; None: it is too long to look for them.
         canonical: the address that it says it is better known by.
         noindex: it asks to be left out.
     """
@@ -45,7 +45,7 @@ class Look:
     size: int
     etag: str
     modified: str
-    links: list[httpx.URL] = field(default_factory=list)
+    links: list[httpx.URL] | None = field(default_factory=list)
     canonical: httpx.URL | None = None
     noindex: bool = False
 
@@ -68,7 +68,9 @@ def read_look(site: Site, answer: httpx.Response) -> Look:
     seen = f"{etag}:{modified}:{size}" if etag or modified else f"size:{size}"
     content = hashlib.sha256(answer.content).hexdigest() if whole else seen
     look = Look(url, kind, content, size, etag, modified, noindex="noindex" in said)
-    if kind != "html" or not whole or not answer.content.strip():
+    if kind == "html" and not whole:
+        return replace(look, links=None)
+    if kind != "html" or not answer.content.strip():
         return look
     return _read_html(site, look, answer, said)
 

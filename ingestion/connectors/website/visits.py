@@ -95,7 +95,7 @@ class Visitor:
         return read_look(self._site, answer)
 
     def _found(self, visit: Visit, look: Look, frontier: Frontier) -> Outcome:
-        links = list(look.links)
+        links = look.links
         external_id, asked = self._site.id_of(look.url), self._site.id_of(visit.url)
         if external_id != asked and (not self._may(look.url) or not frontier.enter(external_id)):
             return Outcome(links=[])  # its own visit says what it is
@@ -106,7 +106,8 @@ class Visitor:
                 # Whether it was visited before or is now: this page is the same by another name.
                 if not frontier.enter(self._site.id_of(other.url)):
                     return Outcome(links=links)
-                look, links = other, links + other.links
+                look = other
+                links = None if links is None or other.links is None else links + other.links
                 external_id = self._site.id_of(look.url)
         if look.noindex or (look.kind is not None and look.kind not in self._config.kinds) or look.kind is None:
             return Outcome(links=links)
@@ -128,10 +129,10 @@ class Visitor:
         named = look.canonical
         return look if named is None or self._site.id_of(named) == self._site.id_of(url) else None
 
-    def _note(self, visit: Visit, look: Look, links: list[httpx.URL]) -> dict[str, Any]:
-        names = list(dict.fromkeys(self._site.id_of(url) for url in links))
+    def _note(self, visit: Visit, look: Look, links: list[httpx.URL] | None) -> dict[str, Any]:
+        names = list(dict.fromkeys(self._site.id_of(url) for url in links or ()))
         dated = visit.changed or (look.modified if look.kind != "html" else "")
-        keeps = len(names) <= _MOST_LINKS
+        keeps = links is not None and len(names) <= _MOST_LINKS
         return {
             "walk": self._walk,
             "depth": visit.depth,

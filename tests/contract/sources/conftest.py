@@ -11,8 +11,10 @@ import pytest
 from tests.contract.sources.folder_world import FolderWorld
 from tests.contract.sources.s3_world import S3World
 from tests.contract.sources.synced import Synced
+from tests.contract.sources.website_world import WebsiteWorld
 from tests.contract.sources.world import World
 from tests.s3_server import serve as serve_s3
+from tests.servers.website import serve as serve_website
 
 NewWorld = Callable[[Path], AbstractContextManager[World]]
 
@@ -30,7 +32,13 @@ def _s3(path: Path) -> Iterator[World]:
         yield world
 
 
-WORLDS: dict[str, NewWorld] = {"folder": _folder, "s3": _s3}
+@contextmanager
+def _website(_: Path) -> Iterator[World]:
+    with serve_website() as site:
+        yield WebsiteWorld(site)
+
+
+WORLDS: dict[str, NewWorld] = {"folder": _folder, "s3": _s3, "website": _website}
 
 
 @pytest.fixture(params=sorted(WORLDS))
