@@ -134,8 +134,7 @@ class S3Connector:
         changes: dict[str, Change] = {}
         due = batch.strange > 0
         sidecars = Sidecars(self._bucket, self._keys, Survey())
-        ready: list[Candidate] = []
-        asked: set[str] = set()
+        asked: dict[str, str] = {}
         for named in batch.keys:
             judged = self._keys.judge(named, size=0) if named.startswith(self._keys.root) else None
             key = named
@@ -147,12 +146,11 @@ class S3Connector:
                 judged = self._keys.judge(key, size=0)
             if isinstance(judged, Withheld):
                 changes[key] = judged
-            elif isinstance(judged, Document) and key not in asked:
-                asked.add(key)
-                if (found := self._at(key, judged.external_id)) is None:
-                    changes[key] = Delete(judged.external_id)
-                else:
-                    ready.append(found)
+            elif isinstance(judged, Document):
+                asked[key] = judged.external_id
+        found = dict(zip(asked, self._pool.map(self._at, asked, asked.values()), strict=True))
+        changes |= {key: Delete(asked[key]) for key, there in found.items() if there is None}
+        ready = [there for there in found.values() if there is not None]
         return [*changes.values(), *self._documents.changes(ready, sidecars, known)], due
 
     def _at(self, key: str, external_id: str) -> Candidate | None:

@@ -108,7 +108,9 @@ class Keys:
             return Withheld(self._own.removeprefix(self.root), OWN)
         if is_sidecar(parts[-1]):
             return self._sidecar(key, parts[-1]) if self._sidecars else None
-        return self._document(name, key) if self._wants(name) else None
+        # Globs are for names whose parts all have letters.
+        plain = "/".join(part for part in parts if part)
+        return self._document(name, key) if self._wants(plain) else None
 
     def _sidecar(self, key: str, last: str) -> SidecarKey:
         folder, described = key[: len(key) - len(last)], described_by(last)
