@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import boto3
 import botocore.session
@@ -29,7 +29,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import parse_timestamp
 
 from core.errors import InvalidRequest, SourceRefuses, SourceUnavailable
-from ingestion.connectors.addresses import forbids
+from ingestion.connectors.addresses import check_host, forbids
 from ingestion.connectors.s3.config import S3Config
 from ingestion.s3_blobs import CONNECT_S, CONNECTIONS, READ_S, REFUSED, client_config, error_code
 
@@ -45,8 +45,11 @@ _ELSEWHERE = frozenset(
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _LATER = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestThrottled", "429"})
-_OWN_NAMES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-"""Hosts of AWS itself, which a private network may well give addresses of its own (PrivateLink)."""
+_AWS_ITSELF = re.compile(
+    r"(?:.*\.)?(?:s3|sqs)(?:[.-][a-z0-9-]+|\.dualstack\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?", re.IGNORECASE
+)
+"""Hosts of AWS's services, which a private network may well give addresses of its own (PrivateLink). Not those of its
+customers' machines, which bear its name too."""
 _QUEUE_HOST = re.compile(r"(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com")
 _FAULTY = 500
 _ROLE_SESSION = "footnote"
@@ -60,10 +63,8 @@ class _Checked:
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()  # type: ignore[misc]
-        if self.host.endswith(_OWN_NAMES):
-            return connection
         address = str(connection.getpeername()[0])
-        if (why := forbids(address, self.allow_private)) is not None:
+        if (why := forbids(address, _may_be_private(self.host, self.allow_private))) is not None:
             connection.close()
             hint = "" if why.endswith("ever") else "; set allow_private in the source's config if it is meant to be"
             raise SourceRefuses(f"{self.host} is at {address}, {why}{hint}.")
@@ -84,6 +85,10 @@ class _PrivateHttp(_Http):
 
 class _PrivateHttps(_Https):
     allow_private = True
+
+
+def _may_be_private(host: str, allowed: bool) -> bool:
+    return allowed or _AWS_ITSELF.fullmatch(host) is not None
 
 
 class Clients:
@@ -134,9 +139,21 @@ class Clients:
                 "https": type("_SecurePool", (AWSHTTPSConnectionPool,), {"ConnectionCls": secure}),
             }
             http._manager.pool_classes_by_scheme = pools
+
+        def send(request: Any, **_: Any) -> Any:
+            if self._proxies is not None:
+                self._check_before_proxy(urlsplit(request.url))
+            return http.send(request)
+
         # botocore's own way to have requests sent otherwise: what a handler of this event answers is the answer.
-        client.meta.events.register(f"before-send.{service}", lambda request, **_: http.send(request))
+        client.meta.events.register(f"before-send.{service}", send)
         return client
+
+    def _check_before_proxy(self, url: SplitResult) -> None:
+        """A proxy dials by itself, but what this machine can resolve is checked here."""
+        host = url.hostname or ""
+        with suppress(SourceUnavailable):  # a name that only the proxy knows
+            check_host(host, url.port or 443, _may_be_private(host, self._config.allow_private))
 
     def _log_in(self) -> Any:
         key, secret = self._config.access_key_id, self._config.secret_access_key

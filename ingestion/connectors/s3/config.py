@@ -68,6 +68,8 @@ class S3Config(SourceConfig):
     def _whole_key(self) -> Self:
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("'access_key_id' and 'secret_access_key' belong together: give both or neither")
+        if self.queue_url is not None and self.bucket.endswith("-s3alias"):
+            raise ValueError("'bucket' must be the bucket's own name where there is a queue: events don't know aliases")
         return self
 
     @property

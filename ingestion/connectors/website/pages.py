@@ -19,6 +19,8 @@ from ingestion.partitioning.kinds import told_kind
 
 _UNSEEN = ("script", "style", "noscript", "template")
 _PARTIAL = 206
+_MOST_HTML_BYTES = 5_000_000
+"""Of a page that is looked into: a tree of it takes many times its memory."""
 _SIZE = re.compile(r"/(\d{1,18})$")
 _AGENT_RULE = re.compile(r"^\s*([a-z0-9_-]+)\s*:\s*(.*)$", re.IGNORECASE)
 _UNTIL = "unavailable_after"
@@ -68,7 +70,7 @@ def read_look(site: Site, answer: httpx.Response) -> Look:
     seen = f"{etag}:{modified}:{size}" if etag or modified else f"size:{size}"
     content = hashlib.sha256(answer.content).hexdigest() if whole else seen
     look = Look(url, kind, content, size, etag, modified, noindex="noindex" in said)
-    if kind == "html" and not whole:
+    if kind == "html" and (not whole or len(answer.content) > _MOST_HTML_BYTES):
         return replace(look, links=None)
     if kind != "html" or not answer.content.strip():
         return look
