@@ -411,7 +411,7 @@ def test_errors_of_the_service_say_what_to_do(
     monkeypatch.setattr("botocore.retries.standard.RetryHandler.needs_retry", lambda *_, **__: None)
     body = f"<Error><Code>{code}</Code><Message>no</Message>{more.pop('body', '')}</Error>".encode()
     with serve_script() as server:
-        server.pages["/docs?list-type=2&prefix=&max-keys=1000&encoding-type=url"] = answer(status, body, **more)
+        server.pages["/docs?list-type=2&prefix=&max-keys=1&encoding-type=url"] = answer(status, body, **more)
         with pytest.raises(error, match=says):
             listing(server.url, "docs")
 

@@ -345,6 +345,36 @@ def test_a_site_that_is_down_stops_the_listing(site: Website, status: int) -> No
         listing(site, known)
 
 
+def test_a_burst_of_errors_is_waited_out(site: Website) -> None:
+    site.page("/", "/a")
+    site.page("/a")
+    waiting = Waiting()
+    site.down = 503
+
+    def sleep(seconds: float) -> None:
+        waiting.waited += seconds
+        if waiting.waited > 5:
+            site.down = None
+
+    waiting.sleep = sleep  # type: ignore[method-assign]
+    assert sorted(by_id(listing(site, waiting=waiting))) == ["/", "/a"]
+    assert waiting.waited > 5
+
+
+def test_what_asks_to_be_left_out_or_moves_later_is_removed_whatever_the_walk_sees(site: Website) -> None:
+    site.page("/", "/a", "/b", "/c")
+    for path in ("/a", "/b", "/c"):
+        site.page(path)
+    known = listing(site).known
+    site.page("/a", head='<meta name="robots" content="noindex">')
+    site.redirect("/b", "/new")
+    site.page("/new")
+    found = listing(site, known, max_pages=3)
+    assert not found.complete
+    said = {name: type(change) for name, change in by_id(found).items()}
+    assert said == {"/": Upsert, "/a": Delete, "/new": Upsert, "/b": Delete}
+
+
 def test_a_start_that_is_not_there_is_refused(site: Website) -> None:
     with pytest.raises(SourceRefuses, match="correct start"):
         listing(site)

@@ -45,6 +45,11 @@ class Bucket:
         self._name = name
         self.where = f"bucket {name!r}" + (f" at {endpoint}" if endpoint else "")
 
+    def check(self, prefix: str) -> None:
+        """Ask for one key: whether the bucket is there, and lets us in."""
+        with translated(self.where, LIST):
+            self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=1)
+
     def pages(self, prefix: str, after: str = "", most: int = 1000) -> Iterator[Listed]:
         """The objects whose keys begin so and come behind ``after``, in the order of their keys' bytes."""
         asked: dict[str, Any] = {"Bucket": self._name, "Prefix": prefix, "MaxKeys": most}

@@ -90,9 +90,12 @@ class S3Connector:
     def _full(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         after = str(cursor.get("after", ""))
         began = str(cursor["began"]) if after else self._context.clock.now().isoformat()
+        here = {"after": after, "began": began}
+        self._bucket.check(self._keys.root)
+        yield Page(changes=(), cursor=here)  # the first pass over a large bucket takes minutes
         found = survey(self._bucket, self._keys) if self._config.sidecars else Survey()
         sidecars = Sidecars(self._bucket, self._keys, found)
-        yield Page(changes=[Withheld(folder, _DATA) for folder in found.data], cursor={"after": after, "began": began})
+        yield Page(changes=[Withheld(folder, _DATA) for folder in found.data], cursor=here)
         pages = self._bucket.pages(self._keys.root, after)
         for changes, behind in self._walk(pages, after, found.data, sidecars, known):
             if behind is None:

@@ -69,11 +69,15 @@ class Visitor:
                 checked = {"checked": self._now.isoformat(), "lastmod": visit.changed}
                 dated = {"dated": visit.changed} if visit.changed else {}
                 return self._again(external_id, visit, {**note, **checked, **dated})
-            return self._found(visit, look, frontier)
+            outcome = self._found(visit, look, frontier)
         except (NotFound, SourceRefuses, SourceUnavailable, DocumentTooLarge, UnreadableDocument) as error:
             if visit.is_start and frontier.follows:
                 raise self._no_start(error) from error
             return self._failed(external_id, visit, note, error)
+        if note is not None and all(change.external_id != external_id for change in outcome.changes):
+            # It asks to be left out now, or goes by another address.
+            outcome.changes.append(Delete(external_id))
+        return outcome
 
     def _is_fresh(self, visit: Visit, note: Note) -> bool:
         """Whether the sitemap's word is enough that nothing is new."""
@@ -90,8 +94,11 @@ class Visitor:
         if note is not None and note.get("modified"):
             headers["if-modified-since"] = note["modified"]
         answer = self._site.look(url, headers)
-        if answer.status_code == httpx.codes.NOT_MODIFIED and headers:
-            return None
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            if headers and self._site.id_of(answer.url) == self._site.id_of(url):
+                return None
+            # It was sent on, and what lies there has, by chance, the same ETag.
+            answer = self._site.look(url, {})
         return read_look(self._site, answer)
 
     def _found(self, visit: Visit, look: Look, frontier: Frontier) -> Outcome:
