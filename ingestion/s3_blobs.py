@@ -24,8 +24,8 @@ _IN_PARTS = TransferConfig(multipart_threshold=1 << 25, multipart_chunksize=1 <<
 """Above 32 MiB in parts of 16 MiB, of which one is in memory at a time; 10,000 of them are allowed, 160 GiB."""
 _BATCH = 1000
 """S3's limit on the keys of one deletion."""
-_MISSING = frozenset({"NoSuchKey", "404"})
-_REFUSED = frozenset(
+MISSING = frozenset({"NoSuchKey", "404"})
+REFUSED = frozenset(
     {
         *("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"),
         "XAdminUserNotFound",  # what Versity's gateway says of a key that it doesn't know
@@ -123,8 +123,8 @@ class S3BlobStore:
         try:
             yield
         except ClientError as error:
-            code = _code(error)
-            if code in _REFUSED:
+            code = error_code(error)
+            if code in REFUSED:
                 raise StorageUnavailable(
                     f"{where} refuses this machine's AWS credentials ({code}), so {failed}: give its role or key the "
                     "rights to get, put, list and delete objects below blobs.url."
@@ -154,13 +154,33 @@ def _found(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if _code(error) in _MISSING:
+        if error_code(error) in MISSING:
             raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
         raise
 
 
-def _code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
+    """What the service calls an error."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def client_config(endpoint: str | None) -> Config:
+    """How clients speak to S3: with limits on time and tries, and so that S3-compatible servers understand.
+
+    Args:
+        endpoint: an S3-compatible server; None: AWS.
+    """
+    return Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        max_pool_connections=CONNECTIONS,
+        # A bucket as a part of the host name is for AWS; other servers rarely have the DNS for it.
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        # Older S3-compatible servers don't know the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
 
 
 def open_s3(url: str, endpoint: str | None) -> S3BlobStore:
@@ -175,21 +195,10 @@ def open_s3(url: str, endpoint: str | None) -> S3BlobStore:
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     if not bucket:
         raise ConfigurationError(f"blobs.url: {url} names no bucket; write s3://bucket/prefix.")
-    config = Config(
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        max_pool_connections=CONNECTIONS,
-        # A bucket as a part of the host name is for AWS; other servers rarely have the DNS for it.
-        s3={"addressing_style": "path" if endpoint else "auto"},
-        # Older S3-compatible servers don't know the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
     session = boto3.session.Session()
     region = session.region_name or ("us-east-1" if endpoint else None)
     try:
-        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=client_config(endpoint))
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"blobs.url: {url} can't be opened ({error}).") from error
     return S3BlobStore(client, bucket, prefix)

@@ -49,12 +49,13 @@ def _go() -> str:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[str]:
-    """Run a server over ``home`` while the block runs; its URL."""
+def serve(home: Path, versions: Path | None = None) -> Iterator[str]:
+    """Run a server over ``home`` while the block runs; its URL. Buckets can be versioned if ``versions`` is given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    home.mkdir(parents=True, exist_ok=True)
+    for folder in (home, *([versions] if versions else [])):
+        folder.mkdir(parents=True, exist_ok=True)
     with (home.parent / "s3.log").open("wb") as log:
         command = [
             str(binary()),
@@ -65,6 +66,7 @@ def serve(home: Path) -> Iterator[str]:
             "--port",
             f"127.0.0.1:{port}",
             "posix",
+            *(["--versioning-dir", str(versions)] if versions else []),
             str(home),
         ]
         server = subprocess.Popen(command, stdout=log, stderr=log)

@@ -54,6 +54,8 @@ class SourceClient:
         rate: requests a second that the source takes.
         budget: who else asks the same source (``ConnectorContext.budget``); None: nobody.
         proxy: the proxy's URL (``ConnectorContext.proxy``); None: none, whatever the environment says.
+        follows: asked of each address that a redirect leads to; where it says no, that is a refusal whose cause is a
+            :class:`SourceAnswer` with the redirect's status. None: all are followed.
         tls: whom to trust, for servers with certificates of a company's own; None: the public authorities.
         resolve: looks names up.
         timing: what time it is.
@@ -74,6 +76,7 @@ class SourceClient:
         rate: float | None = None,
         budget: SourceBudget | None = None,
         proxy: str | None = None,
+        follows: Callable[[httpx.URL], bool] | None = None,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
         timing: Timing | None = None,
@@ -84,6 +87,7 @@ class SourceClient:
         self._total_s, self._download_s = total_s, download_s
         self._most_answer_bytes = most_answer_bytes
         self._rate = rate
+        self._follows = follows
         self._timing = timing or Timing()
         self._budget = budget or LocalBudget(self._timing.monotonic)
         self._transport = CheckedTransport(allow_private=allow_private, tls=tls, proxy=proxy, resolve=resolve)
@@ -222,6 +226,9 @@ class SourceClient:
         self._check_web(there)
         if here.scheme == "https" and there.scheme == "http":
             raise SourceRefuses(f"{self._source} sends {_shown(here)} on to {there.host} unencrypted.")
+        if self._follows is not None and not self._follows(there):
+            away = SourceAnswer(response.status_code, _shown(there))
+            raise SourceRefuses(f"{self._source} sends {_shown(here)} away, to {_shown(there)}.") from away
         return there
 
     def _check_web(self, url: httpx.URL) -> None:

@@ -36,12 +36,16 @@ class Places:
         files: single files of Footnote's, as its settings.
         allowed: what folder sources must lie in; none: anything.
         hidden_is_fine: the data directory may lie in a source's folder if it is hidden there.
+        bucket: where Footnote keeps its blobs, as ``s3://BUCKET/PREFIX``; None: not in S3.
+        bucket_at: the server of ``bucket``; None: AWS.
     """
 
     own: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
     allowed: tuple[Path, ...] = ()
     hidden_is_fine: bool = True
+    bucket: str | None = None
+    bucket_at: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Places:
@@ -53,7 +57,21 @@ class Places:
             files=tuple(file for file in (settings.file, settings.sources.secret_key_file) if file),
             allowed=settings.sources.allowed_roots,
             hidden_is_fine=settings.environment != "production",
+            bucket=settings.blobs.url if blobs.scheme == "s3" else None,
+            bucket_at=settings.blobs.s3_endpoint,
         )
+
+    def blobs_in(self, bucket: str, endpoint: str | None) -> str | None:
+        """What keys of Footnote's own blobs begin with in a bucket (ends with ``/``, or is empty); None: it has none.
+
+        A server that goes by two names isn't known to be one: blobs are then told by their keys alone
+        (:mod:`ingestion.secret_files`).
+        """
+        own, _, prefix = (self.bucket or "").removeprefix("s3://").partition("/")
+        if own != bucket or (self.bucket_at or "").rstrip("/") != (endpoint or "").rstrip("/"):
+            return None
+        inner = prefix.strip("/")
+        return f"{inner}/" if inner else ""
 
     def forbids(self, root: Path) -> str | None:
         """Why no source may read this folder, now or ever; None if it may. Links are followed."""

@@ -11,8 +11,13 @@ import pytest
 
 from tests.contract.sources.confluence_world import ConfluenceWorld
 from tests.contract.sources.folder_world import FolderWorld
+from tests.contract.sources.s3_world import S3World
+from tests.contract.sources.sharepoint_world import SharePointWorld
 from tests.contract.sources.synced import Synced
+from tests.contract.sources.website_world import WebsiteWorld
 from tests.contract.sources.world import World
+from tests.s3_server import serve as serve_s3
+from tests.servers.website import serve as serve_website
 
 NewWorld = Callable[[Path, pytest.FixtureRequest], AbstractContextManager[World]]
 
@@ -38,10 +43,31 @@ def _confluence(cloud: bool) -> Iterator[World]:
         yield world
 
 
+@contextmanager
+def _s3(path: Path, _: pytest.FixtureRequest) -> Iterator[World]:
+    with serve_s3(path / "s3" / "data") as url, closing(S3World(url)) as world:
+        yield world
+
+
+@contextmanager
+def _sharepoint(*_: object) -> Iterator[World]:
+    with closing(SharePointWorld()) as world:
+        yield world
+
+
+@contextmanager
+def _website(*_: object) -> Iterator[World]:
+    with serve_website() as site:
+        yield WebsiteWorld(site)
+
+
 KINDS = {
     "folder": Kind(_folder, FolderWorld.can),
     "confluence-cloud": Kind(lambda *_: _confluence(True), ConfluenceWorld.can),
     "confluence-data-center": Kind(lambda *_: _confluence(False), ConfluenceWorld.can),
+    "s3": Kind(_s3, S3World.can),
+    "sharepoint": Kind(_sharepoint, SharePointWorld.can),
+    "website": Kind(_website, WebsiteWorld.can),
 }
 
 
