@@ -71,6 +71,20 @@ class SourceClient:
         """GET a whole, small answer: 2xx or 304; errors as for :meth:`json`."""
         return self._ask(url, params, headers, None, None)
 
+    def post(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST JSON or a form, and get a whole, small answer; errors as for :meth:`json`.
+
+        Tried again like a GET: for requests that change nothing, as a batch of questions or a token's.
+        """
+        return self._ask(url, None, headers, None, None, method="POST", json=json, data=data)
+
     def download(self, url: str, into: Sink, *, most: int, headers: Mapping[str, str] | None = None) -> httpx.Headers:
         """GET an answer's bytes, piece by piece; its headers. Not tried again once bytes have come.
 
@@ -97,12 +111,17 @@ class SourceClient:
         headers: Mapping[str, str] | None,
         into: Sink | None,
         most: int | None,
+        *,
+        method: str = "GET",
+        **body: Any,
     ) -> httpx.Response:
         anew = False
         for tried in range(_TRIES):
             sent = {**(headers or {}), **(self._authorise(anew) if self._authorise else {})}
             try:
-                with self._http.stream("GET", url, params=params, headers=sent, follow_redirects=True) as response:
+                with self._http.stream(
+                    method, url, params=params, headers=sent, follow_redirects=True, **body
+                ) as response:
                     if response.status_code == httpx.codes.UNAUTHORIZED and self._authorise and not anew:
                         anew = True
                         continue
