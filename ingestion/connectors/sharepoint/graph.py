@@ -14,6 +14,8 @@ from ingestion.connectors.port import Sink
 _BATCH = 20
 """Requests in a batch: https://learn.microsoft.com/graph/json-batching says 20 at most."""
 _LATER = frozenset({429, 502, 503, 504})
+_FAULT = 500
+"""Tried again too, but one item that always fails doesn't keep the others from being read."""
 _TRIES = 6
 _LONGEST_WAIT_S = 60.0
 _RIGHTS = (
@@ -120,29 +122,36 @@ class Graph:
 
     def _batch(self, urls: Sequence[str]) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        open_ = dict(enumerate(urls))
-        for _ in range(_TRIES):
-            requests = [
-                {"id": str(number), "method": "GET", "url": f"/{url.lstrip('/')}"} for number, url in open_.items()
-            ]
+        asked = dict(enumerate(urls))
+        for tried in range(_TRIES):
             wait_s = 0.0
-            try:
-                told = self._client.post(self.address("$batch"), json={"requests": requests}).json()["responses"]
-            except SourceRefuses as error:
-                raise self._explained(error, "$batch") from error.__cause__
-            except (ValueError, KeyError) as error:
-                raise SourceUnavailable(f"{self._source} answered a batch with something else.") from error
-            for one in told:
-                if one["status"] in _LATER:
+            for one in self._post(asked):
+                number, status = int(one["id"]), int(one["status"])
+                answers[number] = Answer(status, one.get("body"))
+                if status in _LATER or status == _FAULT:
                     # https://learn.microsoft.com/graph/throttling: each answer of a batch says for itself how long.
-                    wait_s = max(wait_s, float(_header(one, "retry-after") or 1))
+                    wait_s = max(wait_s, float(_header(one, "retry-after") or 2**tried))
                 else:
-                    answers[int(one["id"])] = Answer(one["status"], one.get("body"))
-                    del open_[int(one["id"])]
-            if not open_:
-                return [answers[number] for number in range(len(urls))]
-            self._sleep(min(wait_s, _LONGEST_WAIT_S))
-        raise SourceUnavailable(f"{self._source} says to come back later. Its documents wait until then.")
+                    del asked[number]
+            if not asked:
+                break
+            if tried < _TRIES - 1:
+                self._sleep(min(wait_s, _LONGEST_WAIT_S))
+        if any(answers[number].status != _FAULT for number in asked):
+            raise SourceUnavailable(f"{self._source} says to come back later. Its documents wait until then.")
+        return [answers[number] for number in range(len(urls))]
+
+    def _post(self, asked: Mapping[int, str]) -> list[dict[str, Any]]:
+        requests = [{"id": str(key), "method": "GET", "url": f"/{url.lstrip('/')}"} for key, url in asked.items()]
+        try:
+            told = self._client.post(self.address("$batch"), json={"requests": requests}).json()["responses"]
+        except SourceRefuses as error:
+            raise self._explained(error, "$batch") from error.__cause__
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceUnavailable(f"{self._source} answered a batch with something else.") from error
+        if {str(one["id"]) for one in told} != {one["id"] for one in requests}:
+            raise SourceUnavailable(f"{self._source} answered other requests than those of the batch.")
+        return list(told)
 
     def _explained(self, error: SourceRefuses, url: str) -> SourceRefuses:
         status = error.__cause__.status if isinstance(error.__cause__, SourceAnswer) else 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 import msal
 
-from core.errors import ConfigurationError, SourceRefuses, SourceUnavailable
+from core.errors import ConfigurationError, NotFound, SourceRefuses, SourceUnavailable
 from ingestion.connectors.http import Authorise, SourceAnswer, SourceClient
 from ingestion.connectors.sharepoint.config import SharePointConfig
 
@@ -131,10 +131,10 @@ class _MsalHttp:
         return url.replace(secure, self._plain, 1) if self._plain and url.startswith(secure) else url
 
     @staticmethod
-    def _answer(ask: Any) -> httpx.Response:
+    def _answer(ask: Callable[[], httpx.Response]) -> httpx.Response:
         try:
-            return ask()  # type: ignore[no-any-return]
-        except Exception as error:
+            return ask()
+        except (NotFound, SourceRefuses) as error:
             # A refusal is an answer to MSAL: it reads the reason in it.
             if isinstance(error.__cause__, SourceAnswer):
                 return httpx.Response(error.__cause__.status, text=error.__cause__.text)
