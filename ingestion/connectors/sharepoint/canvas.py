@@ -1,7 +1,8 @@
 """A site page as HTML: everything on its canvas that people read, in the order in which they read it.
 
 What web parts hold: https://learn.microsoft.com/graph/api/resources/canvaslayout, -/standardwebpart, -/textwebpart and
--/serverprocessedcontent. What a web part's ``properties`` hold is its maker's own; texts are told from settings by name.
+-/serverprocessedcontent. What a web part's ``properties`` hold is its maker's own: texts are told from
+settings by name.
 """
 
 from __future__ import annotations
@@ -15,9 +16,41 @@ from urllib.parse import urlsplit
 Json = Mapping[str, Any]
 
 _ARRANGING = frozenset(
-    "layout layoutid displaymode size height width aspectratio imagesourcetype sourcetype alignment textalignment "
-    "emphasis type id listid siteid webid itemid uniqueid fileurl theme lang language dataversion iconname "
-    "fileextension imageurl imagesource thumbnailurl renderas querymode filters sortby".split()
+    {
+        "layout",
+        "layoutid",
+        "displaymode",
+        "size",
+        "height",
+        "width",
+        "aspectratio",
+        "imagesourcetype",
+        "sourcetype",
+        "alignment",
+        "textalignment",
+        "emphasis",
+        "type",
+        "id",
+        "listid",
+        "siteid",
+        "webid",
+        "itemid",
+        "uniqueid",
+        "fileurl",
+        "theme",
+        "lang",
+        "language",
+        "dataversion",
+        "iconname",
+        "fileextension",
+        "imageurl",
+        "imagesource",
+        "thumbnailurl",
+        "renderas",
+        "querymode",
+        "filters",
+        "sortby",
+    }
 )
 """Properties that arrange, point or count; never words that people read."""
 _READABLE = re.compile(

@@ -20,7 +20,7 @@ from ingestion.connectors.sharepoint.libraries import Library, find_libraries, f
 from ingestion.connectors.sharepoint.members import Members, resource_of
 from ingestion.connectors.sharepoint.permissions import Grants
 from ingestion.connectors.sharepoint.tokens import Tokens
-from ingestion.connectors.sharepoint.tree import digest
+from ingestion.connectors.sharepoint.tree import Tree, digest
 
 log = get_logger(__name__)
 
@@ -120,10 +120,17 @@ class SharePointConnector:
         return self._opened[-1]
 
     def _drive(self, library: Library, state: DriveState, known: Known, *, complete: bool) -> Drive:
-        def new_items(tree: object, hidden: set[str]) -> Items:
-            return make(tree=tree, hidden=hidden)
+        def new_items(tree: Tree, hidden: set[str]) -> Items:
+            return Items(
+                graph=self._graph,
+                library=library,
+                config=self._config,
+                grants=self._grants,
+                tree=tree,
+                known=known,
+                hidden=hidden,
+            )
 
-        make = partial(Items, graph=self._graph, library=library, config=self._config, grants=self._grants, known=known)
         return Drive(
             graph=self._graph, library=library, state=state, known=known, complete=complete, new_items=new_items
         )
