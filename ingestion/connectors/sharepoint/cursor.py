@@ -35,15 +35,22 @@ class DriveState:
         """List it from the start."""
         self.delta = self.next = None
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON, without what is empty."""
-        named = {"t": self.delta, "n": self.next, "r": self.root, "h": sorted(self.hidden)[: _MOST_HIDDEN + 1]}
+    def to_json(self, drive_id: str) -> dict[str, Any]:
+        """As JSON, without what is empty; links without what they all begin with."""
+        own = f"/drives/{drive_id}/"
+        links = [link and link.removeprefix(own) for link in (self.delta, self.next)]
+        hidden = sorted(self.hidden)[: _MOST_HIDDEN + 1]
+        named = {"t": links[0], "n": links[1], "r": self.root, "h": hidden}
         return {key: value for key, value in named.items() if value}
 
     @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> Self:
+    def read(cls, drive_id: str, stored: Mapping[str, Any]) -> Self:
         """From :meth:`to_json`."""
-        state = cls(stored.get("t"), stored.get("n"), stored.get("r"), set(stored.get("h", ())))
+        links = [
+            link if link is None or link.startswith("/") else f"/drives/{drive_id}/{link}"
+            for link in map(stored.get, "tn")
+        ]
+        state = cls(links[0], links[1], stored.get("r"), set(stored.get("h", ())))
         if len(state.hidden) > _MOST_HIDDEN and state.delta:
             state.start_over()
         return state
@@ -68,7 +75,7 @@ class State:
         Raises:
             SourceRefuses: the source has more libraries than a cursor holds.
         """
-        drives = {key: drive.to_json() for key, drive in self.drives.items()}
+        drives = {key: drive.to_json(key) for key, drive in self.drives.items()}
         told = {"for": self.config, "full": int(self.full), "d": drives}
         if len(json.dumps(told)) > _MOST_BYTES:
             raise SourceRefuses(
@@ -82,5 +89,5 @@ class State:
         """From :meth:`cursor`; a new one where the settings have changed."""
         if cursor.get("for") != config:
             return cls(config)
-        drives = {key: DriveState.read(stored) for key, stored in cursor["d"].items()}
+        drives = {key: DriveState.read(key, stored) for key, stored in cursor["d"].items()}
         return cls(config, bool(cursor["full"]), drives)

@@ -21,7 +21,7 @@ def delta(server: GraphServer, asked: Asked, drive: Drive) -> Answer:
         return refusal(400, "invalidRequest", text)
     kind, *numbers = asked.query.get("token", f"all.{drive.clock}.0").split(".")
     if kind == "latest":
-        return _page(server, drive, [], "", f"new.{drive.clock}", preferred)
+        return _page(server, drive, [], ("", f"new.{drive.clock}"), preferred=preferred)
     since, *rest = map(int, numbers)
     if since < drive.expired_before:
         fresh = f"{_address(server, drive)}?token=all.{drive.clock}.0"
@@ -37,7 +37,7 @@ def _all(server: GraphServer, drive: Drive, since: int, after: int, preferred: s
     live = [one for one in list(drive.items.values())[after:] if not one.deleted]
     some = live[: server.page_size]
     more = f"all.{since}.{some[-1].number}" if len(live) > server.page_size else ""
-    return _page(server, drive, some, more, f"new.{since}", preferred)
+    return _page(server, drive, some, (more, f"new.{since}"), preferred=preferred)
 
 
 def _new(
@@ -54,12 +54,20 @@ def _new(
         for one in some:
             above |= {folder.id: folder for folder in drive.above(one) if not folder.deleted}
     told = [one for one in above.values() if one not in some] + some
-    return _page(server, drive, told, more, f"new.{until}", preferred, since)
+    return _page(server, drive, told, (more, f"new.{until}"), preferred=preferred, since=since)
 
 
 def _page(
-    server: GraphServer, drive: Drive, items: list[Item], more: str, last: str, preferred: str, since: int | None = None
+    server: GraphServer,
+    drive: Drive,
+    items: list[Item],
+    links: tuple[str, str],
+    *,
+    preferred: str,
+    since: int | None = None,
 ) -> Answer:
+    """These items, and the token that leads on: to more, or, where there is none, to later changes."""
+    more, last = links
     told = []
     for item in items:
         one = shapes.item_of(drive, item, preferred)

@@ -6,7 +6,7 @@ import random
 
 from tests.servers.graph.tenant import Tenant, for_group, for_person
 
-WORDS = "harbour lantern meadow orchid granite velvet cobalt saffron thunder willow".split()
+WORDS = ["harbour", "lantern", "meadow", "orchid", "granite", "velvet", "cobalt", "saffron", "thunder", "willow"]
 
 
 def generate(items: int, seed: int = 7, path: str = "sites/handbook") -> Tenant:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +89,8 @@ class GraphServer:
 
     def _route(self, asked: Asked) -> Answer:
         path = asked.path
+        if path.startswith("/v1.0/"):
+            return self._graph(asked)
         if found := re.fullmatch(r"/([^/]+)/v2\.0/\.well-known/openid-configuration", path):
             return Answer(*self.entra.configuration(found[1]))
         if re.fullmatch(r"/[^/]+/oauth2/v2\.0/token", path) and asked.method == "POST":
@@ -98,13 +100,12 @@ class GraphServer:
             return routes.download(self, asked)
         if "/_api/" in path:
             return routes.sharepoint_rest(self, asked)
-        if not path.startswith("/v1.0/"):
-            return refusal(404, "BadRequest", "Invalid version.")
+        return refusal(404, "BadRequest", "Invalid version.")
+
+    def _graph(self, asked: Asked) -> Answer:
         if self.entra.opened(asked.headers.get("authorization"), self.base) is None:
             return refusal(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
-        if path == "/v1.0/$batch":
-            return self._batch(asked)
-        return routes.graph(self, asked)
+        return self._batch(asked) if asked.path == "/v1.0/$batch" else routes.graph(self, asked)
 
     def _batch(self, asked: Asked) -> Answer:
         """https://learn.microsoft.com/graph/json-batching: 20 requests at most, answers in any order."""
