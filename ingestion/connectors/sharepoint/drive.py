@@ -61,10 +61,13 @@ class Drive:
         """Changes, a page at a time; behind each the state may be saved."""
         for _ in range(_EXPIRIES):
             try:
-                if self._state.delta is not None:
-                    yield from self._follow(self._state.delta)
-                else:
+                cut_off = self._state.next is not None
+                if self._state.delta is None:
                     yield from self._list()
+                    if not cut_off:
+                        return
+                    self._begin()  # what happened meanwhile to what was named before the listing was cut off
+                yield from self._follow(str(self._state.delta))
             except NotFound as error:
                 if not is_gone(error):
                     raise

@@ -170,7 +170,7 @@ def permissions(server: GraphServer, asked: Asked, drive_id: str, item_id: str) 
     found = _item(server, drive_id, item_id)
     if found is None:
         return _missing()
-    if found[1].withheld:
+    if found[1].withheld or found[0].effective(found[1])[1].withheld:
         return refusal(403, "accessDenied", "Access denied.")
     return paged(server, asked, shapes.permissions_of(*found))
 
