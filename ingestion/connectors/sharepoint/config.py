@@ -96,7 +96,7 @@ def site_address(site: str) -> str:
     """
     if site.count(",") == 2 and re.fullmatch(r"[A-Za-z0-9.,-]+", site):  # noqa: PLR2004 - host, site collection, web
         return site
-    found = re.fullmatch(r"(?:https://)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)/*([^?#:\\]*)", site)
-    if found is None or ".." in found[2]:
+    found = re.fullmatch(r"(?:https://)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)(?:/+([^?#:\\]*))?", site)
+    if found is None or ".." in (found[2] or ""):
         raise ValueError(f"{site!r} isn't a site's address, such as https://contoso.sharepoint.com/sites/hr")
     return f"{found[1]}:/{found[2].rstrip('/')}" if found[2] else found[1]

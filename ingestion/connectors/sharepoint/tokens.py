@@ -121,7 +121,9 @@ class _MsalHttp:
         return self._answer(lambda: self._client.get(self._address(url), params=params, headers=headers))
 
     def post(self, url: str, *, data: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
-        return self._answer(lambda: self._client.post(self._address(url), data=data, headers=headers))
+        # MSAL signs assertions as bytes, which httpx would write down as Python shows them.
+        form = {key: value.decode() if isinstance(value, bytes) else value for key, value in (data or {}).items()}
+        return self._answer(lambda: self._client.post(self._address(url), data=form, headers=headers))
 
     def close(self) -> None:
         """The client isn't ours to close."""
