@@ -116,7 +116,7 @@ def page_of(drive: Drive, item: Item, expand: bool) -> dict[str, Any]:
         "webUrl": f"https://{HOST}/{drive.site.path}/SitePages/{quote(item.name)}",
         "lastModifiedDateTime": item.modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "createdBy": {"user": {"displayName": "Ann", "email": item.author}},
-        "parentReference": {"listId": drive.list_id, "siteId": drive.site.id.split(",")[1]},
+        "parentReference": {"siteId": drive.site.id.split(",")[1]},
         **page,
     }
     return {**told, "canvasLayout": canvas} if expand and canvas else told
