@@ -73,7 +73,7 @@ class Followed:
         found: list[Page] = []
         try:
             for page in connector.changes(self.cursor, self):
-                self._enter(page)
+                self.enter(page)
                 found.append(page)
                 if len(found) == pages:
                     return found
@@ -85,7 +85,8 @@ class Followed:
         self._seen.clear()
         return found
 
-    def _enter(self, page: Page) -> None:
+    def enter(self, page: Page) -> None:
+        """Take a page in."""
         for change in page.changes:
             name = change.external_id
             self._seen.add(name)

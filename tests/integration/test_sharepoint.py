@@ -225,7 +225,7 @@ def test_a_token_that_expires_between_two_pages_is_had_anew_once(server: GraphSe
     followed = Followed(server)
     connector = open_source(server)
     for number, page in enumerate(connector.changes({}, followed)):
-        followed._enter(page)
+        followed.enter(page)
         if number == 0:
             server.entra.expire_tokens()
     connector.close()

@@ -107,7 +107,7 @@ def drives(server: GraphServer, asked: Asked, site_id: str) -> Answer:
     return paged(server, asked, [shapes.drive_of(drive) for drive in found])
 
 
-@route(r"/sites/([^/]+)/pages/microsoft\.graph\.sitePage")
+@route(r"/sites/([^/]+)/pages/(?:microsoft\.)?graph\.sitePage")
 def pages(server: GraphServer, asked: Asked, site_id: str) -> Answer:
     """https://learn.microsoft.com/graph/api/sitepage-list."""
     site = _site(server, site_id)
@@ -117,7 +117,7 @@ def pages(server: GraphServer, asked: Asked, site_id: str) -> Answer:
     return paged(server, asked, [shapes.page_of(site.pages, one, False) for one in sorted(items, key=lambda o: o.name)])
 
 
-@route(r"/sites/([^/]+)/pages/([^/]+)/microsoft\.graph\.sitePage")
+@route(r"/sites/([^/]+)/pages/([^/]+)/(?:microsoft\.)?graph\.sitePage")
 def page(server: GraphServer, asked: Asked, site_id: str, page_id: str) -> Answer:
     """https://learn.microsoft.com/graph/api/sitepage-get."""
     site = _site(server, site_id)
@@ -140,7 +140,7 @@ def _missing() -> Answer:
     return refusal(404, "itemNotFound", "The resource could not be found.")
 
 
-@route(r"/drives/([^/]+)/root/delta")
+@route(r"/drives/([^/]+)/(?:items/)?root/delta(?:\(\))?")
 def feed(server: GraphServer, asked: Asked, drive_id: str) -> Answer:
     """https://learn.microsoft.com/graph/api/driveitem-delta."""
     drive = server.tenant.drive(drive_id)
