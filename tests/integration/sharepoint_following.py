@@ -58,9 +58,13 @@ class Followed:
         self._notes: dict[str, Note] = {}
         self._seen: set[str] = set()
 
+    def unknown(self, external_ids: Collection[str]) -> set[str]:
+        """See :class:`ingestion.connectors.port.Known`."""
+        return {name for name in external_ids if not isinstance(self.documents.get(name), Upsert)}
+
     def notes(self, external_ids: Collection[str]) -> Mapping[str, Note]:
         """See :class:`ingestion.connectors.port.Known`."""
-        return {name: self._notes[name] for name in external_ids if name in self._notes}
+        return {name: self._notes[name] for name in set(external_ids) - self.unknown(external_ids)}
 
     def below(self, prefix: str) -> Iterator[tuple[str, Note]]:
         """See :class:`ingestion.connectors.port.Known`."""
