@@ -12,8 +12,9 @@ import jsonschema_rs
 import pytest
 
 from tests.servers.graph.entra import CLIENT_ID, SECRET
+from tests.servers.graph.grants import for_group, for_person, for_site_group, link
 from tests.servers.graph.server import GraphServer, serving
-from tests.servers.graph.tenant import HOST, TENANT_ID, Tenant, for_group, for_person, for_site_group, link
+from tests.servers.graph.tenant import HOST, TENANT_ID, Tenant
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "servers" / "graph" / "schema.json").read_text())
 

@@ -10,8 +10,9 @@ from core.errors import DocumentTooLarge, NotFound, SourceRefuses, UnreadableDoc
 from ingestion.connectors.port import Delete, Unreadable, Upsert
 from tests.integration.sharepoint_following import Followed, open_source, truth
 from tests.servers.graph.generated import generate
+from tests.servers.graph.grants import for_group, for_login, for_person
 from tests.servers.graph.server import Fault, GraphServer, serving
-from tests.servers.graph.tenant import Drive, Tenant, for_group, for_login, for_person
+from tests.servers.graph.tenant import Drive, Tenant
 from tests.servers.graph.wire import Answer
 
 ANN, BOB = "ann@example.com", "bob@example.com"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,8 +17,9 @@ from core.errors import SourceRefuses, SourceUnavailable
 from ingestion.connectors.port import KnowsGroups
 from tests.integration.sharepoint_following import SOURCE, Followed, open_source
 from tests.servers.graph.entra import SECRET
+from tests.servers.graph.grants import for_group, for_site_group
 from tests.servers.graph.server import Fault, GraphServer, serving
-from tests.servers.graph.tenant import HOST, Tenant, for_group, for_site_group
+from tests.servers.graph.tenant import HOST, Tenant
 from tests.servers.graph.wire import Answer, refusal
 
 ANN, BOB, CY, DEE = (f"{name}@example.com" for name in ("ann", "bob", "cy", "dee"))
@@ -149,7 +151,7 @@ def test_every_group_of_an_access_list_has_members(
     server: GraphServer, certificate: tuple[str, bytes], tenant: Tenant
 ) -> None:
     server.entra.certificates.append(certificate[1])
-    more = {"client_secret": None, "certificate": certificate[0]}
+    more: dict[str, Any] = {"client_secret": None, "certificate": certificate[0]}
     followed = Followed(server, **more)
     followed.sync()
     connector = open_source(server, **more)

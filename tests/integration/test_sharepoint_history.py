@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ingestion.connectors.port import Upsert
 from tests.integration.sharepoint_following import Followed, truth
+from tests.servers.graph.grants import for_group, for_person
 from tests.servers.graph.server import serving
-from tests.servers.graph.tenant import Drive, Tenant, for_group, for_person
+from tests.servers.graph.tenant import Drive, Tenant
 
 FOLDERS = ["", "a", "a/b", "a/b/c", "d", "d/b"]
 folders = st.sampled_from(FOLDERS)

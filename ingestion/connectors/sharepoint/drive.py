@@ -182,18 +182,7 @@ class Drive:
 
     def _review(self) -> Iterator[list[Change]]:
         """Documents in folders that the feed named: those that aren't where they were, or are read by others now."""
-        self._tree.complete(self._folders)
-        chains = {folder: self._tree.chain(folder) for folder in self._folders}
-        scopes = {folder: self._tree.scope(folder) for folder in self._folders}
-        self._items.ask([scope.item_id for scope in scopes.values()])
-        there = {
-            short(folder): (
-                [short(one) for one in chain],
-                self._tree.path(chain),
-                acl_digest(self._items.readers(scopes[folder].item_id)),
-            )
-            for folder, chain in chains.items()
-        }
+        there = self._standing()
         gone = {short(folder) for folder in self._gone}
         populated: set[str] = set()
         moved: set[str] = set()
@@ -221,6 +210,18 @@ class Drive:
         # A folder in which nothing is known: new, brought back, or left out under its old name.
         empty = [folder for folder in self._folders if short(folder) not in populated or short(folder) in moved]
         yield from self._walk(empty)
+
+    def _standing(self) -> dict[str, tuple[list[str], str, str]]:
+        """The folders that the feed named: those they lie in, their paths, and digests of who may read them."""
+        self._tree.complete(self._folders)
+        scopes = {folder: self._tree.scope(folder).item_id for folder in self._folders}
+        self._items.ask(scopes.values())
+        found = {}
+        for folder, scope in scopes.items():
+            chain = self._tree.chain(folder)
+            acl = acl_digest(self._items.readers(scope))
+            found[short(folder)] = ([short(one) for one in chain], self._tree.path(chain), acl)
+        return found
 
     def _walk(self, folders: Sequence[str]) -> Iterator[list[Change]]:
         """Files and folders below these that this listing hasn't named."""

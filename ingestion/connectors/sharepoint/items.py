@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -130,7 +130,7 @@ class Items:
         """Who may read a folder, asked for before (:meth:`ask`)."""
         return self._acls[item_id]
 
-    def ask(self, item_ids: Collection[str]) -> None:
+    def ask(self, item_ids: Iterable[str]) -> None:
         """Ask for permissions, each item's once.
 
         They can't be had along with the items: remarks of

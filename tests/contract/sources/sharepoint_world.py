@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests.contract.sources.world import Truth
+from tests.servers.graph.grants import for_group, for_person
 from tests.servers.graph.server import GraphServer, serving
-from tests.servers.graph.tenant import Drive, Tenant, for_group, for_person
+from tests.servers.graph.tenant import Drive, Tenant
 
 
 class SharePointWorld:
