@@ -13,8 +13,9 @@ from typing import Any, Self
 
 import httpx
 
-from core.errors import DocumentTooLarge, NotFound, SourceRefuses, SourceUnavailable
+from core.errors import DocumentTooLarge, SourceRefuses, SourceUnavailable
 from ingestion.connectors.addresses import CheckedTransport, Resolve, check_host
+from ingestion.connectors.answers import SourceAnswer, check_answer, shown
 from ingestion.connectors.budget import LocalBudget, SourceBudget, Timing, retry_after_s
 from ingestion.connectors.port import Sink
 
@@ -29,10 +30,7 @@ _LONGEST_WAIT_S = 60.0
 """Who is asked to wait longer gives the documents back instead, and remembers until when."""
 _MOST_REDIRECTS = 10
 _PIECE = 1 << 16
-_SHORTEST_SECRET = 8
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
-"""Whose output is at most a thousand times their input, so that a piece of it fits into memory."""
 
 
 class SourceClient:
@@ -122,8 +120,25 @@ class SourceClient:
         self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """GET a whole, small answer: 2xx or 304; errors as for :meth:`json`. Its ``url`` is where redirects led."""
+        return self._whole(url, {"params": params}, headers)
+
+    def post(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST JSON or a form, and get a whole, small answer; errors as for :meth:`json`, redirects among them.
+
+        Tried again like a GET: for requests that change nothing, as a batch of questions or a token's.
+        """
+        return self._whole(url, {"method": "POST", "json": json, "data": data}, headers)
+
+    def _whole(self, url: str, what: Mapping[str, Any], headers: Mapping[str, str] | None) -> httpx.Response:
         whole = io.BytesIO()
-        with self._asked(url, params, headers, self._total_s) as response:
+        with self._asked(url, what, headers, self._total_s) as response:
             self._read(response, whole, self._most_answer_bytes, "an answer")
         kept = {name: value for name, value in response.headers.items() if name != "content-encoding"}
         return httpx.Response(response.status_code, headers=kept, content=whole.getvalue(), request=response.request)
@@ -135,7 +150,7 @@ class SourceClient:
             DocumentTooLarge: it has more than ``most`` bytes.
             NotFound, SourceRefuses, SourceUnavailable: as for :meth:`json`.
         """
-        with self._asked(url, None, headers, self._download_s) as response:
+        with self._asked(url, {}, headers, self._download_s) as response:
             self._read(response, into, most, "by parsing.max_file_mb a document")
         return response.headers
 
@@ -151,12 +166,12 @@ class SourceClient:
 
     @contextmanager
     def _asked(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None, answer_s: float
+        self, url: str, what: Mapping[str, Any], headers: Mapping[str, str] | None, answer_s: float
     ) -> Iterator[httpx.Response]:
         """The answer to a request that was let in, its body still to be read."""
         begun = self._timing.monotonic()
         with self._transport.until(time.monotonic() + answer_s):
-            response = self._insist(url, params, headers or {}, begun + self._total_s)
+            response = self._insist(url, what, headers or {}, begun + self._total_s)
             try:
                 yield response
             except httpx.TransportError as error:
@@ -164,14 +179,12 @@ class SourceClient:
             finally:
                 response.close()
 
-    def _insist(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], deadline: float
-    ) -> httpx.Response:
+    def _insist(self, url: str, what: Mapping[str, Any], headers: Mapping[str, str], deadline: float) -> httpx.Response:
         anew = False
         for tried in range(_TRIES):
             wait_s: float = 2**tried
             try:
-                response = self._follow(url, params, headers, anew, deadline)
+                response = self._follow(url, what, headers, anew, deadline)
             except httpx.TransportError as error:
                 why = f"{self._source} doesn't answer ({type(error).__name__})."
                 self._wait(wait_s, deadline, why, last=tried == _TRIES - 1)
@@ -181,7 +194,7 @@ class SourceClient:
                 response.close()
                 continue
             if response.status_code not in _LATER:
-                self._check(response)
+                check_answer(self._source, response, self._private)
                 return response
             response.close()
             if (asked_s := retry_after_s(response.headers.get("retry-after", ""), self._timing.clock)) is not None:
@@ -192,10 +205,10 @@ class SourceClient:
         raise AssertionError("the last try ends above")
 
     def _follow(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str], anew: bool, deadline: float
+        self, url: str, what: Mapping[str, Any], headers: Mapping[str, str], anew: bool, deadline: float
     ) -> httpx.Response:
         """Send a request, and follow where it is sent on to."""
-        request = self._http.build_request("GET", url, params=params)
+        request = self._http.build_request(**{"method": "GET", **what, "url": url})
         self._check_web(request.url)
         home = self._home or _origin(request.url)
         credentials: Mapping[str, str] | None = None
@@ -214,26 +227,30 @@ class SourceClient:
             if response.status_code not in _MOVED or "location" not in response.headers:
                 return response
             response.close()
+            if request.method != "GET":
+                raise SourceRefuses(
+                    f"{self._source} sends {shown(request.url)} on, which nothing but a question is for."
+                )
             request = self._http.build_request("GET", self._next(response))
-        raise SourceRefuses(f"{self._source} sends {_shown(request.url)} on and on, more than {_MOST_REDIRECTS} times.")
+        raise SourceRefuses(f"{self._source} sends {shown(request.url)} on and on, more than {_MOST_REDIRECTS} times.")
 
     def _next(self, response: httpx.Response) -> httpx.URL:
         here = response.request.url
         try:
             there = here.join(response.headers["location"])
         except httpx.InvalidURL as error:
-            raise SourceRefuses(f"{self._source} sends {_shown(here)} on to what is no address.") from error
+            raise SourceRefuses(f"{self._source} sends {shown(here)} on to what is no address.") from error
         self._check_web(there)
         if here.scheme == "https" and there.scheme == "http":
-            raise SourceRefuses(f"{self._source} sends {_shown(here)} on to {there.host} unencrypted.")
+            raise SourceRefuses(f"{self._source} sends {shown(here)} on to {there.host} unencrypted.")
         if self._follows is not None and not self._follows(there):
-            away = SourceAnswer(response.status_code, _shown(there))
-            raise SourceRefuses(f"{self._source} sends {_shown(here)} away, to {_shown(there)}.") from away
+            away = SourceAnswer(response.status_code, shown(there))
+            raise SourceRefuses(f"{self._source} sends {shown(here)} away, to {shown(there)}.") from away
         return there
 
     def _check_web(self, url: httpx.URL) -> None:
         if url.scheme not in ("http", "https") or not url.host:
-            raise SourceRefuses(f"{self._source} leads to {_shown(url)}, which is no web address.")
+            raise SourceRefuses(f"{self._source} leads to {shown(url)}, which is no web address.")
 
     def _take_turn(self, deadline: float) -> None:
         """Wait until the source may be asked again."""
@@ -258,49 +275,6 @@ class SourceClient:
                 raise DocumentTooLarge(f"It has more than the {most} bytes that {limit} may have.")
             into.write(piece)
 
-    def _check(self, response: httpx.Response) -> None:
-        status = response.status_code
-        if response.headers.get("content-encoding", "").lower() not in _ENCODINGS:
-            response.close()
-            raise SourceRefuses(f"{self._source} answered in an encoding that it wasn't asked for.")
-        if response.is_success or status == httpx.codes.NOT_MODIFIED:
-            return
-        text = self._reason(response)
-        if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-            raise NotFound(f"{self._source} has nothing there any more ({status}).") from SourceAnswer(status, text)
-        raise SourceRefuses(f"{self._source} answered {status}: {text[:300]}") from SourceAnswer(status, text)
-
-    def _reason(self, response: httpx.Response) -> str:
-        """The beginning of what a source says when it refuses; some repeat the credentials that they were sent."""
-        start = bytearray()
-        try:
-            for piece in response.iter_bytes(_PIECE):
-                start += piece
-                if len(start) > _PIECE:
-                    break
-        except httpx.TransportError:
-            pass  # its status says enough
-        finally:
-            response.close()
-        said = start[:_PIECE].decode(errors="replace")
-        for word in " ".join(response.request.headers.get(name, "") for name in self._private).split():
-            said = said.replace(word, "********") if len(word) >= _SHORTEST_SECRET else said
-        return said
-
-
-class SourceAnswer(Exception):
-    """What a source answered that wasn't a success; the ``__cause__`` of the error that it became."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"{status}: {text[:300]}")
-        self.status = status
-        self.text = text
-
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
-def _shown(url: httpx.URL) -> str:
-    """An address as messages show it: its query may hold a token, and its user part a password."""
-    return f"{url.scheme}://{url.host}{url.path}"[:300]

@@ -22,7 +22,7 @@ class ConfluenceConfig(SourceConfig):
         blogs, attachments, comments: whether to take them. Comments become the end of their page.
         site_url: where people open pages, if that isn't base_url: with tokens that go to api.atlassian.com.
         email_domain: Data Center only: where it doesn't tell an e-mail address, a user name is one at this domain.
-        allow_private_addresses: whether it may be on a private network, and may be spoken to without TLS.
+        allow_private: whether it may be on a private network, and may be spoken to without TLS.
     """
 
     base_url: str
@@ -35,7 +35,7 @@ class ConfluenceConfig(SourceConfig):
     comments: bool = False
     site_url: str | None = None
     email_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$")
-    allow_private_addresses: bool = False
+    allow_private: bool = False
 
     @field_validator("base_url", "site_url")
     @classmethod
@@ -55,10 +55,10 @@ class ConfluenceConfig(SourceConfig):
             raise ValueError("Confluence Cloud needs 'email', the account that the API token belongs to")
         if self.is_cloud and self.email_domain:
             raise ValueError("'email_domain' is for Data Center; Cloud's people have no user names")
-        if not self.allow_private_addresses and self.base_url.startswith("http:"):
+        if not self.allow_private and self.base_url.startswith("http:"):
             raise ValueError(
                 "base_url must begin with https, since the token would travel in clear; "
-                "allow_private_addresses permits http within a private network"
+                "allow_private permits http within a private network"
             )
         return self
 

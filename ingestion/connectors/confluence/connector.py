@@ -67,7 +67,9 @@ class ConfluenceConnector:
             base_url=config.root,
             authorise=lambda _: _authorisation(config),
             headers={"Accept": "application/json"},
-            allow_private=config.allow_private_addresses,
+            allow_private=config.allow_private,
+            budget=context.budget,
+            proxy=context.proxy,
         )
         return cls(config, context, client)
 

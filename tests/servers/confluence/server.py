@@ -141,6 +141,6 @@ def serving(site: Site) -> Iterator[Confluence]:
 
 def config(confluence: Confluence, **more: Any) -> dict[str, Any]:
     """The configuration of a source that reads it."""
-    told = {"base_url": confluence.url, "token": TOKEN, "allow_private_addresses": True}
+    told = {"base_url": confluence.url, "token": TOKEN, "allow_private": True}
     kind = {"dialect": "cloud", "email": EMAIL} if confluence.site.cloud else {"dialect": "data-center"}
     return {**told, **kind, **more}
