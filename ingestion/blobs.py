@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import fsspec
 
@@ -20,6 +21,8 @@ from core.settings import Settings
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """A full disk, a quota, a limit on the size of files."""
+PIECE_BYTES = 1 << 20
+"""What is in memory of a blob that is read or written piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,18 @@ class BlobStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes of a key.
+
+        Raises:
+            NotFound: there are none.
+        """
+        ...
+
+    def put_file(self, key: str, file: BinaryIO) -> None:
+        """Store what a file holds from where it stands, whole or not at all. It is never whole in memory."""
+        ...
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The bytes of a key, piece by piece.
 
         Raises:
             NotFound: there are none.
@@ -94,6 +109,26 @@ class FsspecBlobStore:
         with self._translated(f"{key} can't be read"):
             try:
                 return bytes(self._filesystem.cat_file(self._path(key)))
+            except FileNotFoundError:
+                raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
+
+    def put_file(self, key: str, file: BinaryIO) -> None:
+        """Store what a file holds, whole or not at all."""
+        path = self._path(key)
+        with self._translated(f"{key} can't be stored"):
+            if self._is_local:
+                _write_atomically(Path(path), file)
+            else:
+                with self._filesystem.open(path, "wb") as target:
+                    shutil.copyfileobj(file, target, PIECE_BYTES)
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The bytes of a key, piece by piece; NotFound when there are none."""
+        with self._translated(f"{key} can't be read"):
+            try:
+                with self._filesystem.open(self._path(key), "rb") as file:
+                    while piece := file.read(PIECE_BYTES):
+                        yield bytes(piece)
             except FileNotFoundError:
                 raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
 
@@ -149,12 +184,16 @@ def _protocols(filesystem: Any) -> tuple[str, ...]:
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes | BinaryIO) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         # Not fsynced: the catalog names a blob only after it was written, and a sync after a power cut makes it anew.
-        partial.write_bytes(content)
+        if isinstance(content, bytes):
+            partial.write_bytes(content)
+        else:
+            with partial.open("wb") as target:
+                shutil.copyfileobj(content, target, PIECE_BYTES)
         os.replace(partial, path)  # noqa: PTH105 - the one call that replaces atomically on every system
     except OSError:
         partial.unlink(missing_ok=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import ConfigurationError, NotFound, StorageUnavailable
-from ingestion.blobs import BlobVersion
+from ingestion.blobs import PIECE_BYTES, BlobVersion
 
 CONNECT_S = 5
 READ_S = 60
@@ -58,6 +58,24 @@ class S3BlobStore:
                     ) from None
                 raise
         return content
+
+    def put_file(self, key: str, file: BinaryIO) -> None:
+        """Store what a file holds, whole or not at all; a large one in parts."""
+        with self._translated(f"{key} can't be stored"):
+            self._client.upload_fileobj(_Unclosed(file), self._bucket, self._key(key))
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The bytes of a key, piece by piece; NotFound when there are none."""
+        with self._translated(f"{key} can't be read"):
+            try:
+                body = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"]
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    raise NotFound(
+                        f"There is no blob {key!r}: sync the document's source again to restore it."
+                    ) from None
+                raise
+            yield from body.iter_chunks(PIECE_BYTES)
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete everything below a prefix."""
@@ -120,6 +138,16 @@ class S3BlobStore:
                 f"{where} doesn't answer ({type(error).__name__}), so {failed}: check the network, blobs.s3_endpoint, "
                 "and that this machine has AWS credentials."
             ) from error
+
+
+class _Unclosed:
+    """A file that boto3 reads and leaves open: it closes those that it is given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
 
 
 def _code(error: ClientError) -> str:

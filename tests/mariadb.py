@@ -49,14 +49,15 @@ def _prepare(server: subprocess.Popen[bytes], address: Path, log: Path) -> None:
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
-            root = pymysql.connect(unix_socket=str(address), user="root")
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(address))
             break
-        except pymysql.err.OperationalError:
+        except OSError:
             said = log.read_text() if log.exists() else ""
             assert server.poll() is None, f"mariadbd ended:\n{said}"
             assert time.monotonic() < end, f"mariadbd doesn't answer:\n{said}"
             time.sleep(0.05)
-    with root, root.cursor() as cursor:
+    with pymysql.connect(unix_socket=str(address), user="root") as root, root.cursor() as cursor:
         cursor.execute("CREATE DATABASE test CHARACTER SET utf8mb4")
         cursor.execute("CREATE USER footnote@'127.0.0.1' IDENTIFIED BY 'footnote'")
         cursor.execute("GRANT ALL ON *.* TO footnote@'127.0.0.1' WITH GRANT OPTION")

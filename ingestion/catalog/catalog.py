@@ -10,6 +10,7 @@ from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.inbox import InboxStore
 from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.outcomes import Outcomes
@@ -41,6 +42,7 @@ class Catalog:
         tallies: what counts are summed up from.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
+        inbox: what was pushed.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -63,6 +65,7 @@ class Catalog:
         self.tallies = Tallies(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.inbox = InboxStore(database, clock)
 
     @property
     def engine(self) -> Engine:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -149,6 +149,45 @@ class Membership:
     users: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """The last word on a document that was pushed.
+
+    Attributes:
+        sequence: grows with each word on any document of the source.
+        blob: where its bytes are; None: it is deleted.
+        content_hash: SHA-256 of its bytes, in hex.
+        acl: None: nothing was said of its readers.
+    """
+
+    sequence: int
+    external_id: str
+    blob: str | None
+    content_hash: str
+    size: int
+    media_type: str | None
+    uri: str | None
+    acl: AccessList | None
+    metadata: Metadata
+
+
+class Inbox(Protocol):
+    """What was pushed to a source."""
+
+    def after(self, sequence: int, limit: int) -> Sequence[Pushed]:
+        """The words behind a sequence number, in their order; of so many documents at most."""
+        ...
+
+    def copy(self, external_id: str, into: Sink) -> Pushed:
+        """Write a document's bytes; the word on it.
+
+        Raises:
+            NotFound: it is deleted, or was never there.
+            StorageUnavailable: its bytes can't be read now.
+        """
+        ...
+
+
 class SourceConfig(BaseModel):
     """What every source is told; a connector's own model adds its fields, and declares secrets as ``SecretStr``.
 
@@ -176,6 +215,7 @@ class ConnectorContext:
         default_acl: who may read what neither the source nor its configuration says anything of.
         clock: what time it is.
         places: where Footnote's own files are; of use to sources that read this machine's disk.
+        inbox: what was pushed to the source; None in a process that has no catalog.
     """
 
     source_id: str
@@ -183,6 +223,7 @@ class ConnectorContext:
     default_acl: AccessList
     clock: Clock
     places: Places
+    inbox: Inbox | None = None
 
     def group(self, name: str) -> str:
         """A group of the source as access lists and :class:`Membership` name it: no other source's is the same."""

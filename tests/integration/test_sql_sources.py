@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,14 +143,10 @@ def test_a_hundred_thousand_rows(engine: Engine, many: str, opened: Open) -> Non
     tracemalloc.stop()
     newest = len(range(27, ROWS, 28))  # those of the greatest time seen come again, within the overlap
     assert kinds == {Upsert: newest + 1, Present: ROWS - newest - 2}
-    began = time.perf_counter()
-    hashed = changes(opened(**config))
-    hash_s = time.perf_counter() - began
-    assert len(hashed) == ROWS - 1
     assert fetched(grown, "70000").startswith("# Valve\n")
     print(
-        f"\n{engine.dialect.name}: {ROWS} rows listed in {first_s:.1f} s; again, with 'modified', in {again_s:.1f} s "
-        f"under tracemalloc, at most {peak / 1e6:.1f} MB; by content in {hash_s:.1f} s"
+        f"\n{engine.dialect.name}: {ROWS} rows rendered and listed in {first_s:.1f} s; "
+        f"again, with 'modified', in {again_s:.1f} s under tracemalloc, at most {peak / 1e6:.1f} MB"
     )
     assert peak < 20e6
     run(
@@ -162,7 +157,7 @@ def test_a_hundred_thousand_rows(engine: Engine, many: str, opened: Open) -> Non
 
 def test_unchanged_rows_are_listed_quickly(engine: Engine, many: str, opened: Open) -> None:
     connector = opened(table=many, modified="at", overlap=0, page_rows=1000)
-    cursor = {"since": pages(connector)[-1].cursor["since"]}
+    cursor = {"since": next(iter(connector.changes({}, Nothing()))).cursor["until"]}
     began = time.perf_counter()
     count = sum(len(page.changes) for page in connector.changes(cursor, Nothing()))
     took_s = time.perf_counter() - began
@@ -172,13 +167,13 @@ def test_unchanged_rows_are_listed_quickly(engine: Engine, many: str, opened: Op
 
 
 def test_a_listing_goes_on_where_it_was_cut_off(many: str, opened: Open) -> None:
-    begun = opened(table=many, page_rows=1000).changes({}, Nothing())
-    first = [next(begun) for _ in range(50)]
+    config = {"query": f"SELECT * FROM {many} WHERE id BETWEEN 10 AND 1009", "page_rows": 100}
+    begun = opened(**config).changes({}, Nothing())
+    first = [next(begun) for _ in range(5)]
     begun.close()  # type: ignore[attr-defined]
-    rest = pages(opened(table=many, page_rows=1000), first[-1].cursor)
-    named = {change.external_id for page in (*first, *rest) for change in page.changes}
-    assert len(named) == ROWS
-    assert sum(len(page.changes) for page in rest) == ROWS - 50_000
+    rest = pages(opened(**config), first[-1].cursor)
+    assert sum(len(page.changes) for page in rest) == 500
+    assert len({change.external_id for page in (*first, *rest) for change in page.changes}) == 1000
     assert rest[-1].complete
 
 
@@ -208,9 +203,7 @@ def test_rows_with_one_key_and_without_one(engine: Engine, opened: Open) -> None
 
 def test_a_query_is_what_it_says(engine: Engine, many: str, opened: Open) -> None:
     query = "SELECT id, title, '12:30 100%' AS note FROM many WHERE id < 10 AND title LIKE 'T%' -- the first ones;"
-    with pytest.raises(ValueError, match="one statement"):
-        opened(query=query)
-    connector = opened(query=query.removesuffix(";"), template="{{ note }} {{ title }}")
+    connector = opened(query=query, template="{{ note }} {{ title }}")
     assert sorted(changes(connector)) == [str(n) for n in range(10)]
     assert fetched(connector, "7") == "12:30 100% Ticket 7"
 

@@ -107,7 +107,8 @@ class SqlConnector:
         self._database.close()
 
     def _check(self, connection: Connection) -> None:
-        names = Counter(connection.execute(self._statements.columns()).keys())
+        with connection.execute(self._statements.columns()) as result:
+            names = Counter(result.keys())
         twice = next((name for name, count in names.items() if count > 1), None)
         if twice is not None:
             raise SourceRefuses(f"{self._database.name}: the query has two columns {twice!r}: rename one with AS.")
@@ -162,14 +163,15 @@ class SqlConnector:
         self, connection: Connection, rows: Range, position: Position, key: Key | None, limit: int
     ) -> list[tuple[Key, Change | None]]:
         """Some rows by key: what to say of each; None: it has to be read for that."""
-        found = connection.execute(rows(key, limit, position.since)).mappings()
-        if position.since is None:
-            return [self._change(row) for row in found]
-        keys = [(self._key_of(row), row[CHANGED]) for row in found]
+        with connection.execute(rows(key, limit, position.since)) as found:
+            if position.since is None:
+                return [self._change(row) for row in found.mappings()]
+            keys = [(self._key_of(row), row[CHANGED]) for row in found.mappings()]
         return [(key, None if changed else Present(to_id(key))) for key, changed in keys]
 
     def _changed(self, connection: Connection, wanted: Set[Key], statement: Select[Any]) -> dict[Key, Change]:
-        read = dict(self._change(row) for row in connection.execute(statement).mappings())
+        with connection.execute(statement) as rows:
+            read = dict(self._change(row) for row in rows.mappings())
         # What isn't there any more is not said to be gone: the next listing sees that it is.
         return {key: read.get(key) or Present(to_id(key)) for key in wanted}
 
@@ -220,5 +222,5 @@ class SqlConnector:
         return self._example
 
     def _rows_of(self, connection: Connection, statement: Select[Any], external_id: str) -> list[Row]:
-        rows = connection.execute(statement).mappings()
-        return [row for row in rows if to_id(self._key_of(row)) == external_id]
+        with connection.execute(statement) as rows:
+            return [row for row in rows.mappings() if to_id(self._key_of(row)) == external_id]
