@@ -33,7 +33,7 @@ demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask four questi
 	printf '\nA reader who is not in that group does not, whatever they ask:\n'; \
 	ask 'How much did Brenner Chemie pay to the wrong account?'; \
 	printf '\nThe support tickets come from a database, a document a row:\n'; \
-	ask 'Why did the zero of the H4 drift after steam cleaning, and what helped?' --department Support
+	ask 'What does a replacement for a cracked H6 housing cost?' --department Support
 	@printf '\n'; $(BIN)/footnote up
 	@echo "Ask there, or with: $(BIN)/footnote ask 'How do I book a business trip?'"
 	@echo "Stop it with:       $(BIN)/footnote down"

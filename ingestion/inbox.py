@@ -58,7 +58,7 @@ class SourceInbox:
         if (secret := secret_by_content(incoming.external_id, file.read(LOOKED_AT))) is not None:
             raise SecretFile(f"{incoming.external_id} is never a document: it is {secret}.")
         file.seek(start)
-        blob = f"{self._folder(incoming.external_id)}/{uuid.uuid4().hex}"
+        blob = f"{self._folder(incoming.external_id)}/{uuid.uuid4().hex}/original"
         self._blobs.put_file(blob, file)
         received = self._rows.receive(self._source_id, replace(incoming, blob=blob))
         self._drop(received.obsolete)
@@ -90,11 +90,16 @@ class SourceInbox:
         return pushed
 
     def _folder(self, external_id: str) -> str:
-        return f"inbox/{self._source_id}/{document_id(self._source_id, external_id)}"
+        return f"{inbox_folder(self._source_id)}/{document_id(self._source_id, external_id)}"
 
     def _drop(self, blob: str | None) -> None:
         if blob is not None:
-            self._blobs.delete_prefix(blob)
+            self._blobs.delete_prefix(blob.rpartition("/")[0])
+
+
+def inbox_folder(source_id: str) -> str:
+    """Below which prefix of the blob store a source's inbox is."""
+    return f"inbox/{source_id}"
 
 
 def check_key(key: str) -> None:

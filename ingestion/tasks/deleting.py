@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from core.logs import get_logger
 from ingestion.catalog.records import Run
+from ingestion.inbox import inbox_folder
 from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
@@ -63,6 +64,7 @@ def _purge_one(parts: Parts, source_id: str) -> None:
                 tell_index(parts, source_id)
             if not tell_index(parts, source_id) or parts.catalog.documents.totals(source_id):
                 return  # recover has it tried again
+            parts.blobs.delete_prefix(inbox_folder(source_id))
             sources.remove(source_id)
     finally:
         sources.release_deleting(source_id)
