@@ -45,7 +45,7 @@ class SourceInbox:
 
         Args:
             incoming: what is said of it, but for ``blob``.
-            file: its bytes, from where it stands; it can be sought.
+            file: its bytes, from its beginning to its end.
 
         Raises:
             InvalidRequest: its key can't be one.
@@ -54,10 +54,9 @@ class SourceInbox:
             StorageUnavailable: nothing was kept.
         """
         check_key(incoming.external_id)
-        start = file.tell()
+        file.seek(0)
         if (secret := secret_by_content(incoming.external_id, file.read(LOOKED_AT))) is not None:
             raise SecretFile(f"{incoming.external_id} is never a document: it is {secret}.")
-        file.seek(start)
         blob = f"{self._folder(incoming.external_id)}/{uuid.uuid4().hex}/original"
         self._blobs.put_file(blob, file)
         received = self._rows.receive(self._source_id, replace(incoming, blob=blob))
@@ -85,7 +84,7 @@ class SourceInbox:
         pushed = self._rows.get(self._source_id, external_id)
         if pushed is None or pushed.blob is None:
             raise NotFound(f"{external_id} was deleted.")
-        for piece in self._blobs.pieces(pushed.blob):
+        for piece in self._blobs.pieces(pushed.blob, 0, pushed.size):
             into.write(piece)
         return pushed
 

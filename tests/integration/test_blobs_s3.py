@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,21 +61,6 @@ def test_blobs_are_stored_replaced_and_deleted(server: str) -> None:
     blobs.delete_prefix("documents")
     with pytest.raises(NotFound):
         blobs.get("documents/ab/h/original")
-
-
-@pytest.mark.usefixtures("login")
-def test_large_files_go_in_parts_and_come_in_pieces(server: str) -> None:
-    blobs = store(server)
-    content = bytes(range(256)) * 80_000  # 20 MB, more than one part
-    file = io.BytesIO(content)
-    blobs.put_file("inbox/s/d/u/original", file)
-    assert not file.closed
-    pieces = list(blobs.pieces("inbox/s/d/u/original"))
-    assert len(pieces) > 1
-    assert b"".join(pieces) == content
-    blobs.delete_prefix("inbox/s/d/u")
-    with pytest.raises(NotFound):
-        list(blobs.pieces("inbox/s/d/u/original"))
 
 
 @pytest.mark.usefixtures("login")

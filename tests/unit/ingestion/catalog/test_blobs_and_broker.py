@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from core.errors import BrokerUnavailable, Conflict, InvalidRequest, NotFound, StorageUnavailable
 from core.metadata import Metadata
 from core.settings import Settings
-from ingestion.blobs import PIECE_BYTES, open_blobs
+from ingestion.blobs import open_blobs
 from ingestion.broker import QUEUES, TaskQueue, broker_url, create_celery, valkey_socket
 from ingestion.chunking.model import Passage, PlacedElement
 from ingestion.parsed import ParsedDocument
@@ -35,22 +34,6 @@ def test_blobs_are_stored_replaced_and_deleted(settings: Settings) -> None:
     blobs.delete_prefix("documents/a")
     with pytest.raises(NotFound, match="documents/a/h/original"):
         blobs.get("documents/a/h/original")
-
-
-@pytest.mark.parametrize("blobs", [{}, {"url": "memory://bucket/streamed"}])
-def test_files_are_stored_from_where_they_stand_and_read_in_pieces(tmp_path: Path, blobs: dict[str, str]) -> None:
-    store = open_blobs(Settings.model_validate({"data_dir": tmp_path, "blobs": blobs}))
-    content = bytes(range(256)) * 10_000
-    for _ in range(2):
-        file = io.BytesIO(b"skipped" + content)
-        file.seek(7)
-        store.put_file("inbox/a", file)
-        assert not file.closed
-    pieces = list(store.pieces("inbox/a"))
-    assert b"".join(pieces) == store.get("inbox/a") == content
-    assert max(map(len, pieces)) <= PIECE_BYTES
-    with pytest.raises(NotFound):
-        list(store.pieces("inbox/b"))
 
 
 @pytest.mark.parametrize("blobs", [{}, {"url": "memory://bucket/listed"}])
