@@ -23,8 +23,11 @@ INPUTS := pyproject.toml constraints.txt
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask three questions
+demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask four questions
 	@$(BIN)/footnote up
+	@$(BIN)/python -m deploy.demo.tickets build/demo/tickets.sqlite3
+	@$(BIN)/footnote sources list | grep -q ' sql  Support tickets$$' || $(BIN)/footnote sources add sql 'Support tickets' \
+	--config deploy/demo/sources/tickets/tickets.toml --set url='sqlite:///$(CURDIR)/build/demo/tickets.sqlite3' --sync
 	@$(BIN)/footnote ingest deploy/demo/documents
 	@ask() { printf '\n\033[1m$$ footnote ask'; printf ' %q' "$$@"; printf '\033[0m\n\n'; $(BIN)/footnote ask "$$@"; }; \
 	ask 'How many weeks of parental leave does each parent get at full pay?'; \
@@ -32,7 +35,9 @@ demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask three quest
 	printf '\nThe same question twice. A reader from the security team finds the incident report:\n'; \
 	ask 'How much did Brenner Chemie pay to the wrong account?' --as tomas --group security; \
 	printf '\nA reader who is not in that group does not, whatever they ask:\n'; \
-	ask 'How much did Brenner Chemie pay to the wrong account?'
+	ask 'How much did Brenner Chemie pay to the wrong account?'; \
+	printf '\nThe support tickets come from a database, a document a row:\n'; \
+	ask 'What does a replacement for a cracked H6 housing cost?' --department Support
 	@printf '\n'; $(BIN)/footnote up
 	@echo "Ask there, or with: $(BIN)/footnote ask 'How do I book a business trip?'"
 	@echo "Stop it with:       $(BIN)/footnote down"
@@ -76,6 +81,7 @@ needs:
 	command -v pandoc > /dev/null || missing+=(pandoc); \
 	command -v soffice > /dev/null || missing+=(libreoffice-writer-nogui libreoffice-impress-nogui); \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || missing+=(postgresql); \
+	command -v mariadbd > /dev/null || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server); \
 	if (( $${#missing[@]} )); then \
 	echo "The tests run on real services, and some aren't installed here. On Debian or Ubuntu, as root:" >&2; \
 	echo "  apt-get install --no-install-recommends $${missing[*]}" >&2; exit 1; fi

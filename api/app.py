@@ -26,6 +26,7 @@ from api.routes import (
     me,
     page,
     page_images,
+    push,
     search,
     sources,
     status,
@@ -36,7 +37,7 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, index, keys, audit, me, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -67,7 +68,12 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.readiness = Readiness(services, app.state.background)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
-    app.add_middleware(EdgeMiddleware, settings=services.settings.api, hosts=app.state.hosts)
+    app.add_middleware(
+        EdgeMiddleware,
+        settings=services.settings.api,
+        hosts=app.state.hosts,
+        max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
+    )
     return app
 
 

@@ -97,9 +97,15 @@ async def _administration(_: CallerDep, services: ServicesDep) -> AsyncIterator[
         yield
 
 
+async def _uploads(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.uploads.place():
+        yield
+
+
 FilesLane = Depends(_files, scope="function")
 ImagesLane = Depends(_images, scope="function")
 AdminLane = Depends(_administration, scope="function")
+UploadsLane = Depends(_uploads, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
 
 

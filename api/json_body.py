@@ -37,7 +37,7 @@ class _JsonRequest(Request):
     async def body(self) -> bytes:
         body = await super().body()
         sent_as = self.headers.get("content-type", "")
-        if body and not _is_json(sent_as):
+        if body and not is_json(sent_as):
             raise HTTPException(
                 415, f"The body is sent as {sent_as[:100]!r}. Send JSON, with Content-Type: application/json."
             )
@@ -123,7 +123,8 @@ def _check(value: Any) -> None:
     raise _Refused(_TOO_DEEP)
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
+    """Whether a content type is JSON's, or that of something written in it."""
     message = email.message.Message()
     message["content-type"] = content_type
     subtype = message.get_content_subtype()

@@ -21,6 +21,8 @@ from core.settings import ApiSettings
 from core.telemetry import HTTP_SECONDS
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_UPLOAD = re.compile(r"/v1/sources/[^/]+/documents(?:/.*)?", re.DOTALL)
+"""Where bodies are documents. They are read once their sender is known for an administrator, and to a disk."""
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -46,11 +48,13 @@ class EdgeMiddleware:
         settings: a body longer than ``max_body_bytes`` is refused with 413, without being read to its end, and a
             request beyond ``max_connections`` of them at work with 503.
         hosts: a request for another one is refused with 421.
+        max_upload_bytes: the limit on the body of a document that is pushed, instead of ``max_body_bytes``.
     """
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, hosts: AllowedHosts) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, hosts: AllowedHosts, max_upload_bytes: int) -> None:
         self.app = app
         self._max_body_bytes = settings.max_body_bytes
+        self._max_upload_bytes = max_upload_bytes
         self._most_at_work = settings.max_connections
         self._at_work = 0
         self._hosts = hosts
@@ -78,7 +82,7 @@ class EdgeMiddleware:
         try:
             self._check(scope)
             _check_address(scope)
-            await self.app(scope, _limited(receive, self._max_body_bytes, scope), send_with_headers)
+            await self.app(scope, _limited(receive, *self._limit(scope), scope), send_with_headers)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
             response = error_response(error)
             if not started:
@@ -88,6 +92,12 @@ class EdgeMiddleware:
             method = scope["method"] if scope["method"] in METHODS else "other"
             HTTP_SECONDS.labels(method, _route(scope), str(status)).observe(time.perf_counter() - began)
             correlation_id.reset(token)
+
+    def _limit(self, scope: Scope) -> tuple[int, str]:
+        """How long the body may be, and the setting that says so."""
+        if scope["method"] in ("PUT", "POST") and _UPLOAD.fullmatch(scope["path"]):
+            return self._max_upload_bytes, "parsing.max_file_mb"
+        return self._max_body_bytes, "api.max_body_bytes"
 
     def _check(self, scope: Scope) -> None:
         """Let a request through.
@@ -134,9 +144,9 @@ def _with_headers(headers: list[tuple[bytes, bytes]], request_id: str) -> list[t
     return [*headers, *added, (b"x-request-id", request_id.encode())]
 
 
-def _limited(receive: Receive, limit: int, scope: Scope) -> Receive:
+def _limited(receive: Receive, limit: int, setting: str, scope: Scope) -> Receive:
     too_large = HTTPException(
-        413, f"The request body is over the limit of {limit} bytes (api.max_body_bytes). Send a shorter one."
+        413, f"The request body is over the limit of {limit} bytes ({setting}). Send a shorter one."
     )
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     over = declared.isdigit() and int(declared) > limit

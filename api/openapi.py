@@ -65,7 +65,7 @@ class DocumentedApp(FastAPI):
             for route in self._own:
                 if route.include_in_schema:
                     for method in route.methods or ():
-                        self._complete(document["paths"][route.path][method.lower()], route)
+                        self._complete(document["paths"][route.path_format][method.lower()], route)
         assert self.openapi_schema is not None
         return self.openapi_schema
 

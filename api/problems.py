@@ -110,9 +110,14 @@ def error_response(error: Exception) -> Response:
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    return to_response(validation_problem(error))
+
+
+def validation_problem(error: RequestValidationError) -> Problem:
+    """Describe what is wrong with a request, each field by its name."""
     faults = [_fault(fault) for fault in error.errors()]
     detail = " ".join(f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in faults)
-    return to_response(_problem(422, InvalidRequest.slug, detail, faults))
+    return _problem(422, InvalidRequest.slug, detail, faults)
 
 
 def _fault(fault: dict[str, Any]) -> FieldFault:

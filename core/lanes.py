@@ -119,6 +119,7 @@ class Lanes:
         files: originals, texts and passages of documents.
         images: pages of PDFs as images.
         admin: what administrators do.
+        uploads: documents that are pushed, from the first byte on.
     """
 
     keys: Lane
@@ -127,6 +128,7 @@ class Lanes:
     files: Lane
     images: Lane
     admin: Lane
+    uploads: Lane
 
     @classmethod
     def of(cls, settings: Settings) -> Lanes:
@@ -143,4 +145,5 @@ class Lanes:
             files=lane("files", 8),
             images=lane("images", 2),
             admin=lane("admin", 4),
+            uploads=lane("uploads", 4),
         )

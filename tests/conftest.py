@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from deploy.opensearch.node import Node
-from tests.postgresql import serve
+from tests import mariadb, postgresql
 
 TESTS = Path(__file__).parent
 
@@ -74,5 +74,12 @@ def opensearch_url(opensearch_node: Node) -> str:
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL server. Shared: make a database of your own, or leave ``postgres`` empty again."""
-    with serve() as url:
+    with postgresql.serve() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A real MariaDB server. Shared: make a database of your own."""
+    with mariadb.serve() as url:
         yield url

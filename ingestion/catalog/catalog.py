@@ -11,6 +11,7 @@ from ingestion.catalog.cursors import CursorStore, KnownDocuments
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.inbox import InboxStore
 from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
 from ingestion.catalog.membership_syncs import MembershipSyncs
@@ -48,6 +49,7 @@ class Catalog:
         audit: what administrators did.
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
         checks: settings of sources that workers are to try out.
+        inbox: what was pushed.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -74,6 +76,7 @@ class Catalog:
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)
         self.checks = SourceCheckStore(database, clock)
+        self.inbox = InboxStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.errors import Conflict, NotFound
 from ingestion.catalog.cursors import CURSORS, CursorRow
 from ingestion.catalog.database import Database
+from ingestion.catalog.inbox import forget_pushed
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
 from ingestion.catalog.tables import (
@@ -165,6 +166,7 @@ class SourceStore:
             connection.execute(delete(FAILURES).where(FailureRow.source_id == source_id))
             connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id))
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
+            forget_pushed(connection, source_id)
             connection.execute(delete(TALLIES).where(TallyRow.source_id == source_id))
             connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -155,6 +155,45 @@ class Membership:
     users: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """The last word on a document that was pushed.
+
+    Attributes:
+        sequence: grows with each word on any document of the source.
+        blob: where its bytes are; None: it is deleted.
+        content_hash: SHA-256 of its bytes, in hex.
+        acl: None: nothing was said of its readers.
+    """
+
+    sequence: int
+    external_id: str
+    blob: str | None
+    content_hash: str
+    size: int
+    media_type: str | None
+    uri: str | None
+    acl: AccessList | None
+    metadata: Metadata
+
+
+class Inbox(Protocol):
+    """What was pushed to a source."""
+
+    def after(self, sequence: int, limit: int) -> Sequence[Pushed]:
+        """The words behind a sequence number, in their order; of so many documents at most."""
+        ...
+
+    def copy(self, external_id: str, into: Sink) -> Pushed:
+        """Write a document's bytes; the word on it.
+
+        Raises:
+            NotFound: it is deleted, or was never there.
+            StorageUnavailable: its bytes can't be read now.
+        """
+        ...
+
+
 class SourceConfig(BaseModel):
     """What every source is told; a connector's own model adds its fields, and declares secrets as ``SecretStr``.
 
@@ -185,6 +224,7 @@ class ConnectorContext:
         budget: how often the source may be asked, for :class:`ingestion.connectors.http.SourceClient`.
         proxy: the URL of the proxy that leads to the web, for the same; None: none.
         creating: the source is being made or changed: what a listing would merely leave out is refused now.
+        inbox: what was pushed to the source; None in a process that has no catalog.
     """
 
     source_id: str
@@ -195,6 +235,7 @@ class ConnectorContext:
     budget: SourceBudget = field(default_factory=LocalBudget)
     proxy: str | None = field(default=None, repr=False)
     creating: bool = False
+    inbox: Inbox | None = None
 
     def group(self, name: str) -> str:
         """A group of the source as access lists and :class:`Membership` name it: no other source's is the same."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
@@ -15,7 +16,7 @@ from core.errors import ConfigurationError, InvalidRequest
 from core.principal import AccessList
 from core.settings import Settings
 from ingestion.connectors.places import Places
-from ingestion.connectors.port import Connector, ConnectorContext, SourceConfig
+from ingestion.connectors.port import Connector, ConnectorContext, Inbox, SourceConfig
 
 ENTRY_POINTS = "footnote.connectors"
 """The group of entry points by which a package brings a connector: its kind's name, and its class."""
@@ -79,7 +80,13 @@ def read_config(kind: str, config: Mapping[str, Any]) -> SourceConfig:
 
 
 def open_connector(
-    kind: str, config: Mapping[str, Any], settings: Settings, source_id: str, *, creating: bool = False
+    kind: str,
+    config: Mapping[str, Any],
+    settings: Settings,
+    source_id: str,
+    inbox: Inbox | None = None,
+    *,
+    creating: bool = False,
 ) -> Connector:
     """The connector of a source, to be closed by the caller.
 
@@ -87,12 +94,14 @@ def open_connector(
 
     Args:
         creating: the source is being made or changed.
+        inbox: what was pushed to the source, in a process that can read that.
 
     Raises:
         InvalidRequest: an unknown kind, or a configuration that it can't use on this machine.
     """
     read = read_config(kind, config)
-    return connector_class(kind).open(read, context_of(settings, source_id, creating=creating))
+    context = replace(context_of(settings, source_id, creating=creating), inbox=inbox)
+    return connector_class(kind).open(read, context)
 
 
 def context_of(settings: Settings, source_id: str, *, creating: bool = False) -> ConnectorContext:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from core.logs import get_logger
 from ingestion.catalog.records import Run
+from ingestion.inbox import inbox_folder
 from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
@@ -65,6 +66,7 @@ def _purge_one(parts: Parts, source_id: str) -> None:
                 return  # recover has it tried again
             while parts.catalog.memberships.forget(source_id, BATCH):
                 pass
+            parts.blobs.delete_prefix(inbox_folder(source_id))
             sources.remove(source_id)
     finally:
         sources.release_deleting(source_id)

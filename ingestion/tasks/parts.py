@@ -13,7 +13,8 @@ from ingestion.broker import TaskQueue
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.records import Source
-from ingestion.connectors.port import Connector
+from ingestion.connectors.port import Connector, Inbox
+from ingestion.inbox import SourceInbox
 from ingestion.partitioning.port import Partitioner
 from ingestion.source_keys import SourceKeys, read_keys
 from ingestion.source_secrets import SourceSecrets
@@ -25,10 +26,10 @@ from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.port import SearchIndex
 
 
-def _connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str) -> Connector:
+def _connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str, inbox: Inbox) -> Connector:
     from ingestion.connectors.registry import open_connector  # noqa: PLC0415 - see Makers
 
-    return open_connector(kind, config, settings, source_id)
+    return open_connector(kind, config, settings, source_id, inbox)
 
 
 def _partitioner(settings: Settings) -> Partitioner:
@@ -72,7 +73,7 @@ class Makers:
     embedders: Callable[[Settings, Embedder], Embedders] = _embedders
     partitioner: Callable[[Settings], Partitioner] = _partitioner
     parser_version: Callable[[Settings], str] = _parser_version
-    connector: Callable[[str, Mapping[str, Any], Settings, str], Connector] = _connector
+    connector: Callable[[str, Mapping[str, Any], Settings, str, Inbox], Connector] = _connector
 
 
 class Parts:
@@ -132,7 +133,8 @@ class Parts:
     def connector(self, source: Source) -> Connector:
         """A connector to a source, as it is configured now; the caller closes it."""
         config = self.secrets.open(source.config, source.id)
-        return self._makers.connector(source.kind, config, self.settings, source.id)
+        inbox = SourceInbox(self.catalog, self.blobs, source.id)
+        return self._makers.connector(source.kind, config, self.settings, source.id, inbox)
 
     @property
     def secrets(self) -> SourceSecrets:

@@ -11,8 +11,10 @@ import pytest
 
 from tests.contract.sources.confluence_world import ConfluenceWorld
 from tests.contract.sources.folder_world import FolderWorld
+from tests.contract.sources.push_world import PushWorld
 from tests.contract.sources.s3_world import S3World
 from tests.contract.sources.sharepoint_world import SharePointWorld
+from tests.contract.sources.sql_world import SqlWorld
 from tests.contract.sources.synced import Synced
 from tests.contract.sources.website_world import WebsiteWorld
 from tests.contract.sources.world import World
@@ -61,12 +63,29 @@ def _website(*_: object) -> Iterator[World]:
         yield WebsiteWorld(site)
 
 
+@contextmanager
+def _push(path: Path, _: pytest.FixtureRequest) -> Iterator[World]:
+    with closing(PushWorld(path / "footnote")) as world:
+        yield world
+
+
+@contextmanager
+def _sql(where: Path | str, grows: bool = True) -> Iterator[World]:
+    with closing(SqlWorld(where, grows=grows)) as world:
+        yield world
+
+
 KINDS = {
     "folder": Kind(_folder, FolderWorld.can),
     "confluence-cloud": Kind(lambda *_: _confluence(True), ConfluenceWorld.can),
     "confluence-data-center": Kind(lambda *_: _confluence(False), ConfluenceWorld.can),
+    "push": Kind(_push, PushWorld.can),
     "s3": Kind(_s3, S3World.can),
     "sharepoint": Kind(_sharepoint, SharePointWorld.can),
+    "sql-sqlite": Kind(lambda path, _: _sql(path), SqlWorld.can),
+    "sql-by-content": Kind(lambda path, _: _sql(path, grows=False), SqlWorld.can),
+    "sql-postgresql": Kind(lambda _, request: _sql(request.getfixturevalue("postgresql_url")), SqlWorld.can),
+    "sql-mariadb": Kind(lambda _, request: _sql(request.getfixturevalue("mariadb_url")), SqlWorld.can),
     "website": Kind(_website, WebsiteWorld.can),
 }
 

@@ -36,7 +36,7 @@ def use(pipeline: Any, connector: Any) -> None:
     object.__setattr__(pipeline.parts._makers, "connector", connector)
 
 
-def as_it_was(_: str, config: Mapping[str, Any], __: Settings, ___: str) -> Connector:
+def as_it_was(_: str, config: Mapping[str, Any], __: Settings, *___: object) -> Connector:
     """A connector that knows nothing of secrets, with the notes of its time."""
 
     class Old(FolderConnector):
