@@ -15,6 +15,7 @@ from ingestion.catalog.rows import merge_metadata
 from ingestion.chunking.build import build_chunker, fingerprint
 from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
+from ingestion.partitioning.kinds import told_kind
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
 from ingestion.tasks.fetching import original_of
@@ -89,7 +90,7 @@ def _go_on(parts: Parts, source_id: str) -> None:
 def _parse(parts: Parts, work: Work, owner: str) -> int | None:
     """Its number of chunks; 0 if it isn't this owner's any more, None if nobody may read it."""
     record = work.record
-    name = PurePosixPath(record.external_id).name or record.external_id
+    name = file_name(work)
     check_reserve(parts.settings)
     check_depth(parts, record)
     with ExitStack() as fetched:
@@ -119,6 +120,17 @@ def _parse(parts: Parts, work: Work, owner: str) -> int | None:
         readers=partition.readers,
     )
     return len(parsed.passages) if stored else 0
+
+
+def file_name(work: Work) -> str:
+    """What a document's file is called, by whose ending its kind may be told.
+
+    Sources whose ids aren't names, as SharePoint's, give it as the title.
+    """
+    external_id, title = work.record.external_id, work.source_metadata.title
+    last = PurePosixPath(external_id).name or external_id
+    by_title = told_kind(last, None) is None and told_kind(title, None) is not None
+    return PurePosixPath(title).name if by_title else last
 
 
 def _cut(parts: Parts, work: Work, partition: Partition, name: str) -> ParsedDocument:
