@@ -182,7 +182,7 @@ def _distrust(catalog: Catalog, index: SearchIndex, found: Sequence[Difference])
             sources.add(one.known.source_id)
     _hide(index, [one.held for one in found if one.held is not None])
     for source_id in {source.id for source in catalog.sources.list()} & sources:
-        catalog.sources.save_cursor(source_id, {})
+        catalog.cursors.forget(source_id)
         run, new = catalog.runs.begin(source_id, 0)
         if new:
             catalog.runs.unsent(run.id)

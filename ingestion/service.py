@@ -175,8 +175,8 @@ def build_ingestion(settings: Settings) -> Ingestion:
     """
 
     def check_config(kind: str, config: Mapping[str, Any]) -> None:
-        from ingestion.connectors.build import check_source  # noqa: PLC0415 - reads no file until it is needed
+        from ingestion.connectors.registry import open_connector  # noqa: PLC0415 - reads no file until it is needed
 
-        check_source(kind, config, settings)
+        open_connector(kind, config, settings, "", creating=True).close()
 
     return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings, check_config)

@@ -13,7 +13,7 @@ from core.settings import Settings
 from eval.datasets import Collection, DatasetError, Document
 from ingestion.blobs import open_blobs, parsed_key
 from ingestion.catalog.build import open_catalog
-from ingestion.connectors.folder_scan import Found, Scanner
+from ingestion.connectors.folder.scan import Found, Scanner
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Element, ElementKind
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner

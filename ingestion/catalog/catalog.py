@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.comparisons import ComparisonStore
+from ingestion.catalog.cursors import CursorStore, KnownDocuments
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
@@ -31,6 +32,7 @@ class Catalog:
     Attributes:
         clock: what its times are told by.
         sources, documents, runs, failures, warnings, parsers, pauses: what there is.
+        cursors: how far listings have come.
         intake: writes what listings found.
         queue: hands documents to tasks.
         outcomes: writes what became of them.
@@ -47,6 +49,7 @@ class Catalog:
         self.database = database
         self.clock = clock
         self.sources = SourceStore(database, clock)
+        self.cursors = CursorStore(database)
         self.documents = DocumentStore(database)
         self.runs = RunStore(database, clock)
         self.failures = FailureStore(database)
@@ -63,6 +66,10 @@ class Catalog:
         self.tallies = Tallies(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+
+    def known(self, source_id: str) -> KnownDocuments:
+        """What is known of a source's documents, for its connector."""
+        return KnownDocuments(self.database, source_id)
 
     @property
     def engine(self) -> Engine:

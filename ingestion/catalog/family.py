@@ -109,7 +109,7 @@ def with_inner(
     named = set(outer)
     while outer:
         found = {row.id: row for row in inner_rows(connection, outer) if row.id not in named}
-        secret = {key: kind for key, row in found.items() if (kind := secret_by_name(_last(row.external_id)))}
+        secret = {key: kind for key, row in found.items() if (kind := secret_within(row.external_id))}
         withheld += [Withheld(found.pop(key).external_id, kind) for key, kind in secret.items()]
         unknown += [row for row in found.values() if not row.content_revision]
         inner = {key: _follow(outer[row.parent_id], row) for key, row in found.items() if row.content_revision}
@@ -117,6 +117,11 @@ def with_inner(
         named |= set(found)
         outer = inner
     return expanded, unknown, withheld
+
+
+def secret_within(external_id: str) -> str | None:
+    """What kind of secret a document in another one is by its name; None if it is none, or lies in no other."""
+    return secret_by_name(_last(external_id)) if MARK in external_id else None
 
 
 def _last(external_id: str) -> str:

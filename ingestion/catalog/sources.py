@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import Conflict, NotFound
+from ingestion.catalog.cursors import CURSORS, CursorRow
 from ingestion.catalog.database import Database
 from ingestion.catalog.pauses import PAUSES, PauseRow
 from ingestion.catalog.records import Source
@@ -74,7 +75,7 @@ class SourceStore:
             created_at=self._clock.now(),
         )
         values = {field: getattr(source, field) for field in Source.__slots__}
-        values |= {"cursor": {}, "deleting": False, "lease_until": None, "held": False, "taken_out": 0}
+        values |= {"deleting": False, "lease_until": None, "held": False, "taken_out": 0}
         try:
             with self._database.write() as connection:
                 connection.execute(insert(SOURCES).values(**values))
@@ -91,28 +92,17 @@ class SourceStore:
             NotFound: there is none of that id.
             Conflict: the name is in use.
         """
-        if "config" in values:
-            values["cursor"] = {}
         if not values:
             return self.get(source_id)
         statement = update(SOURCES).where(SourceRow.id == source_id, ~SourceRow.deleting).values(**values)
         try:
             with self._database.write() as connection:
                 connection.execute(statement)
+                if "config" in values:
+                    connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
         except IntegrityError as error:
             raise _name_in_use(str(values.get("name"))) from error
         return self.get(source_id)
-
-    def cursor(self, source_id: str) -> dict[str, Any]:
-        """Where the next listing starts; empty for a source that is gone."""
-        with self._database.read() as connection:
-            cursor = connection.execute(select(SourceRow.cursor).where(SourceRow.id == source_id)).scalar()
-        return dict(cursor or {})
-
-    def save_cursor(self, source_id: str, cursor: Mapping[str, Any]) -> None:
-        """Keep where the next listing starts."""
-        with self._database.write() as connection:
-            connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(cursor=dict(cursor)))
 
     def due(self) -> builtins.list[Source]:
         """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""
@@ -165,6 +155,7 @@ class SourceStore:
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
             connection.execute(delete(TALLIES).where(TallyRow.source_id == source_id))
             connection.execute(delete(PAUSES).where(PauseRow.source_id == source_id))
+            connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 
 

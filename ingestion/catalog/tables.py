@@ -86,7 +86,6 @@ class SourceRow(Base):
     kind: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(300), unique=True)
     config: Mapped[Json]
-    cursor: Mapped[Json]
     interval_s: Mapped[int]
     enabled: Mapped[bool]
     deleting: Mapped[bool]
@@ -110,7 +109,8 @@ class DocumentRow(Base):
     ``claimed_by`` names the process at work on it; ``claimed_until`` is when its claim, or its message in the queue,
     counts as lost. ``parent_id`` is the document that it lies in. ``content_key`` is the same for documents whose
     chunks are embedded alike. ``retried``: it had failed before, and the run that it counts in tried it again.
-    ``suspect``: a worker died while it had this document among others; it is tried alone before it is blamed.
+    ``suspect``: a worker died while it had this document among others; it is tried alone before it is blamed. ``note``
+    is what its connector wants to be told of it next time.
     """
 
     __tablename__ = "documents"
@@ -147,6 +147,7 @@ class DocumentRow(Base):
     retried: Mapped[bool]
     index_due: Mapped[bool]
     suspect: Mapped[bool]
+    note: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     indexed_at: Mapped[datetime | None]

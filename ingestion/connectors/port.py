@@ -49,9 +49,10 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A document that is still there, and of which nothing is new. One that isn't known yet is passed over.
+    """A document that is still there, and of which nothing is new.
 
-    For sources that can list keys alone, or that say themselves that something is unchanged.
+    For sources that can list keys alone, or that say themselves that something is unchanged. It is passed over if it is
+    one of :meth:`Known.unknown`: such a document has to come as an :class:`Upsert`.
     """
 
     external_id: str
@@ -115,8 +116,12 @@ class Page:
 class Known(Protocol):
     """What the catalog knows of a source's documents, for a connector that compares."""
 
+    def unknown(self, external_ids: Collection[str]) -> set[str]:
+        """Those of these documents that the catalog hasn't, or couldn't read: :class:`Present` doesn't do for them."""
+        ...
+
     def notes(self, external_ids: Collection[str]) -> Mapping[str, Note]:
-        """The notes of these documents, those that have one."""
+        """The notes of these documents, those that have one; none of :meth:`unknown` has."""
         ...
 
     def below(self, prefix: str) -> Iterator[tuple[str, Note]]:
@@ -158,7 +163,7 @@ class SourceConfig(BaseModel):
         department, tags: facts about documents of which nothing else says them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     default_acl: AccessTerms | None = None
     department: str | None = None
@@ -176,6 +181,7 @@ class ConnectorContext:
         default_acl: who may read what neither the source nor its configuration says anything of.
         clock: what time it is.
         places: where Footnote's own files are; of use to sources that read this machine's disk.
+        creating: the source is being made or changed: what a listing would merely leave out is refused now.
     """
 
     source_id: str
@@ -183,6 +189,7 @@ class ConnectorContext:
     default_acl: AccessList
     clock: Clock
     places: Places
+    creating: bool = False
 
     def group(self, name: str) -> str:
         """A group of the source as access lists and :class:`Membership` name it: no other source's is the same."""

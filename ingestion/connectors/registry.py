@@ -78,19 +78,24 @@ def read_config(kind: str, config: Mapping[str, Any]) -> SourceConfig:
         raise InvalidRequest(" ".join(_explain(fault, model) for fault in faults)) from None
 
 
-def open_connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str) -> Connector:
+def open_connector(
+    kind: str, config: Mapping[str, Any], settings: Settings, source_id: str, *, creating: bool = False
+) -> Connector:
     """The connector of a source, to be closed by the caller.
 
     Opened anew for each listing and each document, so that a setting or a link that has changed since counts.
+
+    Args:
+        creating: the source is being made or changed.
 
     Raises:
         InvalidRequest: an unknown kind, or a configuration that it can't use on this machine.
     """
     read = read_config(kind, config)
-    return connector_class(kind).open(read, context_of(settings, source_id))
+    return connector_class(kind).open(read, context_of(settings, source_id, creating=creating))
 
 
-def context_of(settings: Settings, source_id: str) -> ConnectorContext:
+def context_of(settings: Settings, source_id: str, *, creating: bool = False) -> ConnectorContext:
     """What connectors get of these settings."""
     default = settings.sync.default_acl
     return ConnectorContext(
@@ -99,6 +104,7 @@ def context_of(settings: Settings, source_id: str) -> ConnectorContext:
         default_acl=AccessList.everyone() if default is None else AccessList.from_terms(default),
         clock=SystemClock(),
         places=Places.of(settings),
+        creating=creating,
     )
 
 

@@ -49,12 +49,12 @@ class Inspector:
         name = PurePosixPath(located.external_id).name
         with times("fetch"):
             layers = located.connector.layers(located.external_id)
-            original = located.connector.fetch(located.external_id)
+            content = located.content()
         with times("start the parser"):
             # Paid once by each parser process, not by each file.
             self._partitioner.partition(_WAKING, name="awake.txt", media_type="text/plain")
         with times("parse"):
-            partition = self._partitioner.partition(original.content, name=name, media_type=original.media_type)
+            partition = self._partitioner.partition(content, name=name)
         readers = next((layer.acl for layer in layers if layer.acl is not None), AccessList())
         if partition.readers is not None and not partition.readers.include(readers):
             raise UnreadableDocument(partition.readers.refusal())
@@ -68,7 +68,7 @@ class Inspector:
         return Inspection(
             name=located.external_id,
             source=located.source,
-            size=len(original.content),
+            size=len(content),
             media_type=partition.media_type,
             parser=partition.parser,
             facts=facts,

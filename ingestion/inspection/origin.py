@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from typing import Any
 
 from core.errors import DocumentError, NotFound, UnreadableDocument
 from core.settings import Settings
-from ingestion.connectors.build import build_connector
-from ingestion.connectors.folder import FolderConnector
+from ingestion.connectors.folder.connector import FolderConnector
+from ingestion.connectors.registry import open_connector
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,16 @@ class Located:
     connector: FolderConnector
     external_id: str
     source: str
+
+    def content(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            NotFound, DocumentTooLarge, SourceUnavailable: as :meth:`FolderConnector.fetch`.
+        """
+        received = io.BytesIO()
+        self.connector.fetch(self.external_id, received)
+        return received.getvalue()
 
 
 def locate(file: Path, configs: Iterable[Mapping[str, Any]], settings: Settings) -> Located:
@@ -62,7 +73,7 @@ def _in(path: Path, config: Mapping[str, Any], settings: Settings) -> Located | 
     root = root_of(config)
     if not path.is_relative_to(root) or not root.is_dir():
         return None
-    connector = build_connector("folder", config, settings)
+    connector = open_connector("folder", config, settings, "")
     assert isinstance(connector, FolderConnector)
     external_id = path.relative_to(root).as_posix()
     try:

@@ -9,18 +9,10 @@ from core.telemetry import stage
 from ingestion.blobs import original_key
 from ingestion.catalog.family import depth, inner_name, within
 from ingestion.catalog.records import DocumentRecord, Work, document_id
-from ingestion.connectors.port import Original, Unreadable, Upsert
+from ingestion.connectors.port import Unreadable, Upsert
 from ingestion.partitioning.port import Attachment, InnerReaders, Partition
 from ingestion.tasks.hand_off import dispatch, request_permissions
 from ingestion.tasks.parts import Parts
-
-
-def original_of(parts: Parts, work: Work) -> Original:
-    """A document's bytes: from its source, or, for one that lies in another, from where that one's parse left them."""
-    record = work.record
-    if record.parent_id is not None:
-        return Original(parts.blobs.get(original_key(record.id, work.content_revision)))
-    return parts.connector(parts.catalog.sources.get(record.source_id)).fetch(record.external_id)
 
 
 def enter_inner(parts: Parts, work: Work, partition: Partition) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 
 from core.errors import FootnoteError
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.catalog.records import Run
-from ingestion.connectors.port import Change, Delete, Listing, Unreadable, Upsert, Withheld
+from ingestion.connectors.port import Change, Delete, Page, Present, Unreadable, Upsert, Withheld
 from ingestion.tasks.comparing import note_listing
 from ingestion.tasks.deleting import prune
 from ingestion.tasks.failing import backoff_s, explain, may_retry
@@ -88,19 +89,31 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
 def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     source = parts.catalog.sources.get(run.source_id)
     note_listing(parts)
-    listing = parts.connector(source).changes(parts.catalog.sources.cursor(source.id))
     parser = parts.parser()
-    for batch in _batches(listing.changes):
+    cursors = parts.catalog.cursors
+    start = cursors.start(source.id, run.id)
+    last = Page(changes=(), cursor=start.cursor, complete=start.listed)
+    if not start.listed:
+        with closing(parts.connector(source)) as connector:
+            for page in connector.changes(start.cursor, parts.catalog.known(source.id)):
+                _turn(parts, run, page, parser, hold)
+                last = page
+    return _conclude(parts, run, last, hold, parser)
+
+
+def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None]) -> None:
+    """Enter a page; a listing that is cut off goes on behind it."""
+    for batch in _batches(page.changes):
         hold()
         _enter(parts, run, batch, parser, hold)
         # Parsing starts while the listing goes on.
-        dispatch(parts, source.id)
-    return _conclude(parts, run, listing, hold, parser)
+        dispatch(parts, run.source_id)
+    parts.catalog.cursors.save(run.source_id, run.id, page)
 
 
-def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None], parser: int) -> str | None:
+def _conclude(parts: Parts, run: Run, last: Page, hold: Callable[[], None], parser: int) -> str | None:
     hold()
-    if listing.complete:
+    if last.complete:
         parts.catalog.warnings.forget_unmet(run.source_id, run.id)
         refused = prune(parts, run, hold)
         if refused is not None:
@@ -108,12 +121,12 @@ def _conclude(parts: Parts, run: Run, listing: Listing, hold: Callable[[], None]
     else:
         # An incremental listing doesn't name what failed last time, so it is brought up here.
         parts.catalog.outcomes.retry_failed(run.source_id, run.id, parser=parser)
-    parts.catalog.sources.save_cursor(run.source_id, listing.cursor)
+    parts.catalog.cursors.conclude(run.source_id, last.cursor)
     return None
 
 
 def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, hold: Callable[[], None]) -> None:
-    found = [_storable(change) for change in changes if isinstance(change, Upsert | Unreadable)]
+    found = [_storable(change) for change in changes if isinstance(change, Upsert | Unreadable | Present)]
     gone = [change.external_id for change in changes if isinstance(change, Delete)]
     withheld = [change for change in changes if isinstance(change, Withheld)]
     if found:
@@ -142,10 +155,10 @@ def _withhold(parts: Parts, run: Run, withheld: Sequence[Withheld], hold: Callab
     log.warning("sync.withheld", run_id=run.id, source_id=run.source_id, files=len(named), names=named[:_NAMED])
 
 
-def _storable(change: Upsert | Unreadable) -> Upsert | Unreadable:
+def _storable(change: Upsert | Unreadable | Present) -> Upsert | Unreadable | Present:
     """A name that is not Unicode can't be kept in a database; the document is reported instead of stopping the sync."""
     name = change.external_id
-    if _is_text(name) and _is_text(change.uri):
+    if _is_text(name) and (isinstance(change, Present) or _is_text(change.uri)):
         return change
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
     return Unreadable(shown, shown, f"The name {shown!r} is not valid Unicode: rename the document in its source.")

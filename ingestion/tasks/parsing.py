@@ -17,8 +17,9 @@ from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import Partition
 from ingestion.tasks.failing import backoff_s, give_up, may_retry
+from ingestion.tasks.fetching import original_of
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
-from ingestion.tasks.inner import check_depth, enter_inner, original_of, refuse
+from ingestion.tasks.inner import check_depth, enter_inner, refuse
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.pausing import pause_for, resume

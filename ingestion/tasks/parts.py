@@ -23,10 +23,10 @@ from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.port import SearchIndex
 
 
-def _connector(kind: str, config: Mapping[str, Any], settings: Settings) -> Connector:
-    from ingestion.connectors.build import build_connector  # noqa: PLC0415 - see Makers
+def _connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str) -> Connector:
+    from ingestion.connectors.registry import open_connector  # noqa: PLC0415 - see Makers
 
-    return build_connector(kind, config, settings)
+    return open_connector(kind, config, settings, source_id)
 
 
 def _partitioner(settings: Settings) -> Partitioner:
@@ -70,7 +70,7 @@ class Makers:
     embedders: Callable[[Settings, Embedder], Embedders] = _embedders
     partitioner: Callable[[Settings], Partitioner] = _partitioner
     parser_version: Callable[[Settings], str] = _parser_version
-    connector: Callable[[str, Mapping[str, Any], Settings], Connector] = _connector
+    connector: Callable[[str, Mapping[str, Any], Settings, str], Connector] = _connector
 
 
 class Parts:
@@ -128,8 +128,8 @@ class Parts:
         return cast(SearchIndex, self._get("index as it is", self._make_index))
 
     def connector(self, source: Source) -> Connector:
-        """A connector to a source, as it is configured now."""
-        return self._makers.connector(source.kind, source.config, self.settings)
+        """A connector to a source, as it is configured now; the caller closes it."""
+        return self._makers.connector(source.kind, source.config, self.settings, source.id)
 
     def close(self) -> None:
         """Close everything that was built."""

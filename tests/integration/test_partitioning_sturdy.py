@@ -16,7 +16,7 @@ import pytest
 
 from core.errors import DocumentError, DocumentTooLarge, UnreadableDocument
 from core.settings import ParsingSettings
-from ingestion.connectors.folder import FolderConfig, FolderConnector
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
 from ingestion.connectors.port import Upsert
 from ingestion.partitioning.port import Partitioner
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner

@@ -138,7 +138,7 @@ def _render(
     total = min(most, len(inspection.document.pages))
     with closing(renderer), Progress(*columns, console=console, transient=True, disable=not total) as progress:
         bar = progress.add_task("", total=total)
-        content = located.connector.fetch(located.external_id).content
+        content = located.content()
         return page_images(inspection, content, renderer, most, lambda done: progress.update(bar, completed=done))
 
 

@@ -29,7 +29,7 @@ def test_it_is_an_outage_for_everybody(exhausted: Catalog, clock: object) -> Non
     keys = KeyStore(exhausted.engine, clock)  # type: ignore[arg-type]
     calls: list[Callable[[], object]] = [
         exhausted.sources.list,
-        lambda: exhausted.sources.save_cursor("s", {}),
+        lambda: exhausted.cursors.forget("s"),
         lambda: exhausted.queue.extend("me", ["d"], 60),
         lambda: keys.verify("fn_1_x"),
         lambda: keys.create("x"),

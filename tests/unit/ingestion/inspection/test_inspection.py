@@ -21,14 +21,15 @@ from core.clock import SystemClock
 from core.errors import NotFound, SecretFile, UnreadableDocument
 from core.settings import Settings
 from ingestion.catalog.build import open_catalog
-from ingestion.connectors.build import build_connector
 from ingestion.connectors.port import Upsert
+from ingestion.connectors.registry import open_connector
 from ingestion.inspection.build import folder_sources, open_inspector
 from ingestion.inspection.inspector import Inspector
 from ingestion.inspection.model import Fact, Inspection
 from ingestion.inspection.origin import locate
 from ingestion.inspection.report import page_images, to_html
 from ingestion.page_images.renderer import PageRenderer
+from tests.listings import read
 from tests.secrets import GITHUB_TOKEN, private_key
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
@@ -199,7 +200,7 @@ def test_it_agrees_with_ingestion_on_readers_that_a_folder_above_names(
     file.write_text("The plan for next year.")
     (tmp_path / "leadership" / "_folder.meta.yaml").write_text("acl: ['group:leadership']\n")
 
-    [listed] = build_connector("folder", {"path": str(file.parent)}, settings).changes({}).changes
+    [listed] = read(open_connector("folder", {"path": str(file.parent)}, settings, "")).changes
 
     assert isinstance(listed, Upsert)
     assert listed.acl.terms() == look(inspector, file, settings).readers == ("group:leadership",)

@@ -16,7 +16,7 @@ from core.filters import AnyOf, Filter
 from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.broker import TaskQueue
-from ingestion.connectors.port import Change, Cursor, Listing, Original, Upsert
+from ingestion.connectors.port import Change, Cursor, Known, Page, Sink, Upsert
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.tasks import comparing, deleting, embedding, hand_off, index_news, listing, parsing, recovering
 from ingestion.tasks.parts import Parts
@@ -35,6 +35,10 @@ class SteppedClock:
         self._now += timedelta(seconds=seconds)
 
 
+PAGE = 100
+"""Changes on a page of a :class:`FakeSource`."""
+
+
 class FakeSource:
     """A source whose documents are a dictionary."""
 
@@ -46,10 +50,13 @@ class FakeSource:
         self.error: Exception | None = None
         self.fetched: list[str] = []
 
-    def changes(self, cursor: Cursor) -> Listing:
+    def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         if self.error:
             raise self.error
-        return Listing(self._changes(), cursor={"seen": len(self.documents)}, complete=self.complete)
+        changes = list(self._changes())
+        for start in range(0, len(changes), PAGE):
+            yield Page(changes=changes[start : start + PAGE], cursor=cursor)
+        yield Page(changes=(), cursor={"seen": len(self.documents)}, complete=self.complete)
 
     def _changes(self) -> Iterator[Change]:
         for name, text in self.documents.items():
@@ -64,17 +71,15 @@ class FakeSource:
             )
         yield from self.extra
 
-    def fetch(self, external_id: str) -> Original:
+    def fetch(self, external_id: str, into: Sink) -> str | None:
         self.fetched.append(external_id)
         if external_id not in self.documents:
             raise NotFound(f"{external_id} is gone.")
-        return Original(self.documents[external_id].encode())
+        into.write(self.documents[external_id].encode())
+        return None
 
-    def list_ids(self) -> Iterator[str]:
-        return iter(self.documents)
-
-    def acl(self, external_id: str) -> AccessList:
-        return self.acls.get(external_id, AccessList.everyone())
+    def close(self) -> None:
+        pass
 
 
 class FakePartitioner:

@@ -123,7 +123,7 @@ def test_a_listing_is_not_charged_for_its_workers(pipeline: Any, monkeypatch: py
     run = pipeline.begin()
     with monkeypatch.context() as patch:
 
-        def killed(_: object) -> None:
+        def killed(*_: object) -> None:
             raise _Killed
 
         patch.setattr(pipeline.source, "changes", killed)

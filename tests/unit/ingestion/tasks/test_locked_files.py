@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingestion.connectors.folder import FolderConfig, FolderConnector
-from ingestion.connectors.port import Cursor, Listing, Original
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
+from ingestion.connectors.port import Cursor, Known, Page, Sink
 from tests.unprivileged import unprivileged
 
 
@@ -18,15 +19,14 @@ class Unprivileged:
     def __init__(self, folder: Path) -> None:
         self._folder = FolderConnector(FolderConfig(path=folder, default_acl=("group:hr",)), 1_000_000)
 
-    def changes(self, cursor: Cursor) -> Listing:
+    def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         with unprivileged():
-            listing = self._folder.changes(cursor)
-            found = list(listing.changes)
-        return Listing(iter(found), listing.cursor, listing.complete)
+            pages = list(self._folder.changes(cursor, known))
+        return iter(pages)
 
-    def fetch(self, external_id: str) -> Original:
+    def fetch(self, external_id: str, into: Sink) -> None:
         with unprivileged():
-            return self._folder.fetch(external_id)
+            self._folder.fetch(external_id, into)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from ingestion.connectors.build import build_connector
-from ingestion.connectors.folder import FolderConfig, FolderConnector
-from ingestion.connectors.port import Connector, Withheld
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
+from ingestion.connectors.port import Connector, Sink, Withheld
+from ingestion.connectors.registry import open_connector
 from tests.secrets import FOOTNOTE_KEY, GITHUB_TOKEN, private_key
 
 
@@ -36,14 +36,12 @@ def use(pipeline: Any, connector: Any) -> None:
     object.__setattr__(pipeline.parts._makers, "connector", connector)
 
 
-def as_it_was(_: str, config: Mapping[str, Any], __: Settings) -> Connector:
-    """A connector that knows nothing of secrets, with the cursor of its time."""
+def as_it_was(_: str, config: Mapping[str, Any], __: Settings, ___: str) -> Connector:
+    """A connector that knows nothing of secrets, with the notes of its time."""
 
     class Old(FolderConnector):
-        def fetch(self, external_id: str) -> Any:
-            from ingestion.connectors.port import Original
-
-            return Original((folder / external_id).read_bytes())
+        def fetch(self, external_id: str, into: Sink) -> None:
+            into.write((folder / external_id).read_bytes())
 
     folder = Path(config["path"])
     connector = Old(FolderConfig.model_validate(config), 1_000_000)
@@ -58,14 +56,14 @@ def texts(pipeline: Any) -> set[str]:
 
 def test_the_next_sync_removes_what_is_secret(pipeline: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as before:
-        before.setattr("ingestion.connectors.folder.secret_by_content", lambda *_: None)
-        before.setattr("ingestion.connectors.folder._CURSOR_VERSION", 1)
+        before.setattr("ingestion.connectors.folder.connector.secret_by_content", lambda *_: None)
+        before.setattr("ingestion.connectors.folder.connector._READING", 1)
         use(pipeline, as_it_was)
         run = pipeline.sync()
     assert (run.indexed, run.failed) == (25, 0)
     assert {FOOTNOTE_KEY, "secret words", "logged 7"} < texts(pipeline)
 
-    use(pipeline, build_connector)
+    use(pipeline, open_connector)
     run = pipeline.sync()
 
     # 22 of 25 are gone: more than a listing may lack. It doesn't lack them, it says what they are.

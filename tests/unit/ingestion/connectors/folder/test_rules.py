@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ingestion.connectors.folder import FolderConfig, FolderConnector
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
 from ingestion.connectors.port import Unreadable, Upsert
+from tests.listings import Memory, read
 
 
 def connector(root: Path, *rules: dict[str, Any], **config: Any) -> FolderConnector:
@@ -22,7 +23,7 @@ def write(path: Path, content: str = "Text.") -> None:
 
 
 def upserts(made: FolderConnector) -> dict[str, Upsert]:
-    return {change.external_id: change for change in made.changes({}).changes if isinstance(change, Upsert)}
+    return {change.external_id: change for change in read(made).changes if isinstance(change, Upsert)}
 
 
 def test_the_later_rule_counts_fact_by_fact_and_says_so(tmp_path: Path) -> None:
@@ -57,13 +58,11 @@ def test_what_is_written_beside_or_in_a_document_counts_before_rules(tmp_path: P
 def test_a_rule_that_matches_nothing_is_warned_of_once(tmp_path: Path) -> None:
     write(tmp_path / "a.txt")
     rules = {"match": "fiannce/**", "department": "Finance"}, {"match": "**/*.txt", "tags": ["text"]}
-    cursor: Any = {}
+    known = Memory()
     warned = []
     for _ in range(2):
-        listing = connector(tmp_path, *rules).changes(cursor)
         with capture_logs() as logs:
-            list(listing.changes)
-        cursor = listing.cursor
+            known = read(connector(tmp_path, *rules), known).known
         warned.append([log["rule"] for log in logs if log["event"] == "folder.rule_matches_nothing"])
 
     assert warned == [["fiannce/**"], []]
@@ -75,7 +74,7 @@ def test_a_sidecar_of_a_missing_file_is_reported(tmp_path: Path, there: bool) ->
     write(tmp_path / "x/_folder.meta.yaml", "department: All")
     if there:
         write(tmp_path / "x/report.pdf")
-    faults = [change for change in connector(tmp_path).changes({}).changes if isinstance(change, Unreadable)]
+    faults = [change for change in read(connector(tmp_path)).changes if isinstance(change, Unreadable)]
 
     assert [fault.external_id for fault in faults] == ([] if there else ["x/report.pdf.meta.yaml"])
     assert there or "report.pdf, which is not in this folder" in faults[0].reason

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import string
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceUnavailable
 from core.principal import AccessList
 from core.settings import Settings
-from ingestion.connectors.build import build_connector
-from ingestion.connectors.folder import FolderConfig, FolderConnector
-from ingestion.connectors.port import Connector, Cursor, Unreadable, Upsert
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
+from ingestion.connectors.port import Connector, Unreadable, Upsert
+from ingestion.connectors.registry import open_connector
+from tests.listings import Memory, read
 
 
 class Later:
@@ -34,11 +36,14 @@ def connect(root: Path, max_file_bytes: int = 1_000_000, **config: Any) -> Folde
     return FolderConnector(FolderConfig(path=root, **config), max_file_bytes, Later())
 
 
-def listed(connector: Connector, cursor: Cursor | None = None) -> tuple[dict[str, Any], Cursor]:
-    listing = connector.changes(cursor or {})
-    found = {change.external_id: change for change in listing.changes}
+def listed(connector: Connector, known: Memory | None = None) -> tuple[dict[str, Any], Memory]:
+    listing = read(connector, known)
     assert listing.complete
-    return found, listing.cursor
+    return {change.external_id: change for change in listing.changes}, listing.known
+
+
+def names(connector: Connector) -> list[str]:
+    return list(listed(connector)[0])
 
 
 def write(path: Path, text: str = "text") -> Path:
@@ -61,15 +66,14 @@ def test_it_lists_what_is_below_the_root_and_leaves_out_what_is_no_document(tmp_
 
     assert list(found) == ["a/deep/er/c d#1.txt", "b.md"]
     assert all(change.uri.endswith(f"{tmp_path}/{name}") for name, change in found.items())
-    assert list(connect(tmp_path).list_ids()) == list(found)
 
 
 def test_include_and_exclude_are_globs(tmp_path: Path) -> None:
     for name in ("a.md", "a.txt", "drafts/b.md", "x/drafts/c.md", "x/y/d.md"):
         write(tmp_path / name)
 
-    assert list(connect(tmp_path, include=["**/*.md"], exclude=["**/drafts/**"]).list_ids()) == ["a.md", "x/y/d.md"]
-    assert list(connect(tmp_path, include=["*.txt", "x/*/c.md"]).list_ids()) == ["a.txt", "x/drafts/c.md"]
+    assert names(connect(tmp_path, include=["**/*.md"], exclude=["**/drafts/**"])) == ["a.md", "x/y/d.md"]
+    assert names(connect(tmp_path, include=["*.txt", "x/*/c.md"])) == ["a.txt", "x/drafts/c.md"]
 
 
 def test_an_unchanged_file_is_not_read_again_and_keeps_its_revision(
@@ -77,7 +81,7 @@ def test_an_unchanged_file_is_not_read_again_and_keeps_its_revision(
 ) -> None:
     write(tmp_path / "a.md", "---\ntitle: T\nacl: [group:hr]\n---\ntext")
     first, cursor = listed(connect(tmp_path))
-    monkeypatch.setattr("ingestion.connectors.folder._hash", None)
+    monkeypatch.setattr("ingestion.connectors.folder.connector._hash", None)
 
     second, again = listed(connect(tmp_path), cursor)
 
@@ -96,7 +100,7 @@ def test_revisions_tell_bytes_from_metadata_from_nothing(tmp_path: Path) -> None
     write(path, "two")
     changed, _ = listed(connect(tmp_path), cursor)
 
-    assert touched == first
+    assert touched["a.txt"].revision == first["a.txt"].revision
     assert narrowed["a.txt"].content_revision == first["a.txt"].content_revision
     assert narrowed["a.txt"].revision != first["a.txt"].revision
     assert changed["a.txt"].content_revision != first["a.txt"].content_revision
@@ -125,7 +129,7 @@ def test_what_is_gone_is_not_named(tmp_path: Path) -> None:
 
     assert list(found) == ["a.txt"]
     with pytest.raises(NotFound, match=r"b\.txt"):
-        connect(tmp_path).fetch("b.txt")
+        connect(tmp_path).fetch("b.txt", BytesIO())
 
 
 def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
@@ -136,9 +140,7 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
     connector = connect(tmp_path / "gone")
 
     with pytest.raises(SourceUnavailable, match="gone"):
-        list(connector.changes({}).changes)
-    with pytest.raises(SourceUnavailable, match="gone"):
-        list(connector.list_ids())
+        read(connector)
 
 
 def test_links_are_not_followed_out_of_the_root(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_links_are_not_followed_out_of_the_root(tmp_path: Path) -> None:
     assert set(found) == {"a.txt", "in.txt", "out.txt", "broken.txt", "folder"}
     for name in ("out.txt", "folder/secret.txt", "../outside/secret.txt", "a.txt.meta.yaml", ".hidden", ""):
         with pytest.raises(NotFound):
-            connect(root).fetch(name)
+            connect(root).fetch(name, BytesIO())
 
 
 def test_a_name_that_is_not_utf8_is_reported_with_its_bytes_shown(tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path, monkeypatch: p
         raise PermissionError(13, "Permission denied")
 
     write(tmp_path / "a.txt")
-    monkeypatch.setattr("ingestion.connectors.folder._hash", refuse)
+    monkeypatch.setattr("ingestion.connectors.folder.connector._hash", refuse)
 
     assert "Permission denied" in only(tmp_path).reason
 
@@ -205,34 +207,32 @@ def test_documents_of_a_folder_that_cannot_be_listed_are_not_taken_for_gone(
 
     monkeypatch.setattr(os, "scandir", refuse)
     found, again = listed(connect(tmp_path), cursor)
-    first = connect(tmp_path).changes({})
 
     assert isinstance(found["sub/b.txt"], Unreadable)
-    assert again == cursor
-    list(first.changes)
-    assert not first.complete
-    with pytest.raises(SourceUnavailable, match="sub"):
-        list(connect(tmp_path).list_ids())
+    assert again.documents == {**cursor.documents, "sub/": None}
+    assert not read(connect(tmp_path)).complete
 
 
 def test_a_file_over_the_limit_is_listed_unread_and_refused_when_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "big.txt", "x" * 1001)
-    monkeypatch.setattr("ingestion.connectors.folder._hash", None)
+    monkeypatch.setattr("ingestion.connectors.folder.connector._hash", None)
     connector = connect(tmp_path, max_file_bytes=1000)
 
     found, _ = listed(connector)
 
     assert found["big.txt"].size == 1001
     with pytest.raises(DocumentTooLarge, match=r"big\.txt"):
-        connector.fetch("big.txt")
+        connector.fetch("big.txt", BytesIO())
 
 
 def test_fetch_gives_the_bytes(tmp_path: Path) -> None:
     write(tmp_path / "x" / "a.txt", "é")
 
-    assert connect(tmp_path).fetch("x/a.txt").content == "é".encode()
+    content = BytesIO()
+    connect(tmp_path).fetch("x/a.txt", content)
+    assert content.getvalue() == "é".encode()
 
 
 def test_the_nearest_place_wins_fact_by_fact(tmp_path: Path) -> None:
@@ -252,8 +252,6 @@ def test_the_nearest_place_wins_fact_by_fact(tmp_path: Path) -> None:
     assert (own.metadata.department, own.metadata.title) == ("Own", "From front")
     assert own.metadata.created == datetime(2025, 3, 31, tzinfo=UTC)
     assert own.acl.terms() == ("group:own", "user:bob")
-    assert connect(tmp_path).acl("x/own.md") == own.acl
-    assert connect(tmp_path).acl("x/front.md") == front.acl
 
 
 def test_what_nothing_is_said_of_is_as_the_configuration_says(tmp_path: Path) -> None:
@@ -291,8 +289,6 @@ def test_a_broken_sidecar_makes_the_document_unreadable_and_never_public(
     assert isinstance(change, Unreadable)
     assert says in change.reason
     assert name in change.reason
-    with pytest.raises(SourceUnavailable):
-        connect(tmp_path).acl("a.txt")
 
 
 def test_a_sidecar_that_is_a_link_out_of_the_root_is_not_read(tmp_path: Path) -> None:
@@ -319,17 +315,27 @@ def test_front_matter_of_other_tools_is_no_fault(tmp_path: Path, text: str) -> N
     assert isinstance(only(tmp_path), Upsert)
 
 
-def test_a_cursor_of_another_version_is_not_used(tmp_path: Path) -> None:
+def test_a_note_of_an_older_version_is_not_used(tmp_path: Path) -> None:
     write(tmp_path / "a.txt")
-    first, cursor = listed(connect(tmp_path))
+    first, known = listed(connect(tmp_path))
+    known.documents["a.txt"] = {**(known.documents["a.txt"] or {}), "reading": 1, "hash": "of other facts"}
 
-    assert listed(connect(tmp_path), {**cursor, "version": 0})[0] == first
+    assert listed(connect(tmp_path), known)[0] == first
+
+
+def test_pages_are_small_and_only_the_last_is_complete(tmp_path: Path) -> None:
+    for number in range(450):
+        write(tmp_path / f"{number:03}.txt")
+    pages = list(connect(tmp_path).changes({}, Memory()))
+
+    assert [len(page.changes) for page in pages] == [200, 200, 50, 0]
+    assert [page.complete for page in pages] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
     ("kind", "config", "says"),
     [
-        ("s3", {}, "no source of kind 's3'"),
+        ("s4", {}, "no source of kind 's4'. Did you mean 's3'"),
         ("folder", {}, "lacks 'path'"),
         ("folder", {"path": "/nowhere/at/all"}, "/nowhere/at/all does not exist"),
         ("folder", {"path": "/etc/hostname"}, "is not a folder"),
@@ -339,17 +345,18 @@ def test_a_cursor_of_another_version_is_not_used(tmp_path: Path) -> None:
 )
 def test_a_bad_configuration_is_explained(kind: str, config: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
-        build_connector(kind, config, Settings())
+        open_connector(kind, config, Settings(), "")
 
 
 def test_a_good_configuration_gives_a_connector(tmp_path: Path) -> None:
     write(tmp_path / "a.txt")
 
-    assert list(build_connector("folder", {"path": str(tmp_path)}, Settings()).list_ids()) == ["a.txt"]
+    assert names(open_connector("folder", {"path": str(tmp_path)}, Settings(), "")) == ["a.txt"]
 
 
-names = st.text(string.ascii_lowercase + " é", min_size=1, max_size=4).map(lambda name: f"{name.strip() or 'x'}.txt")
-edits = st.lists(st.dictionaries(names, st.binary(max_size=3), max_size=5), min_size=1, max_size=5)
+texts = st.text(string.ascii_lowercase + " é", min_size=1, max_size=4)
+file_names = texts.map(lambda name: f"{name.strip() or 'x'}.txt")
+edits = st.lists(st.dictionaries(file_names, st.binary(max_size=3), max_size=5), min_size=1, max_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -359,12 +366,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(states=edits)
-def test_whatever_happens_to_a_folder_a_pass_with_a_cursor_sees_what_a_first_pass_sees(
+def test_whatever_happens_to_a_folder_a_pass_with_notes_sees_what_a_first_pass_sees(
     folders: Path, states: list[dict[str, bytes]]
 ) -> None:
     root = folders / str(len(list(folders.iterdir())))
     root.mkdir()
-    cursor: Cursor = {}
+    known = Memory()
     for number, state in enumerate(states):
         for path in root.iterdir():
             if path.name not in state:
@@ -375,7 +382,7 @@ def test_whatever_happens_to_a_folder_a_pass_with_a_cursor_sees_what_a_first_pas
                 path.write_bytes(content)
                 os.utime(path, ns=(number * 10**9, number * 10**9))
 
-        found, cursor = listed(connect(root), cursor)
+        found, known = listed(connect(root), known)
 
         assert found == listed(connect(root))[0]
         assert set(found) == set(state)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from core.principal import AccessList
-from ingestion.connectors.folder import FolderConfig, FolderConnector
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
 from ingestion.connectors.port import Unreadable, Upsert
+from tests.listings import Memory, read
 from tests.unprivileged import unprivileged
 
 HR = AccessList(groups=frozenset({"hr"}))
@@ -27,12 +28,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         path.chmod(0o755)
 
 
-def listed(folder: Path, cursor: Any = None, **config: Any) -> tuple[dict[str, Any], Any]:
+def listed(folder: Path, known: Memory | None = None, **config: Any) -> tuple[dict[str, Any], Memory]:
     connector = FolderConnector(FolderConfig(path=folder, **config), 1_000_000)
     with unprivileged():
-        listing = connector.changes(cursor or {})
-        found = {change.external_id: change for change in listing.changes}
-    return found, listing.cursor
+        listing = read(connector, known)
+    return {change.external_id: change for change in listing.changes}, listing.known
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -58,7 +58,7 @@ def test_a_disk_that_fails() -> None:
     # The memory of this process is a file that is there and gives an input/output error.
     root = Path(f"/proc/{os.getpid()}")
     config = FolderConfig(path=root, include=["mem"], exclude=["*/**"], default_acl=("group:hr",))
-    [found] = FolderConnector(config, 1_000_000).changes({}).changes
+    [found] = read(FolderConnector(config, 1_000_000)).changes
     assert found == Unreadable("mem", f"file://{root}/mem", "it can't be read: Input/output error", HR)
 
 

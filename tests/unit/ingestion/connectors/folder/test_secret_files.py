@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 
 from core.errors import InvalidRequest, NotFound, SecretFile
 from core.settings import Settings
-from ingestion.connectors.build import build_connector, check_source
-from ingestion.connectors.folder import FolderConnector
-from ingestion.connectors.folder_scan import Scanner
+from ingestion.connectors.folder.connector import FolderConnector
+from ingestion.connectors.folder.scan import Scanner
 from ingestion.connectors.places import OTHERS, OWN, OWN_FILE
 from ingestion.connectors.port import Unreadable, Withheld
+from ingestion.connectors.registry import open_connector
+from tests.listings import Memory, read
 from tests.secrets import FOOTNOTE_KEY, certificate, private_key
 
 PRODUCTION = {
@@ -48,14 +50,14 @@ def settings(data_dir: Path, **more: Any) -> Settings:
 
 
 def connect(root: Path, made: Settings, **config: Any) -> FolderConnector:
-    connector = build_connector("folder", {"path": str(root), **config}, made)
+    connector = open_connector("folder", {"path": str(root), **config}, made, "")
     assert isinstance(connector, FolderConnector)
     return connector
 
 
 def listed(connector: FolderConnector) -> tuple[list[str], dict[str, str]]:
     """Names of documents, and why others were withheld."""
-    changes = list(connector.changes({}).changes)
+    changes = read(connector).changes
     assert not any(isinstance(change, Unreadable) for change in changes), changes
     withheld = {change.external_id: change.reason for change in changes if isinstance(change, Withheld)}
     return [change.external_id for change in changes if not isinstance(change, Withheld)], withheld
@@ -107,7 +109,7 @@ def test_blobs_and_settings_elsewhere_are_its_own_too(tmp_path: Path) -> None:
 def test_a_source_that_lies_in_a_data_directory_has_no_documents(tmp_path: Path) -> None:
     own, other = make_data(tmp_path / "data"), make_data(tmp_path / "other")
     for root in (own, own / "logs", other, other / "logs"):
-        assert [*connect(root, settings(own)).changes({}).changes] == [
+        assert read(connect(root, settings(own))).changes == [
             Withheld("", OWN if own in (root, root.parent) else OTHERS)
         ]
 
@@ -138,7 +140,7 @@ def test_secret_files_are_withheld_whatever_the_globs_say(tmp_path: Path) -> Non
     assert set(withheld) == {*SECRETS, "plain.txt"}
     for name in withheld:
         with pytest.raises(SecretFile, match=f"{name} is never a document"):
-            connector.fetch(name)
+            connector.fetch(name, BytesIO())
         if name not in ("server.pem", "notes.txt", "copy-of-key.md"):  # only their bytes say it
             with pytest.raises(SecretFile):
                 connector.layers(name)
@@ -158,14 +160,14 @@ def test_a_file_that_becomes_a_key_is_not_fetched(tmp_path: Path) -> None:
     assert listed(connector)[0] == ["a.txt"]
     path.write_text(private_key())
     with pytest.raises(SecretFile, match="a private key"):
-        connector.fetch("a.txt")
+        connector.fetch("a.txt", BytesIO())
 
 
 def test_files_that_an_older_version_read_are_looked_at_again(tmp_path: Path) -> None:
     path = write(tmp_path / "notes.txt", private_key())
     state = path.stat()
-    known = {"version": 1, "files": {"notes.txt": [state.st_mtime_ns, state.st_size, "hash", None]}}
-    changes = list(connect(tmp_path, settings(tmp_path / "d")).changes(known).changes)
+    note = {"reading": 1, "mtime_ns": state.st_mtime_ns, "size": state.st_size, "hash": "hash", "facts": None}
+    changes = read(connect(tmp_path, settings(tmp_path / "d")), Memory({"notes.txt": note})).changes
     assert changes == [Withheld("notes.txt", "a private key")]
 
 
@@ -187,9 +189,9 @@ def test_no_source_may_be_made_of_footnotes_own_folders(tmp_path: Path) -> None:
     ]
     for path in refused:
         with pytest.raises(InvalidRequest, match="can't be a source"):
-            check_source("folder", {"path": str(path)}, made)
+            open_connector("folder", {"path": str(path)}, made, "", creating=True)
     (tmp_path / "beside").mkdir()
-    check_source("folder", {"path": str(tmp_path / "beside")}, made)
+    open_connector("folder", {"path": str(tmp_path / "beside")}, made, "", creating=True)
 
 
 @pytest.mark.parametrize(
@@ -197,25 +199,25 @@ def test_no_source_may_be_made_of_footnotes_own_folders(tmp_path: Path) -> None:
 )
 def test_no_source_may_be_made_of_the_systems_folders_or_of_nothing(tmp_path: Path, path: str) -> None:
     with pytest.raises(InvalidRequest, match=r"can't be a source|names no folder"):
-        check_source("folder", {"path": path}, settings(tmp_path / "d"))
+        open_connector("folder", {"path": path}, settings(tmp_path / "d"), "", creating=True)
 
 
 def test_a_link_to_a_system_folder_is_no_way_round(tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to("/proc/self")
-    for check in (check_source, build_connector):
+    for creating in (True, False):
         with pytest.raises(InvalidRequest, match="/proc"):
-            check("folder", {"path": str(tmp_path / "docs")}, settings(tmp_path / "d"))
+            open_connector("folder", {"path": str(tmp_path / "docs")}, settings(tmp_path / "d"), "", creating=creating)
 
 
 def test_a_hidden_data_directory_may_lie_in_the_folder_but_not_in_production(tmp_path: Path) -> None:
     make_data(tmp_path / ".footnote")
     write(tmp_path / "a.md")
     made = settings(tmp_path / ".footnote")
-    check_source("folder", {"path": str(tmp_path)}, made)
+    open_connector("folder", {"path": str(tmp_path)}, made, "", creating=True)
     assert listed(connect(tmp_path, made)) == (["a.md"], {})
     production = settings(tmp_path / ".footnote", **PRODUCTION, sources={"allowed_roots": [str(tmp_path)]})
     with pytest.raises(InvalidRequest, match="data directory"):
-        check_source("folder", {"path": str(tmp_path)}, production)
+        open_connector("folder", {"path": str(tmp_path)}, production, "", creating=True)
 
 
 def test_sources_stay_in_the_allowed_roots(tmp_path: Path) -> None:
@@ -225,11 +227,11 @@ def test_sources_stay_in_the_allowed_roots(tmp_path: Path) -> None:
     (tmp_path / "way-in").symlink_to(inside)
     made = settings(tmp_path / "d", sources={"allowed_roots": [str(tmp_path / "srv")]})
     for path in (inside, inside.parent, tmp_path / "way-in"):
-        check_source("folder", {"path": str(path)}, made)
+        open_connector("folder", {"path": str(path)}, made, "", creating=True)
     for path in (outside, tmp_path, tmp_path / "srv" / "way-out", tmp_path / "srv" / ".." / "srv-other"):
-        for check in (check_source, build_connector):  # when it is made, and by each listing
+        for creating in (True, False):  # when it is made, and by each listing
             with pytest.raises(InvalidRequest, match=r"outside of sources\.allowed_roots"):
-                check("folder", {"path": str(path)}, made)
+                open_connector("folder", {"path": str(path)}, made, "", creating=creating)
 
 
 def test_a_secret_that_is_not_there_is_just_not_there(tmp_path: Path) -> None:

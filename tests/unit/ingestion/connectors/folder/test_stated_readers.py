@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from core.principal import AccessList
 from core.settings import Settings
-from ingestion.connectors.build import build_connector
-from ingestion.connectors.folder import FolderConfig, FolderConnector
+from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
 from ingestion.connectors.port import Unreadable, Upsert
+from ingestion.connectors.registry import open_connector
+from tests.listings import read
 from tests.unprivileged import unprivileged
 
 HR = ("group:hr",)
@@ -31,7 +32,7 @@ def put(path: Path, content: str | bytes) -> Path:
 
 
 def listed(root: Path, **config: Any) -> dict[str, Any]:
-    found = FolderConnector(FolderConfig(path=root, **config), 100_000_000).changes({}).changes
+    found = read(FolderConnector(FolderConfig(path=root, **config), 100_000_000)).changes
     return {change.external_id: change for change in found}
 
 
@@ -208,7 +209,7 @@ def test_ordinary_markdown_stays_as_it_is(tmp_path: Path, text: str) -> None:
 
 def test_a_file_that_is_too_large_to_be_read_keeps_the_readers_that_its_top_names(tmp_path: Path) -> None:
     put(tmp_path / "a.md", BLOCK + "x" * 1000)
-    [change] = FolderConnector(FolderConfig(path=tmp_path), 500).changes({}).changes
+    [change] = read(FolderConnector(FolderConfig(path=tmp_path), 500)).changes
 
     assert readers(change) == HR
 
@@ -325,10 +326,10 @@ def test_what_the_source_itself_says_is_nearer_than_what_lies_above_it(tmp_path:
 
 def test_a_change_above_the_root_is_seen_though_no_file_changed(tmp_path: Path) -> None:
     put(tmp_path / "sub/a.txt", "text")
-    first = FolderConnector(FolderConfig(path=tmp_path / "sub"), 1000).changes({})
+    first = read(FolderConnector(FolderConfig(path=tmp_path / "sub"), 1000))
     [before] = first.changes
     put(tmp_path / "_folder.meta.yaml", "acl: [group:hr]")
-    [after] = FolderConnector(FolderConfig(path=tmp_path / "sub"), 1000).changes(first.cursor).changes
+    [after] = read(FolderConnector(FolderConfig(path=tmp_path / "sub"), 1000), first.known).changes
 
     assert (readers(before), readers(after)) == (("public",), HR)
     assert before.revision != after.revision  # type: ignore[union-attr]
@@ -375,7 +376,9 @@ def test_the_installation_says_who_reads_what_nobody_speaks_of(tmp_path: Path) -
 
     def acl(default: list[str] | None, **config: Any) -> AccessList:
         settings = Settings.model_validate({"sync": {"default_acl": default}})
-        return build_connector("folder", {"path": str(tmp_path), **config}, settings).acl("a.txt")
+        [change] = read(open_connector("folder", {"path": str(tmp_path), **config}, settings, "")).changes
+        assert isinstance(change, Upsert)
+        return change.acl
 
     assert acl(None) == AccessList.everyone()
     assert acl([]) == AccessList()
