@@ -16,6 +16,9 @@ from ingestion.catalog.records import Pause
 from ingestion.catalog.rows import pause_of
 from ingestion.catalog.tables import Base
 
+SOURCE = "source"
+"""What a source that doesn't answer is paused as, whatever was asked of it: no other source waits for it."""
+
 
 class PauseRow(Base):
     """A stage that waits for something it needs; of one source, or of all (an empty ``source_id``).

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError
+from core.errors import EmptyDocument, FootnoteError, SourceUnavailable
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
+from ingestion.catalog.pauses import SOURCE
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
@@ -22,7 +23,7 @@ from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave,
 from ingestion.tasks.inner import check_depth, enter_inner, refuse
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
-from ingestion.tasks.pausing import pause_for, resume
+from ingestion.tasks.pausing import pause_for, pause_source, resume
 from ingestion.tasks.vector_reuse import content_key
 
 log = get_logger(__name__)
@@ -43,7 +44,8 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
         work = queue.claim_for_parsing(Ticket(document_id, version, suspect), owner, lease_s)
         if work is None:
             return
-        if pause := parts.catalog.pauses.active(STAGE):
+        source_id = work.record.source_id
+        if pause := parts.catalog.pauses.active(STAGE) or parts.catalog.pauses.active(SOURCE, source_id):
             parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
             return
         try:
@@ -53,8 +55,10 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
             _failed(parts, work, owner, error)
             return
     resume(parts, STAGE)
+    if work.record.parent_id is None and resume(parts, SOURCE, source_id):
+        dispatch(parts, source_id)  # it had been tried with this document alone
     if chunks is None:
-        _go_on(parts, work.record.source_id)
+        _go_on(parts, source_id)
     else:
         request_embedding(parts, chunks)
 
@@ -68,6 +72,8 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if pause is not None:
         parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
+    if isinstance(error, SourceUnavailable) and _waits_for_source(parts, work, owner, error):
+        return
     if may_retry(error) and work.attempts < sync.max_attempts:
         delay_s = backoff_s(sync, work.attempts)
         parts.catalog.outcomes.retry_parsing(work, owner, delay_s)
@@ -76,6 +82,17 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     else:
         give_up(parts, work, owner, STAGE, error)
         _go_on(parts, source_id)
+
+
+def _waits_for_source(parts: Parts, work: Work, owner: str, error: SourceUnavailable) -> bool:
+    """Pause the source. The document is to blame only if the source had answered since it last didn't."""
+    source_id = work.record.source_id
+    silent = parts.catalog.pauses.get(SOURCE, source_id) is not None
+    pause = pause_source(parts, source_id, error, "footnote.dispatch", {"source_id": source_id})
+    if pause is None or not silent:
+        return False
+    parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
+    return True
 
 
 def _go_on(parts: Parts, source_id: str) -> None:
