@@ -23,7 +23,6 @@ from ingestion.catalog.turns import Candidate, Turns, share
 _SCAN = 1000
 _TRIES = 3
 _HANDS_OUT = and_(~SourceRow.deleting, ~SourceRow.held, SourceRow.paused_at.is_(None))
-"""Sources whose documents may be handed out."""
 
 # What is asked once a document is built once: building a statement takes as long as running it.
 _WAITING = and_(
@@ -113,17 +112,22 @@ class DocumentQueue:
         self._clock = clock
         self._turns = Turns()
 
-    def take_pending(self, source_id: str, in_flight: int, lease_s: float) -> list[Ticket]:
+    def take_pending(self, source_id: str, in_flight: int, lease_s: float, *, untried: bool = False) -> list[Ticket]:
         """Move pending documents of a source to queued, as many as are its share of ``in_flight``; those moved.
 
         The share is by weight, among the sources that have documents in the queues. As these are worked off in the
         order in which they came, each gets that share of the workers.
+
+        Args:
+            untried: those that didn't have to wait yet go first: what had may be why nothing gets through.
         """
         now = self._clock.now()
         due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)]
+        due = due[::-1] if untried else due
         with self._database.read() as connection:
             if not any(connection.execute(pending.limit(1)).first() for pending in due):
                 return []
+        until = now + timedelta(seconds=lease_s)
         with self._database.write() as connection:
             # The source's row is the lock that keeps two dispatchers from filling the same room.
             source = select(SourceRow.id).where(SourceRow.id == source_id, _HANDS_OUT).with_for_update()
@@ -136,7 +140,6 @@ class DocumentQueue:
             for pending in due:
                 chosen = pending.limit(room - len(ids)).with_for_update(skip_locked=True)
                 ids.extend(connection.execute(chosen).scalars())
-            until = now + timedelta(seconds=lease_s)
             moved = (
                 update(DOCUMENTS)
                 .where(DocumentRow.id.in_(ids))

@@ -44,7 +44,7 @@ class Guard:
         if found.admitted:
             return external_ids
         self._refuse(
-            f"The source says that {found.gone} or more of its {found.had} documents are gone: it stopped there"
+            f"The source says that {found.gone} of its {found.had} documents are gone, or more: it stopped there"
         )
         return ()
 

@@ -28,8 +28,9 @@ def dispatch(parts: Parts, source_id: str) -> int:
     sync, pauses = parts.settings.sync, parts.catalog.pauses
     if pauses.active("parse") or pauses.active(SOURCE, source_id):
         return 0
-    in_flight = sync.in_flight if pauses.get(SOURCE, source_id) is None else 1
-    tickets = parts.catalog.queue.take_pending(source_id, in_flight, sync.lease_s)
+    silent = pauses.get(SOURCE, source_id) is not None
+    in_flight = 1 if silent else sync.in_flight
+    tickets = parts.catalog.queue.take_pending(source_id, in_flight, sync.lease_s, untried=silent)
     for sent, ticket in enumerate(tickets):
         try:
             parts.tasks.send("footnote.parse", asdict(ticket))

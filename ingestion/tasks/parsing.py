@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import PurePosixPath
 
 from core.errors import EmptyDocument, FootnoteError, SourceUnavailable
@@ -47,6 +48,7 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
         source_id = work.record.source_id
         if pause := parts.catalog.pauses.active(STAGE) or parts.catalog.pauses.active(SOURCE, source_id):
             parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
+            request_embedding(parts, 0)  # it may have been the last one that a batch was waiting for
             return
         try:
             with kept_alive(lambda: queue.extend(owner, [document_id], lease_s), lease_s):
@@ -72,10 +74,15 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if pause is not None:
         parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
-    if isinstance(error, SourceUnavailable) and _waits_for_source(parts, work, owner, error):
-        return
+    wait_s = 0.0
+    if isinstance(error, SourceUnavailable):
+        silent, wait_s = _pause_source(parts, source_id, error)
+        if silent and wait_s:
+            parts.catalog.outcomes.postpone_parsing(work, owner, parts.catalog.clock.now() + timedelta(seconds=wait_s))
+            request_embedding(parts, 0)
+            return
     if may_retry(error) and work.attempts < sync.max_attempts:
-        delay_s = backoff_s(sync, work.attempts)
+        delay_s = max(backoff_s(sync, work.attempts), wait_s)
         parts.catalog.outcomes.retry_parsing(work, owner, delay_s)
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
@@ -84,15 +91,15 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
         _go_on(parts, source_id)
 
 
-def _waits_for_source(parts: Parts, work: Work, owner: str, error: SourceUnavailable) -> bool:
-    """Pause the source. The document is to blame only if the source had answered since it last didn't."""
-    source_id = work.record.source_id
+def _pause_source(parts: Parts, source_id: str, error: SourceUnavailable) -> tuple[bool, float]:
+    """Pause a source; whether it had been silent already, and how many seconds the document waits.
+
+    A document is to blame only if the source had answered since it last didn't; 0 once patience has ended.
+    """
     silent = parts.catalog.pauses.get(SOURCE, source_id) is not None
     pause = pause_source(parts, source_id, error, "footnote.dispatch", {"source_id": source_id})
-    if pause is None or not silent:
-        return False
-    parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
-    return True
+    wait_s = 0.0 if pause is None else (pause.until - parts.catalog.clock.now()).total_seconds()
+    return silent, wait_s
 
 
 def _go_on(parts: Parts, source_id: str) -> None:
