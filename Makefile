@@ -12,6 +12,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 # Cases of each generator of attacks; `make test` runs 300.
 CASES ?= 3000
+# PyPI's torch for Linux brings 4 GB for GPUs. An index of its CPU builds, or a torch that the machine has, saves them:
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu, or VENV_FLAGS=--system-site-packages.
+TORCH_INDEX ?=
+VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
 .PHONY: help demo test attack chaos lint format constraints needs clean
@@ -84,7 +88,8 @@ $(BIN)/python:
 	echo "Footnote needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { \
 	echo "Python's venv module is missing. On Debian or Ubuntu, as root:  apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
+	$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt torch --index-url $(TORCH_INDEX))
 
 # Stamps: installing again is only worth its time once the requirements have changed.
 $(VENV)/.run: $(INPUTS) | $(BIN)/python

@@ -15,14 +15,28 @@ from api.middleware import EdgeMiddleware
 from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
 from api.readiness import Readiness
-from api.routes import answers, audit, documents, health, index, keys, me, page, page_images, search, sources, status
+from api.routes import (
+    answers,
+    audit,
+    documents,
+    groups,
+    health,
+    index,
+    keys,
+    me,
+    page,
+    page_images,
+    search,
+    sources,
+    status,
+)
 from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
 from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, index, keys, audit, me, status, health, page)
+ROUTERS = (answers, search, documents, page_images, sources, groups, index, keys, audit, me, status, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -42,16 +41,22 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     Raises:
         FootnoteError: its key is no good, or it can't be found out now.
     """
-    record = None
+    anonymous = services.settings.api.anonymous
     try:
         key = bearer_key(request.headers)
         if key is not None:
-            keys = await ready(services.keys)
-            record = await services.lanes.keys.run(partial(keys.verify, key))
+            keys, catalog = await ready(services.keys), await ready(services.catalog)
+
+            def known(key: str = key) -> Caller:
+                found = caller_of(request.headers, keys.verify(key), anonymous=anonymous)
+                # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
+                return found.with_synced(catalog.memberships.groups_of(found.principal.user))
+
+            return await services.lanes.keys.run(known)
     except NotAuthenticated as error:
         note_refused_sign_in(request, error)
         raise
-    return caller_of(request.headers, record, anonymous=services.settings.api.anonymous)
+    return caller_of(request.headers, None, anonymous=anonymous)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]

@@ -107,6 +107,13 @@ def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:
     return All(tuple(clauses)) if clauses else None
 
 
+def misplaced(key: str) -> str | None:
+    """Where a filter belongs that stands beside a request's ``filters``; None if it is none, by either name."""
+    if key in _COMMAND_LINE:
+        return f'"filters": {{{_COMMAND_LINE[key]}}}'
+    return f'"filters": {{"{key}": ...}}' if key in _REQUEST_KEYS else None
+
+
 def _hint(key: str) -> str:
     if key in _COMMAND_LINE:
         return f" It is an option of the command line; here it is {_COMMAND_LINE[key]}."

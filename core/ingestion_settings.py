@@ -90,6 +90,8 @@ class SyncSettings(Section):
     """How sources are kept up to date."""
 
     interval_s: Positive = 4 * 3600
+    memberships_interval_s: Positive = 3600
+    """How often who is in the groups of a source is read: for so long at most does one who left a group read on."""
     default_acl: AccessTerms | None = None
     """Who may read a document that nothing is said of, neither by itself nor by sidecars, nor its source; terms are
     public, user:<id> and group:<id>, and none is nobody. None: everybody, which production refuses."""

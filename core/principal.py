@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.errors import InvalidRequest
 
 PUBLIC = "public"
+_LONGEST_ADDRESS = 254
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_OF_A_SOURCE = re.compile(r"[0-9a-f]{32}/")
+
+
+def email_id(user: str) -> str | None:
+    """A user id as sources name people: an e-mail address in small letters; None if it is none.
+
+    Only A to Z are made small. Any other folding would let a letter stand for another person's: ``str.lower`` makes
+    the Kelvin sign a ``k``.
+    """
+    local, _, domain = user.partition("@")
+    if not (local and domain) or "@" in domain or len(user) > _LONGEST_ADDRESS:
+        return None
+    return user.translate(_SMALL) if user.isprintable() and " " not in user else None
+
+
+def is_of_a_source(group: str) -> bool:
+    """Whether a group's name is one that only a source gives: who is in such a group, its source alone says."""
+    return _OF_A_SOURCE.match(group) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +85,29 @@ class AccessList:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A reader: a user and the groups that the identity provider (or the API key) says they are in.
+    """A reader: a user, and the groups that they are in.
 
-    ``user`` is None for a reader without an identity, who sees what is public and nothing else.
+    Attributes:
+        user: None for a reader without an identity, who sees what is public and nothing else.
+        groups: their own: those that the identity provider (or the API key) names.
+        synced: those that sources have them in (:mod:`ingestion.catalog.memberships`).
     """
 
     user: str | None = None
     groups: frozenset[str] = frozenset()
+    synced: frozenset[str] = frozenset()
 
     @property
     def terms(self) -> frozenset[str]:
-        """The terms of which a document must carry at least one."""
-        named = {f"group:{group}" for group in self.groups}
+        """The terms of which a document must carry at least one.
+
+        Sources name people by their e-mail address in small letters, so a user who has one is found under it as well.
+        A source's group counts only where it was synced: nobody gets into one by naming it.
+        """
+        own = {group for group in self.groups if not is_of_a_source(group)}
+        named = {f"group:{group}" for group in own | self.synced}
         if self.user is not None:
-            named.add(f"user:{self.user}")
+            named |= {f"user:{user}" for user in (self.user, email_id(self.user)) if user is not None}
         return frozenset(named | {PUBLIC})
 
 

@@ -146,6 +146,14 @@ class LlmSettings(Section):
         return self
 
 
+class RewriteSettings(Section):
+    """Making a follow-up stand by itself before it is searched for."""
+
+    enabled: bool = True
+    timeout_s: Seconds = 2
+    """How long the model may take over it; then the earlier question's words are carried over by rule."""
+
+
 class ApiSettings(Section):
     """The HTTP service."""
 
@@ -214,6 +222,7 @@ class Settings(Section):
     sync: SyncSettings = SyncSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
+    rewrite: RewriteSettings = RewriteSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)

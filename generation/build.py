@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from core.lanes import Lanes, streams_of
 from core.settings import Settings
-from generation.answerer import Answerer, PassageSearch
+from generation.answerer import Answerer
 from generation.answering.quote_places import PlaceLookup
 from generation.models.port import ChatModel
+from generation.steps.retrieve import PassageSearch
 
 
 def build_chat_model(settings: Settings) -> ChatModel | None:

@@ -33,11 +33,15 @@ class Meta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageEvent:
-    """A stage began or ended; ``ms`` is how long it took, None while it runs."""
+    """A stage began or ended; ``ms`` is how long it took, None while it runs.
+
+    ``queries`` is what is searched for, where ``rewrite`` found that a question leans on the turns before it.
+    """
 
     name: str
     state: Literal["started", "finished"]
     ms: float | None = None
+    queries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

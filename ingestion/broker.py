@@ -26,6 +26,8 @@ QUEUES = {
     "footnote.purge": "sync",
     "footnote.recover": "sync",
     "footnote.compare": "sync",
+    "footnote.memberships": "sync",
+    "footnote.memberships_due": "sync",
     "footnote.permissions": "permissions",
     "footnote.parse": "parse",
     "footnote.rebuild": "embed",
@@ -88,6 +90,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3},
         "beat_schedule": {
             "sync-due": {"task": "footnote.sync_due", "schedule": 60.0, "options": {"expires": 60}},
+            "memberships-due": {"task": "footnote.memberships_due", "schedule": 60.0, "options": {"expires": 60}},
             "recover": {"task": "footnote.recover", "schedule": float(every_s), "options": {"expires": every_s}},
         },
         "timezone": "UTC",

@@ -94,7 +94,7 @@ class Ingestion:
         self._send_or_leave("footnote.purge", {"source_id": source_id})
 
     def sync(self, source_id: str, *, full: bool = False, confirmed: bool = False) -> Run:
-        """Have a source listed after this call.
+        """Have a source listed after this call, and read who is in its groups.
 
         While it is being listed, one more run is queued for afterwards, however often this is called; that one is
         returned. Documents that are still on their way from an earlier run don't hold it up.
@@ -110,6 +110,9 @@ class Ingestion:
         source = self.catalog.sources.get(source_id)
         lease_s = self._settings.sync.lease_s
         run, new = self.catalog.runs.begin(source.id, lease_s, full=full, confirmed=confirmed)
+        # Access lists name groups and not people: neither of the two needs to wait for the other.
+        self.catalog.membership_syncs.want(source_id)
+        self._send_or_leave("footnote.memberships", {"source_id": source_id})
         if new and run.state is RunState.RUNNING:
             self._send(run, "footnote.sync", {"run_id": run.id})
         return run

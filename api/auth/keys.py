@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from core.clock import Clock
 from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
 from core.logs import get_logger
+from core.principal import is_of_a_source
 from ingestion.catalog.audit import Actor, Deed, add_event
 from ingestion.catalog.tables import Base
 
@@ -120,11 +121,15 @@ class KeyStore:
         """Make a key; the plain key is returned this once.
 
         Raises:
-            InvalidRequest: the name, user or a group is empty or too long.
+            InvalidRequest: the name, user or a group is empty or too long; or a group is a source's.
         """
         for value in (name, *([] if user is None else [user]), *groups):
             if not value.strip() or len(value) > _MAX_NAME:
                 raise InvalidRequest(f"A key's name, user and groups must each have 1 to {_MAX_NAME} characters.")
+        for group in filter(is_of_a_source, groups):
+            raise InvalidRequest(
+                f"{group!r} is a source's group, and its source alone says who is in it: leave it out."
+            )
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         plain = f"fn_{prefix}_{secret}"
         record = KeyRecord(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from starlette.datastructures import Headers
 
 from api.auth.keys import KeyRecord
 from core.errors import InvalidHeader, NotAuthenticated, NotAuthorised
-from core.principal import ANONYMOUS, Principal
+from core.principal import ANONYMOUS, Principal, is_of_a_source
 
 USER_HEADER = "X-Footnote-User"
 GROUPS_HEADER = "X-Footnote-Groups"
@@ -34,6 +34,10 @@ class Caller:
     admin: bool = False
     key: KeyRecord | None = None
     acting: bool = False
+
+    def with_synced(self, groups: frozenset[str]) -> Caller:
+        """The same, in the groups that sources have the reader in."""
+        return replace(self, principal=replace(self.principal, synced=groups)) if groups else self
 
     def require_admin(self) -> None:
         """Let administrators through.
@@ -101,6 +105,7 @@ def _acting_for(headers: Headers) -> Principal:
     groups = frozenset(group for value in headers.getlist(GROUPS_HEADER) for group in _groups(_text(value)))
     if len(groups) > _MAX_GROUPS:
         raise InvalidHeader(f"{GROUPS_HEADER} names {len(groups)} groups; at most {_MAX_GROUPS} can be sent.")
+    _check_own(groups)
     return Principal(user or None, groups)
 
 
@@ -126,6 +131,13 @@ def _groups(line: str) -> list[str]:
     for name in names:
         _check_name(name, GROUPS_HEADER)
     return list(names)
+
+
+def _check_own(groups: frozenset[str]) -> None:
+    for group in filter(is_of_a_source, groups):
+        raise InvalidHeader(
+            f"{GROUPS_HEADER}: {group!r} is a source's group, and its source alone says who is in it: leave it out."
+        )
 
 
 def _check_name(name: str, header: str) -> None:

@@ -22,9 +22,10 @@ from core.principal import Principal
 from core.telemetry import ANSWERS_IN_PROGRESS
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token
 from generation.models.port import Message
+from generation.question import Question
 
 if TYPE_CHECKING:
-    from generation.answerer import Answerer, Question
+    from generation.answerer import Answerer
 
 router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
 
@@ -58,7 +59,6 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
 
 
 def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:
-    from generation.answerer import Question  # noqa: PLC0415  brings the retriever's imports
 
     return Question(
         text=checked_question(body.question, max_chars),

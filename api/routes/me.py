@@ -14,4 +14,9 @@ router = APIRouter(prefix="/v1", tags=["keys"])
 async def me(caller: CallerDep) -> MeBody:
     """Whom this request speaks for, and whether it may administer Footnote."""
     principal = caller.principal
-    return MeBody(user=principal.user, groups=sorted(principal.groups), admin=caller.admin)
+    return MeBody(
+        user=principal.user,
+        groups=sorted(principal.groups),
+        synced_groups=sorted(principal.synced),
+        admin=caller.admin,
+    )

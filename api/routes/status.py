@@ -28,6 +28,9 @@ def status(services: ServicesDep) -> StatusBody:
         degraded.append(f"index: {unknown} documents that the catalog doesn't know are hidden: footnote doctor --index")
     in_progress = [RunBody.model_validate(run) for standing in standings for run in standing.active]
     degraded += [f"ingestion waits: {why}" for why in dict.fromkeys(run.waiting for run in in_progress if run.waiting)]
+    degraded += [
+        f"groups of {name!r} are as of an earlier sync: {why}" for name, why in catalog.membership_syncs.failing()
+    ]
     return StatusBody(
         documents=dict(catalog.documents.totals(None)),
         chunks=chunks,

@@ -160,7 +160,15 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
             "index_generation": e.index_generation,
         },
     ),
-    StageEvent: ("stage", lambda e: {"name": e.name, "state": e.state, "ms": e.ms}),
+    StageEvent: (
+        "stage",
+        lambda e: {
+            "name": e.name,
+            "state": e.state,
+            "ms": e.ms,
+            **({"queries": list(e.queries)} if e.queries else {}),
+        },
+    ),
     Sources: (
         "sources",
         lambda e: {

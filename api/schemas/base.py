@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
+from core.filters import misplaced
+
 T = TypeVar("T")
 
 Many = Annotated[tuple[T, ...], Strict(False)]
@@ -41,6 +43,8 @@ class ResponseBody(BaseModel):
 def _unknown(key: str, known: list[str]) -> PydanticCustomError:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if "filters" in known and (place := misplaced(key)):
+        hint = f" It is a filter: send {place}."
     shown = key[:60].replace("{", "(").replace("}", ")")
     keys = ", ".join(known)
     return PydanticCustomError(

@@ -51,10 +51,14 @@ class KeyCreated(KeyBody):
 
 
 class MeBody(ResponseBody):
-    """Whom a request speaks for; ``user`` is null for a reader without an identity."""
+    """Whom a request speaks for; ``user`` is null for a reader without an identity.
+
+    ``synced_groups`` are those that sources have them in, as ``SOURCE_ID/NAME``.
+    """
 
     user: str | None
     groups: list[str]
+    synced_groups: list[str]
     admin: bool
 
 

@@ -18,8 +18,9 @@ from core.filters import Filter
 from core.principal import ANONYMOUS
 from eval.datasets import DatasetError, read_rows
 from eval.progress import Progress, tracked
-from generation.answerer import Answerer, Question
+from generation.answerer import Answerer
 from generation.events import Abstain, Citation, Done, Sources, Token
+from generation.question import Question
 
 QUESTIONS = Path(__file__).parents[1] / "questions" / "sourcegraph.jsonl"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from generation.events import AnswerEnd, Done, StageEvent
@@ -22,17 +22,10 @@ class Tally:
     finish_reason: AnswerEnd = "stop"
     outcome: str = "answered"
 
-    def finished(self, name: str, began: float) -> StageEvent:
+    def finished(self, name: str, began: float, queries: Sequence[str] = ()) -> StageEvent:
         """Note that a stage ended that began at this reading of ``time.perf_counter``."""
         self.timings_ms[name] = round((time.perf_counter() - began) * 1000, 2)
-        return StageEvent(name=name, state="finished", ms=self.timings_ms[name])
-
-    def stages(self) -> Iterator[StageEvent]:
-        """The stages so far that have no end yet: all but the first have no beginning either, as parts of it."""
-        for number, (name, ms) in enumerate(self.timings_ms.items()):
-            if number:
-                yield StageEvent(name=name, state="started")
-            yield StageEvent(name=name, state="finished", ms=ms)
+        return StageEvent(name=name, state="finished", ms=self.timings_ms[name], queries=tuple(queries))
 
     def abstain(self) -> None:
         """There is no answer."""

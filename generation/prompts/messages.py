@@ -41,6 +41,20 @@ def build_messages(question: str, chunks: Sequence[Chunk], history: Sequence[Mes
     return [Message("system", _SYSTEM), *_turns(history), Message("user", asked)]
 
 
+_REWRITING = """\
+A reader goes on asking in a conversation about their company's documents. Write their last message as one question \
+that stands by itself: put in what it leaves out or points to ("it", "there", "and for ...?") from the turns before \
+it. Keep its language, its names and its numbers. Change nothing else, and don't answer. Write the question alone, in \
+one line.
+"""
+
+
+def rewriting_messages(question: str, history: Sequence[Message]) -> list[Message]:
+    """What a model is told that makes a follow-up stand by itself."""
+    asked = f"The last message: {inert(question)}\n\nThe question that stands by itself:"
+    return [Message("system", _REWRITING), *_turns(history), Message("user", asked)]
+
+
 def _source(number: int, chunk: Chunk) -> str:
     facts = {"title": _fact(chunk.metadata.title), "section": " &gt; ".join(map(_fact, chunk.heading_path))}
     modified = chunk.metadata.modified

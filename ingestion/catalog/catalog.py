@@ -14,6 +14,8 @@ from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
 from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
+from ingestion.catalog.membership_syncs import MembershipSyncs
+from ingestion.catalog.memberships import MembershipStore
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
 from ingestion.catalog.pauses import PauseStore
@@ -49,6 +51,7 @@ class Catalog:
         tallies: what counts are summed up from.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
+        memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -75,6 +78,8 @@ class Catalog:
         self.tallies = Tallies(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.memberships = MembershipStore(database)
+        self.membership_syncs = MembershipSyncs(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

@@ -116,10 +116,8 @@ class DocumentQueue:
         """Move pending documents of a source to queued, as many as are its share of ``in_flight``; those moved.
 
         The share is by weight, among the sources that have documents in the queues. As these are worked off in the
-        order in which they came, each gets that share of the workers.
-
-        Args:
-            untried: those that didn't have to wait yet go first: what had may be why nothing gets through.
+        order in which they came, each gets that share of the workers. If ``untried``, those go first that didn't have
+        to wait yet: what had may be why nothing gets through.
         """
         now = self._clock.now()
         due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)]
@@ -208,9 +206,9 @@ class DocumentQueue:
                 free = free.order_by(DocumentRow.id).with_for_update(skip_locked=True)
                 works = self._claim_parsed(connection, list(connection.execute(free, now).scalars()), owner, lease_s)
             if works or not chosen:
-                return works
+                break
             passed.update(chosen)
-        return []
+        return works
 
     def _claim_parsed(self, connection: Connection, ids: list[str], owner: str, lease_s: float) -> list[Work]:
         if not ids:

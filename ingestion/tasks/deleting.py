@@ -30,6 +30,8 @@ def _purge_one(parts: Parts, source_id: str) -> None:
                 tell_index(parts, source_id)
             if not tell_index(parts, source_id) or parts.catalog.documents.totals(source_id):
                 return  # recover has it tried again
+            while parts.catalog.memberships.forget(source_id, BATCH):
+                pass
             sources.remove(source_id)
     finally:
         sources.release_deleting(source_id)

@@ -11,6 +11,7 @@ from ingestion.catalog.records import DocumentState, RunState
 from ingestion.tasks.comparing import watch_index
 from ingestion.tasks.failing import give_up
 from ingestion.tasks.hand_off import PERMISSIONS, dispatch, send_listing, send_or_leave, settle, start_queued
+from ingestion.tasks.memberships import MEMBERSHIPS
 from ingestion.tasks.ownership import is_dead
 from ingestion.tasks.parts import Parts
 
@@ -39,6 +40,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
     _recover_runs(parts, lost)
     _recover_documents(parts, lost)
     _recover_rebuild(parts, lost)
+    _recover_memberships(parts, lost)
     for source_id in parts.catalog.queue.sources_with_pending():
         dispatch(parts, source_id)
     backlog = parts.catalog.queue.backlog()
@@ -84,6 +86,12 @@ def _recover_rebuild(parts: Parts, lost: IsLost) -> None:
     if build is not None:
         log.warning("rebuild.taken_over", generation=build.generation, step=build.step)
         send_or_leave(parts, "footnote.rebuild", {"generation": build.generation, "step": build.step})
+
+
+def _recover_memberships(parts: Parts, lost: IsLost) -> None:
+    for source_id in parts.catalog.membership_syncs.free_lost(lost):
+        log.warning("memberships.taken_over", source_id=source_id)
+        send_or_leave(parts, MEMBERSHIPS, {"source_id": source_id})
 
 
 class WorkerLost(Unavailable):

@@ -16,6 +16,7 @@ from ingestion.tasks import (
     hand_off,
     index_news,
     listing,
+    memberships,
     parsing,
     rebuilding,
     recovering,
@@ -44,6 +45,8 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
     task("footnote.embed", embedding.embed)
     task("footnote.purge", deleting.purge)
     task("footnote.rebuild", rebuilding.rebuild)
+    task("footnote.memberships", memberships.sync_memberships)
+    task("footnote.memberships_due", memberships.memberships_due)
     task("footnote.compare", comparing.compare_index)
     task("footnote.recover", recovering.recover)
 

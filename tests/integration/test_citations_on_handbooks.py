@@ -17,10 +17,11 @@ from core.errors import DocumentError
 from core.metadata import Metadata
 from core.principal import ANONYMOUS
 from core.settings import ChunkingSettings, Settings
-from generation.answerer import Answerer, Question
+from generation.answerer import Answerer
 from generation.answering.writing import MAX_CITATIONS
 from generation.events import Citation
 from generation.models.port import Delta, Message
+from generation.question import Question
 from generation.text.sentences import split_sentences
 from ingestion.chunking.model import PlacedElement
 from ingestion.chunking.structural import StructuralChunker

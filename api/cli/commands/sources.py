@@ -130,6 +130,41 @@ def remove(source: str, yes: bool, as_json: bool) -> None:
         click.echo(f"Removed {found['name']}.")
 
 
+@sources.command(epilog="Example:  footnote sources groups Wiki --user ann@example.com")
+@click.argument("source")
+@click.option("--user", metavar="ADDRESS", help="Only the groups that this person is in.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many before.")
+@json_option
+def groups(source: str, user: str | None, limit: int, offset: int, as_json: bool) -> None:
+    """Show the groups of SOURCE (its id or its name), and how many people it says are in each."""
+    client = context.client()
+    wanted = None if user is None else readable(user, "--user")
+    source_id = find(client, source)["id"]
+    found = client.request("GET", f"/v1/sources/{source_id}/groups", user=wanted, limit=limit, offset=offset)
+    if as_json:
+        print_json(found)
+        return
+    for group in found["groups"]:
+        name = group["name"].removeprefix(f"{source_id}/")
+        # Whoever names a group at the source must not write to the administrator's terminal.
+        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+        click.echo(f"{group['members']:>8}  {shown}")
+    if found["total"] > offset + len(found["groups"]):
+        click.echo(f"... {found['total']} in all: --offset {offset + limit} shows the next ones.")
+    click.echo(_said_of_groups(found["sync"]))
+
+
+def _said_of_groups(sync: dict[str, Any] | None) -> str:
+    if sync is None or not (sync["begun_at"] or sync["error"]):
+        return "Its groups haven't been read yet."
+    if not sync["has_groups"]:
+        return "A source of this kind has no groups of its own."
+    left_out = f"; {sync['left_out']} members or groups left out" if sync["left_out"] else ""
+    said = f"As of {sync['done_at']}{left_out}." if sync["done_at"] else "They couldn't be read so far."
+    return f"{said} The last {sync['failures']} readings failed: {sync['error']}" if sync["error"] else said
+
+
 def find(client: Client, named: str) -> dict[str, Any]:
     """The source with this id or name.
 

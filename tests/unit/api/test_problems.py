@@ -38,6 +38,27 @@ async def test_a_wrong_value_names_its_field(client: httpx.AsyncClient) -> None:
     assert problem(response, 422, "invalid-request")["errors"][0]["field"] == "history.0.role"  # type: ignore[index]
 
 
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/answers"])
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("since", '"filters": {"modified": {"from": DATE}}'),
+        ("until", '"filters": {"modified": {"to": DATE}}'),
+        ("department", '"filters": {"department": ...}'),
+        ("created", '"filters": {"created": ...}'),
+    ],
+)
+async def test_a_filter_beside_the_filters_is_told_where_it_belongs(
+    client: httpx.AsyncClient, path: str, key: str, place: str
+) -> None:
+    asked = {"query" if path == "/v1/search" else "question": "x", key: "2026-01-01"}
+    response = await client.post(path, json=asked)
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert error["field"] == key
+    assert error["message"].startswith(f"This key is not known. It is a filter: send {place}.")
+
+
 async def test_an_unknown_filter_names_the_nearest(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/search", json={"query": "x", "filters": {"departement": ["HR"]}})
     assert "Did you mean 'department'?" in str(problem(response, 422, "invalid-filter")["detail"])

@@ -17,10 +17,11 @@ from core.lanes import Lanes
 from core.place import Place
 from core.principal import ANONYMOUS
 from core.settings import ApiSettings, LlmSettings, Settings
-from generation.answerer import Answerer, Question
+from generation.answerer import Answerer
 from generation.answering.writing import CHARS_PER_TOKEN, MAX_CITATIONS, Writing
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
 from generation.models.port import Delta, Message, Usage
+from generation.question import Question
 
 LEAVE = "Every employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
 STOP = Delta(finish_reason="stop", usage=Usage(11, 5))
@@ -285,8 +286,9 @@ def test_retrieval_that_fails_raises(answerer: Any, found: Any) -> None:
 def test_question_filters_and_history_reach_their_places(found: Any, scripted: Any) -> None:
     model = scripted(Delta("Yes [1]."), STOP)
     history = (Message("user", "Hello"), Message("assistant", "Hello to you"))
-    answer(Answerer(found, model, Settings()), question("And now?", history=history, pipeline="lexical"))
-    assert found.asked == [("And now?", ANONYMOUS, None, "lexical")]
+    asked = question("How many days of leave are there?", history=history, pipeline="lexical")
+    answer(Answerer(found, model, Settings()), asked)
+    assert found.asked == [("How many days of leave are there?", ANONYMOUS, None, "lexical")]
     assert [message.content for message in model.messages[1:3]] == ["Hello", "Hello to you"]
 
 

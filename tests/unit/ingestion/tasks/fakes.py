@@ -18,7 +18,17 @@ from core.principal import AccessList
 from ingestion.broker import TaskQueue
 from ingestion.connectors.port import Change, Cursor, Known, Page, Sink, Upsert
 from ingestion.partitioning.port import Element, ElementKind, Partition
-from ingestion.tasks import comparing, deleting, embedding, hand_off, index_news, listing, parsing, recovering
+from ingestion.tasks import (
+    comparing,
+    deleting,
+    embedding,
+    hand_off,
+    index_news,
+    listing,
+    memberships,
+    parsing,
+    recovering,
+)
 from ingestion.tasks.parts import Parts
 from retrieval.index.port import DocumentUpdate, Generation, IndexedDocument
 from tests.word_tokenizer import WordTokenizer
@@ -289,5 +299,6 @@ TASKS: dict[str, Callable[..., object]] = {
     "footnote.embed": embedding.embed,
     "footnote.purge": deleting.purge,
     "footnote.compare": comparing.compare_index,
+    "footnote.memberships": memberships.sync_memberships,
     "footnote.recover": recovering.recover,
 }

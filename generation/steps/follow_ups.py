@@ -1,0 +1,46 @@
+"""Which questions lean on the turns before them, and what they leave out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from generation.models.port import Message
+from generation.text.word_stems import terms
+
+_OPENING = re.compile(
+    r"^\W*(?:and|but|or|so|then|also|what about|how about|what if|same|ok(?:ay)?|und|oder|aber|et|mais|y|pero)\b",
+    re.IGNORECASE,
+)
+_POINTING = re.compile(
+    r"\b(?:it|its|they|them|their|theirs|this|that|these|those|he|she|him|her|his|hers|one|ones|"
+    r"(?<!\bis )(?<!\bare )there(?! (?:is|are|was|were|be|any)\b)|"
+    r"the (?:same|other|latter|former|first|second)|instead|else|either|both)\b",
+    re.IGNORECASE,
+)
+_ELLIPTIC = re.compile(
+    r"^\W*(?:for|in|at|on|with|without|during|from|before|after|until|to)\b(?!.*\b(?:what|which|how|who)\b)",
+    re.IGNORECASE,
+)
+_FEW, _SHORT = 1, 3
+"""Words of content: a question of so few says too little to be searched for by itself; one that is short too, where it
+begins without a subject."""
+_LONGEST_SUBJECT = 300
+
+
+def is_follow_up(question: str, history: Sequence[Message]) -> bool:
+    """Whether a question leans on an earlier one: it begins as one, points back, or says hardly anything."""
+    if not any(turn.role == "user" and turn.content.strip() for turn in history):
+        return False
+    if _OPENING.match(question) or _POINTING.search(question):
+        return True
+    return len(terms(question)) <= (_SHORT if _ELLIPTIC.match(question) else _FEW)
+
+
+def carried_over(question: str, history: Sequence[Message]) -> str:
+    """The question behind the last one that stood by itself, which says what it is about."""
+    asked = [turn.content.strip() for turn in history if turn.role == "user" and turn.content.strip()]
+    at = len(asked) - 1
+    while at > 0 and is_follow_up(asked[at], history[:1]):
+        at -= 1
+    return " ".join([*(one[:_LONGEST_SUBJECT] for one in asked[at:]), question])

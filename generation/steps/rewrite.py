@@ -1,0 +1,77 @@
+"""The question as it stands by itself: what a follow-up leaves out is taken from the turns before it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from core.errors import ConfigurationError, ModelUnavailable
+from core.logs import get_logger
+from core.settings import RewriteSettings
+from core.telemetry import DEGRADED
+from generation.events import AnswerEvent, StageEvent
+from generation.models.port import ChatModel, Message
+from generation.prompts.messages import rewriting_messages
+from generation.steps.draft import Draft
+from generation.steps.follow_ups import carried_over, is_follow_up
+
+_log = get_logger(__name__)
+_LONGEST = 400
+"""Characters of a rewritten question: a model that writes more hasn't written a question."""
+
+
+class Rewrite:
+    """Makes a follow-up stand by itself: by one call of the model, or by rule where there is none, or it fails.
+
+    The question as it was asked stays among the queries, so that a bad rewrite can't lose what it would have found.
+    """
+
+    def __init__(self, model: ChatModel | None, settings: RewriteSettings) -> None:
+        self._model = model
+        self._settings = settings
+
+    def needed(self, draft: Draft) -> bool:
+        """Whether the question leans on the turns before it, told by its words alone."""
+        return self._settings.enabled and is_follow_up(draft.question.text, draft.question.history)
+
+    async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
+        """Rewrite the question; it is one that :meth:`needed` it."""
+        yield StageEvent(name="rewrite", state="started")
+        began = time.perf_counter()
+        question = draft.question
+        by_rule = carried_over(question.text, question.history)
+        written = None if self._model is None else await self._written(self._model, draft)
+        draft.standalone = written or by_rule
+        draft.queries = tuple(dict.fromkeys((draft.standalone, question.text)))
+        yield draft.tally.finished("rewrite", began, queries=draft.queries)
+
+    async def _written(self, model: ChatModel, draft: Draft) -> str | None:
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                text = await _whole(model, rewriting_messages(draft.question.text, draft.question.history))
+        except TimeoutError:
+            why = f"The model took longer than {self._settings.timeout_s:g} s."
+        except (ModelUnavailable, ConfigurationError) as error:
+            why = "The model doesn't answer."
+            _log.warning("rewrite.unavailable", error=type(error).__name__, reason=error.message)
+        else:
+            line = " ".join(text.split()).strip("\"'` ")
+            if any(map(str.isalnum, line)) and len(line) <= _LONGEST:
+                return line
+            why = "The model wrote no question."
+        DEGRADED.labels("rewrite").inc()
+        draft.tally.degraded.append(f"rewrite: {why}")
+        return None
+
+
+async def _whole(model: ChatModel, messages: Sequence[Message]) -> str:
+    """What the model writes, as far as it can be a question."""
+    text = ""
+    async with aclosing(model.stream(messages)) as deltas:
+        async for delta in deltas:
+            text += delta.text
+            if len(text) > 2 * _LONGEST:
+                break
+    return text
