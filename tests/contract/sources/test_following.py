@@ -16,11 +16,6 @@ ANN, BOB = "ann@example.com", "bob@example.com"
 HR = "group:hr"
 
 
-def need(synced: Synced, what: str) -> None:
-    if what not in synced.world.can:
-        pytest.skip(f"A source of kind {synced.world.kind} can't {what}.")
-
-
 def test_everything_is_taken_in_once(synced: Synced) -> None:
     for number in range(12):
         synced.world.put(f"a/{number}", f"the words of {number}")
@@ -59,8 +54,8 @@ def test_what_comes_back_under_its_old_name_is_read_again(synced: Synced) -> Non
     synced.check()
 
 
+@pytest.mark.needs("move")
 def test_what_is_moved_is_found_where_it_is(synced: Synced) -> None:
-    need(synced, "move")
     synced.world.put("a/b", "first words")
     synced.sync()
     synced.world.move("a/b", "c/d")
@@ -68,8 +63,8 @@ def test_what_is_moved_is_found_where_it_is(synced: Synced) -> None:
     synced.check()
 
 
+@pytest.mark.needs("share")
 def test_new_readers_count_without_reading_it_again(synced: Synced, monkeypatch: pytest.MonkeyPatch) -> None:
-    need(synced, "share")
     synced.world.put("a", "first words")
     synced.sync()
     synced.world.share("a", frozenset({ANN}))
@@ -82,8 +77,8 @@ def test_new_readers_count_without_reading_it_again(synced: Synced, monkeypatch:
     synced.check()
 
 
+@pytest.mark.needs("withhold")
 def test_what_the_source_does_not_say_who_may_read_is_hidden_until_it_does(synced: Synced) -> None:
-    need(synced, "withhold")
     synced.world.put("a", "first words")
     synced.sync()
     synced.world.withhold("a", True)

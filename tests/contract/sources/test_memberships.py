@@ -7,7 +7,7 @@ import pytest
 from core.principal import AccessList, Principal
 from ingestion.tasks.memberships import sync_memberships
 from tests.contract.sources.synced import Synced
-from tests.contract.sources.test_following import ANN, BOB, HR, need
+from tests.contract.sources.test_following import ANN, BOB, HR
 
 
 def sync_groups(synced: Synced) -> None:
@@ -27,9 +27,8 @@ def reading(synced: Synced, user: str) -> list[str]:
     return sorted(one.text for one in truth.values() if one.terms and AccessList.from_terms(one.terms).allows(reader))
 
 
+@pytest.mark.needs("groups", "share")
 def test_who_leaves_a_group_reads_what_it_may_read_no_more(synced: Synced) -> None:
-    need(synced, "groups")
-    need(synced, "share")
     synced.world.put("a", "first words")
     synced.world.members("hr", frozenset({ANN}))
     synced.world.share("a", frozenset({HR}))
@@ -46,8 +45,7 @@ def test_who_leaves_a_group_reads_what_it_may_read_no_more(synced: Synced) -> No
     assert (reading(synced, ANN), reading(synced, BOB)) == ([], [])
 
 
+@pytest.mark.lacks("groups")
 def test_a_source_without_groups_has_none(synced: Synced) -> None:
-    if "groups" in synced.world.can:
-        pytest.skip("It has groups.")
     sync_groups(synced)
     assert synced.parts.catalog.memberships.count(synced.source.id) == 0

@@ -12,7 +12,7 @@ from alembic import op
 from ingestion.catalog.tables import UtcDateTime
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
