@@ -120,8 +120,7 @@ class DocumentQueue:
         to wait yet: what had may be why nothing gets through.
         """
         now = self._clock.now()
-        due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)]
-        due = due[::-1] if untried else due
+        due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)][:: -1 if untried else 1]
         with self._database.read() as connection:
             if not any(connection.execute(pending.limit(1)).first() for pending in due):
                 return []
