@@ -31,6 +31,7 @@ _PROBLEMS = {
     409: "It clashes with what is there.",
     413: "It is over a limit on size.",
     415: "The body isn't sent as JSON.",
+    416: "It has no such range of bytes.",
     422: "What was sent can't be used: the detail says why.",
     503: "Something that this needs doesn't answer, or there is too much to do: try again after `Retry-After` seconds.",
 }

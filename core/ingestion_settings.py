@@ -70,11 +70,26 @@ class ParsingSettings(Section):
         return self
 
 
+SHORTEST_SECRET_KEY = 32
+
+
 class SourcesSettings(Section):
     """What sources may reach."""
 
     allowed_roots: tuple[Path, ...] = ()
     """Folders that a folder source must lie in, links followed; none: any folder, which production refuses."""
+    proxy: SecretStr | None = None
+    """URL of an HTTP proxy through which sources on the web are reached; None: directly, whatever HTTPS_PROXY says."""
+    secret_key: SecretStr | None = None
+    """Encrypts the secrets of sources in the catalog: a random text of 32 characters or more."""
+    secret_key_file: Path | None = None
+    """A file with such a key on each line: the first encrypts, all decrypt. Without it and ``secret_key``, the file
+    ``sources.key`` in the data directory, which is made when it is needed; production refuses that."""
+    former_secret_keys: tuple[SecretStr, ...] = ()
+    """Keys that still decrypt, until ``footnote sources rotate-secrets`` has replaced them."""
+
+    check_s: Seconds = 20
+    """How long a worker may take to try out the settings of a source that is made or changed."""
 
     @field_validator("allowed_roots")
     @classmethod
@@ -84,6 +99,15 @@ class SourcesSettings(Section):
             # The service and each worker would take it for another folder.
             raise ValueError("every folder must be an absolute path")
         return roots
+
+    @model_validator(mode="after")
+    def _keys(self) -> Self:
+        if self.secret_key is not None and self.secret_key_file is not None:
+            raise ValueError("sources.secret_key and sources.secret_key_file exclude one another")
+        given = [*self.former_secret_keys, *([self.secret_key] if self.secret_key else [])]
+        if any(len(key.get_secret_value()) < SHORTEST_SECRET_KEY for key in given):
+            raise ValueError(f"a key of sources needs {SHORTEST_SECRET_KEY} characters: openssl rand -base64 32")
+        return self
 
 
 class SyncSettings(Section):

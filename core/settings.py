@@ -265,6 +265,9 @@ def production_faults(settings: Settings) -> list[str]:
         "sources.allowed_roots must not name the root of the file system": any(
             root == Path(root.anchor) for root in roots
         ),
+        "sources.secret_key, or secret_key_file, must be set": (
+            settings.sources.secret_key is None and settings.sources.secret_key_file is None
+        ),
         "sync.default_acl must say who may read documents that nothing is said of, such as [] for nobody": (
             settings.sync.default_acl is None
         ),

@@ -47,7 +47,7 @@ class ApiClient:
             ApiError: the run failed, or wasn't over in time.
         """
         body = {"kind": "folder", "name": name, "config": {"path": str(folder.resolve())}}
-        source = str(self._call("POST", "/v1/sources", params={"sync": "true"}, json=body)["id"])
+        source = str(self._call("POST", "/v1/sources", params={"sync": "true", "documents": "0"}, json=body)["id"])
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             run = dict(self._call("GET", f"/v1/sources/{source}/runs")["runs"][0])

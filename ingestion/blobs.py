@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, runtime_checkable
 
 import fsspec
 
@@ -20,6 +22,7 @@ from core.settings import Settings
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """A full disk, a quota, a limit on the size of files."""
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,28 @@ class BlobStore(Protocol):
         """Store bytes, whole or not at all, in place of what was there."""
         ...
 
+    def put_file(self, key: str, content: IO[bytes]) -> None:
+        """Store what a file holds from its beginning to its end, as :meth:`put`; a piece at a time is in memory."""
+        ...
+
     def get(self, key: str) -> bytes:
         """The bytes of a key.
+
+        Raises:
+            NotFound: there are none.
+        """
+        ...
+
+    def size(self, key: str) -> int:
+        """How many bytes a key has.
+
+        Raises:
+            NotFound: there are none.
+        """
+        ...
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes of a key from ``start`` to before ``stop``, piece by piece.
 
         Raises:
             NotFound: there are none.
@@ -85,17 +108,47 @@ class FsspecBlobStore:
         path = self._path(key)
         with self._translated(f"{key} can't be stored"):
             if self._is_local:
-                _write_atomically(Path(path), content)
+                _write_atomically(Path(path), io.BytesIO(content))
             else:
                 self._filesystem.pipe_file(path, content)
 
+    def put_file(self, key: str, content: IO[bytes]) -> None:
+        """Store a file's bytes, whole or not at all."""
+        path = self._path(key)
+        content.seek(0)
+        with self._translated(f"{key} can't be stored"):
+            if self._is_local:
+                _write_atomically(Path(path), content)
+                return
+            try:
+                with self._filesystem.open(path, "wb") as target:
+                    shutil.copyfileobj(content, target, _PIECE)
+            except BaseException:
+                with suppress(OSError):
+                    self._filesystem.rm_file(path)  # closing it has stored what came so far
+                raise
+
     def get(self, key: str) -> bytes:
         """The bytes of a key; NotFound when there are none."""
-        with self._translated(f"{key} can't be read"):
-            try:
-                return bytes(self._filesystem.cat_file(self._path(key)))
-            except FileNotFoundError:
-                raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
+        with self._translated(f"{key} can't be read"), _found(key):
+            return bytes(self._filesystem.cat_file(self._path(key)))
+
+    def size(self, key: str) -> int:
+        """How many bytes a key has; NotFound when there is none."""
+        with self._translated(f"{key} can't be read"), _found(key):
+            return int(self._filesystem.size(self._path(key)))
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes of a key, piece by piece; NotFound when there are none."""
+        with (
+            self._translated(f"{key} can't be read"),
+            _found(key),
+            self._filesystem.open(self._path(key), "rb") as source,
+        ):
+            source.seek(start)
+            while start < stop and (piece := source.read(min(_PIECE, stop - start))):
+                start += len(piece)
+                yield piece
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete everything below a prefix."""
@@ -144,17 +197,26 @@ class FsspecBlobStore:
             raise StorageUnavailable(f"{failed} in {self._root}: {error.strerror or type(error).__name__}.") from error
 
 
+@contextmanager
+def _found(key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
+
+
 def _protocols(filesystem: Any) -> tuple[str, ...]:
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         # Not fsynced: the catalog names a blob only after it was written, and a sync after a power cut makes it anew.
-        partial.write_bytes(content)
+        with partial.open("wb") as file:
+            shutil.copyfileobj(content, file, _PIECE)
         os.replace(partial, path)  # noqa: PTH105 - the one call that replaces atomically on every system
     except OSError:
         partial.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ _MAX_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108, less on some systems."""
 
 QUEUES = {
+    "footnote.check": "check",
     "footnote.sync": "sync",
     "footnote.sync_due": "sync",
     "footnote.dispatch": "sync",
@@ -34,7 +35,8 @@ QUEUES = {
     "footnote.embed": "embed",
 }
 """The queue of each task, by the task's name. Listing, permissions and deletions never wait in a queue behind content;
-workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well."""
+workers of their own for ``sync`` and ``permissions`` keep them from waiting for a thread as well. Somebody waits for
+each ``check``: it stands behind nothing but others."""
 
 
 def valkey_socket(settings: Settings) -> Path:
@@ -52,6 +54,12 @@ def broker_url(settings: Settings) -> str:
     if settings.broker.url is not None:
         return settings.broker.url.get_secret_value()
     return f"redis+socket://{valkey_socket(settings)}"
+
+
+def broker_client(settings: Settings) -> redis.Redis:
+    """A client of the broker's Valkey, for what processes share besides tasks. It connects when it is first used."""
+    url = broker_url(settings).replace("redis+socket://", "unix://", 1)
+    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)
 
 
 def create_celery(load: Callable[[], Settings]) -> Celery:

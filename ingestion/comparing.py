@@ -120,7 +120,7 @@ def _kind(known: Known | None, held: IndexedDocument | None) -> Kind | None:
         return Kind.UNKNOWN
     if held is None:
         return Kind.MISSING if known.state is DocumentState.INDEXED and known.chunks > 0 else None
-    if max(held.versions) > known.version and known.state is not DocumentState.DELETING:
+    if held.latest > known.version and known.state is not DocumentState.DELETING:
         return Kind.NEWER
     if known.index_due:
         return None  # it is being told
@@ -152,14 +152,14 @@ def put_right(
     by_kind = {kind: [one for one in found if one.kind is kind] for kind in Kind}
     if unknown := [one.held for one in by_kind[Kind.UNKNOWN] if one.held is not None]:
         if delete_unknown:
-            index.delete_documents([one.document_id for one in unknown])
+            index.delete_documents({one.document_id: one.latest for one in unknown})
         else:
             _hide(index, unknown)
     for one in by_kind[Kind.STALE]:
         if one.known is not None and one.known.state is not DocumentState.DELETING and one.known.indexed_version:
-            index.delete_stale(one.document_id, one.known.indexed_version or 0)
-        else:
-            index.delete_documents([one.document_id])
+            index.delete_stale({one.document_id: one.known.indexed_version})
+        elif one.known is not None and one.held is not None:
+            index.delete_documents({one.document_id: max(one.known.version, one.held.latest)})
     catalog.comparisons.tell_again([one.known for one in by_kind[Kind.PERMISSIONS] if one.known is not None])
     catalog.comparisons.read_again([one.known for one in by_kind[Kind.MISSING] if one.known is not None])
     _distrust(catalog, index, by_kind[Kind.NEWER])
@@ -168,7 +168,7 @@ def put_right(
 def _hide(index: SearchIndex, documents: Sequence[IndexedDocument]) -> None:
     shown = [one for one in documents if one.acl != frozenset()]
     if shown:
-        updates = [DocumentUpdate(one.document_id, acl=(), up_to=max(one.versions), restamp=False) for one in shown]
+        updates = [DocumentUpdate(one.document_id, acl=(), up_to=one.latest, restamp=False) for one in shown]
         index.update_documents(updates)
         log.warning("index.hidden", documents=len(shown), reason="the catalog doesn't know them")
 
@@ -178,7 +178,7 @@ def _distrust(catalog: Catalog, index: SearchIndex, found: Sequence[Difference])
     sources: set[str] = set()
     for one in found:
         if one.known is not None and one.held is not None:
-            catalog.comparisons.distrust(one.known, max(one.held.versions))
+            catalog.comparisons.distrust(one.known, one.held.latest)
             sources.add(one.known.source_id)
     _hide(index, [one.held for one in found if one.held is not None])
     for source_id in {source.id for source in catalog.sources.list()} & sources:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +19,9 @@ CONNECT_S = 5
 READ_S = 60
 ATTEMPTS = 4
 CONNECTIONS = 16
+_PIECE = 1 << 20
+_IN_PARTS = TransferConfig(multipart_threshold=1 << 25, multipart_chunksize=1 << 24, use_threads=False)
+"""Above 32 MiB in parts of 16 MiB, of which one is in memory at a time; 10,000 of them are allowed, 160 GiB."""
 _BATCH = 1000
 """S3's limit on the keys of one deletion."""
 _MISSING = frozenset({"NoSuchKey", "404"})
@@ -46,18 +50,31 @@ class S3BlobStore:
         with self._translated(f"{key} can't be stored"):
             self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=content)
 
+    def put_file(self, key: str, content: IO[bytes]) -> None:
+        """Store a file's bytes, whole or not at all: in parts, one after another, where they are many."""
+        content.seek(0)
+        with self._translated(f"{key} can't be stored"):
+            self._client.upload_fileobj(_Open(content), self._bucket, self._key(key), Config=_IN_PARTS)
+
     def get(self, key: str) -> bytes:
         """The bytes of a key; NotFound when there are none."""
-        with self._translated(f"{key} can't be read"):
-            try:
-                content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read()
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    raise NotFound(
-                        f"There is no blob {key!r}: sync the document's source again to restore it."
-                    ) from None
-                raise
+        with self._translated(f"{key} can't be read"), _found(key):
+            content: bytes = self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read()
         return content
+
+    def size(self, key: str) -> int:
+        """How many bytes a key has; NotFound when there is none."""
+        with self._translated(f"{key} can't be read"), _found(key):
+            return int(self._client.head_object(Bucket=self._bucket, Key=self._key(key))["ContentLength"])
+
+    def pieces(self, key: str, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes of a key, piece by piece; NotFound when there are none."""
+        if start >= stop:
+            return
+        with self._translated(f"{key} can't be read"), _found(key):
+            asked = {"Bucket": self._bucket, "Key": self._key(key), "Range": f"bytes={start}-{stop - 1}"}
+            with closing(self._client.get_object(**asked)["Body"]) as body:
+                yield from body.iter_chunks(_PIECE)
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete everything below a prefix."""
@@ -120,6 +137,26 @@ class S3BlobStore:
                 f"{where} doesn't answer ({type(error).__name__}), so {failed}: check the network, blobs.s3_endpoint, "
                 "and that this machine has AWS credentials."
             ) from error
+
+
+class _Open:
+    """A file that stays open for who comes after: the transfer closes what it is given."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
+@contextmanager
+def _found(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _MISSING:
+            raise NotFound(f"There is no blob {key!r}: sync the document's source again to restore it.") from None
+        raise
 
 
 def _code(error: ClientError) -> str:

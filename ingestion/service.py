@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from celery import Celery
@@ -14,12 +16,14 @@ from ingestion.broker import TaskQueue, create_celery
 from ingestion.catalog.build import open_catalog
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.records import Run, RunState, Source
+from ingestion.connectors.registry import read_config
+from ingestion.source_checking import ITEMS, FoundItem, SourceChecker
+from ingestion.source_keys import read_keys
+from ingestion.source_secrets import SourceSecrets
 
 log = get_logger(__name__)
 
 MOST_WEIGHT = 100
-CheckConfig = Callable[[str, Mapping[str, Any]], object]
-"""Raises InvalidRequest when a source of that kind can't be configured so."""
 
 
 class Ingestion:
@@ -28,11 +32,12 @@ class Ingestion:
     Methods that start something raise :class:`core.errors.BrokerUnavailable` when the task queue doesn't answer.
     """
 
-    def __init__(self, catalog: Catalog, celery_app: Celery, settings: Settings, check_config: CheckConfig) -> None:
+    def __init__(self, catalog: Catalog, celery_app: Celery, settings: Settings) -> None:
         self.catalog = catalog
         self._tasks = TaskQueue(celery_app)
         self._settings = settings
-        self._check_config = check_config
+        self._secrets = SourceSecrets(cache(lambda: read_keys(settings)))
+        self._checker = SourceChecker(catalog.checks, self._tasks, self._secrets, settings.sources.check_s)
 
     @property
     def tasks(self) -> TaskQueue:
@@ -42,14 +47,45 @@ class Ingestion:
     def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Source:
         """Add a source. Nothing is synced yet: call :meth:`sync`, or wait for the schedule.
 
+        Whether a worker can use the configuration, :meth:`check_source` finds out.
+
         Raises:
-            InvalidRequest: an unknown kind, a configuration that it can't use, an empty name, an interval below 1 s.
+            InvalidRequest: an unknown kind, a configuration of the wrong shape, an empty name, an interval below 1 s.
             Conflict: the name is in use.
         """
         interval = self._settings.sync.interval_s if interval_s is None else interval_s
         _check(name, interval)
-        self._check_config(kind, config)
-        return self.catalog.sources.create(kind=kind, name=name.strip(), config=config, interval_s=interval)
+        source_id = uuid.uuid4().hex
+        sealed = self._seal(kind, config, source_id)
+        return self.catalog.sources.create(
+            kind=kind, name=name.strip(), config=sealed, interval_s=interval, source_id=source_id
+        )
+
+    def check_source(
+        self, kind: str | None, config: Mapping[str, Any] | None, *, source_id: str | None = None, items: int = ITEMS
+    ) -> tuple[FoundItem, ...]:
+        """Have a worker try settings out: those of a new source, or those that a source has or is to get.
+
+        Args:
+            kind: of a new source; None: that of ``source_id``.
+            config: masks stand for the secrets of ``source_id``; None: the one that it has.
+
+        Raises:
+            NotFound: there is no source of that id.
+            InvalidRequest, SourceRefuses, SourceUnavailable, Unavailable: as for
+                :meth:`ingestion.source_checking.SourceChecker.check`.
+            ConfigurationError: what is stored can't be decrypted.
+        """
+        if source_id is None:
+            if kind is None or config is None:
+                raise InvalidRequest("Give the kind and the config of a source, or the id of one that there is.")
+            return self._checker.check(kind, config, items=items)
+        source = self.catalog.sources.get(source_id)
+        if config is None:
+            tried = self._secrets.open(source.config, source_id)
+        else:
+            tried = self._secrets.restore(config, source.config, source_id)
+        return self._checker.check(source.kind, tried, source_id=source_id, items=items)
 
     def update_source(
         self,
@@ -61,18 +97,20 @@ class Ingestion:
         enabled: bool | None = None,
         weight: int | None = None,
     ) -> Source:
-        """Change what is given of a source.
+        """Change what is given of a source. A mask in ``config`` stands for the secret that is stored.
 
         Raises:
             NotFound: there is none of that id.
             InvalidRequest, Conflict: as for :meth:`create_source`.
+            ConfigurationError: what is stored can't be decrypted.
         """
         source = self.catalog.sources.get(source_id)
         if weight is not None and not 1 <= weight <= MOST_WEIGHT:
             raise InvalidRequest(f"A source's weight is a whole number from 1 to {MOST_WEIGHT}.")
         _check(source.name if name is None else name, source.interval_s if interval_s is None else interval_s)
         if config is not None:
-            self._check_config(source.kind, config)
+            config = self._secrets.restore(config, source.config, source_id)
+            config = self._seal(source.kind, config, source_id, source.config)
         changes = {
             "name": None if name is None else name.strip(),
             "config": None if config is None else dict(config),
@@ -82,6 +120,19 @@ class Ingestion:
         }
         given = {key: value for key, value in changes.items() if value is not None}
         return self.catalog.sources.update(source_id, **given)
+
+    def rotate_secrets(self) -> int:
+        """Encrypt the secrets of all sources with the newest key; how many sources had some under another.
+
+        Raises:
+            ConfigurationError: one can't be decrypted; nothing was changed.
+        """
+        return self.catalog.sources.renew_secrets(lambda source: self._secrets.reseal(source.config, source.id))
+
+    def _seal(
+        self, kind: str, config: Mapping[str, Any], source_id: str, stored: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return self._secrets.seal(config, read_config(kind, config), source_id, stored)
 
     def delete_source(self, source_id: str) -> None:
         """Hide a source at once, and have its documents removed. If the queue is down, that is done once it is up.
@@ -236,10 +287,4 @@ def build_ingestion(settings: Settings) -> Ingestion:
     Raises:
         ConfigurationError, StorageUnavailable: the catalog can't be opened.
     """
-
-    def check_config(kind: str, config: Mapping[str, Any]) -> None:
-        from ingestion.connectors.registry import open_connector  # noqa: PLC0415 - reads no file until it is needed
-
-        open_connector(kind, config, settings, "", creating=True).close()
-
-    return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings, check_config)
+    return Ingestion(open_catalog(settings), create_celery(lambda: settings), settings)

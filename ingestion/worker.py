@@ -1,7 +1,7 @@
 """The worker process, as ``footnote up`` runs it, twice::
 
     python -m celery -A ingestion.worker worker -P threads -c 2 -Q parse,embed
-    python -m celery -A ingestion.worker worker -P threads -c 4 -Q sync,permissions -B
+    python -m celery -A ingestion.worker worker -P threads -c 4 -Q sync,permissions,check -B
 
 The second lists sources and tells the index of permissions and deletions. It needs no parser and no model, and has
 threads of its own, so that no document, however slow, holds a revocation up. Where there is more to do, run parsing and

@@ -16,7 +16,7 @@ COMMANDS = {
     "ingest": ("api.cli.commands.ingest", "Take in folders and files, and keep them in sync."),
     "ask": ("api.cli.commands.ask", "Ask a question; the answer has footnotes."),
     "search": ("api.cli.commands.search", "Show the passages that a question finds, with ranks and scores."),
-    "sources": ("api.cli.commands.sources", "List, sync and remove sources."),
+    "sources": ("api.cli.commands.sources", "Add, list, check, sync and remove sources."),
     "index": ("api.cli.commands.index", "Build the search index anew beside the old one, swap it in, roll back."),
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
 
 from api.auth.principal import Caller
 from api.dependencies import CallerDep, FilesLane, ServicesDep
@@ -30,6 +31,7 @@ router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[Fil
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _UNSAFE_IN_NAME = re.compile(r'[^A-Za-z0-9._ -]|["\\]')
 ORIGINAL_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """An original is somebody's file: should a browser show it all the same, nothing in it may run or load."""
@@ -84,11 +86,12 @@ def metadata(document: DocumentDep) -> DocumentBody:
 @router.get(
     "/{document_id}/original",
     response_class=Response,
-    responses={200: {"content": {"*/*": {"schema": BINARY}}}},
+    responses={200: {"content": {"*/*": {"schema": BINARY}}}, 206: {"content": {"*/*": {"schema": BINARY}}}, 416: {}},
 )
-def original(document: DocumentDep, services: ServicesDep) -> Response:
-    """The bytes that the source gave, as a download."""
-    content = services.blobs.get().get(original_key(document.id, hash_of(document)))
+def original(document: DocumentDep, services: ServicesDep, request: Request) -> Response:
+    """The bytes that the source gave, as a download; those of one ``Range``, if it is asked for."""
+    blobs, key = services.blobs.get(), original_key(document.id, hash_of(document))
+    size = blobs.size(key)
     media_type = document.media_type or ""
     if not _MEDIA_TYPE.fullmatch(media_type):
         media_type = "application/octet-stream"
@@ -97,8 +100,32 @@ def original(document: DocumentDep, services: ServicesDep) -> Response:
         "content-type": media_type,
         "content-disposition": _attachment(document.external_id),
         "content-security-policy": ORIGINAL_POLICY,
+        "accept-ranges": "bytes",
     }
-    return Response(content, headers=headers)
+    part = asked_range(request.headers.get("range"), size)
+    if part is None:
+        return StreamingResponse(blobs.pieces(key, 0, size), headers={**headers, "content-length": str(size)})
+    if not part:
+        raise HTTPException(416, f"The document has {size} bytes.", {"content-range": f"bytes */{size}"})
+    told = {"content-range": f"bytes {part.start}-{part.stop - 1}/{size}", "content-length": str(len(part))}
+    return StreamingResponse(blobs.pieces(key, part.start, part.stop), 206, {**headers, **told})
+
+
+def asked_range(header: str | None, size: int) -> range | None:
+    """The bytes that a ``Range`` header asks for (RFC 9110, 14.2); an empty range where there are none.
+
+    None: all of them, as for several ranges at once, which may be answered so.
+    """
+    found = _RANGE.fullmatch(header or "")
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        return range(max(0, size - int(last)), size)
+    start = int(first)
+    if last and int(last) < start:
+        return None
+    return range(start, min(size, int(last) + 1) if last else size)
 
 
 @router.get("/{document_id}/text")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,13 +10,18 @@ from fastapi import APIRouter, Query
 from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
 from api.json_body import JsonRoute
 from api.schemas.sources import (
+    CheckBody,
+    CheckRequest,
     FailureBody,
     FailureList,
+    FoundBody,
+    Renewed,
     Retried,
     RunBody,
     RunList,
     SourceBody,
     SourceChange,
+    SourceChanged,
     SourceCreated,
     SourceDetail,
     SourceList,
@@ -24,11 +29,13 @@ from api.schemas.sources import (
     SourceStanding,
     WarningBody,
 )
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, SourceRefuses, SourceUnavailable
+from ingestion.source_checking import ITEMS, FoundItem
 
 router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Documents = Annotated[int, Query(ge=0, le=ITEMS)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
@@ -40,19 +47,55 @@ def list_sources(services: ServicesDep) -> SourceList:
     return SourceList(sources=[SourceStanding.of(standing, now) for standing in catalog.standings.list()])
 
 
-@router.post("/sources", status_code=201, responses={409: {}})
-def create_source(body: SourceRequest, services: ServicesDep, audit: AuditDep, sync: bool = False) -> SourceCreated:
-    """Add a source; with ``?sync=true`` its first sync starts at once."""
-    ingestion, run = services.ingestion.get(), None
+@router.post("/sources", status_code=201, responses={409: {}, 503: {}})
+def create_source(
+    body: SourceRequest,
+    services: ServicesDep,
+    audit: AuditDep,
+    *,
+    sync: bool = False,
+    check: bool = True,
+    documents: Documents = ITEMS,
+) -> SourceCreated:
+    """Add a source; with ``?sync=true`` its first sync starts at once.
+
+    A worker tries its settings out first, and names its first ``documents``; with 0 it doesn't ask the source itself.
+    If that fails, no source is made. ``?check=false`` makes it anyway.
+    """
+    ingestion, run, found = services.ingestion.get(), None, None
     with audit.doing("source.create", kind=body.kind) as deed:
         deed.object_name = body.name
+        if check:
+            found = ingestion.check_source(body.kind, body.config, items=documents)
         source = ingestion.create_source(body.kind, body.name, body.config, body.interval_s)
         deed.object_id = source.id
     if sync:
         with audit.doing("source.sync", source.id):
             run = ingestion.sync(source.id)
     shown = SourceBody.model_validate(source).model_dump()
-    return SourceCreated(**shown, run=RunBody.model_validate(run) if run else None)
+    return SourceCreated(**shown, documents_found=_found(found), run=RunBody.model_validate(run) if run else None)
+
+
+@router.post("/sources/check", responses={404: {}, 503: {}})
+def check_source(body: CheckRequest, services: ServicesDep, audit: AuditDep, documents: Documents = ITEMS) -> CheckBody:
+    """Have a worker try out the settings of a source, and change nothing."""
+    with audit.doing("source.check", body.source_id, kind=body.kind):
+        try:
+            found = services.ingestion.get().check_source(
+                body.kind, body.config, source_id=body.source_id, items=documents
+            )
+        except SourceUnavailable as error:
+            return CheckBody(reachable=False, let_in=None, reason=error.message, documents=[])
+        except SourceRefuses as error:
+            return CheckBody(reachable=True, let_in=False, reason=error.message, documents=[])
+        return CheckBody(reachable=True, let_in=True, reason=None, documents=_found(found) or [])
+
+
+@router.post("/sources/rotate-secrets")
+def rotate_secrets(services: ServicesDep, audit: AuditDep) -> Renewed:
+    """Encrypt the secrets of all sources with the newest key of the settings. Afterwards former keys can go."""
+    with audit.doing("source.rotate_secrets"):
+        return Renewed(renewed=services.ingestion.get().rotate_secrets())
 
 
 @router.get("/sources/{source_id}")
@@ -65,17 +108,28 @@ def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
     return SourceDetail(**shown, public=catalog.documents.count_public(source_id))
 
 
-@router.patch("/sources/{source_id}", responses={409: {}})
-def update_source(source_id: str, body: SourceChange, services: ServicesDep, audit: AuditDep) -> SourceBody:
-    """Change a source; what is left out stays."""
-    changes = body.model_dump(exclude_unset=True)
+@router.patch("/sources/{source_id}", responses={409: {}, 503: {}})
+def update_source(
+    source_id: str,
+    body: SourceChange,
+    services: ServicesDep,
+    audit: AuditDep,
+    *,
+    check: bool = True,
+    documents: Documents = ITEMS,
+) -> SourceChanged:
+    """Change a source; what is left out stays. A new ``config`` is tried out first, as in making a source."""
+    changes, found = body.model_dump(exclude_unset=True), None
     with audit.doing("source.change", source_id, changed=sorted(changes)) as deed:
         before = services.catalog.get().sources.get(source_id)
-        changed = SourceBody.model_validate(services.ingestion.get().update_source(source_id, **changes))
+        if check and body.config is not None:
+            ingestion = services.ingestion.get()
+            found = ingestion.check_source(None, body.config, source_id=source_id, items=documents)
+        changed = services.ingestion.get().update_source(source_id, **changes)
         deed.object_name = changed.name
         # Which settings, and not to what: a connector's configuration may hold secrets.
         deed.detail = {"changed": sorted({*changes} - {"config"} | _differing(before.config, changed.config))}
-    return changed
+    return SourceChanged(**SourceBody.model_validate(changed).model_dump(), documents_found=_found(found))
 
 
 @router.delete("/sources/{source_id}", status_code=202)
@@ -180,6 +234,10 @@ def retry_failures(
             ingestion.retry_failure(document_id) if document_id is not None else ingestion.retry_failures(source_id)
         )
     return Retried(retried=retried)
+
+
+def _found(found: Sequence[FoundItem] | None) -> list[FoundBody] | None:
+    return None if found is None else [FoundBody.model_validate(item) for item in found]
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from api.schemas.base import RequestBody, ResponseBody
+from ingestion.source_secrets import masked
 
 if TYPE_CHECKING:
     from ingestion.catalog.standings import Standing
@@ -85,7 +86,10 @@ class RunBody(ResponseBody):
 
 
 class SourceBody(ResponseBody):
-    """A source; ``weight``: its share of the workers beside others; ``paused_at``: since when it rests."""
+    """A source. Secrets in ``config`` are ``********``; sent back so, they stay as they are.
+
+    ``weight``: its share of the workers beside others; ``paused_at``: since when it rests.
+    """
 
     id: str
     kind: str
@@ -97,6 +101,44 @@ class SourceBody(ResponseBody):
     last_run_at: datetime | None
     paused_at: datetime | None = None
     weight: int = 1
+
+    @field_validator("config")
+    @classmethod
+    def _masked(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return masked(config)
+
+
+class FoundBody(ResponseBody):
+    """One of the first documents of a source that was tried out.
+
+    ``readers`` are access terms; ``null``: they can't be told, so nobody is shown it. ``fault``: what is wrong.
+    """
+
+    uri: str
+    title: str
+    readers: list[str] | None
+    fault: str | None
+
+
+class CheckRequest(RequestBody):
+    """Settings to be tried out: ``kind`` and ``config`` of a new source; or ``source_id``, with its own ``config``, or
+    the one that it is to get. Masks in it stand for the secrets that it has."""
+
+    kind: str | None = None
+    config: dict[str, Any] | None = None
+    source_id: str | None = None
+
+
+class CheckBody(ResponseBody):
+    """What a worker found: whether the source answers, whether it lets us in, and its first documents.
+
+    ``let_in`` is ``null`` where that couldn't be found out; ``reason`` says what stands against it.
+    """
+
+    reachable: bool
+    let_in: bool | None
+    reason: str | None
+    documents: list[FoundBody]
 
 
 class WaitBody(ResponseBody):
@@ -156,7 +198,13 @@ class SourceDetail(SourceStanding):
     public: int
 
 
-class SourceCreated(SourceBody):
+class SourceChanged(SourceBody):
+    """A source as it is now, and its first documents, if its settings were tried out."""
+
+    documents_found: list[FoundBody] | None = None
+
+
+class SourceCreated(SourceChanged):
     """A new source, and the sync that was started with it, if one was asked for."""
 
     run: RunBody | None
@@ -225,6 +273,12 @@ class Retried(ResponseBody):
     """How many failed documents were queued again."""
 
     retried: int
+
+
+class Renewed(ResponseBody):
+    """How many sources have secrets that are encrypted with the newest key now, and weren't before."""
+
+    renewed: int
 
 
 class StatusBody(ResponseBody):

@@ -111,7 +111,7 @@ def _worker(settings: Settings) -> Child:
 def _lister(settings: Settings, layout: Layout) -> Child:
     """Lists sources and tells the index of permissions: a process of its own, so that no document holds it up."""
     schedule = ("-B", "-s", str(layout.run / "beat-schedule"))
-    return _celery("lister", "sync,permissions", settings.sync.listers, *schedule)
+    return _celery("lister", "sync,permissions,check", settings.sync.listers, *schedule)
 
 
 def _celery(name: str, queues: str, threads: int, *more: str) -> Child:

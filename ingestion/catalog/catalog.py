@@ -24,6 +24,7 @@ from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
+from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.standings import Standings
 from ingestion.catalog.stopping import Stopping
@@ -52,6 +53,7 @@ class Catalog:
         rebuilds: how builds of the index stand.
         audit: what administrators did.
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
+        checks: settings of sources that workers are to try out.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -80,6 +82,7 @@ class Catalog:
         self.audit = AuditStore(database, clock)
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)
+        self.checks = SourceCheckStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

@@ -106,13 +106,6 @@ class DocumentStore:
         with self._database.read() as connection:
             return int(connection.execute(statement).scalar_one())
 
-    def versions(self, document_ids: Collection[str]) -> dict[str, tuple[int, DocumentState]]:
-        """Version and state of those of the documents that there are, those on their way out included."""
-        statement = select(DocumentRow.id, DocumentRow.version, DocumentRow.state)
-        with self._database.read() as connection:
-            rows = connection.execute(statement.where(DocumentRow.id.in_(document_ids)))
-            return {row.id: (row.version, DocumentState(row.state)) for row in rows}
-
     def twins(self, keys: Mapping[str, str]) -> dict[str, str]:
         """For each of these documents with their content keys, another document of the same key that is indexed.
 

@@ -98,8 +98,8 @@ class Outcomes:
     def indexed(self, owner: str, document_ids: Collection[str]) -> set[str]:
         """Note that documents are in the index; those that were still this owner's.
 
-        A change of the document ends the claim, so this is the fence: for a document that is missing from the
-        answer, the caller takes back what it wrote.
+        A change of the document ends the claim: one that is missing from the answer has changed, and the index hears of
+        it from whoever changed it.
         """
         now = self._clock.now()
         values = {
@@ -124,6 +124,22 @@ class Outcomes:
             done = set(connection.execute(ended).scalars())
             clear_failures(connection, done)
         return done
+
+    def holds(self, work: Work, owner: str) -> bool:
+        """Whether a parsed document is still of this version, and this owner's."""
+        with self._database.read() as connection:
+            same = select(DocumentRow.id).where(_held(work, owner, DocumentState.PARSED))
+            return connection.execute(same).first() is not None
+
+    def go_on_above(self, work: Work, owner: str, version: int) -> None:
+        """Let a parsed document be embedded under a version above this one.
+
+        It has come back after the index was told, under that version, that it is gone.
+        """
+        values = {"version": version + 1, "not_before": None, **_UNTRIED, **_FREE}
+        held = _held(work, owner, DocumentState.PARSED)
+        with self._database.write() as connection:
+            connection.execute(update(DOCUMENTS).where(held).values(**values))
 
     def retry_parsing(self, work: Work, owner: str, delay_s: float) -> None:
         """Let a document be parsed again, in ``delay_s`` seconds at the earliest."""
@@ -171,8 +187,7 @@ class Outcomes:
         now = self._clock.now()
         held = _held(work, owner, DocumentState.QUEUED, DocumentState.PARSED)
         values: dict[str, Any] = {"state": DocumentState.FAILED, "outcome": "failed", "not_before": None}
-        # A late task for an older version may have brought old permissions back to what the index holds.
-        values |= {"updated_at": now, "index_due": DocumentRow.indexed_version.isnot(None)}
+        values["updated_at"] = now
         with self._database.write() as connection:
             if connection.execute(update(DOCUMENTS).where(held).values(**values, **_FREE)).rowcount == 0:
                 return False

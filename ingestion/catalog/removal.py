@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.counts import leaving, open_credits
@@ -54,9 +54,10 @@ class Removal:
     def mark_named(self, source_id: str, external_ids: Sequence[str], run_id: str) -> list[str]:
         """Mark documents that the source says are gone as being deleted, with all that lies in them; the ids."""
         ids = [document_id(source_id, external_id) for external_id in external_ids]
-        with self._database.read() as connection:
+        with self._database.write() as connection:
+            _lock(connection, ids)
             ids = with_all_inner(connection, ids)
-        return self._mark(DocumentRow.id.in_(ids), len(ids), run_id)
+            return self._mark_in(connection, DocumentRow.id.in_(ids), len(ids), run_id)
 
     def mark_below(self, source_id: str, folder: str, limit: int, run_id: str) -> list[str]:
         """Mark up to ``limit`` documents whose names begin with a folder's as being deleted; their ids.
@@ -76,31 +77,33 @@ class Removal:
         Args:
             kept: external ids of what still lies in it.
         """
-        same = (DocumentRow.id == outer.record.id, DocumentRow.version == outer.record.version)
-        with self._database.read() as connection:
+        with self._database.write() as connection:
+            if _lock(connection, [outer.record.id]).get(outer.record.id) != outer.record.version:
+                return []
             gone = [row.id for row in inner_rows(connection, [outer.record.id]) if row.external_id not in set(kept)]
             ids = with_all_inner(connection, gone)
-        if not ids:
-            return []
-        current = exists(select(DocumentRow.id).where(*same).correlate(None))
-        return self._mark(and_(DocumentRow.id.in_(ids), current), len(ids), outer.run_id)
+            return self._mark_in(connection, DocumentRow.id.in_(ids), len(ids), outer.run_id) if ids else []
 
     def mark_all(self, source_id: str, limit: int) -> list[str]:
         """Mark up to ``limit`` documents of a source as being deleted; their ids."""
         return self._mark(DocumentRow.source_id == source_id, limit, None)
 
     def _mark(self, which: ColumnElement[bool], limit: int, run_id: str | None) -> list[str]:
+        with self._database.write() as connection:
+            return self._mark_in(connection, which, limit, run_id)
+
+    @staticmethod
+    def _mark_in(connection: Connection, which: ColumnElement[bool], limit: int, run_id: str | None) -> list[str]:
         # The new version fences out whoever is parsing or embedding it now.
         values = {"state": DocumentState.DELETING, "version": DocumentRow.version + 1, "claimed_by": None}
         values |= {"index_due": True, "outcome": None, "retried": False, "run_id": run_id}
-        with self._database.write() as connection:
-            rows = connection.execute(leaving(and_(which, _THERE)).limit(limit)).all()
-            left = open_credits(connection, {row.source_id for row in rows})
-            for row in rows:
-                left.leave(row, run_id)
-            ids = [row.id for row in rows]
-            connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**values))
-            left.write(connection)
+        rows = connection.execute(leaving(and_(which, _THERE)).limit(limit)).all()
+        left = open_credits(connection, {row.source_id for row in rows})
+        for row in rows:
+            left.leave(row, run_id)
+        ids = [row.id for row in rows]
+        connection.execute(update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**values))
+        left.write(connection)
         return ids
 
     def forget(self, document_ids: Collection[str]) -> int:
@@ -119,6 +122,12 @@ class Removal:
 
 
 _THERE = DocumentRow.state != DocumentState.DELETING
+
+
+def _lock(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """Lock documents, so that nothing is entered into one of them meanwhile; their versions."""
+    which = select(DocumentRow.id, DocumentRow.version).where(DocumentRow.id.in_(ids))
+    return {row.id: row.version for row in connection.execute(which.order_by(DocumentRow.id).with_for_update())}
 
 
 def _not_seen_by(run_id: str) -> ColumnElement[bool]:

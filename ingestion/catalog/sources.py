@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -59,14 +59,19 @@ class SourceStore:
             raise NotFound(f"There is no source {source_id!r}.")
         return source_of(row)
 
-    def create(self, *, kind: str, name: str, config: Mapping[str, Any], interval_s: int) -> Source:
+    def create(
+        self, *, kind: str, name: str, config: Mapping[str, Any], interval_s: int, source_id: str | None = None
+    ) -> Source:
         """Add a source.
+
+        Args:
+            source_id: its id, where its configuration was sealed for it; None: a new one.
 
         Raises:
             Conflict: the name is in use.
         """
         source = Source(
-            id=uuid.uuid4().hex,
+            id=source_id or uuid.uuid4().hex,
             kind=kind,
             name=name,
             config=dict(config),
@@ -103,6 +108,18 @@ class SourceStore:
         except IntegrityError as error:
             raise _name_in_use(str(values.get("name"))) from error
         return self.get(source_id)
+
+    def renew_secrets(self, renew: Callable[[Source], Mapping[str, Any] | None]) -> int:
+        """Replace configurations by the same under another key, where ``renew`` gives one; of how many sources.
+
+        Cursors stay. Nothing is changed if it raises.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(select(SOURCES).where(~SourceRow.deleting).with_for_update()).all()
+            renewed = {row.id: config for row in rows if (config := renew(source_of(row))) is not None}
+            for source_id, config in renewed.items():
+                connection.execute(update(SOURCES).where(SourceRow.id == source_id).values(config=dict(config)))
+        return len(renewed)
 
     def due(self) -> builtins.list[Source]:
         """Enabled sources whose interval has passed since they were last listed, and that no listing is begun for."""

@@ -50,7 +50,7 @@ class Places:
         local = [Path(blobs.path)] if blobs.scheme in ("", "file", "local") and blobs.path else []
         return cls(
             own=(settings.data_dir.expanduser().absolute(), *local),
-            files=(settings.file,) if settings.file else (),
+            files=tuple(file for file in (settings.file, settings.sources.secret_key_file) if file),
             allowed=settings.sources.allowed_roots,
             hidden_is_fine=settings.environment != "production",
         )

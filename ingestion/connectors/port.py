@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.metadata import Metadata
 from core.principal import AccessList
 from core.section import AccessTerms
+from ingestion.connectors.budget import LocalBudget, SourceBudget
 from ingestion.connectors.places import Places
 
 Cursor = Mapping[str, Any]
@@ -181,6 +182,8 @@ class ConnectorContext:
         default_acl: who may read what neither the source nor its configuration says anything of.
         clock: what time it is.
         places: where Footnote's own files are; of use to sources that read this machine's disk.
+        budget: how often the source may be asked, for :class:`ingestion.connectors.http.SourceClient`.
+        proxy: the URL of the proxy that leads to the web, for the same; None: none.
         creating: the source is being made or changed: what a listing would merely leave out is refused now.
     """
 
@@ -189,6 +192,8 @@ class ConnectorContext:
     default_acl: AccessList
     clock: Clock
     places: Places
+    budget: SourceBudget = field(default_factory=LocalBudget)
+    proxy: str | None = field(default=None, repr=False)
     creating: bool = False
 
     def group(self, name: str) -> str:

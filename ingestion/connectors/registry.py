@@ -97,13 +97,18 @@ def open_connector(
 
 def context_of(settings: Settings, source_id: str, *, creating: bool = False) -> ConnectorContext:
     """What connectors get of these settings."""
-    default = settings.sync.default_acl
+    from ingestion.broker import broker_client  # noqa: PLC0415 - brings Celery, which the command line does without
+    from ingestion.connectors.shared_budget import SharedBudget  # noqa: PLC0415 - the same
+
+    default, proxy = settings.sync.default_acl, settings.sources.proxy
     return ConnectorContext(
         source_id=source_id,
         max_file_bytes=settings.parsing.max_file_mb * 1_000_000,
         default_acl=AccessList.everyone() if default is None else AccessList.from_terms(default),
         clock=SystemClock(),
         places=Places.of(settings),
+        budget=SharedBudget(broker_client(settings), source_id),
+        proxy=None if proxy is None else proxy.get_secret_value(),
         creating=creating,
     )
 

@@ -10,6 +10,7 @@ from core.link import Link
 from core.metadata import Metadata
 from core.place import Line, PageSize
 from core.principal import AccessList
+from ingestion.partitioning.content import Content
 
 
 class ElementKind(StrEnum):
@@ -120,7 +121,7 @@ class Partition:
 class Partitioner(Protocol):
     """Reads documents."""
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
         """Read one document.
 
         Raises:

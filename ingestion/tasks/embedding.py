@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from core.chunk import Chunk, EmbeddedChunk
-from core.errors import FootnoteError, NotFound, StorageUnavailable, Unavailable
+from core.chunk import Chunk
+from core.errors import Conflict, FootnoteError, NotFound, StorageUnavailable, Unavailable
+from core.filters import AnyOf
 from core.logs import get_logger
 from core.telemetry import CHUNKS, DOCUMENTS, stage
 from ingestion.blobs import parsed_key
-from ingestion.catalog.records import DocumentRecord, DocumentState, Work
+from ingestion.catalog.records import DocumentRecord, Work
 from ingestion.chunking.chunks import Common, as_chunks
 from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
@@ -24,6 +25,7 @@ from ingestion.tasks.vector_reuse import content_key, twin_ids, twins_vectors
 log = get_logger(__name__)
 
 STAGE = "embed"
+CATALOG_BEHIND = "The index holds later versions of documents than the catalog knows."
 
 
 def embed(parts: Parts) -> None:
@@ -110,29 +112,37 @@ def _index(parts: Parts, works: Sequence[Work], owner: str) -> None:
     if unread and not whole:
         raise unread[0][1]
     twins = parts.catalog.documents.twins(keys)
-    _write(parts, chunks, frozenset(work.record.id for work in whole if work.record.version > 1), twins)
-    for work in whole:
-        if work.record.version > 1:
-            parts.index.delete_stale(work.record.id, work.record.version)
-    done = parts.catalog.outcomes.indexed(owner, [work.record.id for work in whole])
+    refused = _write(parts, chunks, frozenset(work.record.id for work in whole if work.record.version > 1), twins)
+    written = [work for work in whole if work.record.id not in refused]
+    stale = {work.record.id: work.record.version for work in written if work.record.version > 1}
+    if stale:
+        parts.index.delete_stale(stale)
+    done = parts.catalog.outcomes.indexed(owner, [work.record.id for work in written])
     resume(parts, STAGE)
     DOCUMENTS.labels("indexed").inc(len(done))
     for work in whole:
-        if work.record.id in done:
+        if work.record.id in refused:
+            _overtaken(parts, work, owner, refused[work.record.id])
+        elif work.record.id in done:
             _drop_old_blobs(parts, work)
-        else:
-            _take_back(parts, work)
+        else:  # whatever ended the claim tells the index by itself
+            log.info("embed.late", document_id=work.record.id, version=work.record.version)
     for work, fault in unread:
         # Others could be read, so the store is there: this one has to answer for itself.
         _retry_or_give_up(parts, [work], owner, fault)
 
 
-def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str], twins: Mapping[str, str]) -> None:
+def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str], twins: Mapping[str, str]) -> dict[str, int]:
     """Embed chunks and put them into the index.
 
     Of ``changed`` documents, those that stayed keep their vectors; those of documents with ``twins`` share theirs.
+
+    Returns:
+        Documents of which the index has heard something later, and takes nothing; with the version that it has heard
+        of.
     """
     alike = twin_ids(chunks, twins)
+    refused: dict[str, int] = {}
     for some in _slices(chunks, parts.settings.sync.embed_chunks):
         known = known_vectors(parts.index, some, changed) if changed else {}
         wanted = {chunk.id: alike[chunk.id] for chunk in some if chunk.id in alike and chunk.id not in known}
@@ -140,16 +150,10 @@ def _write(parts: Parts, chunks: Sequence[Chunk], changed: frozenset[str], twins
             known |= twins_vectors(parts.index, wanted, frozenset(twins.values()))
         with stage("ingest.embed", chunks=len(some) - len(known)):
             embedded = embed_others(parts.embedder, some, known)
-        current = _current(parts, embedded)
-        with stage("ingest.index", chunks=len(current)):
-            parts.index.upsert(current)
-        CHUNKS.inc(len(current))
-
-
-def _current(parts: Parts, embedded: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
-    """Those whose document has no newer version yet: of what versions have in common, the newer must not be lost."""
-    versions = parts.catalog.documents.versions({one.chunk.document_id for one in embedded})
-    return [one for one in embedded if versions.get(one.chunk.document_id, (0,))[0] == one.chunk.version]
+        with stage("ingest.index", chunks=len(embedded)):
+            refused |= parts.index.upsert(embedded)
+        CHUNKS.inc(sum(one.chunk.document_id not in refused for one in embedded))
+    return refused
 
 
 def _load(parts: Parts, work: Work) -> ParsedDocument:
@@ -169,17 +173,24 @@ def _drop_old_blobs(parts: Parts, work: Work) -> None:
         log.warning("blobs.left", document_id=work.record.id, reason=error.message)
 
 
-def _take_back(parts: Parts, work: Work) -> None:
-    """Undo what was written for a version that is no longer the document's."""
+def _overtaken(parts: Parts, work: Work, owner: str, heard: int) -> None:
+    """See to a document of which the index has heard something later than this version.
+
+    As a rule the document has changed, and somebody is at the new version. Where the catalog knows of no change, either
+    the document was deleted and has come back, so that it goes on above its deletion; or the index holds a later state
+    of it, because the catalog was restored from an older one. Its permissions may be later ones then, so it isn't
+    written over: the comparison sees to it.
+    """
     record = work.record
-    current = parts.catalog.documents.versions([record.id]).get(record.id)
-    if current is None or current[1] is DocumentState.DELETING:
-        parts.index.delete_documents([record.id])
-    elif current[0] > record.version:
-        parts.index.delete_version(record.id, record.version)
-        # What both versions say has the same ids in both: the newer chunks may have gone with ours.
-        parts.catalog.outcomes.start_over(record.id)
-    log.info("embed.late", document_id=record.id, version=record.version)
+    log.info("embed.late", document_id=record.id, version=record.version, heard=heard)
+    if not parts.catalog.outcomes.holds(work, owner):
+        return
+    if parts.index.count_documents(AnyOf("document_id", frozenset({record.id}))) == 0:
+        parts.catalog.outcomes.go_on_above(work, owner, heard)
+        return
+    parts.catalog.comparisons.begin(CATALOG_BEHIND)
+    why = f"The index holds version {heard} of it, and the catalog knows only version {record.version}"
+    give_up(parts, work, owner, STAGE, Conflict(f"{why}: it is left as it is until both have been compared."))
 
 
 def chunks_of(record: DocumentRecord, parsed: ParsedDocument) -> list[Chunk]:

@@ -91,7 +91,7 @@ def _write(index: SearchIndex, works: Sequence[Work]) -> None:
     present = [work for work in works if work.record.state is not DocumentState.DELETING]
     if present:
         index.update_documents([_update_of(work) for work in present])
-    gone = [work.record.id for work in works if work.record.state is DocumentState.DELETING]
+    gone = {work.record.id: work.record.version for work in works if work.record.state is DocumentState.DELETING}
     if gone:
         index.delete_documents(gone)
 
@@ -113,7 +113,7 @@ def _refused(parts: Parts, work: Work, error: FootnoteError) -> None:
     """Old permissions must not stay in force because new ones can't be written: the document goes, and is a failure."""
     record = work.record
     try:
-        parts.index_as_it_is.delete_documents([record.id])
+        parts.index_as_it_is.delete_documents({record.id: record.version})
     except FootnoteError as worse:
         raise _DownError(worse) from worse
     message = f"The index refuses its permissions and metadata, so it was taken out: {explain(error)}"

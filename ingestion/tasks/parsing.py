@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -116,12 +116,13 @@ def _parse(parts: Parts, work: Work, owner: str) -> int | None:
     name = PurePosixPath(record.external_id).name or record.external_id
     check_reserve(parts.settings)
     check_depth(parts, record)
-    with stage("ingest.fetch"):
-        original = original_of(parts, work)
-        content_hash = hashlib.sha256(original.content).hexdigest()
-        parts.blobs.put(original_key(record.id, content_hash), original.content)
-    with stage("ingest.partition"):
-        partition = parts.partitioner.partition(original.content, name=name, media_type=original.media_type)
+    with ExitStack() as fetched:
+        with stage("ingest.fetch"):
+            original = fetched.enter_context(original_of(parts, work))
+            content_hash = original.content_hash
+            parts.blobs.put_file(original_key(record.id, content_hash), original.content)
+        with stage("ingest.partition"):
+            partition = parts.partitioner.partition(original.content, name=name, media_type=original.media_type)
     if partition.readers is not None and not partition.readers.include(record.acl):
         refuse(parts, work, partition.readers)
         return None

@@ -15,6 +15,8 @@ from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.records import Source
 from ingestion.connectors.port import Connector
 from ingestion.partitioning.port import Partitioner
+from ingestion.source_keys import SourceKeys, read_keys
+from ingestion.source_secrets import SourceSecrets
 from ingestion.tasks.ownership import Owners
 from ingestion.tasks.trials import Trials
 from retrieval.embedding.embedders import Embedders
@@ -129,7 +131,13 @@ class Parts:
 
     def connector(self, source: Source) -> Connector:
         """A connector to a source, as it is configured now; the caller closes it."""
-        return self._makers.connector(source.kind, source.config, self.settings, source.id)
+        config = self.secrets.open(source.config, source.id)
+        return self._makers.connector(source.kind, config, self.settings, source.id)
+
+    @property
+    def secrets(self) -> SourceSecrets:
+        """What opens the secrets of sources."""
+        return SourceSecrets(lambda: cast(SourceKeys, self._get("source keys", lambda: read_keys(self.settings))))
 
     def close(self) -> None:
         """Close everything that was built."""

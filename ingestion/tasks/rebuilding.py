@@ -142,26 +142,25 @@ def _write(parts: Parts, target: _Target, works: Sequence[Work], *, anew: bool) 
     """Write what the generation lacks of these documents; which those were. ``anew``: nothing of them was written."""
     chunks = [chunk for work in works for chunk in _chunks(parts, work)]
     if not anew:
-        wrong = {chunk.document_id for chunk in _wrong(target.index, chunks)}
+        wrong = {chunk.document_id: chunk.version for chunk in _wrong(target.index, chunks)}
         chunks = [chunk for chunk in chunks if chunk.document_id in wrong]
         # Whole documents: a new title gives their chunks new ids, and the old ones must not stay beside them.
         target.index.delete_documents(wrong)
-        for work in works:
-            if work.record.id not in wrong:
-                # What a step wrote of a version that a worker was just replacing.
-                target.index.delete_stale(work.record.id, work.indexed_version or 0)
+        # What a step wrote of a version that a worker was just replacing.
+        right = [work for work in works if work.record.id not in wrong]
+        target.index.delete_stale({work.record.id: work.indexed_version or 0 for work in right})
     size = parts.settings.sync.embed_chunks
+    as_of = {work.record.id: work.record.version for work in works}
     for start in range(0, len(chunks), size):
-        target.index.upsert(_embedded(parts, target, chunks[start : start + size]))
+        # What is refused has changed meanwhile: whoever changed it writes to this generation too.
+        target.index.upsert(_embedded(parts, target, chunks[start : start + size]), as_of)
     return {chunk.document_id for chunk in chunks}
 
 
 def _changed(parts: Parts, target: _Target, works: Sequence[Work]) -> list[Work]:
     """Those that changed while they were written, as they are now; those that are gone are taken back."""
     now = parts.catalog.rebuilds.works([work.record.id for work in works])
-    gone = [work.record.id for work in works if work.record.id not in now]
-    if gone:
-        target.index.delete_documents(gone)
+    target.index.delete_documents({work.record.id: work.record.version for work in works if work.record.id not in now})
     return [now[work.record.id] for work in works if work.record.id in now and _differs(work, now[work.record.id])]
 
 

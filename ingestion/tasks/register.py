@@ -10,6 +10,7 @@ from celery import Celery, Task
 from core.errors import Unavailable
 from core.logs import correlation_id, get_logger
 from ingestion.tasks import (
+    checking,
     comparing,
     deleting,
     embedding,
@@ -36,6 +37,7 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
 
         app.task(call, name=name, bind=True)
 
+    task("footnote.check", checking.check)
     task("footnote.sync", listing.sync)
     task("footnote.sync_due", recovering.sync_due)
     task("footnote.dispatch", hand_off.dispatch)

@@ -7,7 +7,7 @@ dropped: a rollback loses nothing. No list of who has to be written to is kept a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import FootnoteError
@@ -47,27 +47,30 @@ class EveryGeneration:
         self._lock = threading.Lock()
         self._pinned: dict[str, SearchIndex] = {}
 
-    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Write chunks that the default embedder embedded; where another one is needed, they are embedded again."""
+    def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Write chunks that the default embedder embedded; where another one is needed, they are embedded again.
+
+        The oldest generation comes first: it has heard most. What one refuses, no other gets.
+        """
+        refused: dict[str, int] = {}
 
         def write(generation: Generation, index: SearchIndex) -> int:
-            index.upsert(self._embedded_for(generation, index, chunks))
-            return len(chunks)
+            wanted = [one for one in chunks if one.chunk.document_id not in refused]
+            if wanted:
+                refused.update(index.upsert(self._embedded_for(generation, index, wanted), as_of))
+            return 0
 
         if chunks:
-            self._each(write)
+            self._each(write, live_first=False)
+        return refused
 
-    def delete_stale(self, document_id: str, version: int) -> int:
+    def delete_stale(self, versions: Mapping[str, int]) -> int:
         """See the port; how many went of the live generation."""
-        return self._each(lambda _, index: index.delete_stale(document_id, version))
+        return self._each(lambda _, index: index.delete_stale(versions)) if versions else 0
 
-    def delete_version(self, document_id: str, version: int) -> int:
+    def delete_documents(self, versions: Mapping[str, int]) -> int:
         """See the port; how many went of the live generation."""
-        return self._each(lambda _, index: index.delete_version(document_id, version))
-
-    def delete_documents(self, document_ids: Collection[str]) -> int:
-        """See the port; how many went of the live generation."""
-        return self._each(lambda _, index: index.delete_documents(document_ids))
+        return self._each(lambda _, index: index.delete_documents(versions)) if versions else 0
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """See the port; how many changed in the live generation."""
@@ -180,13 +183,13 @@ class EveryGeneration:
         made = embed_chunks(embedder, [chunk for chunk in chunks if chunk.id not in known])
         return [EmbeddedChunk(chunk, known[chunk.id]) for chunk in chunks if chunk.id in known] + made
 
-    def _each(self, write: _Write) -> int:
-        """Write to all, the live one first; what that gave."""
+    def _each(self, write: _Write, *, live_first: bool = True) -> int:
+        """Write to all, the live one first or the oldest; what the live one gave."""
         done: set[str] = set()
         of_live = 0
         # Looked up again after the last: one that was begun meanwhile counts on whoever wrote without knowing of it.
         while todo := [generation for generation in self._index.generations() if generation.name not in done]:
-            for generation in sorted(todo, key=lambda one: not one.live):
+            for generation in sorted(todo, key=lambda one: live_first and not one.live):
                 given = self._write(generation, write)
                 of_live = given if generation.live else of_live
                 done.add(generation.name)

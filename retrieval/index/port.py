@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -41,7 +41,7 @@ class DocumentUpdate:
 
     Attributes:
         metadata, uri: None: what the chunks have.
-        up_to: chunks of later versions are left as they are: a late, older task must not bring old permissions back.
+        up_to: the document's version. Chunks that have permissions of a later one are left as they are.
         restamp: whether the chunks are of version ``up_to`` from now on; otherwise they keep theirs.
     """
 
@@ -60,11 +60,13 @@ class IndexedDocument:
     Attributes:
         versions: how many chunks are of each version.
         acl: the terms on each of its chunks; None: its chunks differ in them.
+        latest: the latest version of the document that a chunk has its content or its permissions of.
     """
 
     document_id: str
     versions: Mapping[int, int]
     acl: frozenset[str] | None
+    latest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,12 @@ class Generation:
 class SearchIndex(Protocol):
     """Keeps chunks and finds them again, lexically and by vector, for a reader who may see some of them.
 
+    **Writes are guarded by the document's version.** Each names the version that it is of, and the index remembers the
+    latest that it has heard of a document, also of one that has no chunks (any more). So what is late changes nothing:
+    content or permissions of an older version replace nothing of a later one, are not added beside it, and don't bring
+    a deleted document back; however the writers' steps lie between each other, and wherever one of them dies. Each
+    generation remembers for itself.
+
     Every method raises :class:`core.errors.IndexUnavailable` when the index doesn't answer in time, and
     :class:`core.errors.ConfigurationError` when it answers that it can't do this (wrong dimension, wrong login).
     Methods are safe to call from several threads, and several processes may use one index.
@@ -114,26 +122,40 @@ class SearchIndex(Protocol):
         """
         ...
 
-    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Write chunks, replacing those of the same id. All of them are stored when it returns."""
+    def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Write chunks, replacing those of the same id. All are stored when it returns, but for those refused.
+
+        Refused are the chunks of a document of which the index has heard something later: another version, or content
+        of this one where these chunks are older content with this one's permissions. Some may have been written by
+        then; they are gone, or have the later permissions, once the later write has returned.
+
+        Args:
+            chunks: those of one document are of one version.
+            as_of: of documents whose permissions and metadata are of a later version than these chunks, that version.
+
+        Returns:
+            The documents that were refused, each with the version that the index has heard of.
+
+        Raises:
+            ValueError: a document's chunks are of several versions.
+        """
         ...
 
-    def delete_stale(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of versions before ``version``; how many went."""
+    def delete_stale(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks of versions before the one that is named; how many went. None come back."""
         ...
 
-    def delete_version(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of exactly this version: a late task taking back what it wrote."""
-        ...
+    def delete_documents(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks up to the version at which each was deleted; how many went.
 
-    def delete_documents(self, document_ids: Collection[str]) -> int:
-        """Delete every chunk of these documents; how many went."""
+        None of an earlier version come back. Those of a later one stay: the document is back.
+        """
         ...
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; how many chunks changed.
 
-        Each document is named once. The new permissions hold when it returns.
+        Each document is named once. The new permissions hold when it returns, and for what is written late too.
         """
         ...
 

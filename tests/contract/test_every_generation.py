@@ -71,15 +71,15 @@ def test_each_gets_vectors_of_its_own_model(every: EveryGeneration, index: Searc
 def test_deletions_and_permissions_reach_all(every: EveryGeneration, index: SearchIndex) -> None:
     new = index.begin(EMBEDDER, DIMENSIONS)
     write(every, passage("a"), passage("b"), passage("c", version=1), passage("d"))
-    assert every.delete_documents(["doc-a"]) == 1
+    assert every.delete_documents({"doc-a": 2}) == 1
     assert (
         every.update_documents(
             [DocumentUpdate("doc-b", acl=["user:x"], metadata=Metadata(title="t"), uri="u", up_to=2)]
         )
         == 1
     )
-    assert every.delete_version("doc-c", 1) == 1
-    assert every.delete_stale("doc-d", 1) == 0
+    assert every.delete_documents({"doc-c": 1}) == 1
+    assert every.delete_stale({"doc-d": 1}) == 0
     every.refresh()
     assert found(index, PUBLIC) == ["d"] == _lexical(index, new.name)
 

@@ -72,7 +72,7 @@ class TestSharing:
         assert found(other, PUBLIC) == []
         write(index, passage("a"), passage("b"))
         assert found(other, PUBLIC) == ["a", "b"]
-        other.delete_documents(["doc-a"])
+        other.delete_documents({"doc-a": 2})
         other.refresh()
         assert found(index, PUBLIC) == ["b"]
 
@@ -85,7 +85,7 @@ class TestSharing:
                     name = f"w{worker}n{n}"
                     write(handle, passage(name, document=f"d{worker}"), passage("shared"))
                     assert ids(handle.vector(at(0), AnyOf("document_id", frozenset({f"d{worker}"})), 10))
-                handle.delete_documents([f"d{worker}"] if worker % 2 else [])
+                handle.delete_documents({f"d{worker}": 2} if worker % 2 else {})
             except FootnoteError as error:
                 failures.append(error)
 

@@ -82,7 +82,7 @@ class Stack:
 
     def start_worker(self, file_limit: int | None = None) -> None:
         """Start one that serves all queues; with a limit, it can write no file beyond so many bytes."""
-        command = self._celery("sync,permissions,parse,embed", 2, "-B", "-s", str(self.log.parent / "beat"))
+        command = self._celery("sync,permissions,check,parse,embed", 2, "-B", "-s", str(self.log.parent / "beat"))
         if file_limit is not None:
             command = ["bash", "-c", f'ulimit -S -f {file_limit // 1024}; exec "$@"', "bash", *command]
         self.worker = self._start(command)

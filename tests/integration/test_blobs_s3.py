@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,30 @@ def test_versions_are_listed_document_by_document(server: str) -> None:
     assert all(one.modified.tzinfo is not None for one in found)
     assert [one.document_id for one in blobs.versions("ab", 2)] == ["c"]
     assert blobs.versions("c", 2) == []
+
+
+@pytest.mark.usefixtures("login")
+def test_files_are_stored_in_parts_and_read_in_pieces(server: str, tmp_path: Path) -> None:
+    blobs = store(server)
+    big = tmp_path / "big"
+    with big.open("wb") as made:
+        made.truncate(40_000_000)
+        made.write(b"begins")
+        made.seek(39_999_990)
+        made.write(b"ends here.")
+    for key, file in (("documents/a/h/original", big), ("documents/a/i/original", Path(__file__))):
+        with file.open("rb") as content:
+            content.read(3)
+            blobs.put_file(key, content)
+            assert not content.closed
+        assert blobs.size(key) == file.stat().st_size
+        digest = hashlib.sha256()
+        for piece in blobs.pieces(key, 0, blobs.size(key)):
+            assert len(piece) <= 1 << 20
+            digest.update(piece)
+        assert digest.hexdigest() == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert b"".join(blobs.pieces("documents/a/h/original", 39_999_995, 40_000_000)) == b"here."
+    assert list(blobs.pieces("documents/a/h/original", 5, 5)) == []
+    for read in (blobs.size, lambda key: list(blobs.pieces(key, 0, 1))):
+        with pytest.raises(NotFound, match="absent"):
+            read("documents/a/absent")

@@ -59,7 +59,7 @@ def test_down_at_the_start(open_index: Open, free_port: int) -> None:
         lambda: index.both("q", VECTOR, All(()), 5),
         lambda: index.fetch(["a"], All(())),
         lambda: index.upsert([chunk("a")]),
-        lambda: index.delete_documents(["d"]),
+        lambda: index.delete_documents({"d": 1}),
         index.counts,
         index.refresh,
     ]

@@ -50,7 +50,7 @@ def test_the_right_login_writes_and_searches(node: Node) -> None:
     found = index.both("penguin", vector, PUBLIC, 5)
     assert [c.chunk_id for c in found.lexical or []] == [c.chunk_id for c in found.vector or []] == ["a"]
     assert index.fetch(["a"], PUBLIC) == [passage]
-    assert index.delete_documents(["d"]) == 1
+    assert index.delete_documents({"d": 1}) == 1
     index.close()
 
 

@@ -30,7 +30,7 @@ def test_nothing_of_footnotes_own_is_found(home: Path) -> None:
             archive.writestr("rules.md", "# Rules\n\nBicycles are welcome.")
         for path in (stack.folder, data, data / "logs"):
             with pytest.raises(InvalidRequest, match="data directory"):
-                stack.ingestion.create_source("folder", "documents", {"path": str(path)})
+                stack.ingestion.check_source("folder", {"path": str(path)}, items=0)
         # As an older version, or another data_dir, let it be made.
         config = {"path": str(stack.folder), "include": ["**/*", "data/**", "keys/*"], "exclude": []}
         source = stack.ingestion.catalog.sources.create(kind="folder", name="all", config=config, interval_s=3600)

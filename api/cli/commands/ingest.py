@@ -126,8 +126,10 @@ def _source(client: Client, name: str, config: dict[str, Any]) -> dict[str, Any]
             wanted = {**had, **config}
             if wanted == had:
                 return dict(source)
-            return dict(client.request("PATCH", f"/v1/sources/{source['id']}", {"config": wanted}))
-    return dict(client.request("POST", "/v1/sources", {"kind": "folder", "name": name, "config": config}))
+            return dict(client.request("PATCH", f"/v1/sources/{source['id']}", {"config": wanted}, documents=0))
+    # The worker says at once whether it can read the folder; what is in it, the sync says.
+    made = {"kind": "folder", "name": name, "config": config}
+    return dict(client.request("POST", "/v1/sources", made, documents=0))
 
 
 def _follow(client: Client, source_id: str, run: dict[str, Any], name: str, *, quiet: bool) -> dict[str, Any]:

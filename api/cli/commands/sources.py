@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from api.cli import context
 from api.cli.options import json_option, print_json, readable, say
 from api.cli.progress import Standing, follow
+from api.cli.source_settings import read_settings, settings_options, show_documents
 from api.cli.standings import plan_lines, standing_lines
 from core.errors import FootnoteError, NotFound
 
@@ -20,7 +21,7 @@ POLL_S = 0.25
 
 @click.group()
 def sources() -> None:
-    """List, sync and remove sources: the folders and systems that documents come from."""
+    """Add, list, sync and remove sources: the folders and systems that documents come from."""
 
 
 @sources.command("list", epilog="Example:  footnote sources list")
@@ -163,6 +164,74 @@ def _said_of_groups(sync: dict[str, Any] | None) -> str:
     left_out = f"; {sync['left_out']} members or groups left out" if sync["left_out"] else ""
     said = f"As of {sync['done_at']}{left_out}." if sync["done_at"] else "They couldn't be read so far."
     return f"{said} The last {sync['failures']} readings failed: {sync['error']}" if sync["error"] else said
+
+
+@sources.command(epilog="Example:  footnote sources add confluence Wiki --config wiki.toml --secret token")
+@click.argument("kind")
+@click.argument("name")
+@settings_options
+@click.option("--interval-s", type=int, help="Seconds between syncs.")
+@click.option("--no-check", is_flag=True, help="Don't have a worker try the settings out first.")
+@click.option("--sync", "begin", is_flag=True, help="Start the first sync at once.")
+@json_option
+def add(
+    *,
+    kind: str,
+    name: str,
+    file: TextIO | None,
+    pairs: tuple[str, ...],
+    hidden: tuple[str, ...],
+    interval_s: int | None,
+    no_check: bool,
+    begin: bool,
+    as_json: bool,
+) -> None:
+    """Add a source of a KIND (as s3, sql, confluence) under a NAME. A worker tries its settings out first."""
+    body: dict[str, Any] = {"kind": kind, "name": readable(name, "NAME"), "config": read_settings(file, pairs, hidden)}
+    if interval_s is not None:
+        body["interval_s"] = interval_s
+    made = context.client().request("POST", "/v1/sources", body, check=not no_check, sync=begin)
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"Added {made['name']} ({made['id']}).")
+    show_documents(made["documents_found"])
+    if not begin:
+        click.echo(f"`footnote sources sync {made['id']}` takes it in now; else the schedule does.")
+
+
+@sources.command(epilog="Example:  footnote sources check s3 --set bucket=handbook --secret secret_key")
+@click.argument("source")
+@settings_options
+@json_option
+def check(*, source: str, file: TextIO | None, pairs: tuple[str, ...], hidden: tuple[str, ...], as_json: bool) -> None:
+    """Have a worker try settings out: of SOURCE (its id or name) as it is, or of a kind of source as given."""
+    client = context.client()
+    config = read_settings(file, pairs, hidden)
+    body = {"kind": source, "config": config} if config else {"source_id": find(client, source)["id"]}
+    found = client.request("POST", "/v1/sources/check", body)
+    if as_json:
+        print_json(found)
+    elif found["reason"] is None:
+        click.echo("It answers, and lets Footnote in.")
+        show_documents(found["documents"])
+    if found["reason"] is not None:
+        raise FootnoteError(found["reason"])
+
+
+@sources.command("rotate-secrets", epilog="Example:  footnote sources rotate-secrets")
+@json_option
+def rotate_secrets(as_json: bool) -> None:
+    """Encrypt the secrets of all sources with the newest key (sources.secret_key, or the first line of its file).
+
+    Give the service and the workers both keys first: the new one, and the former one in sources.former_secret_keys or
+    on the file's second line. Once this has run, the former one can go.
+    """
+    renewed = context.client().request("POST", "/v1/sources/rotate-secrets")["renewed"]
+    if as_json:
+        print_json({"renewed": renewed})
+    else:
+        click.echo(f"Encrypted the secrets of {renewed} source{'' if renewed == 1 else 's'} with the newest key.")
 
 
 def find(client: Client, named: str) -> dict[str, Any]:

@@ -9,12 +9,16 @@ from core.place import PageSize
 from core.settings import ParsingSettings
 from core.telemetry import stage
 from ingestion.partitioning.cloud.prepared_input import Sending
+from ingestion.partitioning.content import Content, beginning_of
 from ingestion.partitioning.finishing import finish
 from ingestion.partitioning.kinds import IMAGES
 from ingestion.partitioning.media_types import Detected
 from ingestion.partitioning.port import Partition
 from ingestion.partitioning.reading import Reading
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+
+_TOLD_BY = 8192
+"""So many of its first bytes tell what a file is."""
 
 
 class CloudService(Protocol):
@@ -71,9 +75,9 @@ class CloudPartitioner:
         self._local = local
         self._service = service
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
         """Read one document; see :class:`ingestion.partitioning.port.Partitioner` and :class:`CloudService`."""
-        kind = cloud_kind(content, self._settings.cloud_kinds)
+        kind = cloud_kind(beginning_of(content, _TOLD_BY), self._settings.cloud_kinds)
         if kind is None:
             return self._local.partition(content, name=name, media_type=media_type)
         service = self._service
@@ -105,6 +109,6 @@ def cloud_kind(content: bytes, kinds: Collection[str]) -> str | None:
     if b"%PDF-" in content[:1024]:
         found = "pdf"
     else:
-        guess = filetype.guess(content[:8192])
+        guess = filetype.guess(content[:_TOLD_BY])
         found = "image" if guess is not None and guess.mime in IMAGES else ""
     return found if found in kinds else None

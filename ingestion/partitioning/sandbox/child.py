@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import DocumentError
 from ingestion.partitioning.sandbox.serving import OUT_OF_MEMORY, end_itself_after, serve, take_pipes
-from ingestion.partitioning.sandbox.spool import spool
+from ingestion.partitioning.sandbox.spool import spool, take
 from ingestion.partitioning.sandbox.wire import dump_partition, pack
 
 
@@ -52,6 +52,8 @@ def _answer(head: dict[str, Any], content: bytes, ask_for_time: Callable[[float]
     from ingestion.partitioning.reader import Limits, read_document  # noqa: PLC0415
 
     try:
+        if "file" in head:
+            content = take(head["file"])
         limits = Limits(**head["limits"])
         told = {key: _frozen(value) for key, value in head["pdf"].items()}
         pdf_options = PdfOptions(**told, ask_for_time=ask_for_time)

@@ -13,6 +13,7 @@ from core.errors import DocumentTooLarge, EmptyDocument, Unavailable, Unreadable
 from core.logs import get_logger
 from core.settings import ParsingSettings
 from core.telemetry import stage
+from ingestion.partitioning.content import Content, beginning_of, size_of
 from ingestion.partitioning.port import Partition
 from ingestion.partitioning.sandbox.process import Child, ChildDied, OverMemory, OverOutput, OverTime
 from ingestion.partitioning.sandbox.spool import collect
@@ -46,30 +47,30 @@ class ChildProcessPartitioner:
         self._busy: set[Child] = set()
         self._closed = False
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
         """Read one document; see :class:`ingestion.partitioning.port.Partitioner`.
 
         Raises:
             UnreadableDocument, EmptyDocument, DocumentTooLarge: as the port says.
             Unavailable: no child process can be started, or the partitioner is closed.
         """
-        with stage("ingest.partition", size=len(content)):
+        with stage("ingest.partition", size=size_of(content)):
             return self._result(self._read(self._head(content, name, media_type), content), name)
 
-    def prepare(self, content: bytes, *, name: str, sending: Sending) -> Partition:
+    def prepare(self, content: Content, *, name: str, sending: Sending) -> Partition:
         """Open a PDF or an image for a cloud service; see :func:`ingestion.partitioning.cloud.prepared_input.prepare`.
 
         Raises:
             UnreadableDocument, DocumentTooLarge: as there.
             Unavailable: as :meth:`partition`.
         """
-        with stage("ingest.partition.prepare", size=len(content)):
+        with stage("ingest.partition.prepare", size=size_of(content)):
             head = {**self._head(content, name, None), "prepare": asdict(sending)}
             return self._result(self._read(head, content), name)
 
-    def _head(self, content: bytes, name: str, media_type: str | None) -> dict[str, Any]:
+    def _head(self, content: Content, name: str, media_type: str | None) -> dict[str, Any]:
         limit = self._settings.max_file_mb
-        if len(content) > limit * 1_000_000:
+        if size_of(content) > limit * 1_000_000:
             raise DocumentTooLarge(
                 f"{name} is larger than parsing.max_file_mb = {limit}. Split it, or raise the limit."
             )
@@ -86,9 +87,9 @@ class ChildProcessPartitioner:
             "pdf": self._pdf_options(content),
         }
 
-    def _pdf_options(self, content: bytes) -> dict[str, Any]:
+    def _pdf_options(self, content: Content) -> dict[str, Any]:
         settings = self._settings
-        secrets = settings.pdf_passwords if b"%PDF-" in content[:1024] else ()
+        secrets = settings.pdf_passwords if b"%PDF-" in beginning_of(content, 1024) else ()
         return {
             # Only a PDF's reader is told them: they are somebody's secrets.
             "passwords": [secret.get_secret_value() for secret in secrets],
@@ -97,7 +98,7 @@ class ChildProcessPartitioner:
             "max_pages": settings.max_pages,
         }
 
-    def _read(self, head: dict[str, Any], content: bytes) -> dict[str, Any]:
+    def _read(self, head: dict[str, Any], content: Content) -> dict[str, Any]:
         for _ in range(_CRASHES):
             try:
                 with self._child() as child:
@@ -107,7 +108,7 @@ class ChildProcessPartitioner:
                     raise Unavailable("The document parser was closed while it was reading.") from None
         raise UnreadableDocument(f"{head['name']} makes the parser crash; it is probably corrupt.")
 
-    def _ask(self, child: Child, head: dict[str, Any], content: bytes) -> dict[str, Any]:
+    def _ask(self, child: Child, head: dict[str, Any], content: Content) -> dict[str, Any]:
         name, settings = head["name"], self._settings
         try:
             reply: dict[str, Any] = json.loads(child.ask(head, content, settings.timeout_s))

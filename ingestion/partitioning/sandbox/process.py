@@ -12,13 +12,15 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
-from core.errors import Unavailable
+from core.errors import StorageUnavailable, Unavailable
 from core.logs import get_logger
+from ingestion.partitioning.content import Content, beginning_of, size_of
 from ingestion.partitioning.sandbox.isolation import Enclosure
 from ingestion.partitioning.sandbox.wire import LENGTHS, pack
 from ingestion.partitioning.sandbox.work_folders import make_folder, sweep
@@ -142,15 +144,38 @@ class Child:
             return int(self._watched.memory_info().rss)
         return 0
 
-    def ask(self, head: dict[str, Any], content: bytes, timeout_s: float) -> bytes:
+    def ask(self, head: dict[str, Any], content: Content, timeout_s: float) -> bytes:
         """Send one request and wait for its reply's JSON. After any exception the child must be killed.
+
+        Large files are put into the child's folder, piece by piece, and the rest goes through the pipe.
 
         Raises:
             ChildDied, OverTime, OverMemory, OverOutput: as named.
+            StorageUnavailable: the disk of temporary files is full.
         """
         deadline = time.monotonic() + timeout_s
-        self._send(pack(head, content), deadline)
+        if isinstance(content, bytes):
+            self._send(pack(head, content), deadline)
+        elif size_of(content) <= _PIECE:
+            self._send(pack(head, beginning_of(content, _PIECE)), deadline)
+        else:
+            self._send(pack({**head, "file": self._put(content)}), deadline)
         return self._receive(deadline)
+
+    def _put(self, content: IO[bytes]) -> str:
+        """A copy of a file for the child, under a new name: it can change its copy, and nothing else by it."""
+        name = f"original-{uuid.uuid4().hex}"
+        content.seek(0)
+        try:
+            # A child that read a hostile document may have left links here: none is followed.
+            with (self._folder / name).open("xb") as copy:
+                shutil.copyfileobj(content, copy, _PIECE)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"A document can't be handed to its parser ({error.strerror}): free some space in the folder for "
+                "temporary files, or set TMPDIR to another one."
+            ) from error
+        return name
 
     def go_on(self, timeout_s: float) -> bytes:
         """Wait again for the reply's JSON, after the child has answered that it needs more time; see :meth:`ask`."""

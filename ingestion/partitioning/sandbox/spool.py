@@ -1,4 +1,4 @@
-"""Attachments on their way from a parser child to its parent: as files in the child's folder, not through the pipe."""
+"""Files in a parser child's folder, instead of bytes in the pipe: large originals to it, attachments from it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from ingestion.partitioning.port import Attachment
 
 _FOLDER = "attachments"
 Entry = list[str | None]
+
+
+def take(name: str) -> bytes:
+    """What the parent put into the working directory, which goes."""
+    file = Path.cwd() / name
+    content = file.read_bytes()
+    file.unlink()
+    return content
 
 
 def spool(attachments: Sequence[Attachment]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,23 +13,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
-from core.errors import ConfigurationError, FootnoteError, IndexUnavailable
+from core.errors import FootnoteError, IndexUnavailable
 from core.filters import Filter, TermField
 from core.pipeline import FieldWeights
 from core.telemetry import stage
-from retrieval.index.lance.documents import inventory, merge, update
+from retrieval.index.fences import mark, marks_of
+from retrieval.index.lance.documents import delete, inventory, merge, update
+from retrieval.index.lance.fences import Fences
+from retrieval.index.lance.generations import Generations
 from retrieval.index.lance.queries import lexical_query, query_vector
 from retrieval.index.lance.rows import (
     CHUNK_COLUMNS,
     WINDOWS,
-    batches,
     most_frequent,
     to_chunk,
     to_table,
     windows_of,
 )
-from retrieval.index.lance.sql import EVERYTHING, NOTHING, one_of, predicate
-from retrieval.index.lance.store import Pointer, Record, Store
+from retrieval.index.lance.sql import EVERYTHING, NOTHING, predicate
+from retrieval.index.lance.store import Record, Store
 from retrieval.index.lance.tables import Tables
 from retrieval.index.lance.views import best, candidates, room
 from retrieval.index.port import (
@@ -65,44 +67,23 @@ class LanceIndex:
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
         self._tables = Tables(self._store)
+        self._fences = Fences(path / "fences.sqlite")
+        self._generations = Generations(self._store, self._tables, self._fences)
         self._pinned: str | None = None
 
     # Generations
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create the live generation if there is none; see the port."""
-        pointer = self._store.pointer()
-        if pointer.live is None:
-            with self._store.writing():
-                pointer = self._store.pointer()
-                if pointer.live is None:
-                    pointer, record = self._create(pointer, embedder, dimensions, model)
-                    pointer = replace(pointer, live=record.name)
-                    self._store.point(pointer)
-        record = pointer.get(pointer.live or "")
-        names = [one.name for one in pointer.records]
-        if not all(map(self._tables.is_complete, names)):
-            with self._store.writing():
-                for name in names:
-                    self._tables.complete(name)
-        if (record.embedder, record.dimensions) != (embedder, dimensions):
-            raise ConfigurationError(
-                f"The index in {self._store.path} was built by {record.embedder} ({record.dimensions} dimensions), and "
-                f"the embedder is {embedder} ({dimensions}). Set embedder.model back, or build a new generation."
-            )
-        return pointer.generation(record)
+        return self._generations.ensure(embedder, dimensions, model)
 
     def generations(self) -> list[Generation]:
         """All generations, oldest first."""
-        pointer = self._store.pointer()
-        return [pointer.generation(record) for record in pointer.records]
+        return self._generations.list()
 
     def begin(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create a generation beside the live one."""
-        with self._store.writing():
-            pointer, record = self._create(self._store.pointer(), embedder, dimensions, model)
-            self._store.point(pointer)
-            return pointer.generation(record)
+        return self._generations.begin(embedder, dimensions, model)
 
     def for_generation(self, name: str) -> LanceIndex:
         """This index on that generation. Raises NotFound."""
@@ -113,41 +94,42 @@ class LanceIndex:
 
     def swap(self, name: str) -> None:
         """Make that generation the live one. Raises NotFound."""
-        with self._store.writing():
-            pointer = self._store.pointer()
-            self._store.point(replace(pointer, live=pointer.get(name).name))
+        self._generations.swap(name)
 
     def drop(self, name: str) -> None:
         """Delete a generation that isn't live. Raises Conflict and NotFound."""
-        with self._store.writing():
-            self._store.point(self._store.pointer().without(name))
-            self._tables.drop(name)
+        self._generations.drop(name)
 
     # Writes
 
-    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Write chunks, replacing those of the same id; the last one wins where an id comes twice."""
-        if not chunks:
-            return
-        unique = list({embedded.chunk.id: embedded for embedded in chunks}.values())
+    def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Write chunks, replacing those of the same id; the last one wins where an id comes twice. See the port."""
+        unique = {one.chunk.id: one for one in chunks}
+        marks = marks_of((one.chunk for one in unique.values()), as_of or {})
+        if not marks:
+            return {}
         with stage("index.upsert", chunks=len(unique)), self._writing() as (record, table):
-            merge(table, to_table(unique, record.dimensions))
+            rows = to_table(list(unique.values()), record.dimensions, as_of or {})
+            refused = self._fences.raise_to(record.name, marks)
+            if refused:
+                rows = rows.filter(pc.invert(pc.is_in(rows["document_id"], pa.array(refused, pa.string()))))
+            if rows.num_rows:
+                merge(table, rows)
+        return refused
 
-    def delete_stale(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of versions before ``version``; how many went."""
-        return self._delete(f"{one_of('document_id', [document_id])} AND version < {int(version)}")
+    def delete_stale(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks of versions before the named one; how many went."""
+        return self._delete(versions, "<")
 
-    def delete_version(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of exactly this version; how many went."""
-        return self._delete(f"{one_of('document_id', [document_id])} AND version = {int(version)}")
-
-    def delete_documents(self, document_ids: Collection[str]) -> int:
-        """Delete every chunk of these documents; how many went."""
-        return sum(self._delete(one_of("document_id", ids)) for ids in batches(sorted(set(document_ids))))
+    def delete_documents(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks up to the version at which each was deleted; how many went."""
+        return self._delete(versions, "<=")
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
-        with stage("index.update", documents=len(updates)), self._writing() as (_, table):
+        marks = {one.document_id: mark(one.up_to, content=False) for one in updates}
+        with stage("index.update", documents=len(updates)), self._writing() as (record, table):
+            self._fences.raise_to(record.name, marks)
             return update(table, updates)
 
     def refresh(self) -> None:
@@ -273,11 +255,7 @@ class LanceIndex:
     def close(self) -> None:
         """Let go of files."""
         self._tables.close()
-
-    def _create(self, pointer: Pointer, embedder: str, dimensions: int, model: str) -> tuple[Pointer, Record]:
-        pointer, record = pointer.with_new(embedder, dimensions, model)
-        self._tables.create(record)
-        return pointer, record
+        self._fences.close()
 
     def _table(self) -> tuple[Record, Any]:
         pointer = self._store.pointer()
@@ -299,9 +277,13 @@ class LanceIndex:
             yield record, table
             self._tables.tidy(table)
 
-    def _delete(self, where: str) -> int:
-        with stage("index.delete"), self._writing() as (_, table):
-            return int(table.delete(where).num_deleted_rows)
+    def _delete(self, versions: Mapping[str, int], those: str) -> int:
+        if not versions:
+            return 0
+        marks = {key: mark(version, content=those == "<") for key, version in versions.items()}
+        with stage("index.delete", documents=len(versions)), self._writing() as (record, table):
+            self._fences.raise_to(record.name, marks)
+            return delete(table, versions, those)
 
 
 def _most(k: int) -> int:

@@ -13,6 +13,7 @@ from core.chunk import Chunk, EmbeddedChunk, Vectors
 from core.errors import ConfigurationError, UnreadableDocument
 from core.metadata import FACTS, FactKind, Metadata
 from retrieval.index.cjk import with_bigrams
+from retrieval.index.fences import permissions_version
 
 SEARCH_TEXT = "search_text"
 TITLE = "title"
@@ -47,7 +48,13 @@ _CHUNK_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 CHUNK_COLUMNS = [name for name, _ in _CHUNK_COLUMNS]
 """What a chunk is read back from."""
-LATER_COLUMNS = [*(pa.field(name, _FACT_TYPES[kind]) for name, kind in FACTS.items()), pa.field(HEADINGS, pa.string())]
+PERMISSIONS_VERSION = "permissions_version"
+"""The version of the chunk's document that its permissions and metadata are of."""
+LATER_COLUMNS = [
+    *(pa.field(name, _FACT_TYPES[kind]) for name, kind in FACTS.items()),
+    pa.field(HEADINGS, pa.string()),
+    pa.field(PERMISSIONS_VERSION, pa.int64()),
+]
 """What a table of an earlier release may lack. Its chunks have nothing in them until they are written again."""
 
 
@@ -55,11 +62,14 @@ def schema(dimensions: int) -> pa.Schema:
     """The table's columns for vectors of that length."""
     windows = pa.list_(pa.list_(pa.float32(), dimensions))
     derived = ((SEARCH_TEXT, pa.string()), (HEADINGS, pa.string()), ("window_count", pa.int64()), (WINDOWS, windows))
-    return pa.schema([*_CHUNK_COLUMNS, *derived])
+    return pa.schema([*_CHUNK_COLUMNS, (PERMISSIONS_VERSION, pa.int64()), *derived])
 
 
-def to_table(chunks: Sequence[EmbeddedChunk], dimensions: int) -> pa.Table:
+def to_table(chunks: Sequence[EmbeddedChunk], dimensions: int, as_of: Mapping[str, int]) -> pa.Table:
     """Chunks and their windows as an Arrow table.
+
+    Args:
+        as_of: see :meth:`retrieval.index.port.SearchIndex.upsert`.
 
     Raises:
         ConfigurationError: a chunk has no window, or one that isn't a finite vector of this length.
@@ -71,6 +81,7 @@ def to_table(chunks: Sequence[EmbeddedChunk], dimensions: int) -> pa.Table:
     flat = np.concatenate([np.asarray(embedded.windows, np.float32) for embedded in chunks])
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), dimensions)
     offsets = pa.array(np.cumsum([0, *lengths]), pa.int32())
+    columns[PERMISSIONS_VERSION] = pa.array([permissions_version(one.chunk, as_of) for one in chunks], pa.int64())
     columns["window_count"] = pa.array(lengths, pa.int64())
     columns[WINDOWS] = pa.ListArray.from_arrays(offsets, vectors)
     return pa.table(columns, schema=schema(dimensions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,11 @@ from retrieval.index.port import Generation
 LOCK_TIMEOUT_S = 120.0
 """How long a writer waits for the others: longer than the longest write, which is a compaction."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FULL_MARKS = ("No space left on device", *(f"(os error {number})" for number in sorted(_FULL)))
+_FULL_MARKS = (
+    "No space left on device",
+    "database or disk is full",
+    *(f"(os error {number})" for number in sorted(_FULL)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Store:
             yield
         except FootnoteError:
             raise
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
             if _is_full(error):
                 raise StorageUnavailable(
                     f"The disk (or quota) of {self.path} is full: nothing was changed. Make room and try again."

@@ -7,11 +7,15 @@ from typing import Any
 
 from core.chunk import Chunk, EmbeddedChunk
 from core.metadata import Metadata, as_json
-from retrieval.index.opensearch.mapping import WINDOWS
+from retrieval.index.opensearch.mapping import PERMISSIONS_VERSION, WINDOWS
 
 
-def to_document(embedded: EmbeddedChunk) -> dict[str, Any]:
-    """The document that holds a chunk; its id is the chunk's and goes beside it."""
+def to_document(embedded: EmbeddedChunk, permissions_version: int) -> dict[str, Any]:
+    """The document that holds a chunk; its id is the chunk's and goes beside it.
+
+    Args:
+        permissions_version: the version of the chunk's document that its permissions and metadata are of.
+    """
     chunk = embedded.chunk
     return {
         "document_id": chunk.document_id,
@@ -24,6 +28,7 @@ def to_document(embedded: EmbeddedChunk) -> dict[str, Any]:
         "tokens": chunk.tokens,
         "heading_path": chunk.heading_path,
         "version": chunk.version,
+        PERMISSIONS_VERSION: permissions_version,
         "acl": chunk.acl,
         **metadata_fields(chunk.metadata),
         "context": chunk.context,

@@ -18,7 +18,7 @@ from core.logs import get_logger
 from core.settings import IndexSettings
 from retrieval.index.opensearch.client import Client
 from retrieval.index.opensearch.layouts import UNKNOWN, Layouts
-from retrieval.index.opensearch.mapping import FACT_FIELDS, index_body, live_settings
+from retrieval.index.opensearch.mapping import FACT_FIELDS, GUARD_FIELDS, index_body, live_settings
 from retrieval.index.opensearch.vectors import VectorLayout
 from retrieval.index.port import Generation
 
@@ -131,12 +131,13 @@ class Generations:
 
     def _complete(self) -> None:
         """Add the fields that generations of an earlier release lack; their chunks have nothing in them."""
-        wanted = ",".join(f"*.mappings.properties.{name}.type" for name in FACT_FIELDS)
+        fields = {**FACT_FIELDS, **GUARD_FIELDS}
+        wanted = ",".join(f"*.mappings.properties.{name}.type" for name in fields)
         path = f"/{self._settings.name}-g*/_mapping"
         found = self._client.request("GET", path, params={"filter_path": wanted, "expand_wildcards": "open"})
         for generation in self.list():
             known = found.get(generation.name, {}).get("mappings", {}).get("properties", {})
-            missing = {name: kind for name, kind in FACT_FIELDS.items() if name not in known}
+            missing = {name: kind for name, kind in fields.items() if name not in known}
             if missing:
                 body = {"properties": missing}
                 self._client.request("PUT", f"/{generation.name}/_mapping", body, timeout_s=ADMIN_TIMEOUT_S)

@@ -10,13 +10,15 @@ from retrieval.index.port import MOST_VALUES, IndexCounts
 
 CARDINALITY_PRECISION = 40_000
 """OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
+CHUNKS: Query = {"exists": {"field": "document_id"}}
+"""What is a chunk, and no place for one and no fence."""
 _DOCUMENTS = {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}}
 
 
 def counts(client: Client, target: str) -> IndexCounts:
     """How many documents, chunks and windows there are."""
     sums = {"documents": _DOCUMENTS, "windows": {"sum": {"field": "window_count"}}}
-    answer = _ask(client, target, {"track_total_hits": True, "aggs": sums})
+    answer = _ask(client, target, {"query": CHUNKS, "track_total_hits": True, "aggs": sums})
     found = answer["aggregations"]
     return IndexCounts(
         documents=int(found["documents"]["value"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.chunk import Chunk, EmbeddedChunk, Vectors
@@ -13,8 +13,7 @@ from core.filters import Filter, TermField
 from core.pipeline import FieldWeights
 from core.settings import IndexSettings
 from core.telemetry import stage
-from retrieval.index.opensearch import bulk, holdings
-from retrieval.index.opensearch.byquery import ByQuery
+from retrieval.index.opensearch import holdings
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
 from retrieval.index.opensearch.failures import from_status, reason
@@ -31,10 +30,10 @@ from retrieval.index.opensearch.queries import (
     batched,
     candidates,
     lexical_search,
-    of_document,
     vector_search,
 )
 from retrieval.index.opensearch.vectors import VectorLayout, decode
+from retrieval.index.opensearch.writing import Writing
 from retrieval.index.port import (
     USUAL_FIELDS,
     Candidate,
@@ -78,51 +77,41 @@ class OpenSearchIndex:
     def _aim(self, read: str, write: str) -> None:
         self._read, self._write = read, write
         self._search_path = f"/{read}/_msearch"
-        self._by_query = ByQuery(self._client, write)
+        self._writing = Writing(self._client, write, self._settings.opensearch)
         self._pinned = read == write
         self._layouts = Layouts(self._client, read)
         self._write_layouts = Layouts(self._client, write)
 
     # Writing
 
-    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+    def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
         """Write chunks, replacing those of the same id; see the port."""
         if not chunks:
-            return
+            return {}
         with stage("index.upsert", chunks=len(chunks)):
             # An alias may have moved since the last write.
             layout = (self._write_layouts.now() if self._pinned else self._write_layouts.look()).layout
             encoded = [EmbeddedChunk(one.chunk, layout.encode(one.windows)) for one in chunks]
-            bulk.write(self._client, self._write, encoded, self._settings.opensearch)
+            return self._writing.upsert(encoded, as_of or {})
 
-    def delete_stale(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of versions before ``version``; how many went."""
-        with stage("index.delete"):
-            return self._by_query.delete(of_document(document_id, {"range": {"version": {"lt": version}}}))
+    def delete_stale(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks of versions before the named one; how many went."""
+        with stage("index.delete", documents=len(versions)):
+            return self._writing.delete_stale(versions)
 
-    def delete_version(self, document_id: str, version: int) -> int:
-        """Delete the document's chunks of exactly this version; how many went."""
-        with stage("index.delete"):
-            return self._by_query.delete(of_document(document_id, {"term": {"version": version}}))
-
-    def delete_documents(self, document_ids: Collection[str]) -> int:
-        """Delete every chunk of these documents; how many went."""
-        with stage("index.delete", documents=len(document_ids)):
-            return sum(
-                self._by_query.delete({"terms": {"document_id": batch}})
-                for batch in batched(sorted(sendable(document_ids)))
-            )
+    def delete_documents(self, versions: Mapping[str, int]) -> int:
+        """Delete documents' chunks up to the version at which each was deleted; how many went."""
+        with stage("index.delete", documents=len(versions)):
+            return self._writing.delete_documents(versions)
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
-        named = {update.document_id: update for update in updates}
-        with stage("index.update", documents=len(named)):
-            batches = batched(sendable(list(named)))
-            return sum(self._by_query.update([named[key] for key in batch]) for batch in batches)
+        with stage("index.update", documents=len(updates)):
+            return self._writing.update_documents(updates)
 
     def refresh(self) -> None:
         """Make everything written so far findable."""
-        self._by_query.refresh()
+        self._writing.refresh()
 
     # Reading
 
@@ -180,7 +169,7 @@ class OpenSearchIndex:
         clause = to_query(filter)
         for batch in batched(sendable(chunk_ids)):
             body = {
-                "query": {"bool": {"filter": [{"ids": {"values": batch}}, clause]}},
+                "query": {"bool": {"filter": [{"ids": {"values": batch}}, holdings.CHUNKS, clause]}},
                 "size": len(batch),
                 "track_total_hits": False,
                 **wanted,

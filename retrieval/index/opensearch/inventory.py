@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from retrieval.index.opensearch.mapping import PERMISSIONS_VERSION
 from retrieval.index.port import IndexedDocument
 
 _VERSIONS = 20
@@ -24,6 +25,7 @@ def inventory_search(after: str, limit: int) -> dict[str, Any]:
     of_each = {
         "versions": {"terms": {"field": "version", "size": _VERSIONS}},
         "acl": {"terms": {"field": "acl", "size": _TERMS}},
+        "latest": {"max": {"field": PERMISSIONS_VERSION}},
     }
     return {"size": 0, "track_total_hits": False, "aggs": {"documents": {"composite": by_id, "aggs": of_each}}}
 
@@ -40,4 +42,6 @@ def _document(bucket: Mapping[str, Any]) -> IndexedDocument:
     versions = {int(found["key"]): int(found["doc_count"]) for found in bucket["versions"]["buckets"]}
     terms = {str(found["key"]): int(found["doc_count"]) for found in bucket["acl"]["buckets"]}
     alike = all(count == bucket["doc_count"] for count in terms.values())
-    return IndexedDocument(bucket["key"]["document"], versions, frozenset(terms) if alike else None)
+    # Chunks that an earlier release wrote don't tell of which version their permissions are.
+    latest = max(int(bucket["latest"]["value"] or 0), *versions)
+    return IndexedDocument(bucket["key"]["document"], versions, frozenset(terms) if alike else None, latest)

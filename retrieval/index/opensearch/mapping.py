@@ -16,6 +16,10 @@ HEADINGS_FIELD = "heading_words"
 WINDOWS = "windows"
 VECTOR = "windows.vector"
 
+PERMISSIONS_VERSION = "permissions_version"
+RESERVED_FOR = "reserved_for"
+"""The field of a document that only holds a chunk's place: whose chunk it is to be."""
+
 REFRESH_INTERVAL = "1s"
 
 _KEYWORD = {"type": "keyword"}
@@ -32,6 +36,8 @@ _OF_KIND = {
 }
 FACT_FIELDS = {name: _OF_KIND[kind] for name, kind in FACTS.items()}
 """A generation of an earlier release may lack some of them."""
+GUARD_FIELDS = {PERMISSIONS_VERSION: {"type": "long"}, RESERVED_FOR: _KEYWORD}
+"""Likewise: see :mod:`retrieval.index.opensearch.writing`."""
 
 
 def index_body(settings: OpenSearchSettings, embedder: str, dimensions: int, *, backfill: bool) -> dict[str, Any]:
@@ -79,6 +85,7 @@ def _properties(vector: dict[str, Any]) -> dict[str, Any]:
         "tokens": {"type": "integer", "index": False},
         "heading_path": {**_KEPT, "copy_to": HEADINGS_FIELD},
         "version": {"type": "long"},
+        **GUARD_FIELDS,
         "acl": _KEYWORD,
         **FACT_FIELDS,
         # Context and text are stored once each and searched together, as Chunk.search_text: a copy is not stored.

@@ -109,15 +109,10 @@ def candidates(response: Mapping[str, Any], to_score: Callable[[float], float] =
     return found
 
 
-def of_document(document_id: str, versions: Query) -> Query:
-    """The chunks of a document, of these versions."""
-    return {"bool": {"filter": [{"term": {"document_id": document_id}}, versions]}}
-
-
-def batched(ids: Sequence[str]) -> Iterator[list[str]]:
+def batched(ids: Sequence[str], size: int = FETCH_BATCH) -> Iterator[list[str]]:
     """The ids in parts that one search can name."""
-    for start in range(0, len(ids), FETCH_BATCH):
-        yield list(ids[start : start + FETCH_BATCH])
+    for start in range(0, len(ids), size):
+        yield list(ids[start : start + size])
 
 
 def _page(query: Query, k: int) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.contract.sources.confluence_world import ConfluenceWorld
 from tests.contract.sources.folder_world import FolderWorld
 from tests.contract.sources.synced import Synced
 from tests.contract.sources.world import World
@@ -31,7 +32,17 @@ def _folder(path: Path, _: pytest.FixtureRequest) -> Iterator[World]:
     yield FolderWorld(root)
 
 
-KINDS = {"folder": Kind(_folder, FolderWorld.can)}
+@contextmanager
+def _confluence(cloud: bool) -> Iterator[World]:
+    with closing(ConfluenceWorld(cloud=cloud)) as world:
+        yield world
+
+
+KINDS = {
+    "folder": Kind(_folder, FolderWorld.can),
+    "confluence-cloud": Kind(lambda *_: _confluence(True), ConfluenceWorld.can),
+    "confluence-data-center": Kind(lambda *_: _confluence(False), ConfluenceWorld.can),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -33,6 +33,7 @@ from ingestion.connectors.port import Unreadable
 from ingestion.page_images.renderer import PageRenderer
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
+from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
 
@@ -121,11 +122,24 @@ class FakeIngestion:
         self.catalog = catalog
         self.down = False
         self.deleted: list[str] = []
+        self.checked: list[Any] = []
+        self.check_fails: FootnoteError | None = None
 
     def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Any:
         if kind != "folder":
             raise InvalidRequest(f"Unknown source kind {kind!r}. Kinds are: folder.")
         return self.catalog.sources.create(kind=kind, name=name, config=config, interval_s=interval_s or 14400)
+
+    def check_source(self, kind: str | None, config: Any, *, source_id: str | None = None, items: int = 5) -> Any:
+        if source_id is not None:
+            self.catalog.sources.get(source_id)
+        if self.check_fails is not None:
+            raise self.check_fails
+        self.checked.append((kind, config, source_id, items))
+        return [FoundItem("file:///docs/a.md", "A", ("public",), None)][:items]
+
+    def rotate_secrets(self) -> int:
+        return 0
 
     def update_source(self, source_id: str, **changes: Any) -> Any:
         return self.catalog.sources.update(source_id, **changes)

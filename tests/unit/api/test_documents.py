@@ -175,3 +175,44 @@ async def test_a_path_that_leads_nowhere_is_no_link(stack: Stack, client: httpx.
     linked = replace(text, links=(Link(text.start, text.end, target),))
     stack.blobs.put(parsed_key("a", "h" * 64), replace(parsed, elements=(title, linked)).to_bytes())
     assert (await client.get("/v1/documents/a/text")).json()["links"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (None, (200, b"0123456789", None)),
+        ("bytes=2-4", (206, b"234", "bytes 2-4/10")),
+        ("bytes=7-", (206, b"789", "bytes 7-9/10")),
+        ("bytes=7-99999999999", (206, b"789", "bytes 7-9/10")),
+        ("bytes=-3", (206, b"789", "bytes 7-9/10")),
+        ("bytes=-99", (206, b"0123456789", "bytes 0-9/10")),
+        ("bytes=10-", (416, None, "bytes */10")),
+        ("bytes=-0", (416, None, "bytes */10")),
+        ("bytes=4-2", (200, b"0123456789", None)),
+        ("bytes=0-1,3-4", (200, b"0123456789", None)),
+        ("bytes=-", (200, b"0123456789", None)),
+        ("lines=1-2", (200, b"0123456789", None)),
+    ],
+)
+async def test_parts_of_an_original_can_be_asked_for(
+    stack: Stack, client: httpx.AsyncClient, asked: str | None, answer: tuple[int, bytes | None, str | None]
+) -> None:
+    status, content, told = answer
+    stack.add_document("d1", AccessList.everyone(), original=b"0123456789")
+    response = await client.get("/v1/documents/d1/original", headers={"Range": asked} if asked else {})
+    assert response.status_code == status
+    assert response.headers.get("content-range") == told
+    if content is None:
+        assert response.headers["content-type"] == "application/problem+json"
+    else:
+        assert (response.content, response.headers["content-length"]) == (content, str(len(content)))
+        assert response.headers["accept-ranges"] == "bytes"
+        assert "sandbox" in response.headers["content-security-policy"]
+
+
+async def test_a_range_opens_nothing_that_is_closed(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList.from_terms(["user:ann"]), original=b"0123456789")
+    for asked in ("bytes=0-1", "bytes=99-"):
+        response = await client.get("/v1/documents/d1/original", headers={"Range": asked})
+        assert response.status_code == 404
+        assert "content-range" not in response.headers

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from core.errors import IndexUnavailable
+from core.errors import IndexUnavailable, SourceRefuses, SourceUnavailable, Unavailable
 from core.principal import AccessList
 from ingestion.connectors.port import Withheld
-from tests.unit.api.fakes import Stack
+from ingestion.service import build_ingestion
+from ingestion.source_keys import read_keys
+from ingestion.source_secrets import MASK, SourceSecrets
+from tests.secretive_source import KIND, SECRETS, config, secretive
+from tests.unit.api.conftest import serving
+from tests.unit.api.fakes import Stack, make_settings
+
+__all__ = ["secretive"]
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +152,79 @@ async def test_warnings_stand_beside_the_failures(
     }
     [run] = (await client.get(f"/v1/sources/{source['id']}/runs")).json()["runs"]
     assert run["warned"] == 2
+
+
+@pytest.mark.usefixtures("secretive")
+async def test_answers_show_no_secret_and_a_mask_keeps_it(tmp_path: Path, admin: dict[str, str]) -> None:
+    stack = Stack(make_settings(tmp_path))
+    stack.ingestion = build_ingestion(stack.settings)  # type: ignore[assignment]
+    asked: list[str] = []
+
+    async def ask(method: str, path: str, body: object = None) -> httpx.Response:
+        answer = await client.request(method, path, json=body, headers=admin)
+        asked.append(answer.text)
+        return answer
+
+    with capture_logs() as logs:
+        async with serving(stack) as client:
+            made = await ask("POST", "/v1/sources?check=false", {"kind": KIND, "name": "Wiki", "config": config()})
+            assert made.json()["config"]["token"] == MASK
+            path = f"/v1/sources/{made.json()['id']}"
+            await ask("GET", path)
+            await ask("GET", "/v1/sources")
+            changed = await ask("PATCH", f"{path}?check=false", {"config": {**made.json()["config"], "count": 3}})
+            assert changed.status_code == 200
+            wrong: dict[str, Any]
+            for wrong in ({"token": 5}, {"count": "right-token"}, {"other": "right-token"}, {"base_url": []}):
+                refused = await ask("PATCH", path, {"config": config(**wrong)})
+                assert refused.status_code == 422
+            refused = await ask("POST", "/v1/sources", {"kind": KIND, "config": config()})
+            assert refused.status_code == 422
+            assert (await ask("POST", "/v1/sources/rotate-secrets")).json() == {"renewed": 0}
+            events = (await ask("GET", "/v1/audit")).json()["events"]
+    detail = {event["action"]: event["detail"] for event in reversed(events) if event["outcome"] == "done"}
+    assert detail["source.change"] == {"changed": ["config.count"]}
+    [source] = stack.catalog.sources.list()
+    assert SourceSecrets(lambda: read_keys(stack.settings)).open(source.config, source.id) == config(count=3)
+    said = "\n".join(asked) + repr(logs)
+    assert not [secret for secret in SECRETS if secret in said]
+    stack.catalog.close()
+
+
+async def test_settings_are_tried_out_before_they_are_taken(
+    stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
+    client.headers.update(admin)
+    found = [{"uri": "file:///docs/a.md", "title": "A", "readers": ["public"], "fault": None}]
+    made = (await client.post("/v1/sources", json=FOLDER)).json()
+    assert made["documents_found"] == found
+    path = f"/v1/sources/{made['id']}"
+    assert (await client.patch(path, json={"name": "Manual"})).json()["documents_found"] is None
+    changed = await client.patch(path, json={"config": {"path": "/other"}}, params={"documents": 0})
+    assert changed.json()["documents_found"] == []
+    tried = (await client.post("/v1/sources/check", json={"source_id": made["id"]})).json()
+    assert tried == {"reachable": True, "let_in": True, "reason": None, "documents": found}
+    assert [(kind, source, items) for kind, _, source, items in stack.ingestion.checked] == [
+        ("folder", None, 5),
+        (None, made["id"], 0),
+        (None, made["id"], 5),
+    ]
+    for error, status, reachable, let_in in (
+        (SourceRefuses("The token is wrong."), 422, True, False),
+        (SourceUnavailable("It doesn't answer."), 503, False, None),
+    ):
+        stack.ingestion.check_fails = error
+        tried = (await client.post("/v1/sources/check", json={"kind": "folder", "config": {}})).json()
+        assert tried == {"reachable": reachable, "let_in": let_in, "reason": error.message, "documents": []}
+        refused = await client.post("/v1/sources", json={**FOLDER, "name": "Other"})
+        assert (refused.status_code, refused.json()["detail"]) == (status, error.message)
+        assert (await client.patch(path, json={"config": {"path": "/third"}})).status_code == status
+    assert (await client.get(path)).json()["config"] == {"path": "/other"}
+    assert (await client.post("/v1/sources?check=false", json={**FOLDER, "name": "Other"})).status_code == 201
+    stack.ingestion.check_fails = Unavailable("No worker took the check on.")
+    assert (await client.post("/v1/sources/check", json={"kind": "folder", "config": {}})).status_code == 503
+
+
+async def test_only_administrators_try_settings_out(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/sources/check", "/v1/sources/rotate-secrets"):
+        assert (await client.post(path, json={"kind": "folder", "config": {}})).status_code == 401

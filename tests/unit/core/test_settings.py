@@ -103,7 +103,7 @@ def test_production_takes_a_complete_configuration() -> None:
             "catalog": {"url": "postgresql+psycopg://footnote@db/footnote"},
             "broker": {"url": "rediss://valkey:6379/0"},
             "blobs": {"url": "s3://footnote"},
-            "sources": {"allowed_roots": ["/srv/documents"]},
+            "sources": {"allowed_roots": ["/srv/documents"], "secret_key": "k" * 44},
             "sync": {"default_acl": []},
             "index": {
                 "kind": "opensearch",
@@ -124,6 +124,9 @@ def test_production_takes_a_complete_configuration() -> None:
             r"sources\.allowed_roots: every folder must be an absolute path",
         ),
         ({"environment": "production", "sources": {"allowed_roots": ["/"]}}, "must not name the root"),
+        ({"environment": "production"}, "sources.secret_key, or secret_key_file, must be set"),
+        ({"sources": {"secret_key": "short"}}, "32 characters"),
+        ({"sources": {"secret_key": "k" * 44, "secret_key_file": "/keys"}}, "exclude one another"),
         ({"sync": {"default_acl": ["staff"]}}, "'staff' is not an access term"),
         ({"index": {"opensearch": {"user": "admin"}}}, "go together"),
         ({"index": {"opensearch": {"encoder": "fp16"}}}, "encoder = 'fp16' needs engine = 'faiss'"),

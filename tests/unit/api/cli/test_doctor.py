@@ -136,7 +136,7 @@ def test_what_differs_is_told_and_put_right_when_asked(kept: tuple[Catalog, Sear
     catalog, index = kept
     known, lost = catalog.comparisons.known("", None, 9)
     index.upsert([chunk_of("stranger", "gone"), chunk_of(known.id, known.source_id, ("user:bob",))])
-    index.delete_documents([lost.id])
+    index.delete_documents({lost.id: lost.version})
     told = doctor("--index")
     assert told.exit_code == 1
     assert "1 in the index, and not in the catalog, as stranger" in told.stdout

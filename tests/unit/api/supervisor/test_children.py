@@ -36,7 +36,7 @@ def test_a_broker_elsewhere_means_no_valkey_here(settings: Settings) -> None:
 def test_listing_and_permissions_have_a_worker_of_their_own(settings: Settings) -> None:
     children = {child.name: child.command for child in children_of(settings, Layout.of(settings), 8321)}
     queues = {name: children[name][children[name].index("-Q") + 1] for name in ("worker", "lister")}
-    assert queues == {"worker": "parse,embed", "lister": "sync,permissions"}
+    assert queues == {"worker": "parse,embed", "lister": "sync,permissions,check"}
     assert sorted(set(QUEUES.values())) == sorted(",".join(queues.values()).split(","))
     assert ["-B" in children[name] for name in queues] == [False, True]
 

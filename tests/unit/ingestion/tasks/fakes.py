@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from ingestion.broker import TaskQueue
 from ingestion.connectors.port import Change, Cursor, Known, Page, Sink, Upsert
+from ingestion.partitioning.content import Content
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.tasks import (
     comparing,
@@ -30,6 +31,7 @@ from ingestion.tasks import (
     recovering,
 )
 from ingestion.tasks.parts import Parts
+from retrieval.index.fences import mark, marks_of, permissions_version, version_of
 from retrieval.index.port import DocumentUpdate, Generation, IndexedDocument
 from tests.word_tokenizer import WordTokenizer
 
@@ -92,16 +94,23 @@ class FakeSource:
         pass
 
 
+def whole(content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    content.seek(0)
+    return content.read()
+
+
 class FakePartitioner:
     """Every paragraph is an element; a document that says ``broken`` can't be read."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
         if self.error:
             raise self.error
-        text = content.decode()
+        text = whole(content).decode()
         if "broken" in text:
             raise UnreadableDocument(f"{name} is corrupt.")
         elements = tuple(Element(kind=ElementKind.TEXT, text=part) for part in text.split("\n\n") if part.strip())
@@ -142,11 +151,18 @@ class FakeEmbedder:
 
 
 class FakeIndex:
-    """Chunks by id."""
+    """Chunks by id. It fences as the real ones do, which a contract test holds it to."""
 
     def __init__(self) -> None:
         self.chunks: dict[str, Chunk] = {}
         self.windows: dict[str, Vectors] = {}
+        self.told: dict[str, int] = {}
+        """By chunk, the version that its permissions are of."""
+        self.fences: dict[str, int] = {}
+        self.meanwhile: Callable[[], object] | None = None
+        """Done at the next upsert: after whatever its caller has looked at, before anything is written."""
+        self.dies = False
+        """Whether the caller of the next upsert dies once its chunks are written."""
         self.error: Exception | None = None
         self.down = True
         """Whether an error means that it answers nothing at all, or only refuses writes."""
@@ -168,21 +184,33 @@ class FakeIndex:
     def for_generation(self, name: str) -> FakeIndex:
         return self
 
-    def upsert(self, chunks: Sequence[EmbeddedChunk]) -> None:
+    def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
         self._check()
+        if self.meanwhile:
+            self.meanwhile, change = None, self.meanwhile
+            change()
+        refused = self._raise(marks_of((one.chunk for one in chunks), as_of or {}))
         for embedded in chunks:
             assert embedded.windows.shape[1] == 2
-            self.chunks[embedded.chunk.id] = embedded.chunk
-            self.windows[embedded.chunk.id] = embedded.windows
+            chunk = embedded.chunk
+            if chunk.document_id not in refused:
+                self.chunks[chunk.id] = chunk
+                self.windows[chunk.id] = embedded.windows
+                self.told[chunk.id] = permissions_version(chunk, as_of or {})
+        if self.dies:
+            self.dies = False
+            raise SystemExit
+        return {key: version_of(fence) for key, fence in refused.items()}
 
-    def delete_stale(self, document_id: str, version: int) -> int:
-        return self._delete(lambda chunk: chunk.document_id == document_id and chunk.version < version)
+    def delete_stale(self, versions: Mapping[str, int]) -> int:
+        self._check()
+        self._raise({key: mark(version, content=True) for key, version in versions.items()})
+        return self._delete(lambda chunk: chunk.version < versions.get(chunk.document_id, 0))
 
-    def delete_version(self, document_id: str, version: int) -> int:
-        return self._delete(lambda chunk: chunk.document_id == document_id and chunk.version == version)
-
-    def delete_documents(self, document_ids: Collection[str]) -> int:
-        return self._delete(lambda chunk: chunk.document_id in document_ids)
+    def delete_documents(self, versions: Mapping[str, int]) -> int:
+        self._check()
+        self._raise({key: mark(version, content=False) for key, version in versions.items()})
+        return self._delete(lambda chunk: chunk.version <= versions.get(chunk.document_id, -1))
 
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         self._check()
@@ -190,14 +218,31 @@ class FakeIndex:
         for update in updates:
             if update.document_id in self.refused:
                 raise UnreadableDocument("It can't be stored.")
+            self._raise({update.document_id: mark(update.up_to, content=False)})
             for chunk in list(self.chunks.values()):
-                if chunk.document_id == update.document_id and chunk.version <= update.up_to:
+                if chunk.document_id == update.document_id and self._told(chunk) <= update.up_to:
                     version = update.up_to if update.restamp else chunk.version
                     metadata, uri = update.metadata or chunk.metadata, update.uri or chunk.uri
                     new = replace(chunk, acl=tuple(update.acl), metadata=metadata, uri=uri, version=version)
                     self.chunks[chunk.id] = new
+                    self.told[chunk.id] = update.up_to
                     changed += 1
         return changed
+
+    def _told(self, chunk: Chunk) -> int:
+        return max(chunk.version, self.told.get(chunk.id, 0))
+
+    def _raise(self, marks: Mapping[str, int]) -> dict[str, int]:
+        """Raise documents' marks; the fences of those that are higher."""
+        higher = {key: self.fences[key] for key, own in marks.items() if self.fences.get(key, 0) > own}
+        self.fences |= {key: own for key, own in marks.items() if key not in higher}
+        return higher
+
+    def count_documents(self, filter: Filter) -> int:
+        self._check()
+        assert isinstance(filter, AnyOf)
+        assert filter.field == "document_id"
+        return len({chunk.document_id for chunk in self.chunks.values()} & filter.values)
 
     def fetch(self, chunk_ids: Sequence[str], filter: Filter) -> list[Chunk]:
         if self.down:
@@ -219,7 +264,8 @@ class FakeIndex:
             mine = [chunk for chunk in chunks if chunk.document_id == key]
             acls = {frozenset(chunk.acl) for chunk in mine}
             versions = Counter(chunk.version for chunk in mine)
-            found.append(IndexedDocument(key, dict(versions), acls.pop() if len(acls) == 1 else None))
+            latest = max(map(self._told, mine))
+            found.append(IndexedDocument(key, dict(versions), acls.pop() if len(acls) == 1 else None, latest))
         return found
 
     def mark(self) -> str:

@@ -15,6 +15,7 @@ from ingestion.catalog.records import RunState
 from ingestion.catalog.tables import TallyRow
 from ingestion.tasks import embedding, listing, parsing, recovering
 from ingestion.tasks.failing import backoff_s
+from retrieval.index.port import DocumentUpdate
 
 
 def test_a_broken_document_is_recorded_and_the_rest_goes_on(pipeline: Any) -> None:
@@ -113,6 +114,71 @@ def test_a_deletion_during_embedding_stays_deleted(pipeline: Any) -> None:
     pipeline.sync()
     assert pipeline.index.chunks == {}
     assert pipeline.parts.catalog.documents.totals() == {}
+
+
+def _listed_anew(pipeline: Any) -> None:
+    """Another worker lists the source, and tells the index of permissions and deletions, while a task is at work."""
+    run = pipeline.parts.catalog.runs.active()[0]
+    pipeline.parts.catalog.runs.fail(run.id, "superseded by the test")
+    listing.sync(pipeline.parts, pipeline.begin().id)
+
+
+def test_a_worker_that_dies_once_it_has_written_leaves_no_old_permissions(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "text"}
+
+    def change() -> None:
+        pipeline.source.acls = {"a.txt": AccessList(users=frozenset({"ann"}))}
+        _listed_anew(pipeline)
+
+    pipeline.index.meanwhile, pipeline.index.dies = change, True
+    with pytest.raises(SystemExit):
+        pipeline.sync()
+    assert all(chunk.acl == ("user:ann",) for chunk in pipeline.index.chunks.values())
+    pipeline.tasks.run(pipeline.parts)
+    assert [chunk.acl for chunk in pipeline.index.chunks.values()] == [("user:ann",)]
+
+
+def test_a_worker_that_dies_once_it_has_written_brings_nothing_deleted_back(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "text"}
+
+    def delete() -> None:
+        pipeline.source.documents = {}
+        _listed_anew(pipeline)
+
+    pipeline.index.meanwhile, pipeline.index.dies = delete, True
+    with pytest.raises(SystemExit):
+        pipeline.sync()
+    assert pipeline.index.chunks == {}
+
+
+def test_a_deleted_document_comes_back_above_its_deletion(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "first"}
+    pipeline.sync()
+    pipeline.source.documents = {}
+    pipeline.sync()
+    pipeline.source.documents = {"a.txt": "again"}
+    run = pipeline.sync()
+    assert (run.indexed, run.failed) == (1, 0)
+    assert pipeline.index.texts() == ["again"]
+    assert pipeline.document("a.txt").version == 3
+    pipeline.source.documents = {"a.txt": "and again"}
+    pipeline.sync()
+    assert pipeline.index.texts() == ["and again"]
+
+
+def test_what_the_index_has_later_than_the_catalog_is_not_written_over(pipeline: Any) -> None:
+    pipeline.source.documents = {"a.txt": "first"}
+    pipeline.sync()
+    [chunk] = pipeline.index.chunks.values()
+    secret = DocumentUpdate(chunk.document_id, acl=("user:ann",), up_to=9)
+    assert pipeline.index.update_documents([secret]) == 1  # by a catalog that was lost
+    pipeline.source.documents = {"a.txt": "second"}
+    run = pipeline.sync()
+    assert run.failed == 1
+    assert [chunk.acl for chunk in pipeline.index.chunks.values()] == [("user:ann",)]
+    assert pipeline.parts.catalog.comparisons.get().reason == embedding.CATALOG_BEHIND
+    [failure] = pipeline.parts.catalog.failures.list()
+    assert "version 9" in failure.message
 
 
 def test_lost_messages_are_sent_again_after_the_lease(pipeline: Any) -> None:

@@ -9,16 +9,18 @@ import pytest
 
 from core.principal import AccessList
 from ingestion.connectors.port import Delete, Unreadable
+from ingestion.partitioning.content import Content
 from ingestion.partitioning.port import Attachment, Partition
 from ingestion.partitioning.version import parser_version
 from tests.unit.ingestion.tasks.conftest import Pipeline
-from tests.unit.ingestion.tasks.fakes import FakePartitioner
+from tests.unit.ingestion.tasks.fakes import FakePartitioner, whole
 
 
 class NestingPartitioner(FakePartitioner):
     """A JSON object is a document whose values are attached to it under their keys; objects nest."""
 
-    def partition(self, content: bytes, *, name: str, media_type: str | None = None) -> Partition:
+    def partition(self, content: Content, *, name: str, media_type: str | None = None) -> Partition:
+        content = whole(content)
         if not content.startswith(b"{"):
             return super().partition(content, name=name, media_type=media_type)
         inner = json.loads(content)

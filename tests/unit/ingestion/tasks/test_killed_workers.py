@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.catalog.records import RunState
+from ingestion.partitioning.content import Content
 from ingestion.tasks import recovering
 from ingestion.tasks.ownership import Owners
 from ingestion.tasks.trials import Trials
+from tests.unit.ingestion.tasks.fakes import whole
 
 MAX_ATTEMPTS = 3
 """As in the settings of the pipeline."""
@@ -37,8 +39,8 @@ class Killer:
         self._real = getattr(target, method)
         monkeypatch.setattr(target, method, self._call)
 
-    def _call(self, content: bytes | Sequence[str], *arguments: object, **named: object) -> object:
-        texts = (content.decode(),) if isinstance(content, bytes) else tuple(content)
+    def _call(self, content: Content | Sequence[str], *arguments: object, **named: object) -> object:
+        texts: tuple[Any, ...] = tuple(content) if isinstance(content, Sequence) else (whole(content).decode(),)
         if any(deadly in text for deadly in self.texts for text in texts):
             self.company.append(len(texts))
             raise _Killed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.chunk import Chunk, EmbeddedChunk
@@ -90,9 +90,10 @@ def test_a_late_task_does_not_write_over_what_it_shares_with_the_newer_version(p
     pipeline.source.documents["a"] = shared
     upsert = pipeline.index.upsert
 
-    def noted(chunks: Sequence[EmbeddedChunk]) -> None:
-        written.extend(one.chunk.version for one in chunks)
-        upsert(chunks)
+    def noted(chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None) -> dict[str, int]:
+        refused = upsert(chunks, as_of)
+        written.extend(one.chunk.version for one in chunks if one.chunk.document_id not in refused)
+        return refused
 
     def change() -> None:
         pipeline.source.documents["a"] = shared + "\n\n" + section(2)

@@ -215,7 +215,8 @@ def test_a_hidden_data_directory_may_lie_in_the_folder_but_not_in_production(tmp
     made = settings(tmp_path / ".footnote")
     open_connector("folder", {"path": str(tmp_path)}, made, "", creating=True)
     assert listed(connect(tmp_path, made)) == (["a.md"], {})
-    production = settings(tmp_path / ".footnote", **PRODUCTION, sources={"allowed_roots": [str(tmp_path)]})
+    sources = {"allowed_roots": [str(tmp_path)], "secret_key": "k" * 44}
+    production = settings(tmp_path / ".footnote", **PRODUCTION, sources=sources)
     with pytest.raises(InvalidRequest, match="data directory"):
         open_connector("folder", {"path": str(tmp_path)}, production, "", creating=True)
 
