@@ -120,7 +120,7 @@ class SyncSettings(Section):
     """Who may read a document that nothing is said of, neither by itself nor by sidecars, nor its source; terms are
     public, user:<id> and group:<id>, and none is nobody. None: everybody, which production refuses."""
     in_flight: Positive = 200
-    """How many documents of one source are in the queues at a time: the bound on the hand-off between them."""
+    """How many documents are in the queues at a time: sources that have something to do share them by weight."""
     embed_chunks: Positive = 256
     """How many chunks one embedding task takes, across documents."""
     lease_s: Positive = 900
@@ -132,8 +132,8 @@ class SyncSettings(Section):
     retry_max_s: Seconds = 600
     max_pause_s: Seconds = 24 * 3600
     """How long documents wait for an index, a disk or a model that is down before they become failures."""
-    max_deleted_share: Fraction = 0.5
-    """A listing that lacks more than this share of a source is refused (sources of 10 documents and more)."""
+    max_deleted_share: Fraction = 0.2
+    """A sync that would delete more than this share of a source is refused (sources of 10 documents and more)."""
     compare_s: Positive = 7 * 24 * 3600
     """How often catalog and index are compared, so that what differs is found and put right."""
     workers: Positive = 2

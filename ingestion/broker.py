@@ -23,6 +23,7 @@ QUEUES = {
     "footnote.sync": "sync",
     "footnote.sync_due": "sync",
     "footnote.dispatch": "sync",
+    "footnote.settle": "sync",
     "footnote.purge": "sync",
     "footnote.recover": "sync",
     "footnote.compare": "sync",

@@ -23,6 +23,8 @@ from ingestion.source_secrets import SourceSecrets
 
 log = get_logger(__name__)
 
+MOST_WEIGHT = 100
+
 
 class Ingestion:
     """Keeps sources, and starts what has to be done for them. The work itself is the workers'.
@@ -93,6 +95,7 @@ class Ingestion:
         config: Mapping[str, Any] | None = None,
         interval_s: int | None = None,
         enabled: bool | None = None,
+        weight: int | None = None,
     ) -> Source:
         """Change what is given of a source. A mask in ``config`` stands for the secret that is stored.
 
@@ -102,6 +105,8 @@ class Ingestion:
             ConfigurationError: what is stored can't be decrypted.
         """
         source = self.catalog.sources.get(source_id)
+        if weight is not None and not 1 <= weight <= MOST_WEIGHT:
+            raise InvalidRequest(f"A source's weight is a whole number from 1 to {MOST_WEIGHT}.")
         _check(source.name if name is None else name, source.interval_s if interval_s is None else interval_s)
         if config is not None:
             config = self._secrets.restore(config, source.config, source_id)
@@ -111,6 +116,7 @@ class Ingestion:
             "config": None if config is None else dict(config),
             "interval_s": interval_s,
             "enabled": enabled,
+            "weight": weight,
         }
         given = {key: value for key, value in changes.items() if value is not None}
         return self.catalog.sources.update(source_id, **given)
@@ -138,23 +144,78 @@ class Ingestion:
         self.catalog.runs.fail_all(source_id, "The source was deleted.")
         self._send_or_leave("footnote.purge", {"source_id": source_id})
 
-    def sync(self, source_id: str) -> Run:
+    def sync(self, source_id: str, *, full: bool = False, confirmed: bool = False) -> Run:
         """Have a source listed after this call, and read who is in its groups.
 
         While it is being listed, one more run is queued for afterwards, however often this is called; that one is
         returned. Documents that are still on their way from an earlier run don't hold it up.
 
+        Args:
+            full: list from the start, whatever is known.
+            confirmed: delete however much the source no longer has.
+
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no source of that id.
+            Conflict: it is paused.
         """
         source = self.catalog.sources.get(source_id)
-        run, new = self.catalog.runs.begin(source.id, self._settings.sync.lease_s)
+        lease_s = self._settings.sync.lease_s
+        run, new = self.catalog.runs.begin(source.id, lease_s, full=full, confirmed=confirmed)
         # Access lists name groups and not people: neither of the two needs to wait for the other.
         self.catalog.membership_syncs.want(source_id)
         self._send_or_leave("footnote.memberships", {"source_id": source_id})
         if new and run.state is RunState.RUNNING:
             self._send(run, "footnote.sync", {"run_id": run.id})
         return run
+
+    def plan(self, source_id: str, *, full: bool = False) -> Run:
+        """Have a worker find out what a sync would change; the run that will hold it, once it is ``planned``.
+
+        Args:
+            full: what a sync that lists from the start would change.
+
+        Raises:
+            NotFound: there is no source of that id.
+            Conflict: it is paused, is being listed, or is about to be.
+        """
+        source = self.catalog.sources.get(source_id)
+        run = self.catalog.runs.begin_plan(source.id, self._settings.sync.lease_s, full=full)
+        self._send(run, "footnote.sync", {"run_id": run.id})
+        return run
+
+    def cancel(self, source_id: str) -> list[Run]:
+        """End what goes on for a source; those runs. See :meth:`ingestion.catalog.stopping.Stopping.cancel`.
+
+        Raises:
+            NotFound: there is no source of that id.
+        """
+        source = self.catalog.sources.get(source_id)
+        runs = self.catalog.stopping.cancel(source.id)
+        if runs:
+            self._send_or_leave("footnote.settle", {"source_ids": [source.id]})
+        return runs
+
+    def pause_source(self, source_id: str) -> Source:
+        """Let a source rest; see :meth:`ingestion.catalog.stopping.Stopping.pause`.
+
+        Raises:
+            NotFound: there is no source of that id.
+        """
+        source = self.catalog.sources.get(source_id)
+        self.catalog.stopping.pause(source.id)
+        return self.catalog.sources.get(source.id)
+
+    def resume_source(self, source_id: str) -> Source:
+        """Let a source go on where it was paused.
+
+        Raises:
+            NotFound: there is no source of that id.
+        """
+        source = self.catalog.sources.get(source_id)
+        for run_id in self.catalog.stopping.resume(source.id):
+            self._send_or_leave("footnote.sync", {"run_id": run_id})
+        self._send_or_leave("footnote.dispatch", {"source_id": source.id})
+        return self.catalog.sources.get(source.id)
 
     def retry_failures(self, source_id: str | None = None) -> int:
         """Send every failed document (of one source, or of all) through again; how many.

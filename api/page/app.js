@@ -1,8 +1,9 @@
 // The page: a question, its filters, the key.
 
 import { AnswerView } from "./answer.js";
-import { ask, key, whoHas } from "./client.js";
-import { offerFailures } from "./failures.js";
+import { ask, getJson, key, whoHas } from "./client.js";
+import "./failures.js";
+import "./sources.js";
 
 const $ = (id) => document.getElementById(id);
 const question = $("question");
@@ -68,7 +69,18 @@ async function submit(event) {
 
 function showKey() {
   $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
-  offerFailures();
+  offerAdministration();
+}
+
+/** Offer what only administrators may see to them. */
+async function offerAdministration() {
+  let admin = false;
+  try {
+    admin = Boolean(key.get()) && (await getJson("/v1/me")).admin;
+  } catch {
+    // Whatever is wrong with the key or the service, the next question says it.
+  }
+  for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
 }
 
 /** Take the key that was entered, once the service knows it; say what is wrong with it otherwise. */

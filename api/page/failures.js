@@ -1,6 +1,6 @@
 // For administrators: the documents that couldn't be taken in, why, and trying them again.
 
-import { getJson, key, make, post, visible } from "./client.js";
+import { getJson, make, post, visible } from "./client.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("failures");
@@ -8,17 +8,6 @@ const PAGE = 50;
 const STAGES = { list: "looking at it", parse: "reading it", embed: "indexing it" };
 
 let shown = 0;
-
-/** Offer the list to those who may see it. */
-export async function offerFailures() {
-  let admin = false;
-  try {
-    admin = Boolean(key.get()) && (await getJson("/v1/me")).admin;
-  } catch {
-    // Whatever is wrong with the key or the service, the next question says it.
-  }
-  $("open-failures").hidden = !admin;
-}
 
 async function load(from) {
   try {

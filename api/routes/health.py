@@ -8,8 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from api.dependencies import MonitorDep, ServicesDep, caller, has_monitoring_key
 from api.readiness import Dependency, State
 from api.schemas.base import ResponseBody
+from api.source_metrics import SourceMetrics
 from api.wiring import Services
 from core.errors import FootnoteError
+from core.logs import get_logger
+
+log = get_logger(__name__)
 
 router = APIRouter(tags=["operation"])
 
@@ -74,6 +78,11 @@ async def _is_told_details(request: Request, services: Services, found: list[Dep
 
 
 @router.get("/metrics", include_in_schema=False, dependencies=[MonitorDep])
-def metrics() -> Response:
-    """Prometheus metrics, for whoever runs the service."""
-    return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+def metrics(services: ServicesDep) -> Response:
+    """Prometheus metrics, for whoever runs the service; without those of sources while the catalog is down."""
+    text = generate_latest()
+    try:
+        text += generate_latest(SourceMetrics(services.catalog.get()))
+    except FootnoteError as error:
+        log.warning("metrics.without_sources", reason=error.message)
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

@@ -20,6 +20,7 @@ _MEDIA_TYPES = {
     "answer.js": "text/javascript; charset=utf-8",
     "blocks.js": "text/javascript; charset=utf-8",
     "failures.js": "text/javascript; charset=utf-8",
+    "sources.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",
     "reader.js": "text/javascript; charset=utf-8",
     "pages.js": "text/javascript; charset=utf-8",

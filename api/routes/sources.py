@@ -26,6 +26,7 @@ from api.schemas.sources import (
     SourceDetail,
     SourceList,
     SourceRequest,
+    SourceStanding,
     WarningBody,
 )
 from core.errors import InvalidRequest, SourceRefuses, SourceUnavailable
@@ -40,8 +41,10 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 @router.get("/sources")
 def list_sources(services: ServicesDep) -> SourceList:
-    """Every source."""
-    return SourceList(sources=[SourceBody.model_validate(source) for source in services.catalog.get().sources.list()])
+    """Every source, and how it stands."""
+    catalog = services.catalog.get()
+    now = catalog.clock.now()
+    return SourceList(sources=[SourceStanding.of(standing, now) for standing in catalog.standings.list()])
 
 
 @router.post("/sources", status_code=201, responses={409: {}, 503: {}})
@@ -97,11 +100,12 @@ def rotate_secrets(services: ServicesDep, audit: AuditDep) -> Renewed:
 
 @router.get("/sources/{source_id}")
 def get_source(source_id: str, services: ServicesDep) -> SourceDetail:
-    """A source, how many documents it has in each state, and how many of them are public."""
+    """A source, how it stands, and how many of its documents are public."""
     catalog = services.catalog.get()
-    shown = SourceBody.model_validate(catalog.sources.get(source_id)).model_dump()
-    documents = catalog.documents
-    return SourceDetail(**shown, documents=dict(documents.totals(source_id)), public=documents.count_public(source_id))
+    catalog.sources.get(source_id)
+    [standing] = catalog.standings.list(source_id)
+    shown = SourceStanding.of(standing, catalog.clock.now()).model_dump()
+    return SourceDetail(**shown, public=catalog.documents.count_public(source_id))
 
 
 @router.patch("/sources/{source_id}", responses={409: {}, 503: {}})
@@ -136,11 +140,60 @@ def delete_source(source_id: str, services: ServicesDep, audit: AuditDep) -> Non
         services.ingestion.get().delete_source(source_id)
 
 
-@router.post("/sources/{source_id}/sync", status_code=202)
-def sync_source(source_id: str, services: ServicesDep, audit: AuditDep) -> RunBody:
-    """Have the source listed; while it is being listed, return the one sync that is queued for afterwards."""
-    with audit.doing("source.sync", source_id):
-        return RunBody.model_validate(services.ingestion.get().sync(source_id))
+@router.post("/sources/{source_id}/sync", status_code=202, responses={409: {}})
+def sync_source(
+    source_id: str,
+    services: ServicesDep,
+    audit: AuditDep,
+    *,
+    full: bool = False,
+    dry_run: bool = False,
+    confirm_delete: bool = False,
+) -> RunBody:
+    """Have the source listed; while it is being listed, return the one sync that is queued for afterwards.
+
+    ``full`` lists from the start, whatever is known. ``confirm_delete`` lets this sync delete more than
+    ``sync.max_deleted_share``. With ``dry_run`` nothing is changed: once the run is ``planned``, its ``plan`` says what
+    a sync would change.
+    """
+    if dry_run and confirm_delete:
+        raise InvalidRequest("A dry run deletes nothing: leave out confirm_delete.")
+    ingestion = services.ingestion.get()
+    asked = {"full": full, "dry_run": dry_run, "confirm_delete": confirm_delete}
+    with audit.doing("source.sync", source_id, **{name: True for name, value in asked.items() if value}):
+        if dry_run:
+            return RunBody.model_validate(ingestion.plan(source_id, full=full))
+        return RunBody.model_validate(ingestion.sync(source_id, full=full, confirmed=confirm_delete))
+
+
+@router.post("/sources/{source_id}/cancel", status_code=202)
+def cancel_source(source_id: str, services: ServicesDep, audit: AuditDep) -> RunList:
+    """End what goes on for the source, and return it. What has not begun is left for its next sync."""
+    with audit.doing("source.cancel", source_id) as deed:
+        deed.object_name = services.catalog.get().sources.get(source_id).name
+        runs = services.ingestion.get().cancel(source_id)
+    return RunList(runs=[RunBody.model_validate(run) for run in runs])
+
+
+@router.post("/sources/{source_id}/pause")
+def pause_source(source_id: str, services: ServicesDep, audit: AuditDep) -> SourceBody:
+    """List the source no more, and begin none of its documents, until it is resumed.
+
+    Permissions and deletions that are known already still take effect.
+    """
+    with audit.doing("source.pause", source_id) as deed:
+        source = services.ingestion.get().pause_source(source_id)
+        deed.object_name = source.name
+    return SourceBody.model_validate(source)
+
+
+@router.post("/sources/{source_id}/resume")
+def resume_source(source_id: str, services: ServicesDep, audit: AuditDep) -> SourceBody:
+    """Let a paused source go on where it was."""
+    with audit.doing("source.resume", source_id) as deed:
+        source = services.ingestion.get().resume_source(source_id)
+        deed.object_name = source.name
+    return SourceBody.model_validate(source)
 
 
 @router.get("/sources/{source_id}/runs")

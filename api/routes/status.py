@@ -10,15 +10,12 @@ from core.errors import Unavailable
 
 router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep, AdminLane])
 
-_RECENT_RUNS = 20
-
 
 @router.get("/status")
 def status(services: ServicesDep) -> StatusBody:
     """Counts of documents by state, of chunks, and the syncs in progress."""
     catalog = services.catalog.get()
-    sources = catalog.sources.list()
-    runs = [run for source in sources for run in catalog.runs.list(source.id, limit=_RECENT_RUNS)]
+    standings = catalog.standings.list()
     chunks, generation, degraded = None, None, []
     try:
         index = services.index.get()
@@ -29,7 +26,7 @@ def status(services: ServicesDep) -> StatusBody:
     unknown = catalog.comparisons.get().last_found.get("unknown", 0)
     if unknown:
         degraded.append(f"index: {unknown} documents that the catalog doesn't know are hidden: footnote doctor --index")
-    in_progress = [RunBody.model_validate(run) for run in runs if run.finished_at is None]
+    in_progress = [RunBody.model_validate(run) for standing in standings for run in standing.active]
     degraded += [f"ingestion waits: {why}" for why in dict.fromkeys(run.waiting for run in in_progress if run.waiting)]
     degraded += [
         f"groups of {name!r} are as of an earlier sync: {why}" for name, why in catalog.membership_syncs.failing()
@@ -38,7 +35,7 @@ def status(services: ServicesDep) -> StatusBody:
         documents=dict(catalog.documents.totals(None)),
         chunks=chunks,
         index_generation=generation,
-        sources=len(sources),
+        sources=len(standings),
         runs_in_progress=in_progress,
         degraded=degraded,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from api.schemas.base import RequestBody, ResponseBody
 from ingestion.source_secrets import masked
+
+if TYPE_CHECKING:
+    from ingestion.catalog.standings import Standing
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Interval = Annotated[int, Field(ge=60, le=366 * 86400)]
@@ -30,23 +33,31 @@ class SourceChange(RequestBody):
     config: dict[str, Any] | None = None
     interval_s: Interval | None = None
     enabled: bool | None = None
+    weight: Annotated[int, Field(ge=1, le=100)] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> SourceChange:
         if not self.model_fields_set:
-            raise ValueError("Nothing to change: send name, config, interval_s or enabled")
+            raise ValueError("Nothing to change: send name, config, interval_s, enabled or weight")
         return self
 
 
 class RunBody(ResponseBody):
     """One sync; once it is over, seen = indexed + unchanged + failed + deleted + superseded.
 
-    ``state``: ``queued`` (it begins once the source's present listing ends), ``running``, ``finished``, ``refused``,
-    ``failed``.
-    ``superseded``: a later sync found them changed, or gone, before they were through.
+    ``kind``: ``sync``, ``retry`` (failures were tried again), ``plan`` (a dry run).
+    ``state``: ``queued`` (it begins once the source's present listing ends), ``running``, ``finished``, ``refused``
+    (``error`` says which deletions, and how to confirm them), ``failed``, ``cancelled``, ``planned`` (a dry run's end).
+    ``phase``: ``listing`` or ``processing`` while it is running.
+    ``superseded``: a later sync found them changed, or gone, before they were through; or this one was cancelled.
     ``retried``: of those, documents that had failed before and were tried again.
     ``warned``: documents that hold secrets, and files that were left out because they are secret.
     ``waiting``: why documents wait, while something that they need is down; they go on by themselves.
+    ``open``: documents that are on their way; ``rate``: documents a second, lately; ``eta_s``: seconds that are left.
+    ``bytes``: of the documents that it indexed.
+    ``plan``: what a dry run found: for each of ``new``, ``changed``, ``permissions`` (and metadata, but not the bytes),
+    ``deleted``, ``unreadable`` and ``unchanged`` the ``count`` and the ``first`` names; ``refused``: the deletions are
+    so many that they would have to be confirmed.
     """
 
     id: str
@@ -64,10 +75,21 @@ class RunBody(ResponseBody):
     superseded: int = 0
     error: str | None
     waiting: str | None = None
+    kind: str = "sync"
+    phase: str | None = None
+    full: bool = False
+    bytes: int = 0
+    open: int = 0
+    rate: float | None = None
+    eta_s: float | None = None
+    plan: dict[str, Any] | None = None
 
 
 class SourceBody(ResponseBody):
-    """A source. Secrets in ``config`` are ``********``; sent back so, they stay as they are."""
+    """A source. Secrets in ``config`` are ``********``; sent back so, they stay as they are.
+
+    ``weight``: its share of the workers beside others; ``paused_at``: since when it rests.
+    """
 
     id: str
     kind: str
@@ -77,6 +99,8 @@ class SourceBody(ResponseBody):
     enabled: bool
     created_at: datetime
     last_run_at: datetime | None
+    paused_at: datetime | None = None
+    weight: int = 1
 
     @field_validator("config")
     @classmethod
@@ -117,10 +141,60 @@ class CheckBody(ResponseBody):
     documents: list[FoundBody]
 
 
-class SourceDetail(SourceBody):
-    """A source, how many documents it has in each state, and how many that everybody may find are ``public``."""
+class WaitBody(ResponseBody):
+    """Why nothing is asked of a source, and until when: it doesn't answer. ``tries``: how often it was tried since."""
+
+    reason: str
+    since: datetime
+    until: datetime
+    tries: int
+
+
+class SourceStanding(SourceBody):
+    """A source and how it stands.
+
+    ``documents``: how many are in each state; ``passages``: how many can be found; ``bytes``: of its documents.
+    ``last_sync``: the latest sync, no retry and no dry run; ``active``: what goes on.
+    ``lag_s``: seconds since the last listing began that ended well: what is older than that is known.
+    ``oldest_pending_s``: seconds that the document has waited which has waited longest for its turn.
+    """
 
     documents: dict[str, int]
+    passages: int
+    bytes: int
+    last_sync: RunBody | None
+    active: list[RunBody]
+    last_success_at: datetime | None
+    next_sync_at: datetime | None
+    lag_s: float | None
+    oldest_pending_s: float | None
+    waits: WaitBody | None
+
+    @classmethod
+    def of(cls, standing: Standing, now: datetime) -> SourceStanding:
+        """As it is at a moment."""
+        return cls.model_validate(
+            {
+                **SourceBody.model_validate(standing.source).model_dump(),
+                **{name: getattr(standing, name) for name in ("passages", "bytes", "last_success_at", "next_sync_at")},
+                "documents": dict(standing.documents),
+                "last_sync": standing.last_sync,
+                "active": list(standing.active),
+                "lag_s": seconds_since(standing.last_success_at, now),
+                "oldest_pending_s": seconds_since(standing.oldest_pending_at, now),
+                "waits": standing.waits,
+            }
+        )
+
+
+def seconds_since(then: datetime | None, now: datetime) -> float | None:
+    """How long ago that was; None if it never was."""
+    return None if then is None else max((now - then).total_seconds(), 0.0)
+
+
+class SourceDetail(SourceStanding):
+    """A source, how it stands, and how many of its documents everybody may find (``public``)."""
+
     public: int
 
 
@@ -177,7 +251,7 @@ class WarningBody(ResponseBody):
 class SourceList(ResponseBody):
     """Every source."""
 
-    sources: list[SourceBody]
+    sources: list[SourceStanding]
 
 
 class RunList(ResponseBody):

@@ -9,6 +9,7 @@ from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
 from ingestion.catalog.database import Database
+from ingestion.catalog.deletion_guard import DeletionGuard
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
 from ingestion.catalog.inbox import InboxStore
@@ -26,6 +27,8 @@ from ingestion.catalog.retries import Retries
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
+from ingestion.catalog.standings import Standings
+from ingestion.catalog.stopping import Stopping
 from ingestion.catalog.tallies import Tallies
 from ingestion.catalog.warnings import WarningStore
 
@@ -42,6 +45,9 @@ class Catalog:
         outcomes: writes what became of them.
         retries: sends failures through again.
         removal: takes documents out.
+        deletions: how much listings have deleted.
+        stopping: cancels runs, and lets sources rest.
+        standings: how sources and their runs stand.
         index_due: what the index has yet to hear.
         comparisons: how the catalog stands to the index.
         tallies: what counts are summed up from.
@@ -68,6 +74,9 @@ class Catalog:
         self.outcomes = Outcomes(database, clock)
         self.retries = Retries(database, clock)
         self.removal = Removal(database, clock)
+        self.deletions = DeletionGuard(database)
+        self.stopping = Stopping(database, clock)
+        self.standings = Standings(database, clock)
         self.index_due = IndexDue(database, clock)
         self.comparisons = ComparisonStore(database, clock)
         self.tallies = Tallies(database)

@@ -38,6 +38,8 @@ class Credits:
         if row.run_id == by:
             return
         self.add(row.run_id, row.outcome or "superseded")
+        if row.outcome == "indexed":
+            self.add(row.run_id, "bytes", row.size)
         if row.retried:
             self.add(row.run_id, "retried")
         if row.seen_by == by:
@@ -66,19 +68,22 @@ def open_credits(connection: Connection, source_ids: Iterable[str]) -> Credits:
 def leaving(which: ColumnElement[bool]) -> Select[Any]:
     """What :meth:`Credits.leave` has to know of documents, which are locked."""
     known: list[Any] = [DocumentRow.id, DocumentRow.source_id, DocumentRow.run_id, DocumentRow.seen_by]
-    known += [DocumentRow.outcome, DocumentRow.retried]
+    known += [DocumentRow.outcome, DocumentRow.retried, DocumentRow.size]
     return select(*known).where(which).order_by(DocumentRow.id).with_for_update()
 
 
 def counts_of(connection: Connection, row: Row[Any]) -> dict[str, int]:
-    """The counts of a run that isn't finished, as they are now."""
-    sums = func.sum(TallyRow.documents), func.sum(TallyRow.retried)
+    """The counts of a run that isn't finished, as they are now; ``open`` are those that have no outcome yet."""
+    sums = func.sum(TallyRow.documents), func.sum(TallyRow.retried), func.sum(TallyRow.bytes)
     of_run = TallyRow.source_id == row.source_id, TallyRow.run_id == row.id
     found = connection.execute(select(TallyRow.outcome, *sums).where(*of_run).group_by(TallyRow.outcome)).all()
-    by_outcome = {outcome: int(count) for outcome, count, _ in found}
+    by_outcome = {outcome: int(count) for outcome, count, _, _ in found}
     counted = {outcome: getattr(row, outcome) + by_outcome.get(outcome, 0) for outcome in OUTCOMES}
+    still_open = by_outcome.get(None, 0)
     return {
         **counted,
-        "seen": sum(counted.values()) + by_outcome.get(None, 0) + row.deleted,
-        "retried": row.retried + sum(int(again) for _, _, again in found),
+        "seen": sum(counted.values()) + still_open + row.deleted,
+        "retried": row.retried + sum(int(again) for _, _, again, _ in found),
+        "bytes": row.bytes + sum(int(size) for outcome, _, _, size in found if outcome == "indexed"),
+        "open": still_open,
     }

@@ -50,16 +50,21 @@ class CursorStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, source_id: str, run_id: str) -> Start:
+    def start(self, source_id: str, run_id: str, *, full: bool = False) -> Start:
         """Where a run's listing starts: behind the last page that this same run entered, or where the last one ended.
 
         Another run's pages don't count: what it saw isn't marked as seen by this one.
+
+        Args:
+            full: as if there had been no other.
         """
         with self._database.read() as connection:
             row = connection.execute(select(CURSORS).where(CursorRow.source_id == source_id)).first()
         if row is None:
             return Start({})
-        return Start(row.page, row.complete) if row.run_id == run_id else Start(row.cursor)
+        if row.run_id == run_id:
+            return Start(row.page, row.complete)
+        return Start({} if full else row.cursor)
 
     def save(self, source_id: str, run_id: str, page: Page) -> None:
         """Keep that a run has entered a page."""

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import Table, Text, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
-from ingestion.catalog.tables import PARSERS, ParserRow
+from ingestion.catalog.tables import Base
+
+
+class ParserRow(Base):
+    """A version of what reads documents."""
+
+    __tablename__ = "parsers"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(Text, unique=True)
+    first_seen: Mapped[datetime]
+
+
+PARSERS = cast(Table, ParserRow.__table__)
 
 
 class ParserStore:

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, func, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.catalog.rows import work_of
-from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, IS_PENDING, DocumentRow, SourceRow
+from ingestion.catalog.tables import DOCUMENTS, IS_MOVING, IS_PENDING, SOURCES, DocumentRow, SourceRow
+from ingestion.catalog.turns import Candidate, Turns, share
 
 _SCAN = 1000
+_TRIES = 3
+_HANDS_OUT = and_(~SourceRow.deleting, ~SourceRow.held, SourceRow.paused_at.is_(None))
 
 # What is asked once a document is built once: building a statement takes as long as running it.
 _WAITING = and_(
@@ -107,28 +110,33 @@ class DocumentQueue:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._turns = Turns()
 
-    def take_pending(self, source_id: str, in_flight: int, lease_s: float) -> list[Ticket]:
-        """Move pending documents of a source to queued, as many as keep it at ``in_flight``; those moved."""
+    def take_pending(self, source_id: str, in_flight: int, lease_s: float, *, untried: bool = False) -> list[Ticket]:
+        """Move pending documents of a source to queued, as many as are its share of ``in_flight``; those moved.
+
+        The share is by weight, among the sources that have documents in the queues. As these are worked off in the
+        order in which they came, each gets that share of the workers. If ``untried``, those go first that didn't have
+        to wait yet: what had may be why nothing gets through.
+        """
         now = self._clock.now()
-        due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)]
-        count = select(func.count()).where(DocumentRow.source_id == source_id, IS_MOVING)
+        due = [pending.where(DocumentRow.source_id == source_id) for pending in _pending(now)][:: -1 if untried else 1]
         with self._database.read() as connection:
             if not any(connection.execute(pending.limit(1)).first() for pending in due):
                 return []
+        until = now + timedelta(seconds=lease_s)
         with self._database.write() as connection:
             # The source's row is the lock that keeps two dispatchers from filling the same room.
-            source = select(SourceRow.id).where(SourceRow.id == source_id, ~SourceRow.deleting).with_for_update()
+            source = select(SourceRow.id).where(SourceRow.id == source_id, _HANDS_OUT).with_for_update()
             if connection.execute(source).first() is None:
                 return []
-            room = in_flight - connection.execute(count).scalar_one()
+            room = _room(connection, source_id, in_flight)
             if room <= 0:
                 return []
             ids: list[str] = []
             for pending in due:
                 chosen = pending.limit(room - len(ids)).with_for_update(skip_locked=True)
                 ids.extend(connection.execute(chosen).scalars())
-            until = now + timedelta(seconds=lease_s)
             moved = (
                 update(DOCUMENTS)
                 .where(DocumentRow.id.in_(ids))
@@ -168,36 +176,44 @@ class DocumentQueue:
 
     def claim_suspect(self, owner: str, lease_s: float) -> list[Work]:
         """Take on the parsed document that is to be embedded alone and was blamed least; none if none waits."""
-        return self._claim_parsed(owner, 1, lease_s, suspect=True)
+        order = (DocumentRow.attempts, DocumentRow.updated_at, DocumentRow.id)
+        waiting = select(DocumentRow.id).where(IS_MOVING, _WAITING, DocumentRow.suspect).order_by(*order).limit(1)
+        with self._database.write() as connection:
+            named = connection.execute(waiting.with_for_update(skip_locked=True), {"now": self._clock.now()})
+            return self._claim_parsed(connection, list(named.scalars()), owner, lease_s)
 
     def claim_for_embedding(self, owner: str, max_chunks: int, lease_s: float) -> list[Work]:
-        """Take on parsed documents, oldest first, up to ``max_chunks`` chunks together, but at least one document.
+        """Take on parsed documents up to ``max_chunks`` chunks together, but at least one document.
 
-        Suspects stay: they don't go with others.
+        Sources share by weight, in chunks: one with large documents doesn't hold up another. Of each, the oldest go
+        first. Suspects stay: they don't go with others.
         """
-        return self._claim_parsed(owner, max_chunks, lease_s, suspect=False)
+        now = {"now": self._clock.now()}
+        columns = (DocumentRow.id, DocumentRow.source_id, DocumentRow.parsed_chunks, SourceRow.weight)
+        joined = DOCUMENTS.join(SOURCES, SourceRow.id == DocumentRow.source_id)
+        parsed = select(*columns).select_from(joined).where(IS_MOVING, _WAITING, ~DocumentRow.suspect)
+        parsed = parsed.order_by(DocumentRow.updated_at, DocumentRow.id)
+        passed: set[str] = set()
+        for _ in range(_TRIES):
+            with self._database.write() as connection:
+                rows = [row for row in connection.execute(parsed, now) if row.id not in passed]
+                weights = {row.source_id: row.weight for row in rows}
+                waiting = (Candidate(row.id, row.source_id, row.parsed_chunks) for row in rows)
+                chosen = self._turns.take(waiting, weights, max_chunks)
+                # Whoever was quicker has locked some of them, or claimed them already.
+                free = select(DocumentRow.id).where(DocumentRow.id.in_(chosen), _WAITING)
+                free = free.order_by(DocumentRow.id).with_for_update(skip_locked=True)
+                works = self._claim_parsed(connection, list(connection.execute(free, now).scalars()), owner, lease_s)
+            if works or not chosen:
+                break
+            passed.update(chosen)
+        return works
 
-    def _claim_parsed(self, owner: str, max_chunks: int, lease_s: float, *, suspect: bool) -> list[Work]:
-        order = (DocumentRow.updated_at, DocumentRow.id)
-        waiting = (
-            select(DocumentRow.id, DocumentRow.parsed_chunks)
-            .where(IS_MOVING, _WAITING, DocumentRow.suspect if suspect else ~DocumentRow.suspect)
-            .order_by(*((DocumentRow.attempts, *order) if suspect else order))
-            .limit(max_chunks)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.write() as connection:
-            ids: list[str] = []
-            room = max_chunks
-            for row in connection.execute(waiting, {"now": self._clock.now()}):
-                if ids and row.parsed_chunks > room:
-                    break
-                ids.append(row.id)
-                room -= row.parsed_chunks
-            if not ids:
-                return []
-            claim = update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**self._claim(owner, lease_s))
-            return [work_of(row) for row in connection.execute(claim.returning(DOCUMENTS))]
+    def _claim_parsed(self, connection: Connection, ids: list[str], owner: str, lease_s: float) -> list[Work]:
+        if not ids:
+            return []
+        claim = update(DOCUMENTS).where(DocumentRow.id.in_(ids)).values(**self._claim(owner, lease_s))
+        return [work_of(row) for row in connection.execute(claim.returning(DOCUMENTS))]
 
     def extend(self, owner: str, document_ids: Collection[str], lease_s: float) -> None:
         """Show that the owner of these claims is alive."""
@@ -219,7 +235,7 @@ class DocumentQueue:
             pending.where(DocumentRow.source_id == SourceRow.id).correlate(SourceRow).limit(1).scalar_subquery()
             for pending in _pending(self._clock.now())
         ]
-        statement = select(SourceRow.id).where(or_(*(first.is_not(None) for first in firsts)))
+        statement = select(SourceRow.id).where(_HANDS_OUT, or_(*(first.is_not(None) for first in firsts)))
         with self._database.read() as connection:
             return list(connection.execute(statement).scalars())
 
@@ -268,6 +284,16 @@ def _pending(now: datetime) -> tuple[Select[Any], Select[Any]]:
     """
     pending = select(DocumentRow.id).where(IS_PENDING).order_by(DocumentRow.not_before, DocumentRow.id)
     return pending.where(DocumentRow.not_before <= now), pending.where(DocumentRow.not_before.is_(None))
+
+
+def _room(connection: Connection, source_id: str, in_flight: int) -> int:
+    """How many more documents of a source may be in the queues."""
+    counts = select(DocumentRow.source_id, func.count()).where(IS_MOVING).group_by(DocumentRow.source_id)
+    moving = {source: int(count) for source, count in connection.execute(counts)}
+    wanted = select(SourceRow.id, SourceRow.weight).where(SourceRow.id.in_({*moving, source_id}))
+    weights = {source: int(weight) for source, weight in connection.execute(wanted)}
+    weight = weights.pop(source_id)
+    return share(in_flight, weight, weights.values()) - moving.get(source_id, 0)
 
 
 def _lost(row: Row[Any], now: datetime, is_lost: Holds) -> bool:

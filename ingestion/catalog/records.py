@@ -34,10 +34,12 @@ OPEN_STATES = (DocumentState.PENDING, DocumentState.QUEUED, DocumentState.PARSED
 
 
 class RunState(StrEnum):
-    """How a sync stands.
+    """How a run stands.
 
     ``queued``: it was asked for while the source was being listed, and begins once that listing has ended.
     ``refused``: everything was done but the deletions, which looked wrong.
+    ``cancelled``: somebody ended it; while it isn't finished, what had begun comes to its end.
+    ``planned``: a dry run is through, and nothing was changed.
     """
 
     QUEUED = "queued"
@@ -45,6 +47,16 @@ class RunState(StrEnum):
     FINISHED = "finished"
     REFUSED = "refused"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    PLANNED = "planned"
+
+
+class RunKind(StrEnum):
+    """What a run was begun for: a listing and what comes of it, failures to be tried again, or a dry run."""
+
+    SYNC = "sync"
+    RETRY = "retry"
+    PLAN = "plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,8 @@ class Source:
         config: what its connector was configured with.
         interval_s: seconds between two syncs.
         enabled: whether the schedule starts syncs; one can be asked for anyway.
+        paused_at: since when nothing is listed, and no document handed out; None: it isn't paused.
+        weight: its share of the workers, beside those of the other sources that have something to do.
     """
 
     id: str
@@ -65,6 +79,8 @@ class Source:
     enabled: bool
     created_at: datetime
     last_run_at: datetime | None = None
+    paused_at: datetime | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +144,25 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One sync of a source, or one retry of its failures.
+    """One sync of a source, one retry of its failures, or one dry run.
 
     Once finished, ``seen == unchanged + indexed + failed + deleted + superseded``: every document that the listing
     named, and every one that it found gone, is in exactly one of them.
 
     Attributes:
         unchanged: as the listing before said. What was still on its way then counts in the run that found it.
-        superseded: a later run found them changed, or gone, before they were through.
+        superseded: a later run found them changed, or gone, before they were through; or this one was cancelled before
+            they were begun, and left them for the next.
         retried: of those, how many had failed before and were tried again, whatever became of them.
         warned: how many have a warning, be it documents with a secret in them or files that were withheld.
         waiting: while it runs: why documents wait, when something that they need is down. They go on by themselves.
+        bytes: of the documents that it indexed, as the source counts them.
+        open: how many documents are on their way.
+        rate: documents a second that got through lately; None as long as that isn't known.
+        listed: whether the source was listed to its end.
+        full: it lists from the start, whatever is known.
+        confirmed: somebody said that it may delete more than :attr:`core.settings.SyncSettings.max_deleted_share`.
+        plan: what a dry run found; see :class:`ingestion.catalog.plans.Plan`.
     """
 
     id: str
@@ -156,6 +180,26 @@ class Run:
     superseded: int = 0
     error: str | None = None
     waiting: str | None = None
+    kind: RunKind = RunKind.SYNC
+    bytes: int = 0
+    open: int = 0
+    rate: float | None = None
+    listed: bool = False
+    full: bool = False
+    confirmed: bool = False
+    plan: Mapping[str, Any] | None = None
+
+    @property
+    def phase(self) -> str | None:
+        """``listing`` or ``processing`` while it runs."""
+        if self.state is not RunState.RUNNING:
+            return None
+        return "processing" if self.listed else "listing"
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until what is known of is through, as fast as it went lately; None as long as that isn't known."""
+        return self.open / self.rate if self.rate and self.open else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,9 +251,10 @@ class DocumentWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A stage (``list``, ``parse`` or ``embed``) that waits for something it needs.
+    """A stage (``parse``, ``embed``, ``permissions``) that waits for something it needs, or a source (``source``).
 
     Attributes:
+        source_id: the source that doesn't answer; empty where all of them wait.
         since: when it first failed.
         until: when it tries again.
         tries: how often it has failed since.
@@ -220,6 +265,7 @@ class Pause:
     since: datetime
     until: datetime
     tries: int
+    source_id: str = ""
 
 
 def document_id(source_id: str, external_id: str) -> str:

@@ -10,9 +10,11 @@ from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.listings import add_run, lock_source, open_listing
 from ingestion.catalog.outcomes import failed_in_listing, send_again
-from ingestion.catalog.records import DocumentState, Run, RunState
+from ingestion.catalog.records import DocumentState, Run, RunKind, RunState
 from ingestion.catalog.rows import run_of
 from ingestion.catalog.tables import RUNS, DocumentRow, FailureRow, RunRow, SourceRow
+
+_RETRY = {"kind": RunKind.RETRY, "listed": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,13 @@ class Retries:
             lock_source(connection, source_id)
             listed = connection.execute(unlisted).scalar_one()
             which = and_(failed, ~failed_in_listing(source_id))
-            trying = select(RUNS).where(RunRow.source_id == source_id).order_by(RunRow.started_at.desc()).limit(1)
-            latest = connection.execute(trying).first()
+            trying = select(RUNS).where(RunRow.source_id == source_id, RunRow.kind != RunKind.PLAN)
+            latest = connection.execute(trying.order_by(RunRow.started_at.desc()).limit(1)).first()
             if listed:
                 run, new = open_listing(connection, source_id, now, lease_s)
             elif latest is not None and not connection.execute(select(exists().where(which))).scalar_one():
                 run, new = run_of(latest), False  # it is being tried already
             else:
-                run, new = add_run(connection, source_id, RunState.RUNNING, now, lease_s, listed=True), True
+                run, new = add_run(connection, source_id, RunState.RUNNING, now, lease_s, **_RETRY), True
             again = send_again(connection, which, now, run_id=run.id)
         return Retry(run, new, again + (listed if new else 0), listing=bool(listed))

@@ -8,7 +8,17 @@ from sqlalchemy import Row
 
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.catalog.records import DocumentRecord, DocumentState, Failure, Pause, Run, RunState, Source, Work
+from ingestion.catalog.records import (
+    DocumentRecord,
+    DocumentState,
+    Failure,
+    Pause,
+    Run,
+    RunKind,
+    RunState,
+    Source,
+    Work,
+)
 
 READERS = "inner_readers"
 """The key, among a document's own facts, of who may read everything in it; see :mod:`ingestion.catalog.family`."""
@@ -31,6 +41,8 @@ def source_of(row: Row[Any]) -> Source:
         enabled=row.enabled,
         created_at=row.created_at,
         last_run_at=row.last_run_at,
+        paused_at=row.paused_at,
+        weight=row.weight,
     )
 
 
@@ -77,7 +89,7 @@ def run_of(row: Row[Any]) -> Run:
     return Run(
         id=row.id,
         source_id=row.source_id,
-        state=RunState(row.state),
+        state=RunState.CANCELLED if row.cancelled and row.finished_at is None else RunState(row.state),
         started_at=row.started_at,
         finished_at=row.finished_at,
         seen=row.seen,
@@ -89,12 +101,20 @@ def run_of(row: Row[Any]) -> Run:
         warned=row.warned,
         superseded=row.superseded,
         error=row.error,
+        kind=RunKind(row.kind),
+        bytes=row.bytes,
+        rate=None if row.finished_at else row.rate,
+        listed=row.listed,
+        full=row.full,
+        confirmed=row.confirmed,
+        plan=row.plan,
     )
 
 
 def pause_of(row: Row[Any]) -> Pause:
     """A row of ``pauses`` as a record."""
-    return Pause(stage=row.stage, reason=row.reason, since=row.since, until=row.until, tries=row.tries)
+    names = ("stage", "reason", "since", "until", "tries", "source_id")
+    return Pause(**{name: getattr(row, name) for name in names})
 
 
 def failure_of(row: Row[Any]) -> Failure:

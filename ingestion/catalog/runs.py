@@ -7,23 +7,22 @@ or deleted meanwhile doesn't wait for them. Two listings of one source never ove
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import NotFound
-from ingestion.catalog.counts import counts_of
 from ingestion.catalog.database import Database
-from ingestion.catalog.listings import is_listing, lock_source, open_listing
+from ingestion.catalog.listings import is_listing, lock_working, open_listing, open_plan, works
 from ingestion.catalog.queue import Holds
 from ingestion.catalog.records import Run, RunState
 from ingestion.catalog.rows import run_of
-from ingestion.catalog.tables import IS_DUE, IS_OPEN, RUNS, SOURCES, DocumentRow, PauseRow, RunRow, SourceRow
-from ingestion.catalog.warnings import count_warned
+from ingestion.catalog.run_ends import finish, through, unfinished, with_counts
+from ingestion.catalog.tables import RUNS, SOURCES, RunRow, SourceRow
 
 
 class RunStore:
@@ -43,21 +42,20 @@ class RunStore:
             row = connection.execute(select(RUNS).where(RunRow.id == run_id)).first()
             if row is None:
                 raise NotFound(f"There is no run {run_id!r}.")
-            return _with_counts(connection, row)
+            return with_counts(connection, row)
 
     def list(self, source_id: str, limit: int = 20) -> builtins.list[Run]:
         """A source's runs, the latest first."""
         newest = select(RUNS).where(RunRow.source_id == source_id).order_by(RunRow.started_at.desc()).limit(limit)
         with self._database.read() as connection:
-            return [_with_counts(connection, row) for row in connection.execute(newest).all()]
+            return [with_counts(connection, row) for row in connection.execute(newest).all()]
 
     def active(self) -> builtins.list[Run]:
         """Every run that isn't finished, without its counts."""
-        unfinished = select(RUNS).where(RunRow.finished_at.is_(None)).order_by(*_IN_ORDER)
         with self._database.read() as connection:
-            return [run_of(row) for row in connection.execute(unfinished)]
+            return [run_of(row) for row in connection.execute(unfinished(None))]
 
-    def begin(self, source_id: str, lease_s: float) -> tuple[Run, bool]:
+    def begin(self, source_id: str, lease_s: float, *, full: bool = False, confirmed: bool = False) -> tuple[Run, bool]:
         """A run whose listing begins after this call, and whether this call made it.
 
         That is the one that waits to be listed, or a new one. While the source is being listed, a new one is queued,
@@ -65,12 +63,29 @@ class RunStore:
 
         The lease is for the message that asks a worker to list the source: after it, it counts as lost.
 
+        Args:
+            full: list from the start, whatever is known.
+            confirmed: it may delete however much the source no longer has.
+
         Raises:
             NotFound: there is no such source.
+            Conflict: it is paused.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            lock_working(connection, source_id)
+            return open_listing(connection, source_id, now, lease_s, full=full, confirmed=confirmed)
+
+    def begin_plan(self, source_id: str, lease_s: float, *, full: bool = False) -> Run:
+        """A dry run, which lists the source and changes nothing. The lease is as for :meth:`begin`.
+
+        Raises:
+            NotFound: there is no such source.
+            Conflict: it is paused, is being listed or about to be.
         """
         with self._database.write() as connection:
-            lock_source(connection, source_id)
-            return open_listing(connection, source_id, self._clock.now(), lease_s)
+            lock_working(connection, source_id)
+            return open_plan(connection, source_id, self._clock.now(), lease_s, full=full)
 
     def start_queued(self, lease_s: float, source_id: str | None = None) -> builtins.list[str]:
         """Start the queued runs whose source is no longer being listed; their ids, to be sent to a worker.
@@ -81,7 +96,7 @@ class RunStore:
         now = self._clock.now()
         other = RUNS.alias()
         listing = exists().where(other.c.source_id == RunRow.source_id, is_listing(other.c))
-        queued = and_(RunRow.state == RunState.QUEUED, RunRow.finished_at.is_(None), ~listing)
+        queued = and_(RunRow.state == RunState.QUEUED, RunRow.finished_at.is_(None), ~listing, works(RunRow))
         if source_id is not None:
             queued = and_(queued, RunRow.source_id == source_id)
         with self._database.read() as connection:
@@ -104,10 +119,10 @@ class RunStore:
             connection.execute(waiting.values(claimed_until=self._clock.now()))
 
     def claim(self, run_id: str, owner: str, lease_s: float) -> Run | None:
-        """Take on listing for a run; None when it is listed, finished, or another worker is alive at it."""
+        """Take on listing for a run; None when it is listed, finished, paused, or another worker is alive at it."""
         now = self._clock.now()
         free = or_(RunRow.claimed_by.is_(None), RunRow.claimed_until < now)
-        statement = update(RUNS).where(RunRow.id == run_id, is_listing(RunRow), free)
+        statement = update(RUNS).where(RunRow.id == run_id, is_listing(RunRow), free, works(RunRow))
         claimed = statement.values(
             claimed_by=owner, claimed_until=now + timedelta(seconds=lease_s), attempts=RunRow.attempts + 1
         )
@@ -116,11 +131,27 @@ class RunStore:
         return None if row is None else run_of(row)
 
     def hold(self, run_id: str, owner: str, lease_s: float) -> bool:
-        """Extend the claim on a run; False when it ended, or was taken over: the caller must stop."""
+        """Extend the claim on a run; False when it ended, was taken over, or is to stop: see :meth:`let_go`."""
         until = self._clock.now() + timedelta(seconds=lease_s)
-        held = update(RUNS).where(RunRow.id == run_id, RunRow.claimed_by == owner, RunRow.finished_at.is_(None))
+        mine = and_(RunRow.id == run_id, RunRow.claimed_by == owner, RunRow.finished_at.is_(None))
+        held = update(RUNS).where(mine, ~RunRow.cancelled, works(RunRow))
         with self._database.write() as connection:
             return connection.execute(held.values(claimed_until=until)).rowcount == 1
+
+    def let_go(self, run_id: str, owner: str) -> str | None:
+        """Give a listing back that was to stop; what stopped it, ``cancelled`` or ``paused``, None if neither.
+
+        A cancelled one is over then, once what it had begun is; a paused one goes on when its source does.
+        """
+        mine = and_(RunRow.id == run_id, RunRow.claimed_by == owner, RunRow.finished_at.is_(None))
+        with self._database.write() as connection:
+            ended = update(RUNS).where(mine, RunRow.cancelled).values(listed=True, claimed_by=None)
+            if connection.execute(ended).rowcount:
+                return "cancelled"
+        paused = exists().where(SourceRow.id == RunRow.source_id, SourceRow.paused_at.is_not(None))
+        with self._database.write() as connection:
+            given = {"claimed_by": None, "claimed_until": self._clock.now(), "attempts": RunRow.attempts - 1}
+            return "paused" if connection.execute(update(RUNS).where(mine, paused).values(**given)).rowcount else None
 
     def attempts(self, run_id: str) -> int:
         """How often listing for the run was begun."""
@@ -146,6 +177,13 @@ class RunStore:
         with self._database.write() as connection:
             return connection.execute(statement.values(**values)).rowcount == 1
 
+    def end_plan(self, run_id: str, owner: str, plan: Mapping[str, Any]) -> bool:
+        """End a dry run with what it found; False when it is no longer this owner's."""
+        mine = update(RUNS).where(RunRow.id == run_id, RunRow.claimed_by == owner, RunRow.finished_at.is_(None))
+        values = {"listed": True, "state": RunState.PLANNED, "finished_at": self._clock.now(), "claimed_by": None}
+        with self._database.write() as connection:
+            return connection.execute(mine.values(**values, plan=dict(plan))).rowcount == 1
+
     def done(self, source_id: str | None = None) -> builtins.list[Run]:
         """The runs of a source, or of all, that wait for nothing any more, and for no run before them.
 
@@ -153,8 +191,8 @@ class RunStore:
         began, and what a finished run saw is in the index.
         """
         with self._database.read() as connection:
-            rows = _through(connection, connection.execute(_unfinished(source_id)).all())
-            return [_with_counts(connection, row) for row in rows]
+            rows = through(connection, connection.execute(unfinished(source_id)).all())
+            return [with_counts(connection, row) for row in rows]
 
     def finish_done(self, source_id: str | None = None, among: Collection[str] | None = None) -> builtins.list[Run]:
         """Finish the runs that are :meth:`done`; those that this call finished.
@@ -166,10 +204,10 @@ class RunStore:
         if not wanted:
             return []
         with self._database.write() as connection:
-            chosen = _unfinished(source_id).where(RunRow.id.in_(wanted)).with_for_update()
+            chosen = unfinished(source_id).where(RunRow.id.in_(wanted)).with_for_update()
             # Asked again with the runs' rows locked: documents may have been added to one since.
-            rows = _through(connection, connection.execute(chosen).all())
-            return [_finish(connection, row, self._clock) for row in rows]
+            rows = through(connection, connection.execute(chosen).all())
+            return [finish(connection, row, self._clock) for row in rows]
 
     def fail(self, run_id: str, error: str) -> None:
         """End a run that can't go on. Documents that it brought on their way go on."""
@@ -177,13 +215,13 @@ class RunStore:
             running = select(RUNS).where(RunRow.id == run_id, RunRow.finished_at.is_(None))
             row = connection.execute(running.with_for_update()).first()
             if row is not None:
-                _finish(connection, row, self._clock, error)
+                finish(connection, row, self._clock, error)
 
     def fail_all(self, source_id: str, error: str) -> None:
         """End every run of a source that is going away."""
         with self._database.write() as connection:
-            for row in connection.execute(_unfinished(source_id).with_for_update()).all():
-                _finish(connection, row, self._clock, error)
+            for row in connection.execute(unfinished(source_id).with_for_update()).all():
+                finish(connection, row, self._clock, error)
 
     def take_lost(self, lease_s: float, is_lost: Holds) -> builtins.list[str]:
         """Runs to be listed whose lease ran out, or whose owner ``is_lost``; each with a new message's lease.
@@ -191,7 +229,7 @@ class RunStore:
         The attempt doesn't count: what ended it says nothing of the source.
         """
         now = self._clock.now()
-        unlisted = select(RUNS).where(is_listing(RunRow))
+        unlisted = select(RUNS).where(is_listing(RunRow), works(RunRow))
         with self._database.read() as connection:
             if not connection.execute(unlisted.limit(1)).first():
                 return []
@@ -204,52 +242,3 @@ class RunStore:
             uncounted = update(RUNS).where(RunRow.id.in_(begun))
             connection.execute(uncounted.values(attempts=RunRow.attempts - 1))
         return [row.id for row in lost]
-
-
-_IN_ORDER = (RunRow.source_id, RunRow.started_at, RunRow.id)
-
-
-def _unfinished(source_id: str | None) -> Select[Any]:
-    unfinished = select(RUNS).where(RunRow.finished_at.is_(None)).order_by(*_IN_ORDER)
-    return unfinished if source_id is None else unfinished.where(RunRow.source_id == source_id)
-
-
-def _through(connection: Connection, rows: Sequence[Row[Any]]) -> builtins.list[Row[Any]]:
-    """Those of the runs, which are in order, that wait for nothing, nor do those before them of the same source."""
-    found, held = [], set()
-    for row in rows:
-        if row.source_id in held:
-            continue
-        if row.state == RunState.RUNNING and row.listed and not _waits(connection, row.id):
-            found.append(row)
-        else:
-            held.add(row.source_id)
-    return found
-
-
-def _waits(connection: Connection, run_id: str) -> bool:
-    """Whether a run has documents that are on their way, or whose permissions the index has yet to hear of."""
-    # In the order of an index that holds nothing else: a planner that thinks many to be left would read the table.
-    of_run = select(DocumentRow.id).where(DocumentRow.run_id == run_id).order_by(DocumentRow.id).limit(1)
-    return any(connection.execute(of_run.where(due)).first() is not None for due in (IS_OPEN, IS_DUE))
-
-
-def _finish(connection: Connection, row: Row[Any], clock: Clock, error: str | None = None) -> Run:
-    state = RunState.FAILED if error else RunState.REFUSED if row.refused else RunState.FINISHED
-    counts = _counts(connection, row)
-    values = {**counts, "state": state, "finished_at": clock.now(), "error": error or row.error, "claimed_by": None}
-    updated = update(RUNS).where(RunRow.id == row.id).values(**values).returning(RUNS)
-    return run_of(connection.execute(updated).one())
-
-
-def _with_counts(connection: Connection, row: Row[Any]) -> Run:
-    run = run_of(row)
-    if run.finished_at is not None:
-        return run
-    values = {field: getattr(run, field) for field in Run.__slots__}
-    reasons = dict.fromkeys(connection.execute(select(PauseRow.reason).order_by(PauseRow.since)).scalars())
-    return Run(**{**values, **_counts(connection, row), "waiting": "; ".join(reasons) or None})
-
-
-def _counts(connection: Connection, row: Row[Any]) -> dict[str, int]:
-    return {**counts_of(connection, row), "warned": count_warned(connection, row.source_id, row.id)}

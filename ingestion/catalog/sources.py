@@ -16,6 +16,7 @@ from core.errors import Conflict, NotFound
 from ingestion.catalog.cursors import CURSORS, CursorRow
 from ingestion.catalog.database import Database
 from ingestion.catalog.inbox import forget_pushed
+from ingestion.catalog.pauses import PAUSES, PauseRow
 from ingestion.catalog.records import Source
 from ingestion.catalog.rows import source_of
 from ingestion.catalog.tables import (
@@ -80,15 +81,18 @@ class SourceStore:
             created_at=self._clock.now(),
         )
         values = {field: getattr(source, field) for field in Source.__slots__}
+        values |= {"deleting": False, "lease_until": None, "held": False, "taken_out": 0}
         try:
             with self._database.write() as connection:
-                connection.execute(insert(SOURCES).values(**values, deleting=False, lease_until=None))
+                connection.execute(insert(SOURCES).values(**values))
         except IntegrityError as error:
             raise _name_in_use(name) from error
         return source
 
     def update(self, source_id: str, **values: Any) -> Source:
-        """Change ``name``, ``config``, ``interval_s`` or ``enabled``. A new configuration is listed from the start.
+        """Change ``name``, ``config``, ``interval_s``, ``enabled`` or ``weight``.
+
+        A new configuration is listed from the start.
 
         Raises:
             NotFound: there is none of that id.
@@ -124,7 +128,8 @@ class SourceStore:
         unlisted = and_(RunRow.finished_at.is_(None), ~RunRow.listed)
         running = exists().where(RunRow.source_id == SourceRow.id, unlisted)
         with self._database.read() as connection:
-            rows = connection.execute(select(SOURCES).where(SourceRow.enabled, ~SourceRow.deleting, ~running)).all()
+            idle = (SourceRow.enabled, SourceRow.paused_at.is_(None), ~SourceRow.deleting, ~running)
+            rows = connection.execute(select(SOURCES).where(*idle)).all()
         sources = [source_of(row) for row in rows]
         return [s for s in sources if s.last_run_at is None or s.last_run_at + timedelta(seconds=s.interval_s) <= now]
 
@@ -168,6 +173,7 @@ class SourceStore:
             connection.execute(delete(RUNS).where(RunRow.source_id == source_id))
             forget_pushed(connection, source_id)
             connection.execute(delete(TALLIES).where(TallyRow.source_id == source_id))
+            connection.execute(delete(PAUSES).where(PauseRow.source_id == source_id))
             connection.execute(delete(CURSORS).where(CursorRow.source_id == source_id))
             connection.execute(delete(SOURCES).where(SourceRow.id == source_id))
 

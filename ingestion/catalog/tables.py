@@ -12,6 +12,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -61,6 +62,8 @@ IS_DUE = text("index_due")
 IS_SUSPECT = text("suspect")
 IS_CLEARED = text("state = 'deleting' AND NOT index_due")
 IS_UNFINISHED = text("finished_at IS NULL")
+IS_SYNC = text("kind = 'sync'")
+IS_SUCCESS = text("kind = 'sync' AND state = 'finished'")
 """Conditions of partial indexes. A statement repeats them word for word, without parameters: a database takes such an
 index only where it can tell, before it knows any parameter, that it holds all that is asked for."""
 
@@ -70,7 +73,12 @@ def _partial(name: str, *columns: str, where: TextClause, unique: bool = False) 
 
 
 class SourceRow(Base):
-    """A source. ``lease_until`` belongs to the task that purges it."""
+    """A source. ``lease_until`` belongs to the task that purges it.
+
+    ``paused_at``: since when nothing is listed or handed out. ``held``: a sync was cancelled; its documents wait for
+    the next one. ``weight``: its share of the workers. ``had`` and ``taken_out``: how many documents there were when
+    the listing began that is yet to be got through, and how many were deleted by name since.
+    """
 
     __tablename__ = "sources"
 
@@ -84,6 +92,11 @@ class SourceRow(Base):
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     last_run_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    held: Mapped[bool]
+    weight: Mapped[int]
+    had: Mapped[int | None]
+    taken_out: Mapped[int]
 
 
 class DocumentRow(Base):
@@ -145,6 +158,7 @@ class DocumentRow(Base):
         Index(None, "content_key", "state"),
         # What tasks ask again and again: each index holds only the documents in question, in the order asked for.
         _partial("ix_documents_pending", "source_id", "not_before", "id", where=IS_PENDING),
+        _partial("ix_documents_pending_since", "source_id", "updated_at", where=IS_PENDING),
         _partial("ix_documents_moving", "source_id", where=IS_MOVING),
         _partial("ix_documents_open", "run_id", "id", where=IS_OPEN),
         _partial("ix_documents_retried", "run_id", where=IS_RETRIED),
@@ -162,6 +176,9 @@ _QUEUED = text("state = 'queued'")
 
 class RunRow(Base):
     """A run. ``listed``: the source was listed to its end. The lease belongs to the process that lists.
+
+    ``cancelled``: somebody asked for its end; it ends once nobody is at it. ``plan``: what a dry run found. ``rate``:
+    documents a second, as measured lately; at ``measured_at`` ``measured`` of them were through.
 
     Until it is finished, its counts hold only what no document stands for any more: what later runs took over, what
     was deleted, and what it found on its way for an earlier one.
@@ -187,7 +204,16 @@ class RunRow(Base):
     retried: Mapped[int]
     warned: Mapped[int]
     superseded: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
     error: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))
+    full: Mapped[bool]
+    confirmed: Mapped[bool]
+    cancelled: Mapped[bool]
+    plan: Mapped[Json | None]
+    rate: Mapped[float | None] = mapped_column(Double)
+    measured: Mapped[int]
+    measured_at: Mapped[datetime | None]
 
     __table_args__ = (
         # At most one listing of a source at a time, and one that waits for it to end, however many processes try.
@@ -195,6 +221,8 @@ class RunRow(Base):
         _partial("ux_runs_one_queued", "source_id", where=_QUEUED, unique=True),
         Index(None, "source_id", "started_at"),
         _partial("ix_runs_unfinished", "source_id", "started_at", "id", where=IS_UNFINISHED),
+        _partial("ix_runs_syncs", "source_id", "started_at", where=IS_SYNC),
+        _partial("ix_runs_succeeded", "source_id", "started_at", where=IS_SUCCESS),
     )
 
 
@@ -239,7 +267,7 @@ class WarningRow(Base):
 
 
 class TallyRow(Base):
-    """How many documents of a source stand alike: the sum of all rows that say so.
+    """How many documents of a source stand alike, with their chunks and bytes: the sum of all rows that say so.
 
     Triggers of the database write them, as differences, in the transaction that changes the documents. Rows are only
     ever added, so that no two transactions wait for each other; :class:`ingestion.catalog.tallies.Tallies` sums them
@@ -255,30 +283,10 @@ class TallyRow(Base):
     outcome: Mapped[str | None] = mapped_column(String(16))
     documents: Mapped[int] = mapped_column(BigInteger)
     retried: Mapped[int] = mapped_column(BigInteger)
+    chunks: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (Index(None, "source_id", "run_id"),)
-
-
-class ParserRow(Base):
-    """A version of what reads documents."""
-
-    __tablename__ = "parsers"
-
-    number: Mapped[int] = mapped_column(primary_key=True)
-    version: Mapped[str] = mapped_column(Text, unique=True)
-    first_seen: Mapped[datetime]
-
-
-class PauseRow(Base):
-    """A stage that waits for something it needs. ``since``: when it first failed; ``until``: when it tries again."""
-
-    __tablename__ = "pauses"
-
-    stage: Mapped[str] = mapped_column(String(32), primary_key=True)
-    reason: Mapped[str] = mapped_column(Text)
-    since: Mapped[datetime]
-    until: Mapped[datetime]
-    tries: Mapped[int]
 
 
 SOURCES = cast(Table, SourceRow.__table__)
@@ -286,6 +294,4 @@ DOCUMENTS = cast(Table, DocumentRow.__table__)
 RUNS = cast(Table, RunRow.__table__)
 FAILURES = cast(Table, FailureRow.__table__)
 WARNINGS = cast(Table, WarningRow.__table__)
-PARSERS = cast(Table, ParserRow.__table__)
-PAUSES = cast(Table, PauseRow.__table__)
 TALLIES = cast(Table, TallyRow.__table__)

@@ -37,19 +37,17 @@ class Tallies:
         """
         oldest = select(TallyRow.id).order_by(TallyRow.id).limit(AT_ONCE).with_for_update(skip_locked=True)
         kind = TallyRow.source_id, TallyRow.run_id, TallyRow.state, TallyRow.outcome
-        documents: Counter[tuple[str | None, ...]] = Counter()
-        retried: Counter[tuple[str | None, ...]] = Counter()
+        names = [column.key for column in kind]
+        counted = TallyRow.documents, TallyRow.retried, TallyRow.chunks, TallyRow.bytes
+        totals: dict[tuple[object, ...], Counter[str]] = {}
         with self._database.write() as connection:
             taken = delete(TALLIES).where(TallyRow.id.in_(oldest.scalar_subquery()))
-            rows = connection.execute(taken.returning(*kind, TallyRow.documents, TallyRow.retried)).all()
-            for *key, count, again in rows:
-                documents[tuple(key)] += count
-                retried[tuple(key)] += again
-            names = [column.key for column in kind]
+            rows = connection.execute(taken.returning(*kind, *counted)).all()
+            for row in rows:
+                added = {column.key: row[len(kind) + place] for place, column in enumerate(counted)}
+                totals.setdefault(tuple(row[: len(kind)]), Counter()).update(added)
             sums = [
-                {**dict(zip(names, key, strict=True)), "documents": count, "retried": retried[key]}
-                for key, count in documents.items()
-                if count or retried[key]
+                {**dict(zip(names, key, strict=True)), **total} for key, total in totals.items() if any(total.values())
             ]
             if sums:
                 connection.execute(insert(TALLIES), sums)

@@ -5,10 +5,7 @@ They are marked first, then gone from the index, then their blobs and rows go (:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from core.logs import get_logger
-from ingestion.catalog.records import Run
 from ingestion.inbox import inbox_folder
 from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
@@ -17,36 +14,6 @@ from ingestion.tasks.parts import Parts
 log = get_logger(__name__)
 
 BATCH = 200
-
-
-def prune(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
-    """Remove what a complete listing didn't name.
-
-    Args:
-        hold: called before each batch; raises when the run is no longer the caller's.
-
-    Returns:
-        Why it was refused, or None. Nothing is removed then.
-    """
-    sync = parts.settings.sync
-    share = parts.catalog.removal.missing(run.source_id, run.id)
-    if share.known >= MIN_KNOWN and share.missing > sync.max_deleted_share * share.known:
-        return (
-            f"The source lists {share.known - share.missing} of the {share.known} documents it had: nothing was "
-            f"deleted. If that is right, raise sync.max_deleted_share (now {sync.max_deleted_share}) for one sync, "
-            "or delete the source."
-        )
-    hold()
-    after = ""
-    while ids := parts.catalog.removal.mark_unseen(run.source_id, run.id, BATCH, after):
-        after = ids[-1]
-        tell_index(parts, run.source_id)
-        hold()
-    return None
-
-
-MIN_KNOWN = 10
-"""A source with fewer documents may lose them all."""
 
 
 def purge(parts: Parts, source_id: str | None = None) -> None:

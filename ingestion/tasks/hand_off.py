@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import BrokerUnavailable, Unavailable
 from core.logs import get_logger
+from ingestion.catalog.pauses import SOURCE
 from ingestion.catalog.records import Run
 from ingestion.tasks.parts import Parts
 
@@ -20,13 +21,16 @@ PERMISSIONS = "footnote.permissions"
 def dispatch(parts: Parts, source_id: str) -> int:
     """Send as many of a source's pending documents to the parsers as it may have in flight; how many.
 
-    Each source has its own room, so that a slow one doesn't hold up another. If the broker is down, the documents
-    go back to pending, and ``recover`` sends them once it is up.
+    Sources share the room by weight, so that none holds up another for more than what is in the queues. One that
+    didn't answer is tried with a single document. If the broker is down, the documents go back to pending, and
+    ``recover`` sends them once it is up.
     """
-    sync = parts.settings.sync
-    if parts.catalog.pauses.active("parse"):
+    sync, pauses = parts.settings.sync, parts.catalog.pauses
+    if pauses.active("parse") or pauses.active(SOURCE, source_id):
         return 0
-    tickets = parts.catalog.queue.take_pending(source_id, sync.in_flight, sync.lease_s)
+    silent = pauses.get(SOURCE, source_id) is not None
+    in_flight = 1 if silent else sync.in_flight
+    tickets = parts.catalog.queue.take_pending(source_id, in_flight, sync.lease_s, untried=silent)
     for sent, ticket in enumerate(tickets):
         try:
             parts.tasks.send("footnote.parse", asdict(ticket))
@@ -104,6 +108,6 @@ def settle(parts: Parts, source_ids: Iterable[str]) -> None:
 
 
 def _summary(run: Run) -> dict[str, Any]:
-    counts = ("seen", "unchanged", "indexed", "failed", "deleted", "warned", "retried", "superseded")
+    counts = ("seen", "unchanged", "indexed", "failed", "deleted", "warned", "retried", "superseded", "bytes")
     told = {count: getattr(run, count) for count in counts}
     return {"run_id": run.id, "source_id": run.source_id, "state": run.state.value, **told}

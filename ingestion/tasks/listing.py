@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
-from core.errors import FootnoteError
+from core.errors import FootnoteError, SourceUnavailable
 from core.logs import get_logger
 from core.telemetry import stage
-from ingestion.catalog.records import Run
+from ingestion.catalog.pauses import SOURCE
+from ingestion.catalog.records import Run, RunKind
 from ingestion.connectors.port import Change, Delete, Page, Present, Unreadable, Upsert, Withheld
 from ingestion.tasks.comparing import note_listing
-from ingestion.tasks.deleting import prune
 from ingestion.tasks.failing import backoff_s, explain, may_retry
+from ingestion.tasks.guarding import Guard
 from ingestion.tasks.hand_off import dispatch, send_or_leave, settle, start_queued
 from ingestion.tasks.index_news import tell_index
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
-from ingestion.tasks.pausing import pause_for, resume
+from ingestion.tasks.pausing import pause_for, pause_source, resume
+from ingestion.tasks.planning import plan
 
 log = get_logger(__name__)
 
@@ -28,7 +30,7 @@ _NAMED = 20
 
 
 class _LeaseLostError(Exception):
-    """The run ended, or another worker took it over."""
+    """The run ended or is to end, its source is paused, or another worker took it over."""
 
 
 def sync(parts: Parts, run_id: str) -> None:
@@ -40,11 +42,14 @@ def sync(parts: Parts, run_id: str) -> None:
         try:
             _sync(parts, run, owner)
         except _LeaseLostError:
-            log.warning("sync.taken_over", run_id=run_id)
+            why = parts.catalog.runs.let_go(run_id, owner)
+            log.warning("sync.stopped", run_id=run_id, why=why or "taken over")
+            settle(parts, [run.source_id])
         except Exception as error:  # noqa: BLE001 - the boundary of the task: whatever it is, the run must not hang
             _failed(parts, run, owner, error)
         else:
             resume(parts, STAGE)
+            resume(parts, SOURCE, run.source_id)
             dispatch(parts, run.source_id)
             settle(parts, [run.source_id])
     start_queued(parts, run.source_id)
@@ -59,16 +64,20 @@ def _sync(parts: Parts, run: Run, owner: str) -> None:
             raise _LeaseLostError
 
     with kept_alive(lambda: runs.hold(run.id, owner, lease_s), lease_s), stage("ingest.list"):
-        refused = _list(parts, run, hold)
-    if not runs.end_listing(run.id, owner, refused):
+        if run.kind is RunKind.PLAN:
+            ended = runs.end_plan(run.id, owner, plan(parts, run, hold))
+        else:
+            ended = runs.end_listing(run.id, owner, _list(parts, run, Guard(parts, run, hold)))
+    if not ended:
         raise _LeaseLostError
-    if refused is not None:
-        log.warning("sync.refused", run_id=run.id, source_id=run.source_id, reason=refused)
 
 
 def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
     sync_settings = parts.settings.sync
-    pause = pause_for(parts, STAGE, error, "footnote.sync", {"run_id": run.id})
+    if isinstance(error, SourceUnavailable):
+        pause = pause_source(parts, run.source_id, error, "footnote.sync", {"run_id": run.id})
+    else:
+        pause = pause_for(parts, STAGE, error, "footnote.sync", {"run_id": run.id})
     if pause is not None:
         wait_s = (pause.until - parts.catalog.clock.now()).total_seconds()
         parts.catalog.runs.release(run.id, owner, wait_s, counted=False)
@@ -86,54 +95,54 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
     log.error("sync.failed", run_id=run.id, source_id=run.source_id, error_class=type(error).__name__)
 
 
-def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
+def _list(parts: Parts, run: Run, guard: Guard) -> str | None:
     source = parts.catalog.sources.get(run.source_id)
     note_listing(parts)
     parser = parts.parser()
     cursors = parts.catalog.cursors
-    start = cursors.start(source.id, run.id)
+    start = cursors.start(source.id, run.id, full=run.full)
     last = Page(changes=(), cursor=start.cursor, complete=start.listed)
     if not start.listed:
         with closing(parts.connector(source)) as connector:
             for page in connector.changes(start.cursor, parts.catalog.known(source.id)):
-                _turn(parts, run, page, parser, hold)
+                _turn(parts, run, page, parser, guard)
                 last = page
-    return _conclude(parts, run, last, hold, parser)
+    return _conclude(parts, run, last, guard, parser)
 
 
-def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None]) -> None:
+def _turn(parts: Parts, run: Run, page: Page, parser: int, guard: Guard) -> None:
     """Enter a page; a listing that is cut off goes on behind it."""
     for batch in _batches(page.changes):
-        hold()
-        _enter(parts, run, batch, parser, hold)
+        guard.hold()
+        _enter(parts, run, batch, parser, guard)
         # Parsing starts while the listing goes on.
         dispatch(parts, run.source_id)
     parts.catalog.cursors.save(run.source_id, run.id, page)
 
 
-def _conclude(parts: Parts, run: Run, last: Page, hold: Callable[[], None], parser: int) -> str | None:
-    hold()
+def _conclude(parts: Parts, run: Run, last: Page, guard: Guard, parser: int) -> str | None:
+    guard.hold()
     if last.complete:
         parts.catalog.warnings.forget_unmet(run.source_id, run.id)
-        refused = prune(parts, run, hold)
-        if refused is not None:
-            return refused  # the cursor stays: the next listing sees the same
+        guard.prune()
     else:
         # An incremental listing doesn't name what failed last time, so it is brought up here.
         parts.catalog.outcomes.retry_failed(run.source_id, run.id, parser=parser)
-    parts.catalog.cursors.conclude(run.source_id, last.cursor)
-    return None
+    if guard.refused is None:  # else the cursor stays: the next listing sees the same
+        parts.catalog.cursors.conclude(run.source_id, last.cursor)
+        guard.end()
+    return guard.refused
 
 
-def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, hold: Callable[[], None]) -> None:
+def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, guard: Guard) -> None:
     found = [_storable(change) for change in changes if isinstance(change, Upsert | Unreadable | Present)]
-    gone = [change.external_id for change in changes if isinstance(change, Delete)]
+    gone: Sequence[str] = [change.external_id for change in changes if isinstance(change, Delete)]
     withheld = [change for change in changes if isinstance(change, Withheld)]
     if found:
         withheld += parts.catalog.intake.apply(run.id, run.source_id, found, parser=parser)
     if withheld:
-        _withhold(parts, run, withheld, hold)
-    if gone:
+        _withhold(parts, run, withheld, guard.hold)
+    if gone := guard.named(gone):
         parts.catalog.removal.mark_named(run.source_id, gone, run.id)
     # Permissions and deletions take effect now, before anything is parsed.
     tell_index(parts, run.source_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import PurePosixPath
 
-from core.errors import EmptyDocument, FootnoteError
+from core.errors import EmptyDocument, FootnoteError, SourceUnavailable
 from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.blobs import original_key, parsed_key
+from ingestion.catalog.pauses import SOURCE
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import Work
 from ingestion.catalog.rows import merge_metadata
@@ -23,7 +25,7 @@ from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave,
 from ingestion.tasks.inner import check_depth, enter_inner, refuse
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
-from ingestion.tasks.pausing import pause_for, resume
+from ingestion.tasks.pausing import pause_for, pause_source, resume
 from ingestion.tasks.vector_reuse import content_key
 
 log = get_logger(__name__)
@@ -44,8 +46,10 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
         work = queue.claim_for_parsing(Ticket(document_id, version, suspect), owner, lease_s)
         if work is None:
             return
-        if pause := parts.catalog.pauses.active(STAGE):
+        source_id = work.record.source_id
+        if pause := parts.catalog.pauses.active(STAGE) or parts.catalog.pauses.active(SOURCE, source_id):
             parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
+            request_embedding(parts, 0)  # it may have been the last one that a batch was waiting for
             return
         try:
             with kept_alive(lambda: queue.extend(owner, [document_id], lease_s), lease_s):
@@ -54,8 +58,10 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
             _failed(parts, work, owner, error)
             return
     resume(parts, STAGE)
+    if work.record.parent_id is None and resume(parts, SOURCE, source_id):
+        dispatch(parts, source_id)  # it had been tried with this document alone
     if chunks is None:
-        _go_on(parts, work.record.source_id)
+        _go_on(parts, source_id)
     else:
         request_embedding(parts, chunks)
 
@@ -69,14 +75,32 @@ def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     if pause is not None:
         parts.catalog.outcomes.postpone_parsing(work, owner, pause.until)
         return
+    wait_s = 0.0
+    if isinstance(error, SourceUnavailable):
+        silent, wait_s = _pause_source(parts, source_id, error)
+        if silent and wait_s:
+            parts.catalog.outcomes.postpone_parsing(work, owner, parts.catalog.clock.now() + timedelta(seconds=wait_s))
+            request_embedding(parts, 0)
+            return
     if may_retry(error) and work.attempts < sync.max_attempts:
-        delay_s = backoff_s(sync, work.attempts)
+        delay_s = max(backoff_s(sync, work.attempts), wait_s)
         parts.catalog.outcomes.retry_parsing(work, owner, delay_s)
         log.warning("parse.retry", document_id=work.record.id, error_class=type(error).__name__, attempt=work.attempts)
         send_or_leave(parts, "footnote.dispatch", {"source_id": source_id}, delay_s)
     else:
         give_up(parts, work, owner, STAGE, error)
         _go_on(parts, source_id)
+
+
+def _pause_source(parts: Parts, source_id: str, error: SourceUnavailable) -> tuple[bool, float]:
+    """Pause a source; whether it had been silent already, and how many seconds the document waits.
+
+    A document is to blame only if the source had answered since it last didn't; 0 once patience has ended.
+    """
+    silent = parts.catalog.pauses.get(SOURCE, source_id) is not None
+    pause = pause_source(parts, source_id, error, "footnote.dispatch", {"source_id": source_id})
+    wait_s = 0.0 if pause is None else (pause.until - parts.catalog.clock.now()).total_seconds()
+    return silent, wait_s
 
 
 def _go_on(parts: Parts, source_id: str) -> None:

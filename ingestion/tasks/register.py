@@ -41,6 +41,7 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
     task("footnote.sync", listing.sync)
     task("footnote.sync_due", recovering.sync_due)
     task("footnote.dispatch", hand_off.dispatch)
+    task("footnote.settle", hand_off.settle)
     task("footnote.permissions", index_news.permissions)
     task("footnote.parse", parsing.parse)
     task("footnote.embed", embedding.embed)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from api.cli import context
-from api.cli.commands.ingest import counted
-from api.cli.options import json_option, print_json, readable
+from api.cli.options import json_option, print_json, readable, say
+from api.cli.progress import Standing, follow
 from api.cli.source_settings import read_settings, settings_options, show_documents
+from api.cli.standings import plan_lines, standing_lines
 from core.errors import FootnoteError, NotFound
 
 if TYPE_CHECKING:
     from api.cli.client import Client
+
+POLL_S = 0.25
 
 
 @click.group()
@@ -24,34 +27,91 @@ def sources() -> None:
 @sources.command("list", epilog="Example:  footnote sources list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the sources, each with its last sync."""
-    client = context.client()
-    found = [
-        {**source, "last_run": _last_run(client, source["id"])}
-        for source in client.request("GET", "/v1/sources")["sources"]
-    ]
+    """List the sources: what they hold, their last and next sync, and what goes on."""
+    found = context.client().request("GET", "/v1/sources")["sources"]
     if as_json:
         print_json({"sources": found})
         return
     for source in found:
-        run = source["last_run"]
-        said = f"{counted(run)} ({run['state']})" if run else "never synced"
-        click.echo(f"{source['id']}  {source['kind']}  {source['name']}\n    {said}")
+        say(f"{source['id']}  {source['kind']}  {source['name']}")
+        for line in standing_lines(source):
+            say(f"    {line}")
     if not found:
         click.echo("No sources yet: `footnote ingest FOLDER` makes one.")
 
 
-@sources.command(epilog="Example:  footnote sources sync /home/ida/handbook")
+@sources.command(epilog="Example:  footnote sources sync /home/ida/handbook --dry-run")
 @click.argument("source")
+@click.option("--dry-run", is_flag=True, help="Show what a sync would change, and change nothing.")
+@click.option("--full", is_flag=True, help="List from the start, and remove what isn't there any more.")
+@click.option("--confirm-delete", is_flag=True, help="Let it delete more than sync.max_deleted_share.")
 @json_option
-def sync(source: str, as_json: bool) -> None:
+def sync(*, source: str, dry_run: bool, full: bool, confirm_delete: bool, as_json: bool) -> None:
     """Start a sync of SOURCE (its id or its name)."""
+    if dry_run and confirm_delete:
+        raise click.UsageError("A dry run deletes nothing: leave out --confirm-delete.")
     client = context.client()
-    run = client.request("POST", f"/v1/sources/{find(client, source)['id']}/sync")
+    path = f"/v1/sources/{find(client, source)['id']}"
+    asked = {"full": full, "dry_run": dry_run, "confirm_delete": confirm_delete}
+    run = client.request("POST", f"{path}/sync", **{name: True for name, wanted in asked.items() if wanted})
+    if dry_run:
+        run = _planned(client, path, run, quiet=as_json)
     if as_json:
         print_json(run)
+    elif dry_run:
+        for line in plan_lines(run["plan"]):
+            say(line)
     else:
         click.echo(f"Sync {run['id']} is {run['state']}; `footnote sources list` shows how it goes.")
+
+
+@sources.command(epilog="Example:  footnote sources cancel /home/ida/handbook")
+@click.argument("source")
+@json_option
+def cancel(source: str, as_json: bool) -> None:
+    """End what goes on for SOURCE. Documents that were not begun are left for its next sync."""
+    client = context.client()
+    found = find(client, source)
+    runs = client.request("POST", f"/v1/sources/{found['id']}/cancel")["runs"]
+    if as_json:
+        print_json({"runs": runs})
+    elif runs:
+        click.echo(f"Cancelled {', '.join(run['id'] for run in runs)}: what had begun comes to its end first.")
+    else:
+        click.echo(f"Nothing goes on for {found['name']}.")
+
+
+@sources.command(epilog="Example:  footnote sources pause /home/ida/handbook")
+@click.argument("source")
+@json_option
+def pause(source: str, as_json: bool) -> None:
+    """Let SOURCE rest: it isn't listed, and no document of it is begun, until `footnote sources resume`.
+
+    Permissions and deletions that are known already still take effect.
+    """
+    _turn(source, "pause", "{name} rests until `footnote sources resume {name}`.", as_json)
+
+
+@sources.command(epilog="Example:  footnote sources resume /home/ida/handbook")
+@click.argument("source")
+@json_option
+def resume(source: str, as_json: bool) -> None:
+    """Let a paused SOURCE go on where it was."""
+    _turn(source, "resume", "{name} goes on.", as_json)
+
+
+@sources.command(epilog="Example:  footnote sources weight /home/ida/handbook 3")
+@click.argument("source")
+@click.argument("weight", type=click.IntRange(1, 100))
+@json_option
+def weight(source: str, weight: int, as_json: bool) -> None:
+    """Give SOURCE a share of the workers of WEIGHT, beside those of other sources; it is 1 if nobody says."""
+    client = context.client()
+    changed = client.request("PATCH", f"/v1/sources/{find(client, source)['id']}", {"weight": weight})
+    if as_json:
+        print_json(changed)
+    else:
+        click.echo(f"{changed['name']} has a weight of {changed['weight']}.")
 
 
 @sources.command(epilog="Example:  footnote sources remove /home/ida/handbook --yes")
@@ -187,6 +247,32 @@ def find(client: Client, named: str) -> dict[str, Any]:
     raise NotFound(f"No source has the id or name {wanted!r}: `footnote sources list` shows them.")
 
 
-def _last_run(client: Client, source_id: str) -> dict[str, Any] | None:
-    runs = client.request("GET", f"/v1/sources/{source_id}/runs", limit=1)["runs"]
-    return runs[0] if runs else None
+def _turn(source: str, what: str, said: str, as_json: bool) -> None:
+    client = context.client()
+    changed = client.request("POST", f"/v1/sources/{find(client, source)['id']}/{what}")
+    if as_json:
+        print_json(changed)
+    else:
+        say(said.format(name=changed["name"]))
+
+
+def _planned(client: Client, path: str, run: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """Wait for a dry run to end.
+
+    Raises:
+        FootnoteError: it failed, or was cancelled.
+    """
+
+    def look(known: dict[str, Any]) -> dict[str, Any]:
+        runs = client.request("GET", f"{path}/runs")["runs"]
+        return next((dict(other) for other in runs if other["id"] == known["id"]), known)
+
+    def standing(run: dict[str, Any]) -> Standing:
+        over = run["finished_at"] is not None
+        return Standing(over=over, label="Looking", done=0, total=None, waits_for=run["waiting"])
+
+    goes_on = "The dry run goes on in the service; `footnote sources cancel` ends it."
+    done = follow(run, look, standing, poll_s=POLL_S, quiet=quiet, goes_on=goes_on)
+    if done["plan"] is None:
+        raise FootnoteError(done["error"] or f"The dry run was {done['state']}.")
+    return done

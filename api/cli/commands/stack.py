@@ -11,7 +11,8 @@ import click
 
 from api.cli import context
 from api.cli.client import Client
-from api.cli.options import json_option, print_json
+from api.cli.options import json_option, print_json, say
+from api.cli.standings import standing_lines
 from api.supervisor import control
 from api.supervisor.layout import Layout, StackState, is_up
 from core.errors import FootnoteError, NotAuthenticated, Unavailable
@@ -187,7 +188,7 @@ def down(as_json: bool) -> None:
 @click.command(epilog="Example:  footnote status --json")
 @json_option
 def status(as_json: bool) -> None:
-    """Show each process with its memory, and the service's own view of what it depends on.
+    """Show each process with its memory, the service's own view of what it depends on, and how the sources stand.
 
     Exits with status 1 when Footnote isn't running or isn't ready.
     """
@@ -198,9 +199,11 @@ def status(as_json: bool) -> None:
             f"Footnote's supervisor was killed and left {len(left)} processes behind: `footnote up` ends them and "
             "starts anew, `footnote down` ends them."
         )
-    ready = context.client().readiness()
+    client = context.client()
+    ready = client.readiness()
+    sources = _sources(client) if ready is not None else []
     if as_json:
-        print_json({"running": stack is not None, "stack": stack, "readiness": ready})
+        print_json({"running": stack is not None, "stack": stack, "readiness": ready, "sources": sources})
     elif stack is not None:
         _show(stack)
     if stack is None and ready is None:
@@ -210,8 +213,20 @@ def status(as_json: bool) -> None:
     if not as_json:
         for name, said in _dependencies(ready).items():
             click.echo(f"{name:<12} {said}")
+        for source in sources:
+            say(f"{source['name']}")
+            for line in standing_lines(source):
+                say(f"    {line}")
     if not ready["ready"]:
         raise Unavailable(f"The service isn't ready: {_unready(ready)}.")
+
+
+def _sources(client: Client) -> list[dict[str, Any]]:
+    """How the sources stand; none for somebody who may not know, or while the catalog is down: readiness says that."""
+    try:
+        return list(client.request("GET", "/v1/sources")["sources"])
+    except FootnoteError:
+        return []
 
 
 def _show(stack: dict[str, Any]) -> None:

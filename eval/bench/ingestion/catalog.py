@@ -114,6 +114,7 @@ def periodic(catalog: Catalog) -> dict[str, Callable[[], Any]]:
         "runs.active": catalog.runs.active,
         "runs.done, backfill": lambda: catalog.runs.done(BACKFILL),
         "runs.done, last one open": lambda: catalog.runs.done(LAST_OPEN),
+        "standings.measure": catalog.standings.measure,
         "sources.due": catalog.sources.due,
         "sources.claim_deleting": lambda: catalog.sources.claim_deleting(LEASE_S),
         "comparisons.get": catalog.comparisons.get,
@@ -126,6 +127,7 @@ def shown(catalog: Catalog) -> dict[str, Callable[[], Any]]:
     return {
         "runs.get, unfinished": lambda: catalog.runs.get(RUN_OF_BACKFILL),
         "runs.list": lambda: catalog.runs.list(BACKFILL),
+        "standings.list": catalog.standings.list,
         "documents.totals": catalog.documents.totals,
         "rebuilds.moving": catalog.rebuilds.moving,
         "retries.sources": catalog.retries.sources,

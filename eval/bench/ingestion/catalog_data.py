@@ -19,9 +19,9 @@ DOCUMENTS_PER_RUN = 50
 """That is finished: sources are listed for years."""
 
 _SOURCES = f"""
-INSERT INTO sources (id, kind, name, config, cursor, interval_s, enabled, deleting, created_at)
-VALUES ('{BACKFILL}', 'folder', 'backfill', '{{}}', '{{}}', 86400, true, false, now()),
-       ('{LAST_OPEN}', 'folder', 'last open', '{{}}', '{{}}', 86400, true, false, now())"""  # noqa: S608
+INSERT INTO sources (id, kind, name, config, interval_s, enabled, deleting, created_at)
+VALUES ('{BACKFILL}', 'folder', 'backfill', '{{}}', 86400, true, false, now()),
+       ('{LAST_OPEN}', 'folder', 'last open', '{{}}', 86400, true, false, now())"""  # noqa: S608
 _RUNS = f"""
 INSERT INTO runs (id, source_id, state, started_at, finished_at, listed, refused, attempts, seen, unchanged, indexed,
                   failed, deleted, retried, warned, superseded)

@@ -148,10 +148,25 @@ class FakeIngestion:
         self.catalog.sources.get(source_id)
         self.deleted.append(source_id)
 
-    def sync(self, source_id: str) -> Any:
+    def sync(self, source_id: str, *, full: bool = False, confirmed: bool = False) -> Any:
         if self.down:
             raise BrokerUnavailable("The task queue doesn't answer: start it.")
-        return self.catalog.runs.begin(self.catalog.sources.get(source_id).id, 900)[0]
+        source = self.catalog.sources.get(source_id)
+        return self.catalog.runs.begin(source.id, 900, full=full, confirmed=confirmed)[0]
+
+    def plan(self, source_id: str, *, full: bool = False) -> Any:
+        return self.catalog.runs.begin_plan(self.catalog.sources.get(source_id).id, 900, full=full)
+
+    def cancel(self, source_id: str) -> Any:
+        return self.catalog.stopping.cancel(source_id)
+
+    def pause_source(self, source_id: str) -> Any:
+        self.catalog.stopping.pause(source_id)
+        return self.catalog.sources.get(source_id)
+
+    def resume_source(self, source_id: str) -> Any:
+        self.catalog.stopping.resume(source_id)
+        return self.catalog.sources.get(source_id)
 
     def retry_failures(self, source_id: str | None = None) -> int:
         return 3

@@ -17,6 +17,7 @@ FILES = {
     "/page/reader.js": "text/javascript",
     "/page/pages.js": "text/javascript",
     "/page/failures.js": "text/javascript",
+    "/page/sources.js": "text/javascript",
     "/page/client.js": "text/javascript",
     "/page/style.css": "text/css",
     "/page/icon.svg": "image/svg+xml",

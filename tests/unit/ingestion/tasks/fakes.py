@@ -339,6 +339,7 @@ TASKS: dict[str, Callable[..., object]] = {
     "footnote.sync": listing.sync,
     "footnote.sync_due": recovering.sync_due,
     "footnote.dispatch": hand_off.dispatch,
+    "footnote.settle": hand_off.settle,
     "footnote.permissions": index_news.permissions,
     "footnote.parse": parsing.parse,
     "footnote.embed": embedding.embed,

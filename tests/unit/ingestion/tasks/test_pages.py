@@ -91,7 +91,7 @@ def test_a_listing_that_died_before_it_was_concluded_isnt_read_again(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.tasks.listing.prune", dies)
+        patch.setattr("ingestion.tasks.guarding.Guard.prune", dies)
         killed(pipeline)
     asked = len(paged.asked)
     pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)

@@ -166,6 +166,8 @@ def test_an_empty_source_is_a_finished_run(pipeline: Any) -> None:
 
 
 def test_a_source_that_does_not_answer_is_tried_again_then_reported(pipeline: Any) -> None:
+    sync = pipeline.parts.settings.sync.model_copy(update={"max_pause_s": 60})
+    pipeline.parts.settings = pipeline.parts.settings.model_copy(update={"sync": sync})
     pipeline.source.error = SourceUnavailable("The share is offline: mount it.")
     run = pipeline.sync()
     assert (run.state, run.error) == (RunState.FAILED, "The share is offline: mount it.")
