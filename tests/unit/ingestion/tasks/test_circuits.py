@@ -44,7 +44,7 @@ def two(pipeline: Any, settings: Settings) -> Any:
         embedder=lambda _: pipeline.embedder,
         partitioner=lambda _: pipeline.partitioner,
         parser_version=lambda _: version[-1],
-        connector=lambda kind, config, settings, source_id: failing if source_id == other.id else pipeline.source,
+        connector=lambda kind, config, settings, source_id, *_: failing if source_id == other.id else pipeline.source,
     )
     pipeline.parts = Parts(settings, pipeline.tasks, makers)
     pipeline.other, pipeline.failing = other, failing

@@ -246,7 +246,7 @@ def test_asking_for_a_sync_reads_the_groups_too(following: Following, monkeypatc
 
     down = False
     monkeypatch.setattr("ingestion.broker.TaskQueue.send", lambda _, *args, **more: send(*args, **more))
-    ingestion = Ingestion(parts.catalog, object(), parts.settings, lambda *_: None)
+    ingestion = Ingestion(parts.catalog, object(), parts.settings)
     ingestion.sync(following.pipeline.record.id)
     assert ("footnote.memberships", {"source_id": following.pipeline.record.id}) in sent
     down = True
