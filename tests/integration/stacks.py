@@ -87,6 +87,10 @@ class Stack:
             command = ["bash", "-c", f'ulimit -S -f {file_limit // 1024}; exec "$@"', "bash", *command]
         self.worker = self._start(command)
 
+    def start_checker(self) -> None:
+        """Start one that tries settings of sources out, and leaves everything else in the queues."""
+        self.worker = self._start(self._celery("check", 4))
+
     def start_workers_apart(self) -> None:
         """Start one for content and one for listing and permissions, as ``footnote up`` does."""
         for child in children_of(self.settings, Layout.of(self.settings), 0):

@@ -55,7 +55,10 @@ def served() -> Iterator[Served]:
             shutil.copytree(ROOT / "deploy" / "demo" / "documents", stack.folder, dirs_exist_ok=True)
             source = stack.add_source()
             assert stack.sync(source).failed == 0
-            stack.stop_worker()  # what is queued from here on stays there, so that runs of one seed are alike
+            # What is queued from here on stays there, so that runs of one seed are alike; settings are tried out.
+            stack.stop_worker()
+            stack.start_checker()
+            stack.ingestion.check_source("folder", {"path": str(stack.folder)}, items=0)
             yield from _serve(stack, home)
 
 
