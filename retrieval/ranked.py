@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.chunk import Chunk, Vectors
+from core.filters import Filter
 from core.pipeline import FusionConfig, NeighbourConfig, PipelineConfig
 from retrieval.fusion import Fused, Ranking, Scored, convex_fusion, reciprocal_rank_fusion
 from retrieval.hit import Duplicate, Ranks, Scores, SearchHit
-from retrieval.index.port import Candidate, LegResults
+from retrieval.index.port import Candidate, LegResults, SearchIndex
 from retrieval.neighbours import pooled, regularised
 
 _FLOORS = {"lexical": 0.0, "vector": -1.0}
@@ -160,3 +161,18 @@ def _fuse(config: FusionConfig, scores: Mapping[str, dict[str, float]], k: int) 
 def _scores(leg: list[Candidate] | None) -> dict[str, float]:
     """Scores by chunk id, in the leg's order; empty for a leg that is down."""
     return {candidate.chunk_id: candidate.score for candidate in leg or ()}
+
+
+def with_chunks(
+    ranked: Sequence[Ranked], visible: Filter, index: SearchIndex, *, vectors: bool = False
+) -> list[Ranked]:
+    """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
+    missing = {item.id: item for item in ranked if item.chunk is None}
+    if missing and vectors:
+        for embedded in index.fetch_embedded(list(missing), visible):
+            item = missing[embedded.chunk.id]
+            item.chunk, item.windows = embedded.chunk, embedded.windows
+    elif missing:
+        for chunk in index.fetch(list(missing), visible):
+            missing[chunk.id].chunk = chunk
+    return [item for item in ranked if item.chunk is not None]

@@ -30,7 +30,7 @@ from retrieval.pipeline import (
     default_pipeline,
     named_pipelines,
 )
-from retrieval.ranked import Ranked, rank, vouch
+from retrieval.ranked import Ranked, rank, vouch, with_chunks
 from retrieval.reading import read_tokens, rerank
 from retrieval.reranking.port import Reranker
 
@@ -227,7 +227,7 @@ class Retriever:
         vectors: bool,
     ) -> None:
         with notes.timed("fetch"):
-            head = self._with_chunks(ranked[: config.depth], visible, notes.view, vectors=vectors)
+            head = with_chunks(ranked[: config.depth], visible, notes.view.index, vectors=vectors)
         read_tokens(query, head, config, notes)
         ranked[: config.depth] = head
 
@@ -289,19 +289,6 @@ class Retriever:
         at, step = 0, max(wanted, _COMPARED)
         with notes.timed("fetch"):
             while at < len(ranked) and len(found.items) < wanted:
-                for item in self._with_chunks(ranked[at : at + step], visible, notes.view):
+                for item in with_chunks(ranked[at : at + step], visible, notes.view.index):
                     found.add(item)
                 at += step
-
-    @staticmethod
-    def _with_chunks(ranked: list[Ranked], visible: Filter, view: View, *, vectors: bool = False) -> list[Ranked]:
-        """Read the passages; one that went (or was closed to this reader) since the legs ran is left out."""
-        missing = {item.id: item for item in ranked if item.chunk is None}
-        if missing and vectors:
-            for embedded in view.index.fetch_embedded(list(missing), visible):
-                item = missing[embedded.chunk.id]
-                item.chunk, item.windows = embedded.chunk, embedded.windows
-        elif missing:
-            for chunk in view.index.fetch(list(missing), visible):
-                missing[chunk.id].chunk = chunk
-        return [item for item in ranked if item.chunk is not None]
