@@ -128,6 +128,12 @@ def read_weekdays(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def calendar_word(word: str) -> str:
+    """The weekday or month that a word names; empty where it names none."""
+    plain = word.removesuffix("s")
+    return plain if plain in _DAYS or plain in _MONTHS else ""
+
+
 def weekday_name(day: int) -> str:
     """``Monday`` for 0."""
     return _DAYS[day].capitalize()

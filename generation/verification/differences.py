@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from generation.text.word_stems import is_small, stem, words
+from generation.verification.dates import calendar_word
+from generation.verification.quantities import number_word, unit_word
 
 _NEAR = 0.6
 """The share of a claim's words that stand in the same order in a sentence from which it is taken for a copy of it."""
+_COPY = 0.75
+"""The share of either's words from which each word that was put in counts."""
 _FEWEST = 4
 _LONGEST = 80
 _DENYING = frozenset("not no never none nobody nothing cannot without neither nor".split())  # noqa: SIM905
@@ -39,10 +42,17 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """How a claim differs from the sentence that it is nearly a copy of."""
+    """How a claim differs from the sentence that it is nearly a copy of.
+
+    Attributes:
+        denial_changed: a "not" was put in, or left out.
+        facts: where a number, a unit or a day stands for another one.
+        words: where other words stand for others.
+    """
 
     denial_changed: bool
-    replaced: tuple[Replaced, ...]
+    facts: tuple[Replaced, ...]
+    words: tuple[Replaced, ...]
 
 
 def differences(claim: str, sentence: str) -> Differences | None:
@@ -56,17 +66,36 @@ def differences(claim: str, sentence: str) -> Differences | None:
         return None
     changed = [Replaced(" ".join(mine[c:d]), " ".join(theirs[a:b])) for tag, a, b, c, d in codes if tag == "replace"]
     denial_changed = same >= _NEAR * len(theirs) and _denials(mine) != _denials(theirs)
-    said, claimed = {stem(word) for word in theirs}, {stem(word) for word in mine}
-    return Differences(denial_changed, tuple(_telling(changed, said, claimed)))
+    facts = tuple(one for one in changed if _other_facts(one))
+    copy = same >= _COPY * max(len(mine), len(theirs))
+    said, claimed = {stem(word) for word in theirs}, set() if copy else {stem(word) for word in mine}
+    telling = (_telling(one, said, claimed, copy=copy) for one in changed if one not in facts)
+    return Differences(denial_changed, facts, tuple(one for one in telling if one is not None))
 
 
-def _telling(changed: list[Replaced], said: set[str], claimed: set[str]) -> Iterator[Replaced]:
-    """Those in which words that carry meaning stand for others that the claim doesn't have anywhere else."""
-    for one in changed:
-        new = [word for word in one.claim.split() if stem(word) not in said and not is_small(word)]
-        old = [word for word in one.source.split() if stem(word) not in claimed and not is_small(word)]
-        if new and old:
-            yield Replaced(" ".join(new), " ".join(old))
+def _other_facts(one: Replaced) -> bool:
+    """Whether numbers, weekdays or months differ, or, with equal numbers, units."""
+    mine, theirs = one.claim.split(), one.source.split()
+    for read in (number_word, calendar_word):
+        new, old = ({read(word) for word in said} - {""} for said in (mine, theirs))
+        if new and old and new != old:
+            return True
+    numbers = [{number_word(word) for word in said} for said in (mine, theirs)]
+    units = [{unit_word(word) for word in said} - {""} for said in (mine, theirs)]
+    return numbers[0] == numbers[1] and bool(units[0] and units[1]) and units[0] != units[1]
+
+
+def _telling(one: Replaced, said: set[str], claimed: set[str], *, copy: bool) -> Replaced | None:
+    """What of it carries meaning: words that the source hasn't, for words that the claim doesn't have elsewhere."""
+    new = [word for word in one.claim.split() if stem(word) not in said and not _empty(word)]
+    old = [word for word in one.source.split() if stem(word) not in claimed and not _empty(word)]
+    if copy and new and not old:
+        old = one.source.split()
+    return Replaced(" ".join(new), " ".join(old)) if new and old else None
+
+
+def _empty(word: str) -> bool:
+    return is_small(word) or bool(number_word(word))
 
 
 def _denials(said: list[str]) -> int:

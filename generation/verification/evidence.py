@@ -42,12 +42,14 @@ class Match:
     Attributes:
         coverage: the share of the claim's words that the closest line holds, rare ones weighing more; ``together``:
             that all lines hold with what they stand under.
+        facts: those of all lines, with what they stand under; ``closest``: of the first one alone.
     """
 
     lines: tuple[Line, ...]
     coverage: float
     together: float
     facts: Facts
+    closest: Facts = Facts()
 
 
 class Evidence:
@@ -99,7 +101,8 @@ class Evidence:
         context = [self._contexts[source] for source in dict.fromkeys(line.source for line in chosen)]
         said = [text for line in chosen for text in (line.sentence.text, *line.above)]
         together = 1 - sum(map(self._weight, left)) / total
-        return Match(tuple(chosen), coverage, together, texts_of([*said, *context]))
+        first = texts_of([chosen[0].sentence.text, *chosen[0].above, *context]) if chosen else Facts()
+        return Match(tuple(chosen), coverage, together, texts_of([*said, *context]), first)
 
     def _weight(self, term: str) -> float:
         return self._weights.get(term, self._rarest)

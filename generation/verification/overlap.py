@@ -110,7 +110,7 @@ def _compare(statement: str, passage: str) -> _Compared:
     together = " ".join(lines[:3])
     found = differences(statement, match.lines[0].sentence.text) if match.lines else None
     texts = tuple(dict.fromkeys([*lines[:_LINES], together])) if lines else ()
-    return _Compared(match, texts, found.replaced if found else ())
+    return _Compared(match, texts, found.words if found else ())
 
 
 def _is_sure(one: _Compared) -> bool:

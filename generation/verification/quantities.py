@@ -98,6 +98,22 @@ class Quantity:
         return not other.unit and self.unit in ("s", "month", "m") and self.text.startswith(f"{other.value.normalize():f} ")
 
 
+def number_word(word: str) -> str:
+    """What a single word says that is a number, or a unit, for a comparison of words; empty where it is neither."""
+    if word.isdigit():
+        return word.lstrip("0") or "0"
+    if (value := number_words.value_of(word)) is not None and re.fullmatch(number_words.PATTERN, word):
+        return str(value)
+    if word in number_words.ORDINALS and word != "second":
+        return f"{number_words.ORDINALS[word]}."
+    return ""
+
+
+def unit_word(word: str) -> str:
+    """The unit that a word names, one for all its forms; empty where it names none."""
+    return "{0}{1}".format(*_FACTORS[word]) if len(word) > 1 and word in _FACTORS else ""
+
+
 def read_quantities(text: str) -> list[Quantity]:
     """The quantities of a text in order."""
     return list(_read(text))

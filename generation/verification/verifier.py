@@ -10,7 +10,7 @@ from core.errors import ModelUnavailable
 from generation.answering.quotes import QUOTE_CHARS, Quote
 from generation.events import VerdictName
 from generation.verification.claims import Written, is_claim
-from generation.verification.differences import differences
+from generation.verification.differences import Replaced, differences
 from generation.verification.evidence import Evidence, Line, Match
 from generation.verification.facts import contradicts, facts_of, missing, without_list_mark
 from generation.verification.overlap import OverlapSupport
@@ -35,6 +35,7 @@ class Judgement:
         reasons: why it isn't supported, for people.
         support: from 0 to 1, for an order among judgements.
         quote: the words that support it, and the passage that they are in, from 1.
+        contradicted: a sentence of the source says otherwise.
         corrected: it cites other passages than those that support it.
         degraded: why words alone had to judge, if they had.
     """
@@ -44,6 +45,7 @@ class Judgement:
     reasons: tuple[str, ...] = ()
     support: float = 0.0
     quote: tuple[int, Quote] | None = None
+    contradicted: bool = False
     corrected: bool = False
     degraded: str = ""
 
@@ -87,7 +89,7 @@ class Verifier:
         cited = tuple(sorted(set(numbers)))
         text = without_list_mark(written.text)
         best = self._against(text, cited, words_only=words_only)
-        if best.verdict == "unsupported":
+        if best.verdict == "unsupported" and not best.contradicted:
             for number in self._others(text, cited):
                 other = self._against(text, (number,), words_only=words_only)
                 if other.verdict == "supported":
@@ -100,13 +102,14 @@ class Verifier:
         return self._evidence[numbers]
 
     def _others(self, text: str, cited: tuple[int, ...]) -> list[int]:
-        """The further passages that hold most of the claim's words."""
+        """The further passages that hold most of the claim's words, and more of them than those that it cites."""
         held = {
             number: self._of((number,)).match(text).together
             for number in range(1, len(self._chunks) + 1)
             if number not in cited
         }
-        return sorted(held, key=lambda number: -held[number])[:_OTHERS]
+        least = self._of(cited).match(text).together
+        return sorted((number for number in held if held[number] > least), key=lambda number: -held[number])[:_OTHERS]
 
     def _against(self, text: str, numbers: tuple[int, ...], *, words_only: bool) -> Judgement:
         evidence = self._of(numbers)
@@ -114,12 +117,15 @@ class Verifier:
         if not match.lines:
             return Judgement("unsupported", numbers, ("nothing in the source is about it",))
         claim = facts_of(text)
-        elsewhere = missing(claim, match.facts)
+        copied = differences(text, match.lines[0].sentence.text) is not None
+        elsewhere = missing(claim, match.closest if copied else match.facts)
         nowhere = missing(claim, evidence.facts) if elsewhere else []
         reasons = [f"{_short(fact)} isn't in the source" for fact in nowhere]
-        reasons += _denials(text, match)
-        if reasons:
-            return _judged("unsupported", numbers, reasons, 0.1 / (1 + len(reasons)))
+        contradictions = _contradictions(text, match)
+        if reasons or contradictions:
+            reasons = reasons or contradictions
+            refused = _judged("unsupported", numbers, reasons, 0.1 / (1 + len(reasons)))
+            return replace(refused, contradicted=bool(contradictions))
         found = self._probability(text, match, words_only=words_only)
         quote = _quote(match.lines[0], self._chunks, numbers)
         if elsewhere:
@@ -152,11 +158,13 @@ def _judged(
     return Judgement(verdict, numbers, tuple(reasons[:_MOST_REASONS]), support, quote)
 
 
-def _denials(text: str, match: Match) -> list[str]:
+def _contradictions(text: str, match: Match) -> list[str]:
     """Why the claim and the sentence that it is about contradict each other."""
     line = match.lines[0].sentence.text
     found = differences(text, line)
     if found is not None:
+        if found.facts:
+            return _instead(found.facts)
         changed = found.denial_changed
     else:
         changed = match.coverage >= _CLOSE and contradicts(facts_of(text), facts_of(line))
@@ -168,9 +176,11 @@ def _denials(text: str, match: Match) -> list[str]:
 
 def _replacements(text: str, match: Match) -> list[str]:
     found = differences(text, match.lines[0].sentence.text)
-    if found is None:
-        return []
-    return [f"the source says “{_short(one.source)}” where this says “{_short(one.claim)}”" for one in found.replaced]
+    return _instead(found.words) if found else []
+
+
+def _instead(replaced: Sequence[Replaced]) -> list[str]:
+    return [f"the source says “{_short(one.source)}” where this says “{_short(one.claim)}”" for one in replaced]
 
 
 def _quote(line: Line, chunks: Sequence[Chunk], numbers: tuple[int, ...]) -> tuple[int, Quote]:
