@@ -69,7 +69,8 @@ def differences(claim: str, sentence: str) -> Differences | None:
     facts = tuple(one for one in changed if _other_facts(one))
     copy = same >= _COPY * max(len(mine), len(theirs))
     said, claimed = {stem(word) for word in theirs}, set() if copy else {stem(word) for word in mine}
-    telling = (_telling(one, said, claimed, copy=copy) for one in changed if one not in facts)
+    near = same >= _NEAR * len(theirs)
+    telling = (_telling(one, said, claimed, copy=copy) for one in changed if near and one not in facts)
     return Differences(denial_changed, facts, tuple(one for one in telling if one is not None))
 
 
