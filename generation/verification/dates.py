@@ -92,7 +92,7 @@ def _day(match: re.Match[str]) -> Day | None:
     day = int(parts["day"]) if parts.get("day") else None
     if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):  # noqa: PLR2004
         return None
-    return Day(year, month, day, match.group().strip())
+    return Day(year, month, day, match.group().strip(" ."))
 
 
 def _bare(match: re.Match[str], text: str) -> Day | None:
@@ -101,7 +101,7 @@ def _bare(match: re.Match[str], text: str) -> Day | None:
     before = text[: match.start()].rstrip()
     if word in ("May", "March", "Mar", "Sept") and (not before or before[-1] in ".!?:\n*-"):
         return None
-    return Day(None, _month(word), None, match.group())
+    return Day(None, _month(word), None, match.group().rstrip("."))
 
 
 def _month(word: str) -> int:
@@ -173,4 +173,4 @@ def _time(match: re.Match[str]) -> Iterator[TimeOfDay]:
         yield TimeOfDay(60 * int(match["clock"]) + int(match["past"]), either=False, text=match.group())
     else:
         hour = int(match["hour"]) % 12 + (12 if match["half"].casefold() == "p" else 0)
-        yield TimeOfDay(60 * hour + int(match["minute"] or 0), either=False, text=match.group())
+        yield TimeOfDay(60 * hour + int(match["minute"] or 0), either=False, text=match.group().rstrip("."))

@@ -7,7 +7,8 @@ from difflib import SequenceMatcher
 
 from generation.text.word_stems import is_small, stem, words
 from generation.verification.dates import calendar_word
-from generation.verification.quantities import number_word, unit_word
+from generation.verification.facts import facts_of
+from generation.verification.quantities import in_digits, number_word, unit_word
 
 _NEAR = 0.6
 """The share of a claim's words that stand in the same order in a sentence from which it is taken for a copy of it."""
@@ -66,7 +67,9 @@ def differences(claim: str, sentence: str) -> Differences | None:
         return None
     changed = [Replaced(" ".join(mine[c:d]), " ".join(theirs[a:b])) for tag, a, b, c, d in codes if tag == "replace"]
     denial_changed = same >= _NEAR * len(theirs) and _denials(mine) != _denials(theirs)
-    facts = tuple(one for one in changed if _other_facts(one))
+    # However dates are written, they have been compared as dates.
+    dated = any(facts.days or facts.times for facts in (facts_of(claim), facts_of(sentence)))
+    facts = () if dated else tuple(one for one in changed if _other_facts(one))
     copy = same >= _COPY * max(len(mine), len(theirs))
     said, claimed = {stem(word) for word in theirs}, set() if copy else {stem(word) for word in mine}
     near = same >= _NEAR * len(theirs)
@@ -106,7 +109,7 @@ def _denials(said: list[str]) -> int:
 def _expanded(text: str) -> list[str]:
     """The words, with ``n't`` as a word of its own."""
     found: list[str] = []
-    for word in words(text):
+    for word in words(in_digits(text)):
         if word.endswith("n't"):
             found += [{"ca": "can", "wo": "will"}.get(word[:-3], word[:-3]), "not"]
         elif word == "cannot":

@@ -46,7 +46,8 @@ def read_identifiers(text: str) -> tuple[frozenset[str], str]:
         found.add(written.casefold())
         return " " * len(written) + match.group()[len(written) :]
 
-    return frozenset(found), _IDENTIFIER.sub(note, text)
+    rest = _IDENTIFIER.sub(note, text)
+    return frozenset(found), rest
 
 
 def read_names(text: str) -> list[str]:

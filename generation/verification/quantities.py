@@ -64,6 +64,8 @@ _NUMBER = re.compile(
 _AFTER = re.compile(r"[\s-]?(?P<word>per cent|[^\W\d_]+|%|[€£$])")
 _RANGE = re.compile(rf"\s?(?:-|–|—|to|or|and)\s?[{_SYMBOLS}]?(?=\d|(?:{number_words.PATTERN})\b)", re.IGNORECASE)
 _LOOKED_AT = 3
+_PLAIN = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)([kK])?(?![\w,.]\d|\w)")
+_WORDS = re.compile(rf"(?<![\w-]){number_words.PATTERN}(?!\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,12 @@ def number_word(word: str) -> str:
     if word in number_words.ORDINALS and word != "second":
         return f"{number_words.ORDINALS[word]}."
     return ""
+
+
+def in_digits(text: str) -> str:
+    """The text with its numbers in plain digits: ``1.9k``, ``1,900`` and "nineteen hundred" become ``1900``."""
+    text = _PLAIN.sub(lambda match: f"{Decimal(match[1].replace(',', '')) * (1000 if match[2] else 1):f}".split(".0")[0], text)
+    return _WORDS.sub(lambda match: match.group() if (v := number_words.value_of(match.group())) is None else str(v), text)
 
 
 def unit_word(word: str) -> str:
