@@ -14,6 +14,7 @@ _NEAR = 0.6
 """The share of a claim's words that stand in the same order in a sentence from which it is taken for a copy of it."""
 _COPY = 0.75
 """The share of either's words from which each word that was put in counts."""
+_EVERY = frozenset({"every", "each", "all", "any"})
 _FEWEST = 4
 _LONGEST = 80
 _DENYING = frozenset("not no never none nobody nothing cannot without neither nor".split())  # noqa: SIM905
@@ -99,7 +100,7 @@ def _telling(one: Replaced, said: set[str], claimed: set[str], *, copy: bool) ->
 
 
 def _empty(word: str) -> bool:
-    return is_small(word) or bool(number_word(word))
+    return is_small(word) or word in _EVERY or bool(number_word(word))
 
 
 def _denials(said: list[str]) -> int:

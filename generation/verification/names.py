@@ -15,7 +15,7 @@ _IDENTIFIER = re.compile(
     r"|(?<![\w.,$€£-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])(?!\d+(?:-\w+)?\b(?<=\d))[A-Za-z]+[\w-]*\d[\w-]*"  # H4, W-2
     r"|(?<![\w.,-])\d+[A-Za-z]+\d[\w-]*"  # 12h30
 )
-_NOT_IDENTIFIER = re.compile(r"^(?:Q[1-4]|FY\d+)$")
+_NOT_IDENTIFIER = re.compile(r"^(?:Q[1-4]|FY\d+|\d{1,2}([./])\d{1,2}\1(?:19|20)?\d\d)$")
 _NAME = re.compile(r"(?<![\w@#./-])[A-Z][\w]*(?:[’'][A-Z]\w+)?")
 _OPENS = re.compile(r"(?:^|[.!?:;]\s|[\"“'(\[]|\n\s*(?:[-*•|]\s*)?)[\"“'(\[*_`]*$")
 _AMERICAN = re.compile(r"\b(?:[A-Z]\.){2,}")

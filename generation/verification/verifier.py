@@ -16,7 +16,7 @@ from generation.verification.facts import contradicts, facts_of, missing, withou
 from generation.verification.overlap import OverlapSupport
 from generation.verification.port import SupportModel
 
-SUPPORTED_FROM, PARTLY_FROM = 0.35, 0.15
+SUPPORTED_FROM, PARTLY_FROM = 0.35, 0.2
 """Probabilities of the support model."""
 _CLOSE = 0.6
 """The share of a claim's words that a sentence must hold for a "not" in one of them to make them contradict."""
