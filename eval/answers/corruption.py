@@ -24,9 +24,23 @@ _PASSAGE_CHARS = 3500
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _MARKUP = re.compile(r"[\[\]{}<>|`*#_=]|https?:|\n")
 _WORDS = range(6, 36)
-_NUMBER = re.compile(r"(?<![\w./:-])\d{1,4}(?![\w./:-])|\b(?:two|three|four|five|six|seven|eight|ten|twelve|twenty|thirty)\b")
+_NUMBER = re.compile(
+    r"(?<![\w./:-])\d{1,4}(?![\w./:-])|\b(?:two|three|four|five|six|seven|eight|ten|twelve|twenty|thirty)\b"
+)
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "fourteen", "forty")
-_MONTHS = ("January", "February", "March", "April", "June", "July", "August", "September", "October", "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DATES = (
     (re.compile(rf"\b(?:{'|'.join(_MONTHS)})\b"), _MONTHS),
@@ -36,7 +50,9 @@ _DATES = (
 _UNIT = re.compile(
     r"(?<=[\d\w][ -])(?<!\ba )(?:minutes?|hours?|days?|weeks?|months?|years?)\b|(?<=\d)%|\$(?=\d)|\b(?:GB|MB|TB)\b"
 )
-_COUNT_BEFORE = re.compile(r"(?:\d|\b(?:one|two|three|four|five|six|seven|eight|ten|twelve|thirty))[ -](?:business |working |calendar )?$")
+_COUNT_BEFORE = re.compile(
+    r"(?:\d|\b(?:one|two|three|four|five|six|seven|eight|ten|twelve|thirty))[ -](?:business |working |calendar )?$"
+)
 _UNITS = ("minute", "hour", "day", "week", "month", "year")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b(?! [A-Z])|(?<=[a-z,] )[A-Z]{2,5}\b(?! [A-Z])")
 _VERB = re.compile(r"\b(?:is|are|was|were|can|should|must|will|may|could|would|has to be|have been)\b(?! not|n't)")
@@ -46,8 +62,10 @@ _SUBJECT = re.compile(
     r"\s(?=(?:is|are|can|should|must|will|may|has|have|does|do)\b)"
 )
 _NO_SUBJECT = frozenset(
-    "it this that there they he she we you i these those here what who if when which one if so then please and but to "
-    "anyone someone everyone nothing some all most each both".split()  # noqa: SIM905
+    """
+        it this that there they he she we you i these those here what who if when which one if so then please
+        and but to anyone someone everyone nothing some all most each both
+    """.split()  # noqa: SIM905
 )
 
 
@@ -73,7 +91,7 @@ def cases(folder: Path, *, corrupted: int = 1000, untouched: int = 1000, seed: i
     Raises:
         DatasetError: there are no handbooks.
     """
-    drawn = random.Random(seed)  # noqa: S311
+    drawn = random.Random(seed)
     passages = read_handbooks(folder)
     sentences = [(at, one) for at, chunk in enumerate(passages) for one in _sentences(chunk)]
     drawn.shuffle(sentences)
@@ -107,8 +125,8 @@ def read_handbooks(folder: Path) -> list[Chunk]:
         for number, piece in enumerate(_pieces(text)):
             found.append(
                 Chunk(
-                    id=f"{name}-{number}", document_id=name, source_id="handbooks", uri=name, ordinal=number, text=piece,
-                    start=0, end=len(piece), metadata=Metadata(title=title),
+                    id=f"{name}-{number}", document_id=name, source_id="handbooks", uri=name, ordinal=number,
+                    text=piece, start=0, end=len(piece), metadata=Metadata(title=title),
                 )
             )  # fmt: skip
     if not found:
@@ -230,14 +248,18 @@ def _negation(text: str, drawn: random.Random, _: _Pools) -> str | None:
     if not (matches := list(_VERB.finditer(text))) or re.search(r"\b(?:no|not|never)\b|n['’]t\b", text):
         return None
     match = matches[0]
-    head, _, rest = match.group().partition(" ")
-    return f"{text[: match.start()]}{head} not{' ' + rest if rest else ''}{text[match.end() :]}"
+    head, *further = match.group().split(" ", 1)
+    return f"{text[: match.start()]}{' '.join([head, 'not', *further])}{text[match.end() :]}"
 
 
 def _subject(text: str) -> re.Match[str] | None:
     match = _SUBJECT.match(text)
     if match and match["subject"].split()[-1].casefold() not in _NO_SUBJECT:
-        return match if match["subject"].split()[0].casefold() not in _NO_SUBJECT - {"this", "some", "all", "most", "each"} else None
+        return (
+            match
+            if match["subject"].split()[0].casefold() not in _NO_SUBJECT - {"this", "some", "all", "most", "each"}
+            else None
+        )
     return None
 
 

@@ -24,8 +24,11 @@ _OF_THE_SOURCES = re.compile(
     re.IGNORECASE,
 )
 _TALK = frozenset(
-    "yes no sure certainly hello hi thanks thank sorry note summary answer here help hope question questions below "
-    "following follows overall finally additionally further details detail please let important step steps".split()  # noqa: SIM905
+    """
+        yes no sure certainly hello hi thanks thank sorry note summary answer here help hope question
+        questions below following follows overall finally additionally further details detail please let
+        important step steps
+    """.split()  # noqa: SIM905
 )
 _LONGEST_HEADING = 8
 
@@ -131,4 +134,3 @@ def is_claim(written: Written) -> bool:
     if written.heading or bare.rstrip("*_").endswith(":"):
         return facts_of(bare).hard
     return True
-

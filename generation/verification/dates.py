@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from generation.verification import number_words
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_MONTH = r"(?P<month>Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|" + "|".join(m.capitalize() for m in _MONTHS) + r")\b\.?"
+_MONTHS = """
+    january february march april may june july august september october november december
+""".split()  # noqa: SIM905
+_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_MONTH = (
+    r"(?P<month>Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|" + "|".join(m.capitalize() for m in _MONTHS) + r")\b\.?"
+)
 _DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>(?:19|20)\d\d)\b"
 _DATES = tuple(
     re.compile(pattern)

@@ -20,11 +20,12 @@ _LONGEST = 80
 _DENYING = frozenset("not no never none nobody nothing cannot without neither nor".split())  # noqa: SIM905
 _OPPOSITES = {
     frozenset(pair.split("/"))
-    for pair in (
-        "before/after minimum/maximum more/less more/fewer most/least above/below first/last always/never all/none "
-        "allowed/forbidden required/optional paid/unpaid include/exclude increase/decrease earlier/later with/without "
-        "mandatory/optional must/may must/can internal/external public/private start/end begins/ends over/under"
-    ).split()
+    for pair in """
+        before/after minimum/maximum more/less more/fewer most/least above/below first/last always/never
+        all/none allowed/forbidden required/optional paid/unpaid include/exclude increase/decrease
+        earlier/later with/without mandatory/optional must/may must/can internal/external public/private
+        start/end begins/ends over/under
+    """.split()  # noqa: SIM905
 }
 
 

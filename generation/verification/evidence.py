@@ -49,7 +49,7 @@ class Match:
     coverage: float
     together: float
     facts: Facts
-    closest: Facts = Facts()
+    closest: Facts
 
 
 class Evidence:
@@ -62,9 +62,7 @@ class Evidence:
     def __init__(self, passages: Sequence[tuple[str, str]]) -> None:
         self._texts = [text for text, _ in passages]
         self._contexts = [context for _, context in passages]
-        self.lines = [
-            Line(source, *read) for source, (text, _) in enumerate(passages) for read in _lines(text)
-        ]
+        self.lines = [Line(source, *read) for source, (text, _) in enumerate(passages) for read in _lines(text)]
         self._context_terms = frozenset().union(*(terms(context) for context in self._contexts))
         self._weights = _weights(self.lines)
         self._rarest = math.log1p(2 * max(1, len(self.lines)))
@@ -147,4 +145,3 @@ def _holds(passage: str, text: str) -> bool:
             return True
         at = passage.find(text, at + 1)
     return False
-

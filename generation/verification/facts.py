@@ -37,7 +37,9 @@ _MAY_DENY = re.compile(
     r"|decline\w*|restrict\w*|absen\w+|other than|too|void)\b",
     re.IGNORECASE,
 )
-_IDLE_DENIAL = re.compile(r"\b(?:no\.?\s?\d|not only|no later than|no more than|no less than|whether or not|if not)\b", re.I)
+_IDLE_DENIAL = re.compile(
+    r"\b(?:no\.?\s?\d|not only|no later than|no more than|no less than|whether or not|if not)\b", re.I
+)
 _HALF_DAY_H = 12
 
 

@@ -20,14 +20,18 @@ _NAME = re.compile(r"(?<![\w@#./-])[A-Z][\w]*(?:[’'][A-Z]\w+)?")
 _OPENS = re.compile(r"(?:^|[.!?:;]\s|[\"“'(\[]|\n\s*(?:[-*•|]\s*)?)[\"“'(\[*_`]*$")
 _AMERICAN = re.compile(r"\b(?:[A-Z]\.){2,}")
 _ENGLISH = frozenset(
-    "the a an of to is are was be and in for you your we our it that this with on by as at from or can may must not "
-    "they their who which have has will if".split()  # noqa: SIM905
+    """
+        the a an of to is are was be and in for you your we our it that this with on by as at from or can may
+        must not they their who which have has will if
+    """.split()  # noqa: SIM905
 )
 _SAID_ANYHOW = frozenset(
-    "i i'm i'll i've i'd ok okay english monday tuesday wednesday thursday friday saturday sunday mondays tuesdays "
-    "wednesdays thursdays fridays saturdays sundays january february march april may june july august september "
-    "october november december am pm jan feb mar apr jun jul aug sep sept oct nov dec q1 q2 q3 q4 mon tue wed thu "
-    "fri sat sun usd eur gbp chf".split()  # noqa: SIM905
+    """
+        i i'm i'll i've i'd ok okay english monday tuesday wednesday thursday friday saturday sunday mondays
+        tuesdays wednesdays thursdays fridays saturdays sundays january february march april may june july
+        august september october november december am pm jan feb mar apr jun jul aug sep sept oct nov dec q1
+        q2 q3 q4 mon tue wed thu fri sat sun usd eur gbp chf
+    """.split()  # noqa: SIM905
 )
 _ENOUGH_WORDS = 4
 _SHORTEST_ACRONYM = 2
@@ -76,7 +80,7 @@ def _is_english(text: str) -> bool:
 
 
 def name_keys(text: str) -> frozenset[str]:
-    """What a text's words may be called by: their stems, and the initials of neighbours, as ``hr`` of human resources."""
+    """What a text's words may be called by: their stems, and initials of neighbours, as ``hr`` of human resources."""
     said = [word.removesuffix("'s") for word in words(_AMERICAN.sub(lambda m: m.group().replace(".", ""), text))]
     keys = {stem(word) for word in said}
     for length in (2, 3, 4):
@@ -87,7 +91,7 @@ def name_keys(text: str) -> frozenset[str]:
 
 
 def named_in(name: str, keys: frozenset[str]) -> bool:
-    """Whether a text with these keys says the name: every part of it, its plural or possessive, or what it is short for."""
+    """Whether a text with these keys says the name: every part of it, its plural or possessive, or its long form."""
     parts = [word.removesuffix("'s") for word in words(name)]
     if all(stem(part) in keys or part in keys for part in parts):
         return True

@@ -46,8 +46,11 @@ _FACTORS: dict[str, tuple[str, int]] = {
 """A unit as it is written, what it is counted in, and how many of those it is."""
 _SCALES = {"k": 10**3, "thousand": 10**3, "million": 10**6, "mn": 10**6, "bn": 10**9, "billion": 10**9}
 _BETWEEN = frozenset(
-    "a an and any as at be before after but by each every for from has have in is of on or over per than that the then "
-    "to until when where which who will with within was were are if it its not can may must should".split()  # noqa: SIM905
+    """
+        a an and any as at be before after but by each every for from has have in is of on or over per than
+        that the then to until when where which who will with within was were are if it its not can may must
+        should
+    """.split()  # noqa: SIM905
 )
 """Words that end what is counted: in "26 of the weeks" nothing says that they are 26."""
 _SYMBOLS = "$€£¥"
@@ -97,7 +100,11 @@ class Quantity:
 
     def _unscaled(self, other: Quantity) -> bool:
         """Times are compared in seconds and months: a bare ``2`` may be said of ``2 weeks``."""
-        return not other.unit and self.unit in ("s", "month", "m") and self.text.startswith(f"{other.value.normalize():f} ")
+        return (
+            not other.unit
+            and self.unit in ("s", "month", "m")
+            and self.text.startswith(f"{other.value.normalize():f} ")
+        )
 
 
 def number_word(word: str) -> str:
@@ -113,13 +120,17 @@ def number_word(word: str) -> str:
 
 def in_digits(text: str) -> str:
     """The text with its numbers in plain digits: ``1.9k``, ``1,900`` and "nineteen hundred" become ``1900``."""
-    text = _PLAIN.sub(lambda match: f"{Decimal(match[1].replace(',', '')) * (1000 if match[2] else 1):f}".split(".0")[0], text)
-    return _WORDS.sub(lambda match: match.group() if (v := number_words.value_of(match.group())) is None else str(v), text)
+    text = _PLAIN.sub(
+        lambda match: f"{(Decimal(match[1].replace(',', '')) * (1000 if match[2] else 1)).normalize():f}", text
+    )
+    return _WORDS.sub(
+        lambda match: match.group() if (v := number_words.value_of(match.group())) is None else str(v), text
+    )
 
 
 def unit_word(word: str) -> str:
     """The unit that a word names, one for all its forms; empty where it names none."""
-    return "{0}{1}".format(*_FACTORS[word]) if len(word) > 1 and word in _FACTORS else ""
+    return str(_FACTORS[word]) if len(word) > 1 and word in _FACTORS else ""
 
 
 def read_quantities(text: str) -> list[Quantity]:
@@ -136,7 +147,8 @@ def _read(text: str) -> Iterator[Quantity]:
             continue
         begin = match.start() + len(match.group()) - len(match.group().lstrip())
         if match["ordinal"] or (match["suffix"] or "").casefold() in ("st", "nd", "rd", "th"):
-            yield Quantity(value, ORDINAL, text[begin : match.end()], idle=bool(match["ordinal"]) and value <= 2)  # noqa: PLR2004
+            idle = bool(match["ordinal"]) and value <= 2  # noqa: PLR2004  "first" and "second" are said anyhow
+            yield Quantity(value, ORDINAL, text[begin : match.end()], idle)
             continue
         value, unit, end = _measured(text, match, value)
         word = (match["words"] or "").casefold()

@@ -1,4 +1,4 @@
-"""What a sentence's verdict is: its hard facts against the passages that it cites, then how much of the rest they hold."""
+"""A sentence's verdict: its hard facts against the passages that it cites, then how much of the rest they hold."""
 
 from __future__ import annotations
 

@@ -106,7 +106,9 @@ class _Answer:
     def print_up_to(self, end: int | None) -> None:
         """Print the text up to there, None: all of it, with the marks of the citations that end in it."""
         end = len(self._text) if end is None else end
-        for at in sorted({one.get("answer_end", 0) for one in self._waiting if one.get("answer_end", 0) <= end} | {end}):
+        for at in sorted(
+            {one.get("answer_end", 0) for one in self._waiting if one.get("answer_end", 0) <= end} | {end}
+        ):
             if at > self._printed:
                 say(self._text[self._printed : at], nl=False)
                 self._printed = at

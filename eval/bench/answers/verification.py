@@ -71,7 +71,9 @@ def verification(
     if show:
         for one in judged:
             if one.doubted != (one.case.kind in KINDS):
-                click.echo(f"{one.case.kind} {one.verdict} {'; '.join(one.reasons)}\n  {one.case.source}\n  {one.case.text}")
+                click.echo(
+                    f"{one.case.kind} {one.verdict} {'; '.join(one.reasons)}\n  {one.case.source}\n  {one.case.text}"
+                )
     rows = [(kind, *_counted(kind, judged)) for kind in (*KINDS, "untouched", "paraphrase")]
     bad, good = ([one for one in judged if (one.case.kind in KINDS) == wanted] for wanted in (True, False))
     rows += [("caught, all kinds", *_shares(bad)), ("false alarms, all", *_shares(good))]
@@ -79,7 +81,9 @@ def verification(
     click.echo(markdown(("sentences", "told to be doubtful", "of them unsupported"), rows))
     if area is not None:
         click.echo(f"\nAUROC on WiCE dev, supported against partly and not: {area:.3f}")
-    click.echo("\n" + markdown(("condition", "p50 / p95 ms a sentence"), [(name, str(ms)) for name, ms in timed.items()]))
+    click.echo(
+        "\n" + markdown(("condition", "p50 / p95 ms a sentence"), [(name, str(ms)) for name, ms in timed.items()])
+    )
     write_json({"rows": rows, "wice_dev_auroc": area, "ms": {name: str(ms) for name, ms in timed.items()}}, out)
 
 
@@ -119,7 +123,8 @@ def _wice(folder: Path, model: OverlapSupport, progress: Progress) -> float:
     best: dict[str, float] = {}
     label: dict[str, bool] = {}
     for one in tracked(wice_dev(folder), "WiCE", progress):
-        chunk = Chunk("c", "d", "s", "", 0, one.passage, 0, len(one.passage))
+        text = one.passage
+        chunk = Chunk(id="c", document_id="d", source_id="s", uri="", ordinal=0, text=text, start=0, end=len(text))
         support = Verifier([chunk], model).judge(_written(one.text), [1]).support
         best[one.id] = max(best.get(one.id, 0.0), support)
         label[one.id] = label.get(one.id, False) or one.supported
@@ -131,6 +136,9 @@ def _fitted(model: OverlapSupport, folder: Path, progress: Progress) -> str:
     features = np.array([model.features(one.text, one.passage) for one in tracked(claims, "features", progress)])
     labels = [one.supported for one in claims]
     by_words, by_both = fit_logistic(features[:, :2], labels), fit_logistic(features, labels)
-    lines = [f"{name}: {tuple(round(float(w), 2) for w in found)}" for name, found in (("words", by_words), ("both", by_both))]
+    lines = [
+        f"{name}: {tuple(round(float(w), 2) for w in found)}"
+        for name, found in (("words", by_words), ("both", by_both))
+    ]
     areas = [auroc(list(features[:, at]), labels) for at in range(features.shape[1])]
     return "\n".join([*lines, f"AUROC of each feature: {[round(one, 3) for one in areas]}, {len(claims)} claims"])

@@ -38,7 +38,9 @@ def ask(passages: Any, make_chunk: Any, scripted: Any) -> Any:
     def run(*pieces: str, **verification: Any) -> list[AnswerEvent]:
         settings = Settings(verification=VerificationSettings(**verification))
         answerer = Answerer(found, scripted(*map(Delta, pieces), STOP) if pieces else None, settings)
-        question = Question(text="How much paid leave does a parent get?", principal=ANONYMOUS, answer_id="a", conversation_id="c")
+        question = Question(
+            text="How much paid leave does a parent get?", principal=ANONYMOUS, answer_id="a", conversation_id="c"
+        )
 
         async def collect() -> list[AnswerEvent]:
             return [event async for event in answerer.answer(question)]
@@ -158,10 +160,14 @@ async def stream(*pieces: str) -> AsyncGenerator[AnswerEvent]:
         yield Token(text=piece)
 
 
-def check(make_chunk: Any, support: Any, pieces: Sequence[str], after: Any = None, **more: Any) -> tuple[Draft, list[AnswerEvent]]:
+def check(
+    make_chunk: Any, support: Any, pieces: Sequence[str], after: Any = None, **more: Any
+) -> tuple[Draft, list[AnswerEvent]]:
     settings = Settings()
     lanes = Lanes.of(settings)
-    draft = Draft(Question(text="?", principal=ANONYMOUS, answer_id="a", conversation_id="c"), chunks=[make_chunk(LEAVE)])
+    draft = Draft(
+        Question(text="?", principal=ANONYMOUS, answer_id="a", conversation_id="c"), chunks=[make_chunk(LEAVE)]
+    )
     verify = Verify(VerificationSettings(**more), support, Placing(None, lanes), lanes)
 
     async def cited() -> AsyncGenerator[AnswerEvent]:

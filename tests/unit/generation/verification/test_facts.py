@@ -98,7 +98,11 @@ def test_a_number_in_words_is_the_number_in_digits(number: int, unit: str) -> No
 
 @given(st.dates(date(1950, 1, 1), date(2090, 12, 31)))
 def test_a_date_is_the_same_however_it_is_written(day: date) -> None:
-    month = "January February March April May June July August September October November December".split()[day.month - 1]
+    month = """
+        January February March April May June July August September October November December
+    """.split()[  # noqa: SIM905
+        day.month - 1
+    ]
     written = [day.isoformat(), f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}"]
     for one in written:
         for other in written:

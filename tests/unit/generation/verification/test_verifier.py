@@ -70,7 +70,10 @@ def test_a_wrong_citation_is_corrected_where_another_passage_supports_it(verifie
 
 
 def test_a_claim_that_its_source_contradicts_is_not_given_to_another(make_chunk: Any) -> None:
-    chunks = [make_chunk("Interns may not travel abroad."), make_chunk("Interns may travel abroad by rail.", document="d2")]
+    chunks = [
+        make_chunk("Interns may not travel abroad."),
+        make_chunk("Interns may travel abroad by rail.", document="d2"),
+    ]
     found = Verifier(chunks).judge(sentence("Interns may travel abroad."), [1])
     assert (found.verdict, found.corrected) == ("unsupported", False)
 
@@ -97,7 +100,9 @@ def test_words_judge_where_the_model_fails(make_chunk: Any) -> None:
     assert (found.verdict, found.degraded) == ("supported", "It is down.")
 
 
-PIECES = st.lists(st.sampled_from(["You get 25 days. ", "e.g. ", "ok ", "\n\n- ", "# Head\n", "No!", " ", "**", "x", "."]))
+PIECES = st.lists(
+    st.sampled_from(["You get 25 days. ", "e.g. ", "ok ", "\n\n- ", "# Head\n", "No!", " ", "**", "x", "."])
+)
 
 
 @given(PIECES, st.data())
