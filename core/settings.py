@@ -16,6 +16,7 @@ from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSe
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig, Share
 from core.section import Positive, Seconds, Section
+from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
@@ -36,6 +37,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "VerificationSettings",
     "production_faults",
 ]
 
@@ -223,6 +225,7 @@ class Settings(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
     rewrite: RewriteSettings = RewriteSettings()
+    verification: VerificationSettings = VerificationSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)

@@ -25,6 +25,7 @@ STAGE_ERRORS = Counter("footnote_stage_errors_total", "Stages that ended in an e
 DOCUMENTS = Counter("footnote_documents_total", "Documents by what became of them.", ["outcome"])
 CHUNKS = Counter("footnote_chunks_total", "Chunks written to the index.")
 ANSWERS = Counter("footnote_answers_total", "Answers by how they ended.", ["outcome"])
+VERDICTS = Counter("footnote_verdicts_total", "Sentences of answers that were checked, by what was found.", ["verdict"])
 CITATIONS_DROPPED = Counter("footnote_citations_dropped_total", "Citations of a source that was not given.")
 DEGRADED = Counter("footnote_degraded_total", "Responses that had to do without a part.", ["part"])
 SIGN_INS_REFUSED = Counter("footnote_sign_ins_refused_total", "Requests whose key opens nothing.", ["reason"])

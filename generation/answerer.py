@@ -17,7 +17,9 @@ from generation.steps.draft import Check, Draft
 from generation.steps.retrieve import PassageSearch, Retrieve
 from generation.steps.rewrite import Rewrite
 from generation.steps.select import Select
+from generation.steps.verify import Verify
 from generation.steps.write import Write
+from generation.verification.overlap import OverlapSupport
 
 EXTRACTIVE = "extractive"
 """What answers name as their model when sentences of the sources make them up."""
@@ -45,8 +47,10 @@ class Answerer:
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
-        self._checks: tuple[Check, ...] = ()
-        self._write = Write(model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes)
+        placing = Placing(locate, self._lanes)
+        self._write = Write(model, retriever, settings.llm, placing, self._lanes)
+        support = OverlapSupport(retriever.embedder)
+        self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes),)
 
     @property
     def model_name(self) -> str:

@@ -1,7 +1,7 @@
 """What an answer is made of, in the order in which it arrives.
 
-``Meta``, then stages, ``Sources``, then ``Token`` and ``Citation`` in turn, then ``Abstain`` where the sources don't
-answer, and last ``Done``. Every event is a plain value: how it looks on the wire is the API's business.
+``Meta``, then stages, ``Sources``, then ``Token``, ``Citation`` and ``Verdict`` in turn, then ``Abstain`` where the
+sources don't answer, and last ``Done``. Every event is a plain value: how it looks on the wire is the API's business.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from core.chunk import Chunk
 from core.place import Box
 from generation.models.port import FinishReason, Usage
 
+VerdictName = Literal["supported", "partial", "unsupported", "not_a_claim"]
 AnswerEnd = FinishReason | Literal["abstain", "interrupted"]
 
 
@@ -89,12 +90,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A source supports a span of the answer.
+    """A source is cited for a span of the answer. Where no sentence of it supports the span there is no quote.
 
     Attributes:
         number: the source's, as in :class:`Sources`.
         answer_start, answer_end: the span of the answer, in characters of all the tokens joined.
-        quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter.
+        quote: the source's own words, ``document_text[quote_start:quote_end]`` to the letter; all three are None where
+            no sentence of the passage says what the span says.
         page: the page that the quote begins on, from 1; None where the format has no pages.
         heading_path: the headings above the quote, outermost first: its passage may begin in a section before.
         boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
@@ -104,15 +106,32 @@ class Citation:
     number: int
     answer_start: int
     answer_end: int
-    quote: str
-    quote_start: int
-    quote_end: int
+    quote: str | None
+    quote_start: int | None
+    quote_end: int | None
     document_id: str
     ordinal: int
     page: int | None
     heading_path: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
     cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the sources bear out a sentence of the answer. Comes after the sentence's tokens and citations.
+
+    Attributes:
+        answer_start, answer_end: the sentence, in characters of all the tokens joined.
+        numbers: the sources that it was held against, as in :class:`Sources`.
+        reasons: why it isn't supported, for people, as ``26 weeks isn't in the source``.
+    """
+
+    answer_start: int
+    answer_end: int
+    verdict: VerdictName
+    numbers: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +171,10 @@ class Done:
         degraded: what failed and the answer had to do without, ``part: why``.
         notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
+        groundedness: the share of the sentences that claim something which are supported, those that were not shown
+            among them; None where nothing was checked, or nothing claims anything.
+        citations_corrected: sentences that named a source wrongly, and now name one that supports them.
+        sentences_dropped: sentences that aren't shown because no source supports them.
     """
 
     finish_reason: AnswerEnd
@@ -160,6 +183,9 @@ class Done:
     degraded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     citations_dropped: int = 0
+    groundedness: float | None = None
+    citations_corrected: int = 0
+    sentences_dropped: int = 0
 
 
-AnswerEvent = Meta | StageEvent | Sources | Token | Citation | Abstain | Done
+AnswerEvent = Meta | StageEvent | Sources | Token | Citation | Verdict | Abstain | Done

@@ -10,7 +10,7 @@ const STAGES = {
   retrieve: "Searching the documents…",
   rerank: "Picking the best passages…",
   generate: "Writing the answer…",
-  verify: "Checking the footnotes…",
+  verify: "Writing the answer and checking it…",
 };
 const WITHOUT = {
   llm: "The language model didn’t answer, so this answer is made of sentences taken word for word from the documents.",
@@ -18,6 +18,7 @@ const WITHOUT = {
   lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
   incomplete: "The language model broke off: what you see is not complete.",
   links: "A link or address that is in none of the documents was taken out of this answer.",
+  verify: "The answer was checked against the documents by its words alone.",
   uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
   reranker: "The passages could not be put into their best order.",
 };
@@ -26,6 +27,7 @@ const WITHOUT = {
 export class AnswerView {
   #text = "";
   #citations = [];
+  #verdicts = [];
   #notes = new Map(); // by the number of their source: its quotes, in the order in which they were cited
   #sources = new Map();
   #meta = {};
@@ -51,11 +53,12 @@ export class AnswerView {
       sources: () => data.sources.forEach((source) => this.#sources.set(source.number, source)),
       token: () => (this.#text += data.text),
       citation: () => this.#cite(data),
+      verdict: () => this.#verdicts.push(data),
       abstain: () => this.#abstain(data),
       done: () => this.#done(data),
     }[name];
     handle?.();
-    if (name === "token" || name === "citation") this.#draw();
+    if (["token", "citation", "verdict"].includes(name)) this.#draw();
   }
 
   /** The answer ended without an end: show why. */
@@ -114,20 +117,22 @@ export class AnswerView {
       const leaf = leaves.findLast(({ from }) => from < citation.end) ?? leaves[0];
       if (leaf) marks.get(leaf).push(citation);
     }
+    const doubtful = this.#verdicts.filter(({ verdict }) => verdict === "unsupported" || verdict === "partial");
     return (leaf) => {
       const pieces = [];
       let at = leaf.from;
+      const plain = (from, to) => pieces.push(...doubted(from, to, cut, doubtful));
       for (const citation of ordered) {
         const from = Math.max(at, citation.start);
         const to = Math.min(citation.end, leaf.to);
         if (to > from) {
-          if (from > at) pieces.push(visible(cut(at, from)));
-          pieces.push(make("span", { className: "cited" }, cut(from, to)));
+          if (from > at) plain(at, from);
+          pieces.push(make("span", { className: "cited" }, ...doubted(from, to, cut, doubtful)));
           at = to;
         }
         if (marks.get(leaf).includes(citation)) pieces.push(this.#reference(citation.order, citation.note));
       }
-      if (leaf.to > at) pieces.push(visible(cut(at, leaf.to)));
+      if (leaf.to > at) plain(at, leaf.to);
       return pieces;
     };
   }
@@ -167,8 +172,9 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded, notices = [], finish_reason: reason }) {
+  #done({ degraded, notices = [], finish_reason: reason, sentences_dropped: dropped = 0 }) {
     this.#finish();
+    this.#sum(dropped);
     for (const said of notices) this.#notice(said);
     if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
     for (const entry of degraded) {
@@ -181,6 +187,17 @@ export class AnswerView {
     if (this.#text) $("colophon").textContent = `${author}, in ${seconds}. Check what matters in its source.`;
     const count = this.#notes.size;
     if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
+  }
+
+  /** One line on what the check found, where it found anything to say. */
+  #sum(dropped) {
+    const claims = this.#verdicts.filter(({ verdict }) => verdict !== "not_a_claim");
+    const doubtful = claims.filter(({ verdict }) => verdict !== "supported").length;
+    const parts = [];
+    if (doubtful)
+      parts.push(`${doubtful} of ${claims.length} statements ${doubtful === 1 ? "is" : "are"} not, or not wholly, supported by the documents: see the dotted lines.`);
+    if (dropped) parts.push(`${dropped} unsupported sentence${dropped === 1 ? " was" : "s were"} left out.`);
+    if (parts.length && this.#text) this.#notice(parts.join(" "));
   }
 
   #finish() {
@@ -210,6 +227,27 @@ export class AnswerView {
   #announce(text) {
     $("announcer").append(make("p", {}, text));
   }
+}
+
+const DOUBTS = { unsupported: "Not supported by the documents", partial: "Supported only in part" };
+
+/** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
+function doubted(from, to, cut, verdicts) {
+  const pieces = [];
+  let at = from;
+  for (const { answer_start: start, answer_end: end, verdict, reasons } of verdicts) {
+    const first = Math.max(at, start);
+    const last = Math.min(to, end);
+    if (last <= first) continue;
+    if (first > at) pieces.push(visible(cut(at, first)));
+    const why = visible([DOUBTS[verdict], ...reasons].join(": "));
+    const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
+    if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
+    pieces.push(span);
+    at = last;
+  }
+  if (to > at) pieces.push(visible(cut(at, to)));
+  return pieces;
 }
 
 function cited(sup) {

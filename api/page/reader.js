@@ -57,12 +57,17 @@ async function spanOf(place, path) {
   const { quote, quote_start: start, quote_end: end, boxes = [], cells = [] } = place;
   if (quote) return { start, end, quote, boxes, cells };
   const passage = await getJson(`${path}/chunks/${place.ordinal}`);
-  return { ...passage, quote: passage.text };
+  return { boxes: [], cells: [], ...passage, quote: passage.text, whole: true };
 }
 
 function show(document, span, place, path) {
   const cut = slicer(document.text);
   const found = span && locate(document.text, cut, span);
+  const unquoted = Boolean(found) && Boolean(span.whole) && "quote" in place;
+  if (unquoted) {
+    found.className = "passage";
+    notice("This passage was cited, but no sentence of it was found to say what the answer says.");
+  }
   if (span && !found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
   const elements = document.elements.length
     ? document.elements
@@ -175,7 +180,7 @@ function marked({ start, end }, cut, found) {
   if (!found || found.end <= start || found.start >= end) return [visible(cut(start, end))].filter(Boolean);
   const from = Math.max(start, found.start);
   const to = Math.min(end, found.end);
-  return [visible(cut(start, from)), make("mark", {}, cut(from, to)), visible(cut(to, end))].filter(Boolean);
+  return [visible(cut(start, from)), make("mark", { className: found.className ?? "" }, cut(from, to)), visible(cut(to, end))].filter(Boolean);
 }
 
 function notice(text) {

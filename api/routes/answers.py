@@ -13,14 +13,23 @@ from api.asking import checked_question
 from api.dependencies import CallerDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.problems import log_error, problem_of
-from api.schemas.answers import AbstainBody, AnswerBody, AnswerRequest, CitationBody, SourceBody, done_body, wire
+from api.schemas.answers import (
+    AbstainBody,
+    AnswerBody,
+    AnswerRequest,
+    CitationBody,
+    SourceBody,
+    VerdictBody,
+    done_body,
+    wire,
+)
 from api.sse import MEDIA_TYPE, EventStream, ServerEvent, run_while_connected
 from core.errors import FootnoteError
 from core.filters import parse_filters
 from core.lanes import Lane
 from core.principal import Principal
 from core.telemetry import ANSWERS_IN_PROGRESS
-from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token
+from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, Token, Verdict
 from generation.models.port import Message
 from generation.question import Question
 
@@ -111,6 +120,7 @@ def _body(events: list[AnswerEvent]) -> AnswerBody:
         index_generation=found.index_generation,
         answer="".join(event.text for event in events if isinstance(event, Token)),
         citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
+        verdicts=[VerdictBody.model_validate(event) for event in events if isinstance(event, Verdict)],
         sources=[SourceBody.model_validate(source) for source in found.sources],
         abstained=AbstainBody.of(abstain) if abstain else None,
         done=done_body(done),

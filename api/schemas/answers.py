@@ -9,7 +9,20 @@ from pydantic import Field
 
 from api.schemas.base import Many, RequestBody, ResponseBody
 from api.schemas.search import Filters
-from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Nearest, SourceRef, Sources, StageEvent, Token
+from generation.events import (
+    Abstain,
+    AnswerEvent,
+    Citation,
+    Done,
+    Meta,
+    Nearest,
+    SourceRef,
+    Sources,
+    StageEvent,
+    Token,
+    Verdict,
+    VerdictName,
+)
 
 MAX_HISTORY = 50
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
@@ -56,8 +69,9 @@ class BoxBody(ResponseBody):
 
 
 class CitationBody(ResponseBody):
-    """A source supports a span of the answer; offsets count Unicode characters.
+    """A source is cited for a span of the answer; offsets count Unicode characters.
 
+    ``quote`` is the sentence of the source that supports the span; it and its offsets are null where there is none.
     ``boxes`` are around the quote, one for each line that it touches; empty where they aren't known. The sizes of the
     pages that they are on come with the document's text. ``cells`` are a workbook's, as ``Rates!A4:C4``.
     """
@@ -65,15 +79,28 @@ class CitationBody(ResponseBody):
     number: int
     answer_start: int
     answer_end: int
-    quote: str
-    quote_start: int
-    quote_end: int
+    quote: str | None
+    quote_start: int | None
+    quote_end: int | None
     document_id: str
     ordinal: int
     page: int | None
     heading_path: tuple[str, ...]
     boxes: tuple[BoxBody, ...] = ()
     cells: tuple[str, ...] = ()
+
+
+class VerdictBody(ResponseBody):
+    """Whether the sources bear out a sentence of the answer, ``answer[answer_start:answer_end]``.
+
+    ``numbers`` are the sources that it was held against; ``reasons`` say why it isn't supported.
+    """
+
+    answer_start: int
+    answer_end: int
+    verdict: VerdictName
+    numbers: tuple[int, ...]
+    reasons: tuple[str, ...]
 
 
 class NearestBody(SourceBody):
@@ -121,7 +148,9 @@ class DoneBody(ResponseBody):
     """How the answer ended.
 
     ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of an answer for
-    which nothing failed.
+    which nothing failed. ``groundedness`` is the share of the sentences that claim something which the sources support,
+    and null where there are none or they weren't checked. ``citations_corrected`` counts sentences that named a wrong
+    source, and ``sentences_dropped`` those that aren't shown because no source supports them.
     """
 
     finish_reason: str
@@ -130,6 +159,9 @@ class DoneBody(ResponseBody):
     degraded: tuple[str, ...]
     notices: tuple[str, ...]
     citations_dropped: int
+    groundedness: float | None = None
+    citations_corrected: int = 0
+    sentences_dropped: int = 0
 
 
 class AnswerBody(ResponseBody):
@@ -141,6 +173,7 @@ class AnswerBody(ResponseBody):
     index_generation: str
     answer: str
     citations: list[CitationBody]
+    verdicts: list[VerdictBody]
     sources: list[SourceBody]
     abstained: AbstainBody | None
     done: DoneBody
@@ -178,6 +211,7 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     ),
     Token: ("token", lambda e: {"text": e.text}),
     Citation: ("citation", lambda e: CitationBody.model_validate(e).model_dump()),
+    Verdict: ("verdict", lambda e: VerdictBody.model_validate(e).model_dump()),
     Abstain: ("abstain", lambda e: AbstainBody.of(e).model_dump()),
     Done: ("done", lambda e: done_body(e).model_dump()),
 }
@@ -198,4 +232,7 @@ def done_body(done: Done) -> DoneBody:
         degraded=tuple(done.degraded),
         notices=tuple(done.notices),
         citations_dropped=done.citations_dropped,
+        groundedness=done.groundedness,
+        citations_corrected=done.citations_corrected,
+        sentences_dropped=done.sentences_dropped,
     )

@@ -114,7 +114,7 @@ async def ask(answerer: Answerer, asked: Asked, filters: Filter | None = None) -
         elif isinstance(event, Token):
             text += event.text
         elif isinstance(event, Citation):
-            quotes.append(event.quote)
+            quotes.append(event.quote or "")
             uris.append(offered[event.number - 1])
         elif isinstance(event, Abstain):
             text = ""

@@ -180,11 +180,21 @@ class _Claims:
         """Whether the text so far ends a sentence."""
         if self._blank:
             return False
-        tail = "".join(self._text[-12:]).rstrip("".join(_CLOSERS))
-        if not tail or tail[-1] not in _ENDS:
-            return False
-        word = tail[:-1].split(" ")[-1].lstrip("(\"'").casefold()
-        return tail[-1] != "." or (word not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha()))
+        return sentence_ended("".join(self._text[-12:]))
+
+
+def opens_claim(character: str) -> bool:
+    """Whether a new sentence can begin with it: what may follow a full stop and a marker can't."""
+    return character not in _NOT_OPENING
+
+
+def sentence_ended(tail: str) -> bool:
+    """Whether a text that ends so ends a sentence; a dozen characters are enough to tell."""
+    tail = tail.rstrip("".join(_CLOSERS))
+    if not tail or tail[-1] not in _ENDS:
+        return False
+    word = tail[:-1].split(" ")[-1].lstrip("(\"'").casefold()
+    return tail[-1] != "." or (word not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha()))
 
 
 class _Code:

@@ -19,6 +19,10 @@ class Tally:
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
     citations_dropped: int = 0
+    citations_corrected: int = 0
+    sentences_dropped: int = 0
+    claims: int = 0
+    claims_supported: int = 0
     finish_reason: AnswerEnd = "stop"
     outcome: str = "answered"
 
@@ -40,4 +44,7 @@ class Tally:
             degraded=tuple(dict.fromkeys(self.degraded)),
             notices=tuple(dict.fromkeys(self.notices)),
             citations_dropped=self.citations_dropped,
+            groundedness=round(self.claims_supported / self.claims, 3) if self.claims else None,
+            citations_corrected=self.citations_corrected,
+            sentences_dropped=self.sentences_dropped,
         )

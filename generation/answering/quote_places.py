@@ -10,7 +10,7 @@ from typing import Any
 from core.chunk import Chunk
 from core.lanes import Lanes
 from core.place import Place
-from generation.answering.quotes import best_quote
+from generation.answering.quotes import closest_sentence
 from generation.events import Abstain, AnswerEvent, Citation, Nearest, SourceRef
 
 PlaceLookup = Callable[[str, int, int], Place | None]
@@ -32,6 +32,8 @@ class Placing:
     async def placed(self, event: AnswerEvent) -> AnswerEvent:
         """The event with where its quotes stand, if it has any."""
         if isinstance(event, Citation):
+            if event.quote_start is None or event.quote_end is None:
+                return event
             place = await self._place(event.document_id, event.quote_start, event.quote_end)
             return event if place is None else replace(event, **_fields(place))
         if isinstance(event, Abstain):
@@ -59,7 +61,7 @@ def nearest(question: str, chunks: Sequence[Chunk]) -> tuple[Nearest, ...]:
     found = []
     for number in list(by_document.values())[:_NEAREST]:
         chunk = chunks[number - 1]
-        quote = best_quote(question, chunk)
+        quote = closest_sentence(question, chunk)
         source = SourceRef.of(number, chunk)
         found.append(Nearest(source=source, quote=quote.text, quote_start=quote.start, quote_end=quote.end))
     return tuple(found)

@@ -108,7 +108,7 @@ class Writing:
                 continue
             self.cited += 1
             quote = best_quote(piece.claim, self._chunks[piece.number - 1])
-            yield cite(piece.number - 1, self._chunks, (piece.start, piece.end), quote.text, quote.start)
+            yield cite(piece.number - 1, self._chunks, (piece.start, piece.end), quote)
 
 
 def _may_be_no_answer(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.chunk import Chunk
-from generation.answering.quotes import cite
+from generation.answering.quotes import Quote, cite
 from generation.events import Citation, Token
 from generation.extractive.arrangement import Extract
 
@@ -20,7 +20,8 @@ def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Ite
         yield Token(text=lead + extract.text)
         start = position + len(lead)
         position = start + len(extract.text)
-        yield cite(extract.source, chunks, (start, position), extract.text, extract.start)
+        quote = Quote(extract.text, extract.start, extract.start + len(extract.text))
+        yield cite(extract.source, chunks, (start, position), quote)
 
 
 def _lead(extract: Extract, before: Extract | None, *, listed: bool) -> str:

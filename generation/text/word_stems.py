@@ -31,6 +31,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)).replace("’", "'"))
 
 
+def is_small(word: str) -> bool:
+    """Whether it is a word that says nothing by itself."""
+    return word in _STOP
+
+
 def terms(text: str) -> frozenset[str]:
     """The stems of the words that carry meaning."""
     return frozenset(stem(word) for word in words(text) if word not in _STOP)

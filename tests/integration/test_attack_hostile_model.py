@@ -134,6 +134,7 @@ def collected(raw: str) -> dict[str, Any]:
         **got["sources"],
         "answer": "".join(data["text"] for name, data in events if name == "token"),
         "citations": [data for name, data in events if name == "citation"],
+        "verdicts": [data for name, data in events if name == "verdict"],
         "abstained": got.get("abstain"),
         "done": got["done"],
     }
@@ -153,8 +154,12 @@ def check(answer: dict[str, Any], model: HostileModel) -> None:
         source = sources[one["number"]]
         assert (one["document_id"], one["ordinal"]) == (source["document_id"], source["ordinal"])
         document = " " * START + DOCUMENTS[one["document_id"]]
-        assert one["quote"] == document[one["quote_start"] : one["quote_end"]] != ""
+        if one["quote"] is not None:
+            assert one["quote"] == document[one["quote_start"] : one["quote_end"]] != ""
         assert 0 <= one["answer_start"] < one["answer_end"] <= len(text)
+    for one in answer["verdicts"]:
+        assert 0 <= one["answer_start"] < one["answer_end"] <= len(text)
+        assert one["verdict"] in ("supported", "partial", "unsupported", "not_a_claim")
     usage = answer["done"]["usage"]
     assert usage is None or all(0 <= count <= 2**53 for count in usage.values())
 

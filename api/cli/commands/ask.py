@@ -38,28 +38,89 @@ def ask(*, question: str, reader: Reader, scope: Scope, as_json: bool) -> None:
 def show(events: Iterable[Event]) -> None:
     """Print an answer as it comes: its text with marks, then the footnotes, then what it had to do without."""
     sources: dict[int, dict[str, Any]] = {}
-    citations: list[dict[str, Any]] = []
-    marked: set[int] = set()
+    answer = _Answer()
     for event in events:
         if event.name == "sources":
             sources = {source["number"]: source for source in event.data["sources"]}
+        elif event.name == "stage":
+            answer.checked |= event.data["name"] == "verify"
         elif event.name == "token":
-            say(event.data["text"], nl=False)
-            marked.clear()
+            answer.add(event.data["text"])
         elif event.name == "citation":
-            if event.data["number"] not in marked:
-                say(f"[{event.data['number']}]", nl=False)
-            marked.add(event.data["number"])
-            citations.append(event.data)
+            answer.cite(event.data)
+        elif event.name == "verdict":
+            answer.judge(event.data)
         elif event.name == "abstain":
             _abstain(event.data)
         elif event.name == "done":
+            answer.print_up_to(None)
             say()
-            _footnotes(citations, sources)
-            if event.data.get("finish_reason") == "length":
-                say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
-            for said in (*(event.data.get("notices") or ()), *(event.data.get("degraded") or ())):
-                say(f"({said})", err=True)
+            _footnotes(answer.citations, sources)
+            _end(event.data)
+
+
+def _end(done: dict[str, Any]) -> None:
+    if done.get("finish_reason") == "length":
+        say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
+    if done.get("citations_corrected"):
+        say(f"({done['citations_corrected']} citations named a wrong source and were corrected.)", err=True)
+    if done.get("sentences_dropped"):
+        say(f"({done['sentences_dropped']} sentences were left out: no source supports them.)", err=True)
+    for said in (*(done.get("notices") or ()), *(done.get("degraded") or ())):
+        say(f"({said})", err=True)
+
+
+class _Answer:
+    """The answer on the terminal: what is checked waits for its verdict, as marks can't be put in later.
+
+    Attributes:
+        checked: verdicts will come.
+        citations: all of them, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.checked = False
+        self.citations: list[dict[str, Any]] = []
+        self._text = ""
+        self._printed = 0
+        self._waiting: list[dict[str, Any]] = []
+        self._marked: set[int] = set()
+
+    def add(self, text: str) -> None:
+        self._text += text
+        if not self.checked:
+            self.print_up_to(None)
+
+    def cite(self, citation: dict[str, Any]) -> None:
+        self.citations.append(citation)
+        self._waiting.append(citation)
+        if not self.checked:
+            self._marks(self._printed)
+
+    def judge(self, verdict: dict[str, Any]) -> None:
+        self.print_up_to(verdict["answer_end"])
+        if verdict["verdict"] in ("unsupported", "partial"):
+            word = "unsupported" if verdict["verdict"] == "unsupported" else "partly supported"
+            say(f" [{word}: {'; '.join(verdict['reasons'])}]", nl=False)
+
+    def print_up_to(self, end: int | None) -> None:
+        """Print the text up to there, None: all of it, with the marks of the citations that end in it."""
+        end = len(self._text) if end is None else end
+        for at in sorted(
+            {one.get("answer_end", 0) for one in self._waiting if one.get("answer_end", 0) <= end} | {end}
+        ):
+            if at > self._printed:
+                say(self._text[self._printed : at], nl=False)
+                self._printed = at
+                self._marked.clear()
+            self._marks(at)
+
+    def _marks(self, up_to: int) -> None:
+        for one in [one for one in self._waiting if one.get("answer_end", 0) <= up_to]:
+            self._waiting.remove(one)
+            if one["number"] not in self._marked:
+                say(f"[{one['number']}]", nl=False)
+            self._marked.add(one["number"])
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:
@@ -71,7 +132,7 @@ def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any
             cells = list(dict.fromkeys(cell for quote in quotes for cell in quote.get("cells") or ()))
             place = place_of({**quotes[0], "cells": cells})
             say(f"    also in {place.removeprefix(', ')}" if at else f"\n[{number}] {source.get('title', '')}{place}")
-            for quote in dict.fromkeys(_short(quote["quote"]) for quote in quotes):
+            for quote in dict.fromkeys(_short(quote["quote"]) for quote in quotes if quote["quote"]):
                 say(f'    "{quote}"')
         say(f"    {source.get('uri', '')}")
 

@@ -69,7 +69,8 @@ def test_events_come_in_order(answerer: Any) -> None:
     assert kinds.count(Done) == 1
     stages = [(event.name, event.state) for event in only(events, StageEvent)]
     assert stages == [
-        ("retrieve", "started"), ("retrieve", "finished"), ("generate", "started"), ("generate", "finished"),
+        ("retrieve", "started"), ("retrieve", "finished"), ("generate", "started"), ("verify", "started"),
+        ("generate", "finished"), ("verify", "finished"),
     ]  # fmt: skip
     assert kinds.index(Sources) < kinds.index(Token) < kinds.index(Citation) < len(kinds) - 2
     assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-0")
@@ -95,7 +96,7 @@ def test_a_model_s_citations_carry_claim_and_quote(answerer: Any) -> None:
     done = events[-1]
     assert isinstance(done, Done)
     assert (done.finish_reason, done.usage, done.citations_dropped, done.degraded) == ("stop", Usage(11, 5), 1, ())
-    assert set(done.timings_ms) == {"retrieve", "generate"}
+    assert set(done.timings_ms) == {"retrieve", "generate", "verify"}
 
 
 def test_without_a_model_the_answer_is_the_sources_own_words(answerer: Any) -> None:

@@ -83,3 +83,19 @@ def test_a_long_quote_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     line = capsys.readouterr().out.splitlines()[3]
     assert line.endswith('word…"')
     assert len(line) < 320
+
+
+def test_a_sentence_that_is_not_supported_is_marked_and_marks_stand_where_they_belong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    span = {"answer_start": 0, "answer_end": 19}
+    verdict = {**span, "verdict": "unsupported", "numbers": [1], "reasons": ["26 weeks isn't in the source"]}
+    citation = {**cite(1, "x").data, **span, "quote": None}
+    show([
+        Event("stage", {"name": "verify", "state": "started"}), Event("token", {"text": "You get 26 weeks of. It"}),
+        Event("citation", citation), Event("verdict", verdict), Event("token", {"text": " is so."}),
+        Event("sources", {"sources": [source(1)]}), Event("done", {"sentences_dropped": 2, "degraded": []}),
+    ])  # fmt: skip
+    said = capsys.readouterr()
+    assert said.out.startswith("You get 26 weeks of[1] [unsupported: 26 weeks isn't in the source]. It is so.\n")
+    assert "2 sentences were left out" in said.err
