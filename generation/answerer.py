@@ -14,6 +14,7 @@ from generation.events import AnswerEvent, Done, Meta
 from generation.models.port import ChatModel
 from generation.question import Question
 from generation.steps.draft import Check, Draft
+from generation.steps.guard import Guard
 from generation.steps.retrieve import PassageSearch, Retrieve
 from generation.steps.rewrite import Rewrite
 from generation.steps.select import Select
@@ -45,7 +46,7 @@ class Answerer:
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
-        self._checks: tuple[Check, ...] = ()
+        self._checks: tuple[Check, ...] = (Guard(modelled=model is not None),)
         self._write = Write(model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes)
 
     @property
