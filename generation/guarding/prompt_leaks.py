@@ -13,6 +13,7 @@ RUN = 8
 """Words: whoever writes so many of the instructions in a row quotes them."""
 _UNIT = re.compile(r"(?:\W{0,100}?\w[\w'’]{0,99}|\W{100})")
 """A word with what stands before it; bounded, so that what is held back is."""
+_BETWEEN = re.compile(r"\W*")
 
 
 class PromptLeaks:
@@ -64,7 +65,7 @@ class PromptLeaks:
         if words[-RUN:] in self._runs:
             while len(self._units) > RUN:
                 yield self._release()
-            yield self._removal()
+            yield from self._removal()
             return
         while self._units and not self._may_begin(words, len(words) - len(self._units)):
             yield self._release()
@@ -79,16 +80,18 @@ class PromptLeaks:
         self._cut = False
         return Piece(len(unit), unit)
 
-    def _removal(self) -> Piece:
-        unit = self._units[0][1]
-        opening = unit[: len(unit) - len(unit.lstrip())]
+    def _removal(self) -> Iterator[Piece]:
+        """What stands before the first word is not the instructions': it stays, and citations that end with it too."""
         taken = sum(len(text) for _, text in self._units)
         self._before.extend(word for word, _ in self._units)
+        between = _BETWEEN.match(self._units[0][1])
         self._units.clear()
-        if self._cut:
-            return Piece(taken, "")
+        if self._cut or between is None:
+            yield Piece(taken, "")
+            return
         self._cut, self.removed = True, self.removed + 1
-        return Piece(taken, opening + REMOVED)
+        yield Piece(between.end(), between.group())
+        yield Piece(taken - between.end(), REMOVED)
 
 
 def _joined(pieces: Iterable[Piece]) -> list[Piece]:

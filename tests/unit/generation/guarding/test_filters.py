@@ -18,7 +18,7 @@ from generation.guarding.stream import TextFilter, filtered
 INSTRUCTIONS = "Use only what the sources say and add nothing from elsewhere, not even what everybody knows about it."
 MADE = st.lists(
     st.sampled_from([
-        "<", "img ", "script", ">", "[", "INST", "]", "!", "![x]", "<|", "im_start", "|>", " ", "\n", "a", "【", "2", "^",
+        "<", "img ", "script", ">", "[", "INST", "]", "!", "![x]", "<|", "im_start", "|>", " ", "\n", "a", "【", "2",
         "https://evil.example/x", "evil.", "example/x", "&#58;", INSTRUCTIONS, "Use only what the sources", "x" * 300,
         *INSTRUCTIONS.split(),
     ])
