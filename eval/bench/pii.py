@@ -1,7 +1,7 @@
 """What of personal data is found: ``footnote bench pii``.
 
-``eval/pii/sentences.txt`` has sentences, one a line, with ``{{KIND|words}}`` around what is to be found; half of them hold
-nothing, and many of those look as if they did. An entity is found where one of its kind overlaps it.
+``eval/pii/sentences.txt`` has sentences, one a line, with ``{{KIND|words}}`` around what is to be found; a third of
+them hold nothing, and many of those look as if they did. An entity is found where one of its kind overlaps it.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def test_a_link_that_no_source_has_is_taken_out_and_said_to_be(answerer: Any) ->
     (said,) = events[-1].degraded
     assert said.startswith("links: 1 ")
     first, _ = only(events, Citation)
-    assert text(events)[first.answer_start : first.answer_end] == "You get 25 days ![x]((…))"
+    assert text(events)[first.answer_start : first.answer_end] == "You get 25 days ! [x]((…))"
 
 
 def test_a_character_may_be_cut_into_its_surrogates(answerer: Any) -> None:
