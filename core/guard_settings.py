@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from core.section import Fraction, Seconds, Section
 
 PiiAction = Literal["allow", "redact", "mask", "block", "pseudonymise"]
-PiiPolicy = Annotated[Mapping[str, PiiAction], Field(default_factory=dict)]
+PiiPolicy = Mapping[str, PiiAction]
 """By entity, as ``PERSON`` or ``EMAIL_ADDRESS``; what isn't named is allowed."""
 
 
@@ -39,28 +39,21 @@ class PiiRecogniser(Section):
 class PiiSettings(Section):
     """Personal data, by entity and stage. Needs the ``pii`` extra where a policy is set."""
 
-    questions: PiiPolicy
+    questions: PiiPolicy = Field(default_factory=dict)
     """Of questions and earlier turns, before anything is searched for or sent."""
-    context: PiiPolicy
+    context: PiiPolicy = Field(default_factory=dict)
     """Of all that a chat model is sent."""
-    answers: PiiPolicy
+    answers: PiiPolicy = Field(default_factory=dict)
     """Of what readers are shown: the answer's text, and its quotes."""
-    logs: PiiPolicy
-    """Of what processes log."""
     score: Fraction = 0.4
     """What a recogniser is at least as sure of is an entity."""
     regions: tuple[str, ...] = ("US", "GB", "DE", "FR", "NO", "NL", "ES", "IT", "SE", "CH", "AT")
     """Whose telephone numbers are known without a country's code."""
     recognisers: tuple[PiiRecogniser, ...] = ()
 
-    @property
-    def enabled(self) -> bool:
-        """Whether there is any policy."""
-        return bool(self.questions or self.context or self.answers or self.logs)
-
     @model_validator(mode="after")
     def _restorable(self) -> Self:
-        for stage in ("questions", "answers", "logs"):
+        for stage in ("questions", "answers"):
             if "pseudonymise" in getattr(self, stage).values():
                 raise ValueError(
                     f"guard.pii.{stage} can't pseudonymise: nobody restores there. Set it in guard.pii.context."

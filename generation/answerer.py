@@ -91,8 +91,8 @@ class Answerer:
         self._retriever.check(draft.question.text, draft.question.pipeline)
         refusal = await self._guard.refusal(draft)
         if refusal:
-            for event in (self._meta(draft.question), refusal, draft.tally.done()):
-                yield event
+            for told in (self._meta(draft.question), refusal, draft.tally.done()):
+                yield told
             return
         async with aclosing(self._found(draft)) as events:
             async for event in events:

@@ -40,15 +40,6 @@ def discreet(model: ChatModel | None, settings: Settings, lanes: Lanes) -> ChatM
     return DiscreetModel(model, Policy(_finder(settings), settings.guard.pii.context), lanes.searches)
 
 
-def log_policy(settings: Settings) -> Policy | None:
-    """What is taken out of logs; None: nothing.
-
-    Raises:
-        ConfigurationError: the policy can't be followed.
-    """
-    return Policy(_finder(settings), settings.guard.pii.logs) if settings.guard.pii.logs else None
-
-
 def _finder(settings: Settings) -> PiiFinder:
     from generation.guarding.presidio import PresidioFinder  # noqa: PLC0415 - an extra, and seconds
 

@@ -33,7 +33,7 @@ class PresidioFinder:
     def __init__(self, settings: PiiSettings) -> None:
         self._settings = settings
         known = {*PATTERNS, *NAMED, *(one.name for one in settings.recognisers)}
-        for stage in ("questions", "context", "answers", "logs"):
+        for stage in ("questions", "context", "answers"):
             for kind in getattr(settings, stage):
                 if kind not in known:
                     raise ConfigurationError(
@@ -94,7 +94,7 @@ def _built(settings: PiiSettings) -> dict[str, list[Any]]:
 
     # Presidio's own recogniser of addresses asks a server on the internet for the list of domains.
     email = PatternRecognizer(supported_entity="EMAIL_ADDRESS", patterns=ready.EmailRecognizer.PATTERNS)
-    built = {
+    built: dict[str, list[Any]] = {
         "EMAIL_ADDRESS": [email],
         "PHONE_NUMBER": [ready.PhoneRecognizer(supported_regions=settings.regions)],
         "IBAN_CODE": [ready.IbanRecognizer()],
