@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -108,9 +109,13 @@ def _built(settings: PiiSettings) -> dict[str, list[Any]]:
 
 
 def _apart(found: Iterable[Entity]) -> Sequence[Entity]:
-    """Without overlaps: the surer one stays, among equals the longer one; in the order of the text."""
+    """Without overlaps: the surer one is whole, among equals the longer one, and of others what lies beside it."""
     kept: list[Entity] = []
     for entity in sorted(found, key=lambda one: (-one.score, one.start - one.end, one.start, one.kind)):
-        if all(entity.end <= other.start or entity.start >= other.end for other in kept):
-            kept.append(entity)
+        at, rest = entity.start, []
+        for other in sorted(kept, key=lambda one: one.start):
+            if other.end > at and other.start < entity.end:
+                rest.append((at, other.start))
+                at = other.end
+        kept += [replace(entity, start=a, end=b) for a, b in (*rest, (at, entity.end)) if a < b]
     return sorted(kept, key=lambda one: one.start)

@@ -172,7 +172,9 @@ def test_a_question_that_is_not_wanted_is_refused_before_the_search(
 def test_an_answer_is_shown_up_to_the_sentence_that_is_not_wanted(
     services: Services, found: Any, scripted: Any, provider: str
 ) -> None:
-    model = scripted(Delta("You get 25 days [1]. This is forb"), Delta("idden [1]. And more."), *[Delta(" More. ")] * 20, STOP)
+    model = scripted(
+        Delta("You get 25 days [1]. This is forb"), Delta("idden [1]. And more."), *[Delta(" More. ")] * 20, STOP
+    )
     events = ask(found, model, settings_of(provider, services.url))
     assert shown(events).strip() == "You get 25 days."
     assert [event for event in events if isinstance(event, Citation)]
