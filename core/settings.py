@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig, Share
@@ -26,6 +27,7 @@ __all__ = [
     "CatalogSettings",
     "ChunkingSettings",
     "EmbedderSettings",
+    "GuardSettings",
     "IndexSettings",
     "LlmSettings",
     "OpenSearchSettings",
@@ -226,6 +228,7 @@ class Settings(Section):
     llm: LlmSettings = LlmSettings()
     rewrite: RewriteSettings = RewriteSettings()
     verification: VerificationSettings = VerificationSettings()
+    guard: GuardSettings = GuardSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
@@ -281,6 +284,7 @@ def production_faults(settings: Settings) -> list[str]:
         "api.monitoring_key": settings.api.monitoring_key,
         "index.opensearch.password": settings.index.opensearch.password,
         "llm.api_key": settings.llm.api_key,
+        "guard.safety.api_key": settings.guard.safety.api_key,
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:

@@ -11,6 +11,7 @@ from core.settings import Settings
 from core.telemetry import ANSWERS
 from generation.answering.quote_places import PlaceLookup, Placing
 from generation.events import AnswerEvent, Done, Meta
+from generation.guarding.build import build_guard, discreet
 from generation.models.port import ChatModel
 from generation.question import Question
 from generation.steps.draft import Check, Draft
@@ -43,6 +44,8 @@ class Answerer:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._model = model
+        model = discreet(model, settings, self._lanes)
+        self._guard = build_guard(settings, self._lanes, modelled=model is not None)
         self._rewrite = Rewrite(model, settings.rewrite)
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
@@ -50,7 +53,7 @@ class Answerer:
         placing = Placing(locate, self._lanes)
         self._write = Write(model, retriever, settings.llm, placing, self._lanes)
         support = OverlapSupport(retriever.embedder)
-        self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes),)
+        self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes), self._guard)
 
     @property
     def model_name(self) -> str:
@@ -58,7 +61,8 @@ class Answerer:
         return self._model.name if self._model else EXTRACTIVE
 
     async def close(self) -> None:
-        """Let go of the model's connections."""
+        """Let go of the model's and the guard's connections."""
+        await self._guard.close()
         if self._model:
             await self._model.close()
 
@@ -89,6 +93,11 @@ class Answerer:
 
     async def _events(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         self._retriever.check(draft.question.text, draft.question.pipeline)
+        refusal = await self._guard.refusal(draft)
+        if refusal:
+            for told in (self._meta(draft.question), refusal, draft.tally.done()):
+                yield told
+            return
         async with aclosing(self._found(draft)) as events:
             async for event in events:
                 yield event

@@ -17,6 +17,7 @@ BENCHES = {
     "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
     "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
     "verification": ("eval.bench.answers.verification", "What the check of answers catches, and what it costs."),
+    "pii": ("eval.bench.pii", "What of personal data is found, and what looking takes. See docs/guards.md."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
 }
 

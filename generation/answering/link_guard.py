@@ -6,23 +6,46 @@ loaded. Whatever the model was talked into: only what stands in a source gets th
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Piece(NamedTuple):
+    """``taken`` characters of the text have become ``text``."""
+
+    taken: int
+    text: str
+
 
 REMOVED = "(…)"
 """No longer than any link: an answer doesn't grow by what is taken out of it."""
+_RUN = re.compile("[!-~]+")
+"""A link is of printable ASCII, without a blank: what ends the text so far may go on in the next piece."""
 _HELD = "".join(map(chr, range(ord("!"), ord("~") + 1)))
-"""What may go on in the next piece: a link is of printable ASCII, without a blank."""
 _LONGEST = 2000
+"""Characters without a blank. Prose has no such run, and a link could hide in one of any length: it goes as a whole."""
 _IN = r"[^\s<>\"'`\[\](){}|\\^]"
 _LINK = re.compile(
-    rf"(?:(?<![\w+.-])(?:https?|ftps?|wss?|file|data|javascript|vbscript|blob|mailto|tel|ssh|smb):{_IN}*"
+    rf"(?:(?<![\w+.-])(?:https?|ftps?|wss?|file|data|javascript|vbscript|blob|mailto|tel|sms|ssh|smb):{_IN}*"
+    rf"|(?<![\w+.-])[a-z][a-z0-9+.-]{{1,30}}://{_IN}*"  # of whatever program takes it
     rf"|(?<![\w:/])//(?=\w){_IN}+"  # without a scheme
     rf"|(?<!\w)www\.{_IN}+"
     rf"|(?<![\w@.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # of e-mail
-    rf"|(?<![\w@.-])(?:[\w-]+\.)+[a-z]{{2,}}(?::\d+)?[/?#]{_IN}*)",  # a host with a path
+    rf"|(?<![\w@.-])(?:[\w-]+\.)+[a-z]{{2,}}(?::\d+)?[/?#]{_IN}*"  # a host with a path
+    rf"|(?<![\w@.-])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d+)?[/?#]{_IN}*"
+    rf"|\\\\[\w-]+(?:\.[\w-]+)+(?:\\[^\s()<>\[\]\"']*)?"  # of a share
+    rf"|(?<![\w@./-])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}\.[a-z]{{2,24}}(?![\w-]))",  # a host's name can tell much
     re.IGNORECASE | re.ASCII,
 )
+_HIDDEN = re.compile(
+    r"&(?:amp;|#0{0,5}38;|#x0{0,4}26;){0,8}(?:#\d{1,7}|#x[0-9a-f]{1,6}|colon|sol|period|commat|quest|num|bsol);?"
+    r"|\\(?=[:/@.])",
+    re.IGNORECASE,
+)
+"""Character references and escapes: Markdown and HTML read through them, and so must who looks for links."""
+_MEANT = re.compile(r"[\w:/.@?#%&=+~-]", re.ASCII)
 _AFTER = ".,;:!?*_~"
 """Ends a sentence or an emphasis rather than a link."""
 
@@ -44,21 +67,45 @@ class LinkGuard:
             for link in _links(text):
                 self._known.update(_beginnings(link))
         self._held = ""
+        self._dropping = False
 
     def feed(self, text: str) -> str:
         """What can be told of the answer after this piece."""
-        text = self._held + text
-        tail = text[-_LONGEST:]
-        self._held = tail[len(tail.rstrip(_HELD)) :]
-        return self._checked(text[: len(text) - len(self._held)])
+        return "".join(piece.text for piece in self.pieces(text))
 
     def finish(self) -> str:
         """What was held back. Call once, at the end."""
-        text, self._held = self._held, ""
-        return self._checked(text)
+        return "".join(piece.text for piece in self.pieces("", last=True))
 
-    def _checked(self, text: str) -> str:
-        return _LINK.sub(self._replaced, text)
+    def pieces(self, text: str, *, last: bool = False) -> list[Piece]:
+        """As :meth:`feed`, and with ``last`` as :meth:`finish`, with what each part of the text has become."""
+        text = self._held + text
+        pieces: list[Piece] = []
+        at = 0
+        if self._dropping and text:
+            run = _RUN.match(text)
+            at = run.end() if run else 0
+            self._dropping = at == len(text)
+            pieces.append(Piece(at, ""))
+        held = at + len(text[at:].rstrip(_HELD)) if not last else len(text)
+        if len(text) - held > _LONGEST:
+            self._dropping, self._held = True, ""
+            end = len(text)
+        else:
+            self._held, end = text[held:], held
+        for run in _RUN.finditer(text, at, end):
+            pieces += [Piece(run.start() - at, text[at : run.start()]), self._checked(run.group())]
+            at = run.end()
+        pieces.append(Piece(end - at, text[at:end]))
+        return [piece for piece in pieces if piece.taken]
+
+    def _checked(self, run: str) -> Piece:
+        if len(run) > _LONGEST:
+            self.removed += 1
+            return Piece(len(run), REMOVED)
+        meant = _HIDDEN.sub(_read, run)
+        checked = _LINK.sub(self._replaced, meant)
+        return Piece(len(run), run if checked == meant else checked)
 
     def _replaced(self, match: re.Match[str]) -> str:
         link = match.group()
@@ -67,6 +114,18 @@ class LinkGuard:
             return link
         self.removed += 1
         return REMOVED + link[len(bare) :]
+
+
+def _read(hidden: re.Match[str]) -> str:
+    """What a client reads; the reference itself where that can't be a part of a link."""
+    text = hidden.group()
+    if text == "\\":
+        return ""
+    for _ in range(10):
+        text = html.unescape(text if text.endswith(";") else text + ";")
+        if not text.startswith("&"):
+            break
+    return text if _MEANT.fullmatch(text) else hidden.group()
 
 
 def _links(text: str) -> list[str]:

