@@ -150,6 +150,7 @@ class Done:
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
         degraded: what failed and the answer had to do without, ``part: why``.
+        model: who wrote in the end, where that isn't :attr:`Meta.model`; else empty.
         notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
     """
@@ -159,6 +160,7 @@ class Done:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    model: str = ""
     citations_dropped: int = 0
 
 

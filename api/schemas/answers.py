@@ -121,7 +121,7 @@ class DoneBody(ResponseBody):
     """How the answer ended.
 
     ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of an answer for
-    which nothing failed.
+    which nothing failed. ``model`` is who wrote in the end where that isn't ``meta.model``; else null.
     """
 
     finish_reason: str
@@ -129,6 +129,7 @@ class DoneBody(ResponseBody):
     timings_ms: dict[str, float]
     degraded: tuple[str, ...]
     notices: tuple[str, ...]
+    model: str | None = None
     citations_dropped: int
 
 
@@ -197,5 +198,6 @@ def done_body(done: Done) -> DoneBody:
         timings_ms=dict(done.timings_ms),
         degraded=tuple(done.degraded),
         notices=tuple(done.notices),
+        model=done.model or None,
         citations_dropped=done.citations_dropped,
     )

@@ -18,6 +18,7 @@ class Tally:
     notices: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    model: str = ""
     citations_dropped: int = 0
     finish_reason: AnswerEnd = "stop"
     outcome: str = "answered"
@@ -39,5 +40,6 @@ class Tally:
             timings_ms=dict(self.timings_ms),
             degraded=tuple(dict.fromkeys(self.degraded)),
             notices=tuple(dict.fromkeys(self.notices)),
+            model=self.model,
             citations_dropped=self.citations_dropped,
         )

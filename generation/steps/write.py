@@ -90,6 +90,9 @@ class Write:
             # A span must not stay open over a yield: it would become the consumer's.
             with stage("generate.first_token", sources=len(draft.chunks)):
                 delta = await _within(deadline, deltas, model)
+            if delta is not None and delta.stand_in is not None:
+                draft.tally.model = delta.stand_in.name
+                draft.tally.degraded.append(f"model: {delta.stand_in.name} wrote. {delta.stand_in.why}")
             while delta is not None:
                 for event in writing.take(delta):
                     yield event
