@@ -12,6 +12,7 @@ from core.telemetry import ANSWERS
 from generation.answering.quote_places import PlaceLookup, Placing
 from generation.events import AnswerEvent, Done, Meta
 from generation.models.port import ChatModel
+from generation.prompts.prompt import Prompts
 from generation.question import Question
 from generation.steps.draft import Check, Draft
 from generation.steps.retrieve import PassageSearch, Retrieve
@@ -27,6 +28,7 @@ class Answerer:
     """Answers questions. One serves any number of them at a time.
 
     Args:
+        settings: their prompts are read here: ConfigurationError where a file is none.
         lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
     """
 
@@ -41,12 +43,15 @@ class Answerer:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._model = model
-        self._rewrite = Rewrite(model, settings.rewrite)
+        self._prompts = Prompts.of(settings.prompts)
+        self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
         self._checks: tuple[Check, ...] = ()
-        self._write = Write(model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes)
+        self._write = Write(
+            model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes, self._prompts.answering
+        )
 
     @property
     def model_name(self) -> str:
@@ -118,4 +123,5 @@ class Answerer:
             conversation_id=question.conversation_id,
             model=self.model_name,
             index_generation=self._retriever.generation,
+            prompts=self._prompts.versions if self._model else (),
         )

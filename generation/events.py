@@ -22,13 +22,15 @@ class Meta:
     """Opens the stream, before the search. ``model`` is who writes; :attr:`Done.degraded` says if another had to.
 
     ``index_generation`` is the generation that searches worked on so far, empty before the first search of a process:
-    :attr:`Sources.index_generation` is the one that answered.
+    :attr:`Sources.index_generation` is the one that answered. ``prompts`` are the versions of what the model is told,
+    as ``answering-1f0c9a3b``: the name and a digest of the file; none where no model writes.
     """
 
     answer_id: str
     conversation_id: str
     model: str
     index_generation: str
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,12 +134,16 @@ class DoneBody(ResponseBody):
 
 
 class AnswerBody(ResponseBody):
-    """An answer as one object. ``abstained`` is null, or why the sources don't answer the question."""
+    """An answer as one object. ``abstained`` is null, or why the sources don't answer the question.
+
+    ``prompts`` are the versions of what the model is told, as ``answering-1f0c9a3b``; empty where no model writes.
+    """
 
     answer_id: str
     conversation_id: str
     model: str
     index_generation: str
+    prompts: tuple[str, ...] = ()
     answer: str
     citations: list[CitationBody]
     sources: list[SourceBody]
@@ -159,6 +163,7 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
             "conversation_id": e.conversation_id,
             "model": e.model,
             "index_generation": e.index_generation,
+            "prompts": list(e.prompts),
         },
     ),
     StageEvent: (
