@@ -50,7 +50,12 @@ class Answerer:
         self._select = Select(settings.retrieval)
         self._checks: tuple[Check, ...] = ()
         self._write = Write(
-            model, retriever, settings.llm, Placing(locate, self._lanes), self._lanes, self._prompts.answering
+            model,
+            retriever,
+            settings.llm,
+            placing=Placing(locate, self._lanes),
+            lanes=self._lanes,
+            prompt=self._prompts.answering,
         )
 
     @property

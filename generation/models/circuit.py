@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
+
+Permit = Literal["request", "trial"]
+"""Those that began before the circuit opened may end while it is open, and aren't the one that tries."""
 
 
 class Circuit:
@@ -25,18 +29,19 @@ class Circuit:
         self._opened: float | None = None
         self._trying = False
 
-    def enter(self) -> bool:
-        """Whether a request may go through; one that may is followed by :meth:`leave`."""
+    def enter(self) -> Permit | None:
+        """Leave for a request, which gives it back with :meth:`leave`; None: it may not go through."""
         if self._opened is None:
-            return True
+            return "request"
         if self._trying or self._monotonic() - self._opened < self._open_s:
-            return False
+            return None
         self._trying = True
-        return True
+        return "trial"
 
-    def leave(self, failed: bool | None) -> None:
-        """A request ended; None: it was given up, and says nothing of the model."""
-        self._trying = False
+    def leave(self, permit: Permit, failed: bool | None) -> None:
+        """A request ended. ``failed`` is None where it was given up, and says nothing of the model."""
+        if permit == "trial":
+            self._trying = False
         if failed is None:
             return
         self._failures = self._failures + 1 if failed else 0

@@ -12,7 +12,7 @@ from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
 from core.model_settings import ChatSettings
 from core.telemetry import DEGRADED, MODEL_TOKENS
-from generation.models.circuit import Circuit
+from generation.models.circuit import Circuit, Permit
 from generation.models.port import ChatModel, Delta, Message, RequestRefused, StandIn
 
 log = get_logger(__name__)
@@ -31,11 +31,12 @@ class _Member:
         """Raises ModelUnavailable at once where the circuit is open."""
         await self._take_place()
         try:
-            if not self._circuit.enter():
+            permit = self._circuit.enter()
+            if permit is None:
                 raise ModelUnavailable(
                     f"The model {self.model.name!r} failed several times, and is left alone for now."
                 )
-            async with aclosing(self._counted(messages)) as deltas:
+            async with aclosing(self._counted(messages, permit)) as deltas:
                 async for delta in deltas:
                     yield delta
         finally:
@@ -50,7 +51,7 @@ class _Member:
                 f"The model {self.model.name!r} has {self._settings.concurrency} requests at work (llm.concurrency)."
             ) from error
 
-    async def _counted(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+    async def _counted(self, messages: Sequence[Message], permit: Permit) -> AsyncGenerator[Delta]:
         failed: bool | None = None
         try:
             async with aclosing(self.model.stream(messages)) as deltas:
@@ -67,7 +68,7 @@ class _Member:
             failed = True
             raise
         finally:
-            self._circuit.leave(failed)
+            self._circuit.leave(permit, failed)
 
 
 class FailoverModel:

@@ -42,6 +42,7 @@ class Write:
         model: ChatModel | None,
         search: PassageSearch,
         settings: LlmSettings,
+        *,
         placing: Placing,
         lanes: Lanes,
         prompt: Prompt,

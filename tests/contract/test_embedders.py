@@ -75,7 +75,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
-REMOTE = {
+REMOTE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "openai": (OPENAI, {}, {}),
     "openai-shortened": (OPENAI, {"dimensions": 3072}, {"shorten": True}),
     "tei": (
