@@ -73,9 +73,11 @@ def check_settings(settings: Settings) -> None:
     Raises:
         ConfigurationError: one is; the service would never be able to answer.
     """
+    from generation.prompts.prompt import Prompts  # noqa: PLC0415
     from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
 
     default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
+    Prompts.of(settings.prompts)
 
 
 def wire(settings: Settings) -> Services:

@@ -14,8 +14,9 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
-from core.pipeline import PipelineConfig, Share
+from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
 from core.verification_settings import VerificationSettings
 
@@ -32,8 +33,10 @@ __all__ = [
     "LlmSettings",
     "OpenSearchSettings",
     "ParsingSettings",
+    "PromptSettings",
     "RerankerSettings",
     "RetrievalSettings",
+    "RewriteSettings",
     "Section",
     "Settings",
     "SourcesSettings",
@@ -77,37 +80,6 @@ class IndexSettings(Section):
     opensearch: OpenSearchSettings = OpenSearchSettings()
 
 
-class EmbedderSettings(Section):
-    """The model that turns text into vectors."""
-
-    model: str = "packaged"
-    """``packaged`` (all-MiniLM-L6-v2, installed with Footnote), a folder, or a name on a model hub.
-
-    Several, as ``packaged + 2*/models/bge-small``, are one: a cosine is the mean of theirs, by these weights."""
-    device: str = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_size: Annotated[int, Field(ge=0)] = 0
-    """Full windows that go through the model together; 0: as suits the device (CPU 8, GPU 128)."""
-    threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
-
-
-class RerankerSettings(Section):
-    """The cross-encoder that reorders the best candidates."""
-
-    model: str | None = None
-    """A folder, or a name on a model hub; None: off, and answers say so."""
-    depth: Positive = 50
-    """How many of the best candidates it reads."""
-    weight: Share = 0.5
-    """How much its score counts against the one before it, in ``hybrid+rerank``; 1: it alone."""
-    batch_size: Positive = 16
-    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
-    """``int8`` is for CPUs without bf16; ``auto`` is as the embedder's."""
-    deadline_ms: Positive = 5000
-    """After so long the order before it stands, and the answer says so."""
-
-
 class RetrievalSettings(Section):
     """How passages are found for a question."""
 
@@ -124,38 +96,6 @@ class RetrievalSettings(Section):
     context_chunks: Annotated[int, Field(ge=1, le=50)] = 8
     """At most so many passages are given to the answer."""
     context_tokens: Positive = 6000
-
-
-class LlmSettings(Section):
-    """The model that writes answers. None configured: answers are sentences from the sources, word for word."""
-
-    provider: Literal["none", "openai", "bedrock"] = "none"
-    """``openai`` is any server that speaks its chat-completions protocol: OpenAI, vLLM, a gateway."""
-    model: str = ""
-    url: str = "https://api.openai.com/v1"
-    api_key: SecretStr | None = None
-    region: str | None = None
-    max_tokens: Positive = 1024
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    connect_timeout_s: Seconds = 5
-    first_token_timeout_s: Seconds = 30
-    token_timeout_s: Seconds = 15
-    """Longest silence between two pieces of the stream."""
-    total_timeout_s: Seconds = 120
-
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        if self.provider != "none" and not self.model:
-            raise ValueError("llm.model must name the model that llm.provider serves")
-        return self
-
-
-class RewriteSettings(Section):
-    """Making a follow-up stand by itself before it is searched for."""
-
-    enabled: bool = True
-    timeout_s: Seconds = 2
-    """How long the model may take over it; then the earlier question's words are carried over by rule."""
 
 
 class ApiSettings(Section):
@@ -229,6 +169,7 @@ class Settings(Section):
     rewrite: RewriteSettings = RewriteSettings()
     verification: VerificationSettings = VerificationSettings()
     guard: GuardSettings = GuardSettings()
+    prompts: PromptSettings = PromptSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
@@ -285,6 +226,9 @@ def production_faults(settings: Settings) -> list[str]:
         "index.opensearch.password": settings.index.opensearch.password,
         "llm.api_key": settings.llm.api_key,
         "guard.safety.api_key": settings.guard.safety.api_key,
+        **{f"llm.fallbacks.{at}.api_key": one.api_key for at, one in enumerate(settings.llm.fallbacks)},
+        "embedder.remote.api_key": settings.embedder.remote.api_key,
+        "reranker.remote.api_key": settings.reranker.remote.api_key,
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:

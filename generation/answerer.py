@@ -13,6 +13,7 @@ from generation.answering.quote_places import PlaceLookup, Placing
 from generation.events import AnswerEvent, Done, Meta
 from generation.guarding.build import build_guard, discreet
 from generation.models.port import ChatModel
+from generation.prompts.prompt import Prompts
 from generation.question import Question
 from generation.steps.draft import Check, Draft
 from generation.steps.retrieve import PassageSearch, Retrieve
@@ -30,6 +31,7 @@ class Answerer:
     """Answers questions. One serves any number of them at a time.
 
     Args:
+        settings: their prompts are read here: ConfigurationError where a file is none.
         lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
     """
 
@@ -44,14 +46,17 @@ class Answerer:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
         self._model = model
+        self._prompts = Prompts.of(settings.prompts)
         model = discreet(model, settings, self._lanes)
-        self._guard = build_guard(settings, self._lanes, modelled=model is not None)
-        self._rewrite = Rewrite(model, settings.rewrite)
+        self._guard = build_guard(settings, self._prompts, self._lanes, modelled=model is not None)
+        self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
         # Some are dropped as duplicates of others: more are asked for than are needed.
         self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
-        self._write = Write(model, retriever, settings.llm, placing, self._lanes)
+        self._write = Write(
+            model, retriever, settings.llm, placing=placing, lanes=self._lanes, prompt=self._prompts.answering
+        )
         support = OverlapSupport(retriever.embedder)
         self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes), self._guard)
 
@@ -131,4 +136,5 @@ class Answerer:
             conversation_id=question.conversation_id,
             model=self.model_name,
             index_generation=self._retriever.generation,
+            prompts=self._prompts.versions if self._model else (),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.lanes import Lanes, streams_of
+from core.model_settings import ChatSettings
 from core.settings import Settings
 from generation.answerer import Answerer
 from generation.answering.quote_places import PlaceLookup
@@ -11,16 +12,24 @@ from generation.steps.retrieve import PassageSearch
 
 
 def build_chat_model(settings: Settings) -> ChatModel | None:
-    """The configured chat model; None when there is none, and answers are extracts."""
-    if settings.llm.provider == "openai":
-        from generation.models.openai import OpenAiModel  # noqa: PLC0415
+    """The configured chat models as one; None when there is none, and answers are extracts."""
+    chain = settings.llm.chain
+    if not chain:
+        return None
+    from generation.models.failover import FailoverModel  # noqa: PLC0415
 
-        return OpenAiModel(settings.llm)
-    if settings.llm.provider == "bedrock":
+    streams = streams_of(settings)
+    return FailoverModel([(_chat_model(one, streams), one) for one in chain])
+
+
+def _chat_model(settings: ChatSettings, streams: int) -> ChatModel:
+    if settings.provider == "bedrock":
         from generation.models.bedrock import BedrockModel  # noqa: PLC0415
 
-        return BedrockModel(settings.llm, streams_of(settings))
-    return None
+        return BedrockModel(settings, min(streams, settings.concurrency))
+    from generation.models.openai import OpenAiModel  # noqa: PLC0415
+
+    return OpenAiModel(settings)
 
 
 def build_answerer(

@@ -23,13 +23,15 @@ class Meta:
     """Opens the stream, before the search. ``model`` is who writes; :attr:`Done.degraded` says if another had to.
 
     ``index_generation`` is the generation that searches worked on so far, empty before the first search of a process:
-    :attr:`Sources.index_generation` is the one that answered.
+    :attr:`Sources.index_generation` is the one that answered. ``prompts`` are the versions of what the model is told,
+    as ``answering-1f0c9a3b``: the name and a digest of the file; none where no model writes.
     """
 
     answer_id: str
     conversation_id: str
     model: str
     index_generation: str
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,7 @@ class Done:
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
         degraded: what failed and the answer had to do without, ``part: why``.
+        model: who wrote in the end, where that isn't :attr:`Meta.model`; else empty.
         notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
         groundedness: the share of the sentences that claim something which are supported, those that were not shown
@@ -182,6 +185,7 @@ class Done:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    model: str = ""
     citations_dropped: int = 0
     groundedness: float | None = None
     citations_corrected: int = 0

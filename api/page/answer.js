@@ -20,6 +20,7 @@ const WITHOUT = {
   links: "A link or address that is in none of the documents was taken out of this answer.",
   verify: "The answer was checked against the documents by its words alone.",
   uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
+  model: "Another language model than the first one wrote this answer.",
   reranker: "The passages could not be put into their best order.",
 };
 
@@ -172,7 +173,7 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded, notices = [], finish_reason: reason, sentences_dropped: dropped = 0 }) {
+  #done({ degraded, notices = [], finish_reason: reason, sentences_dropped: dropped = 0, model }) {
     this.#finish();
     this.#sum(dropped);
     for (const said of notices) this.#notice(said);
@@ -182,7 +183,7 @@ export class AnswerView {
       this.#notice(WITHOUT[part] ?? `This answer had to do without: ${part}.`, why);
     }
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
-    const author = verbatim ? "Taken word for word from the documents" : `Written by ${this.#meta.model}`;
+    const author = verbatim ? "Taken word for word from the documents" : `Written by ${model ?? this.#meta.model}`;
     const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
     if (this.#text) $("colophon").textContent = `${author}, in ${seconds}. Check what matters in its source.`;
     const count = this.#notes.size;

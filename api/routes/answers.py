@@ -118,6 +118,7 @@ def _body(events: list[AnswerEvent]) -> AnswerBody:
         conversation_id=meta.conversation_id,
         model=meta.model,
         index_generation=found.index_generation,
+        prompts=meta.prompts,
         answer="".join(event.text for event in events if isinstance(event, Token)),
         citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
         verdicts=[VerdictBody.model_validate(event) for event in events if isinstance(event, Verdict)],

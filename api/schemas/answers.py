@@ -151,6 +151,7 @@ class DoneBody(ResponseBody):
     which nothing failed. ``groundedness`` is the share of the sentences that claim something which the sources support,
     and null where there are none or they weren't checked. ``citations_corrected`` counts sentences that named a wrong
     source, and ``sentences_dropped`` those that aren't shown because no source supports them.
+    ``model`` is who wrote in the end where that isn't ``meta.model``; else null.
     """
 
     finish_reason: str
@@ -158,6 +159,7 @@ class DoneBody(ResponseBody):
     timings_ms: dict[str, float]
     degraded: tuple[str, ...]
     notices: tuple[str, ...]
+    model: str | None = None
     citations_dropped: int
     groundedness: float | None = None
     citations_corrected: int = 0
@@ -165,12 +167,16 @@ class DoneBody(ResponseBody):
 
 
 class AnswerBody(ResponseBody):
-    """An answer as one object. ``abstained`` is null, or why the sources don't answer the question."""
+    """An answer as one object. ``abstained`` is null, or why the sources don't answer the question.
+
+    ``prompts`` are the versions of what the model is told, as ``answering-1f0c9a3b``; empty where no model writes.
+    """
 
     answer_id: str
     conversation_id: str
     model: str
     index_generation: str
+    prompts: tuple[str, ...] = ()
     answer: str
     citations: list[CitationBody]
     verdicts: list[VerdictBody]
@@ -191,6 +197,7 @@ _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
             "conversation_id": e.conversation_id,
             "model": e.model,
             "index_generation": e.index_generation,
+            "prompts": list(e.prompts),
         },
     ),
     StageEvent: (
@@ -231,6 +238,7 @@ def done_body(done: Done) -> DoneBody:
         timings_ms=dict(done.timings_ms),
         degraded=tuple(done.degraded),
         notices=tuple(done.notices),
+        model=done.model or None,
         citations_dropped=done.citations_dropped,
         groundedness=done.groundedness,
         citations_corrected=done.citations_corrected,

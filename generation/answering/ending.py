@@ -18,6 +18,7 @@ class Tally:
     notices: list[str] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    model: str = ""
     citations_dropped: int = 0
     citations_corrected: int = 0
     sentences_dropped: int = 0
@@ -43,6 +44,7 @@ class Tally:
             timings_ms=dict(self.timings_ms),
             degraded=tuple(dict.fromkeys(self.degraded)),
             notices=tuple(dict.fromkeys(self.notices)),
+            model=self.model,
             citations_dropped=self.citations_dropped,
             groundedness=round(self.claims_supported / self.claims, 3) if self.claims else None,
             citations_corrected=self.citations_corrected,

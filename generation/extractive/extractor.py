@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
-from core.errors import ModelUnavailable
+from core.errors import ModelUnavailable, UnreadableDocument
 from core.telemetry import stage
 from generation.extractive.arrangement import Extract, Passage, around, extracts
 from generation.extractive.candidates import Wanted, find_candidates
@@ -55,7 +55,7 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         degraded = ""
         try:
             scored = score_all(question, candidates, embedder)
-        except ModelUnavailable as error:
+        except (ModelUnavailable, UnreadableDocument) as error:
             scored = score_by_words(question, candidates)
             degraded = f"embedder: {error.message}"
         if not answers(scored):

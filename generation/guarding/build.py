@@ -8,10 +8,11 @@ from generation.guarding.model import DiscreetModel
 from generation.guarding.pii import PiiFinder, Policy
 from generation.guarding.safety import LocalRules, SafetyJudge
 from generation.models.port import ChatModel
+from generation.prompts.prompt import Prompts
 from generation.steps.guard import Guard
 
 
-def build_guard(settings: Settings, lanes: Lanes, *, modelled: bool) -> Guard:
+def build_guard(settings: Settings, prompts: Prompts, lanes: Lanes, *, modelled: bool) -> Guard:
     """The guard of answers. Connects to nothing yet.
 
     Raises:
@@ -21,6 +22,7 @@ def build_guard(settings: Settings, lanes: Lanes, *, modelled: bool) -> Guard:
     finder = _finder(settings) if pii.questions or pii.answers else None
     return Guard(
         modelled=modelled,
+        rules=prompts.rules,
         lane=lanes.searches,
         questions=Policy(finder, pii.questions) if finder and pii.questions else None,
         answers=Policy(finder, pii.answers) if finder and pii.answers else None,

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from urllib3.exceptions import HTTPError
 
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
-from core.settings import LlmSettings
-from generation.models.port import Delta, FinishReason, Message, Usage
+from core.model_settings import ChatSettings
+from generation.models.port import Delta, FinishReason, Message, RequestRefused, Usage
 
 _ATTEMPTS = 3
 _REASONS: dict[str, FinishReason] = {
@@ -47,7 +47,7 @@ class BedrockModel:
         streams: how many there can be at a time; further ones wait, up to their time limit.
     """
 
-    def __init__(self, settings: LlmSettings, streams: int = 32, client: Any | None = None) -> None:
+    def __init__(self, settings: ChatSettings, streams: int = 32, client: Any | None = None) -> None:
         self._threads = ThreadPoolExecutor(streams, thread_name_prefix="bedrock")
         self.name = settings.model
         self._settings = settings
@@ -96,6 +96,8 @@ class BedrockModel:
     def _explained(self, error: Exception) -> FootnoteError:
         if isinstance(error, ClientError):
             code = error.response.get("Error", {}).get("Code", "unknown")
+            if code == "ValidationException" and "too long" in error.response["Error"].get("Message", "").casefold():
+                return RequestRefused(f"{self._where} doesn't take the request: it is too long ({code}).")
             if code in _REFUSED:
                 return ConfigurationError(f"{self._where} {_REFUSED[code]} ({code}).")
             return ModelUnavailable(f"{self._where} doesn't answer ({code}).")
@@ -118,7 +120,7 @@ class BedrockModel:
         return events
 
 
-def _connect(settings: LlmSettings) -> Any:
+def _connect(settings: ChatSettings) -> Any:
     return boto3.client(
         "bedrock-runtime",
         region_name=settings.region,

@@ -9,15 +9,18 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.logs import get_logger
-from core.settings import LlmSettings
+from core.model_settings import ChatSettings
+from core.telemetry import MODEL_RETRIES
 from generation.models.completion import Completion
-from generation.models.port import Delta, Message
+from generation.models.port import Delta, Message, RequestRefused
 from generation.models.sse import read_events
+from retrieval.remote.http import retry_after
 
 MAX_RETRIES = 2
 _BACKOFF_S = 0.5
@@ -50,7 +53,7 @@ class _Transient(ModelUnavailable):
 class OpenAiModel:
     """Streams completions. A request that fails before its first token is tried again, at most twice."""
 
-    def __init__(self, settings: LlmSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, settings: ChatSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.name = settings.model
         self._settings = settings
         # Readers see what this is in. Where the server is, is in the log alone.
@@ -60,7 +63,7 @@ class OpenAiModel:
         key = settings.api_key.get_secret_value() if settings.api_key else None
         self._client = httpx.AsyncClient(
             # Compressed, a few bytes would unpack to gigabytes before their length could be seen.
-            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            headers={"Accept-Encoding": "identity"} | (_signed(settings, key) if key else {}),
             # Reading has its own clocks below: a keep-alive comment must not pass for an answer.
             timeout=httpx.Timeout(settings.connect_timeout_s, read=settings.total_timeout_s),
             transport=transport,
@@ -98,6 +101,7 @@ class OpenAiModel:
         wait = min(_MAX_BACKOFF_S, max(wait, error.after_s or 0))
         if asyncio.get_running_loop().time() + wait >= deadline:
             raise ModelUnavailable(error.message) from error
+        MODEL_RETRIES.labels("llm").inc()
         log.warning("llm.retry", attempt=attempt + 1, wait_s=round(wait, 2))
         await asyncio.sleep(wait)
 
@@ -149,16 +153,23 @@ class OpenAiModel:
         if status in _REFUSED:
             raise ConfigurationError(f"{self._where} {_REFUSED[status]} (HTTP {status}).")
         if status == _TOO_MANY or status >= _SERVER_FAULT:
-            raise _Transient(f"{self._where} answers HTTP {status}.", _retry_after(response))
+            raise _Transient(
+                f"{self._where} answers HTTP {status}.", retry_after(response.headers.get("retry-after", ""))
+            )
         if status in (_BAD_REQUEST, _UNPROCESSABLE):
             name = _parameter_refused(await clock.wait(_complaint(response)))
             if name is not None and name not in refused:
                 refused[name] = _INSTEAD[name]
                 raise _Transient(f"{self._where} refuses the parameter {name} (HTTP {status}).")
-        raise ModelUnavailable(f"{self._where} doesn't take the request (HTTP {status}).")
+        raise RequestRefused(f"{self._where} doesn't take the request (HTTP {status}).")
 
-    def _url(self) -> str:
-        return f"{self._settings.url.rstrip('/')}/chat/completions"
+    def _url(self) -> httpx.URL:
+        base = self._settings.url.rstrip("/")
+        if self._settings.provider != "azure":
+            return httpx.URL(f"{base}/chat/completions")
+        deployment = quote(self._settings.model, safe="")
+        url = httpx.URL(f"{base}/openai/deployments/{deployment}/chat/completions")
+        return url.copy_set_param("api-version", self._settings.api_version)
 
     def _body(self, messages: Sequence[Message], refused: dict[str, str | None]) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -179,7 +190,7 @@ class OpenAiModel:
 class _Clock:
     """Bounds each wait: for the first token, for the next one, and for the whole answer."""
 
-    def __init__(self, settings: LlmSettings, where: str, deadline: float) -> None:
+    def __init__(self, settings: ChatSettings, where: str, deadline: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._token_s, self._deadline, self._where = settings.token_timeout_s, deadline, where
         self._limit = self._loop.time() + settings.first_token_timeout_s
@@ -200,13 +211,13 @@ class _Clock:
             raise ModelUnavailable(f"{self._where} is too slow: no {missed}.") from error
 
 
+def _signed(settings: ChatSettings, key: str) -> dict[str, str]:
+    # Azure: https://learn.microsoft.com/azure/ai-services/openai/reference
+    return {"api-key": key} if settings.provider == "azure" else {"Authorization": f"Bearer {key}"}
+
+
 async def _following(events: AsyncIterator[str]) -> str | None:
     return await anext(events, None)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
 
 
 async def _complaint(response: httpx.Response) -> str:

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from core.errors import ModelUnavailable
+
 _MOST_TOKENS = 2**53
 """Every reader of JSON keeps integers up to here as they are."""
 
@@ -32,17 +34,33 @@ class Usage:
         return cls(*counts) if len(counts) == 2 else None  # noqa: PLR2004
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """The model that stands in for another one, and what became of that."""
+
+    name: str
+    why: str
+
+
+class RequestRefused(ModelUnavailable):
+    """The model takes no such request, as one that is too long; it may take others, and others may take this one."""
+
+
 FinishReason = Literal["stop", "length", "content_filter"]
 """``length``: the answer was cut, by the model's limit or by ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of the stream: some text, and on the last one how it ended."""
+    """A piece of the stream: some text, and on the last one how it ended.
+
+    ``stand_in`` is the model that writes, and why, where it isn't the one that was asked first; on the first piece.
+    """
 
     text: str = ""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    stand_in: StandIn | None = None
 
 
 @runtime_checkable

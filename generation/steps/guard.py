@@ -27,7 +27,6 @@ from generation.guarding.prompt_leaks import PromptLeaks
 from generation.guarding.safety import SafetyJudge, Side
 from generation.guarding.sentences import Sentences
 from generation.guarding.stream import filtered
-from generation.prompts.messages import SYSTEM_PROMPTS
 from generation.steps.draft import Draft
 
 REFUSED = "The question can't be answered here."
@@ -50,6 +49,7 @@ class Guard:
         questions, answers: what is done about personal data; None: nothing.
         judges: who judges content, the quickest first.
         lane: where work that blocks waits for its turn.
+        rules: what models are told by us, which no answer repeats.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Guard:
         *,
         modelled: bool,
         lane: Lane,
+        rules: str = "",
         questions: Policy | None = None,
         answers: Policy | None = None,
         judges: Sequence[SafetyJudge] = (),
@@ -64,6 +65,7 @@ class Guard:
     ) -> None:
         self._modelled = modelled
         self._lane = lane
+        self._rules = rules
         self._questions = questions
         self._answers = answers
         self._judges = judges
@@ -110,7 +112,7 @@ class Guard:
     async def _disarmed(self, events: AsyncGenerator[AnswerEvent], draft: Draft) -> AsyncGenerator[AnswerEvent]:
         # The passages aren't chosen before the first event is asked for.
         sources = [text for chunk in draft.chunks for text in (chunk.search_text, chunk.uri)]
-        links, leaks = Links(sources), PromptLeaks(SYSTEM_PROMPTS, sources)
+        links, leaks = Links(sources), PromptLeaks(self._rules, sources)
         guarded = filtered(filtered(filtered(events, links), leaks), Markup())
         async with aclosing(guarded):
             async for event in guarded:

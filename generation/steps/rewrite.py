@@ -14,6 +14,7 @@ from core.telemetry import DEGRADED
 from generation.events import AnswerEvent, StageEvent
 from generation.models.port import ChatModel, Message
 from generation.prompts.messages import rewriting_messages
+from generation.prompts.prompt import Prompt
 from generation.steps.draft import Draft
 from generation.steps.follow_ups import carried_over, is_follow_up
 
@@ -28,7 +29,8 @@ class Rewrite:
     The question as it was asked stays among the queries, so that a bad rewrite can't lose what it would have found.
     """
 
-    def __init__(self, model: ChatModel | None, settings: RewriteSettings) -> None:
+    def __init__(self, model: ChatModel | None, settings: RewriteSettings, prompt: Prompt) -> None:
+        self._prompt = prompt
         self._model = model
         self._settings = settings
 
@@ -47,10 +49,13 @@ class Rewrite:
         draft.queries = tuple(dict.fromkeys((draft.standalone, question.text)))
         yield draft.tally.finished("rewrite", began, queries=draft.queries)
 
+    def _messages(self, draft: Draft) -> Sequence[Message]:
+        return rewriting_messages(self._prompt, draft.question.text, draft.question.history)
+
     async def _written(self, model: ChatModel, draft: Draft) -> str | None:
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                text = await _whole(model, rewriting_messages(draft.question.text, draft.question.history))
+                text = await _whole(model, self._messages(draft))
         except TimeoutError:
             why = f"The model took longer than {self._settings.timeout_s:g} s."
         except (ModelUnavailable, ConfigurationError) as error:

@@ -20,6 +20,7 @@ from generation.extractive.extractor import extract
 from generation.extractive.rendering import render_extracts
 from generation.models.port import ChatModel, Delta
 from generation.prompts.messages import build_messages
+from generation.prompts.prompt import Prompt
 from generation.steps.draft import Draft
 from generation.steps.retrieve import PassageSearch
 
@@ -32,17 +33,26 @@ class Write:
     Args:
         model: who writes; None: the answer is sentences of the passages. They stand in too where the model fails before
             its first word.
+        prompt: what the model is told.
         search: has the embedder that weighs sentences against the question.
     """
 
     def __init__(
-        self, model: ChatModel | None, search: PassageSearch, settings: LlmSettings, placing: Placing, lanes: Lanes
+        self,
+        model: ChatModel | None,
+        search: PassageSearch,
+        settings: LlmSettings,
+        *,
+        placing: Placing,
+        lanes: Lanes,
+        prompt: Prompt,
     ) -> None:
         self._model = model
         self._search = search
         self._settings = settings
         self._placing = placing
         self._lanes = lanes
+        self._prompt = prompt
 
     async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         """Write, or say that there is no answer."""
@@ -84,12 +94,15 @@ class Write:
                 yield event
 
     async def _streamed(self, model: ChatModel, draft: Draft, writing: Writing) -> AsyncGenerator[AnswerEvent]:
-        messages = build_messages(draft.question.text, draft.chunks, draft.question.history)
+        messages = build_messages(self._prompt, draft.question.text, draft.chunks, draft.question.history)
         deadline = asyncio.get_running_loop().time() + self._settings.total_timeout_s
         async with aclosing(model.stream(messages)) as deltas:
             # A span must not stay open over a yield: it would become the consumer's.
             with stage("generate.first_token", sources=len(draft.chunks)):
                 delta = await _within(deadline, deltas, model)
+            if delta is not None and delta.stand_in is not None:
+                draft.tally.model = delta.stand_in.name
+                draft.tally.degraded.append(f"model: {delta.stand_in.name} wrote. {delta.stand_in.why}")
             while delta is not None:
                 for event in writing.take(delta):
                     yield event
@@ -139,6 +152,7 @@ def _went_without_model(why: str, writing: Writing, draft: Draft) -> None:
     tally = draft.tally
     DEGRADED.labels("llm").inc()
     if not writing.begun:
+        tally.model = ""
         tally.degraded.append(f"llm: {why}")
         return
     _count_dropped(writing, draft)

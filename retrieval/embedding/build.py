@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from core.errors import ConfigurationError
+from core.model_settings import RemoteEmbedderSettings
 from core.settings import Settings
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
 from retrieval.embedding.side_by_side import BETWEEN, SideBySideEmbedder, model_folder, parts_of
+
+_REMOTE = re.compile(r"(?P<kind>openai|bedrock):(?P<name>.+)")
 
 
 def build_embedder(settings: Settings) -> Embedder:
@@ -17,13 +22,36 @@ def build_embedder(settings: Settings) -> Embedder:
         ConfigurationError: the model isn't there or isn't usable.
         ModelUnavailable: it must be downloaded first and can't be.
     """
+    parts = parts_of(settings.embedder.model)
+    if len(parts) == 1 and (found := _REMOTE.match(parts[0].model)):
+        return _remote(found["kind"], found["name"], settings.embedder.remote)
+    if any(_REMOTE.match(part.model) for part in parts):
+        raise ConfigurationError(
+            f"embedder.model {settings.embedder.model!r} puts a model on a server beside another one: only models on "
+            "this machine can stand side by side."
+        )
     from retrieval.embedding.sentence_transformers import SentenceTransformersEmbedder  # noqa: PLC0415 - lazy adapter
 
-    parts = [
+    built = [
         (part.weight, SentenceTransformersEmbedder(settings.embedder.model_copy(update={"model": part.model})))
-        for part in parts_of(settings.embedder.model)
+        for part in parts
     ]
-    return SideBySideEmbedder(parts) if len(parts) > 1 else parts[0][1]
+    return SideBySideEmbedder(built) if len(built) > 1 else built[0][1]
+
+
+def _remote(kind: str, name: str, settings: RemoteEmbedderSettings) -> Embedder:
+    from retrieval.embedding.remote import EmbeddingService, RemoteEmbedder  # noqa: PLC0415 - lazy adapters
+
+    service: EmbeddingService
+    if kind == "openai":
+        from retrieval.embedding.openai import OpenAiEmbeddings  # noqa: PLC0415
+
+        service = OpenAiEmbeddings(name, settings)
+    else:
+        from retrieval.embedding.bedrock import BedrockEmbeddings  # noqa: PLC0415 - boto3
+
+        service = BedrockEmbeddings(name, settings)
+    return RemoteEmbedder(f"{kind}:{settings.served_model or name}", settings, service)
 
 
 def build_embedders(settings: Settings, default: Embedder) -> Embedders:

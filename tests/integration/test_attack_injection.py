@@ -23,12 +23,13 @@ from reportlab.pdfgen.canvas import Canvas
 
 from core.chunk import Chunk
 from core.metadata import Metadata
+from core.model_settings import PromptSettings
 from core.principal import ANONYMOUS
 from core.settings import LlmSettings, Settings
 from generation.answerer import Answerer
 from generation.events import Citation, Done, Sources, Token
 from generation.models.openai import OpenAiModel
-from generation.prompts.messages import SYSTEM_PROMPTS
+from generation.prompts.prompt import Prompts
 from generation.question import Question
 from tests.servers.obedient import ANSWER, Obedient, serving
 from tests.unit.generation.conftest import GivenPassages, WordEmbedder
@@ -193,7 +194,9 @@ def _acts_nowhere(text: str) -> None:
 
 
 def _tells_no_instructions(text: str) -> None:
-    words, told = (re.findall(r"[a-z0-9][a-z0-9'’]*", it.casefold()) for it in (text, SYSTEM_PROMPTS))
+    words, told = (
+        re.findall(r"[a-z0-9][a-z0-9'’]*", it.casefold()) for it in (text, Prompts.of(PromptSettings()).rules)
+    )
     runs = {tuple(told[at : at + 10]) for at in range(len(told) - 9)}
     assert not [run for at in range(len(words)) if (run := tuple(words[at : at + 10])) in runs]
 

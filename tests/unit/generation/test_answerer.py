@@ -14,13 +14,15 @@ from prometheus_client import REGISTRY
 
 from core.errors import ConfigurationError, IndexUnavailable, InvalidRequest, ModelUnavailable, Overloaded
 from core.lanes import Lanes
+from core.model_settings import PromptSettings
 from core.place import Place
 from core.principal import ANONYMOUS
 from core.settings import ApiSettings, LlmSettings, Settings
 from generation.answerer import Answerer
 from generation.answering.writing import CHARS_PER_TOKEN, MAX_CITATIONS, Writing
 from generation.events import Abstain, AnswerEvent, Citation, Done, Meta, Sources, StageEvent, Token
-from generation.models.port import Delta, Message, Usage
+from generation.models.port import Delta, Message, StandIn, Usage
+from generation.prompts.prompt import Prompts
 from generation.question import Question
 
 LEAVE = "Every employee gets 25 days of paid leave a year. Leave that is not taken expires in March."
@@ -73,7 +75,13 @@ def test_events_come_in_order(answerer: Any) -> None:
         ("generate", "finished"), ("verify", "finished"),
     ]  # fmt: skip
     assert kinds.index(Sources) < kinds.index(Token) < kinds.index(Citation) < len(kinds) - 2
-    assert events[0] == Meta(answer_id="a", conversation_id="c", model="scripted", index_generation="gen-0")
+    assert events[0] == Meta(
+        answer_id="a",
+        conversation_id="c",
+        model="scripted",
+        index_generation="gen-0",
+        prompts=Prompts.of(PromptSettings()).versions,
+    )
     assert only(events, Sources)[0].index_generation == "gen-1"
 
 
@@ -346,3 +354,21 @@ def test_quotes_and_what_comes_nearest_are_placed(passages: Any, make_chunk: Any
     (abstain,) = only(answer(Answerer(found, scripted(Delta("NO ANSWER"), STOP), Settings(), locate)), Abstain)
     assert [where(one.source) for one in abstain.nearest] == wanted
     assert [one.quote for one in abstain.nearest] == texts
+
+
+def test_a_stand_in_is_named_with_the_reason(answerer: Any) -> None:
+    stand_in = StandIn("second", "The model 'first' answers HTTP 503.")
+    done = answer(answerer(Delta("You get 25 days [1].", stand_in=stand_in), STOP))[-1]
+    assert done.model == "second"
+    assert "model: second wrote. The model 'first' answers HTTP 503." in done.degraded
+    assert done.finish_reason == "stop"
+
+
+def test_prompts_of_the_settings_are_what_the_model_is_told(found: Any, scripted: Any, tmp_path: Any) -> None:
+    file = tmp_path / "mine.md"
+    file.write_text("Be terse, or write {no_answer}.\n---\n{sources}\nThey ask: {question}")
+    model = scripted(Delta("25 days [1]."), STOP)
+    events = answer(Answerer(found, model, Settings(prompts=PromptSettings(answering=file))))
+    assert re.fullmatch(r"answering-[0-9a-f]{8}", events[0].prompts[0])
+    assert events[0].prompts[0] != Prompts.of(PromptSettings()).versions[0]
+    assert "".join(token.text for token in only(events, Token)).strip()

@@ -1,0 +1,1 @@
+"""Models on servers: how they are asked, and what their failures mean."""
