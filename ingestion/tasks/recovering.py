@@ -51,6 +51,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
     settle(parts, {run.source_id for run in parts.catalog.runs.active()})
     send_or_leave(parts, "footnote.purge")
     parts.catalog.tallies.sum_up()
+    parts.catalog.visibility.sum_up()
     watch_index(parts, at_start=at_start)
 
 
