@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from core.cache_settings import CacheSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig, Share
@@ -22,6 +23,7 @@ __all__ = [
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
+    "CacheSettings",
     "CatalogSettings",
     "ChunkingSettings",
     "EmbedderSettings",
@@ -223,6 +225,7 @@ class Settings(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
     rewrite: RewriteSettings = RewriteSettings()
+    cache: CacheSettings = CacheSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)

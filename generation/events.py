@@ -152,6 +152,7 @@ class Done:
         degraded: what failed and the answer had to do without, ``part: why``.
         notices: what a reader may want to know of the search although nothing failed, a sentence each.
         citations_dropped: citations of sources that weren't given, or too many.
+        cached: it is an earlier answer to the same question, given again.
     """
 
     finish_reason: AnswerEnd
@@ -160,6 +161,7 @@ class Done:
     degraded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     citations_dropped: int = 0
+    cached: bool = False
 
 
 AnswerEvent = Meta | StageEvent | Sources | Token | Citation | Abstain | Done

@@ -121,7 +121,7 @@ class DoneBody(ResponseBody):
     """How the answer ended.
 
     ``degraded`` names what failed and had to be done without; ``notices`` are sentences for the reader of an answer for
-    which nothing failed.
+    which nothing failed. ``cached``: an earlier answer to the same question is given again.
     """
 
     finish_reason: str
@@ -130,6 +130,7 @@ class DoneBody(ResponseBody):
     degraded: tuple[str, ...]
     notices: tuple[str, ...]
     citations_dropped: int
+    cached: bool
 
 
 class AnswerBody(ResponseBody):
@@ -198,4 +199,5 @@ def done_body(done: Done) -> DoneBody:
         degraded=tuple(done.degraded),
         notices=tuple(done.notices),
         citations_dropped=done.citations_dropped,
+        cached=done.cached,
     )

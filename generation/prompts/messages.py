@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -53,6 +54,11 @@ def rewriting_messages(question: str, history: Sequence[Message]) -> list[Messag
     """What a model is told that makes a follow-up stand by itself."""
     asked = f"The last message: {inert(question)}\n\nThe question that stands by itself:"
     return [Message("system", _REWRITING), *_turns(history), Message("user", asked)]
+
+
+def prompt_digest() -> str:
+    """Identifies what models are told: answers that other words led to are other answers."""
+    return hashlib.sha256(f"{_SYSTEM}\0{_REWRITING}".encode()).hexdigest()
 
 
 def _source(number: int, chunk: Chunk) -> str:

@@ -117,5 +117,5 @@ def test_a_change_is_seen_with_its_transaction_and_not_before(catalog: Catalog) 
 def test_the_migration_goes_back_and_forth(catalog: Catalog) -> None:
     with catalog.engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0017")
-    migrate(catalog.engine)
+    migrate(catalog.database)
     assert catalog.visibility.epoch(ADA).number == 0
