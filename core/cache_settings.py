@@ -21,7 +21,7 @@ class CacheSettings(Section):
     max_answer_bytes: Positive = 256_000
     """A longer answer isn't kept."""
     semantic: bool = True
-    """Give it also to who asks the same in other words. Works with the packaged embedder, which it was measured with."""
+    """Give it also to who asks the same in other words; with the packaged embedder, which it was measured with."""
     similarity: Fraction = 0.93
     """Cosine from which two questions may be the same; ``footnote bench answer-cache`` shows what others would do."""
     wait_s: Seconds = 10

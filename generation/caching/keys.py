@@ -86,12 +86,11 @@ def _plain(value: Any) -> Any:
         return [type(value).__name__, {field.name: _plain(getattr(value, field.name)) for field in fields(value)}]
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted(map(_plain, value))
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+    if isinstance(value, list | tuple | set | frozenset):
+        plain = [_plain(one) for one in value]
+        return sorted(plain, key=repr) if isinstance(value, set | frozenset) else plain
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").hex() if not value.isprintable() else value
+        return value if value.isprintable() else ["hex", value.encode("utf-8", "surrogatepass").hex()]
     return value

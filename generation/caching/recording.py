@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, get_args
 
 import orjson
@@ -21,7 +22,8 @@ SCHEMA = hashlib.sha256(
     orjson.dumps({name: one.json_schema() for name, one in _ADAPTERS.items()}, option=orjson.OPT_SORT_KEYS)
 ).hexdigest()
 """Identifies the form of the events: a version of Footnote that has others doesn't meet these."""
-_MOST_UNPACKED = 64
+_EVENT_BYTES = 64
+"""What an event without text counts for while it is taken down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,7 @@ class Recording:
             return
         if isinstance(event, Sources):
             self.generation = event.index_generation
-        if isinstance(event, Token):
-            self._bytes += len(event.text)
-            if self.events and isinstance(self.events[-1], Token):
-                self.events[-1] = replace(event, text=self.events[-1].text + event.text)
-                return
-        elif isinstance(event, Citation):
-            self._bytes += len(event.quote)
-        self._bytes += _MOST_UNPACKED
+        self._bytes += len(event.text) if isinstance(event, Token) else _EVENT_BYTES
         self.events.append(event)
 
     def kept(self, question: str, generation: str) -> bytes | None:
@@ -91,8 +86,17 @@ class Recording:
             return None
         if self.generation != generation or self._bytes > self.most_bytes:
             return None
-        packed = KeptAnswer(question, self.events).to_bytes()
+        packed = KeptAnswer(question, list(_joined(self.events))).to_bytes()
         return packed if len(packed) <= self.most_bytes else None
+
+
+def _joined(events: Sequence[AnswerEvent]) -> Iterator[AnswerEvent]:
+    """Tokens that follow each other as one."""
+    for is_text, some in groupby(events, lambda event: isinstance(event, Token)):
+        if is_text:
+            yield Token(text="".join(event.text for event in some if isinstance(event, Token)))
+        else:
+            yield from some
 
 
 def _documents(events: Sequence[AnswerEvent]) -> Iterator[str]:

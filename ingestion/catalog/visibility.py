@@ -6,7 +6,20 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import cast
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Index, Integer, Table, Text, delete, func, insert, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Index,
+    Integer,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.epoch import Epoch
