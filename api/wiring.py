@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
+    from core.epoch import Epoch
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
     from ingestion.catalog.catalog import Catalog
@@ -96,7 +97,7 @@ def wire(settings: Settings) -> Services:
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes)),
+        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
@@ -145,10 +146,27 @@ def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embe
     return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
-def _answerer(settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes) -> Answerer:
-    from generation.build import build_answerer  # noqa: PLC0415
+def _answerer(
+    settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes, catalog: Part[Catalog]
+) -> Answerer:
+    from generation.build import build_answerer, build_memory  # noqa: PLC0415
+    from ingestion.broker import cache_url  # noqa: PLC0415
 
-    return build_answerer(settings, retriever.get(), places, lanes)
+    memory = build_memory(settings, _CatalogsVisibility(catalog), cache_url(settings))
+    return build_answerer(settings, retriever.get(), places, lanes, memory=memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _CatalogsVisibility:
+    """What the answer cache asks the catalog, which may be down while answers go on."""
+
+    catalog: Part[Catalog]
+
+    def epoch(self, terms: Collection[str]) -> Epoch:
+        return self.catalog.get().visibility.epoch(terms)
+
+    def readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
+        return self.catalog.get().visibility.readable(document_ids, terms)
 
 
 def _catalog(settings: Settings) -> Catalog:

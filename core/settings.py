@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
@@ -25,6 +26,7 @@ __all__ = [
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
+    "CacheSettings",
     "CatalogSettings",
     "ChunkingSettings",
     "EmbedderSettings",
@@ -170,6 +172,7 @@ class Settings(Section):
     verification: VerificationSettings = VerificationSettings()
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
+    cache: CacheSettings = CacheSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)

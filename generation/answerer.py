@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from core.errors import FootnoteError
@@ -10,6 +10,7 @@ from core.lanes import Lanes
 from core.settings import Settings
 from core.telemetry import ANSWERS
 from generation.answering.quote_places import PlaceLookup, Placing
+from generation.caching.remember import Remember
 from generation.events import AnswerEvent, Done, Meta
 from generation.guarding.build import build_guard, discreet
 from generation.models.port import ChatModel
@@ -23,6 +24,7 @@ from generation.steps.verify import Verify
 from generation.steps.write import Write
 from generation.verification.overlap import OverlapSupport
 
+MemoryMaker = Callable[[PassageSearch, str, Lanes], Remember]
 EXTRACTIVE = "extractive"
 """What answers name as their model when sentences of the sources make them up."""
 
@@ -33,6 +35,7 @@ class Answerer:
     Args:
         settings: their prompts are read here: ConfigurationError where a file is none.
         lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
+        memory: what remembers answers, made for who writes and these lanes; None: each is worked out.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class Answerer:
         settings: Settings,
         locate: PlaceLookup | None = None,
         lanes: Lanes | None = None,
+        *,
+        memory: MemoryMaker | None = None,
     ) -> None:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
@@ -59,6 +64,7 @@ class Answerer:
         )
         support = OverlapSupport(retriever.embedder)
         self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes), self._guard)
+        self._remember = memory(retriever, self.model_name, self._lanes) if memory else None
 
     @property
     def model_name(self) -> str:
@@ -66,10 +72,12 @@ class Answerer:
         return self._model.name if self._model else EXTRACTIVE
 
     async def close(self) -> None:
-        """Let go of the model's and the guard's connections."""
+        """Let go of the connections of the model, the guard and the cache."""
         await self._guard.close()
         if self._model:
             await self._model.close()
+        if self._remember:
+            await self._remember.close()
 
     async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
         """Answer as a stream that ends with :class:`Done`. Closing it cancels the model's request.
@@ -103,6 +111,15 @@ class Answerer:
             for told in (self._meta(draft.question), refusal, draft.tally.done()):
                 yield told
             return
+        if self._remember is None:
+            made = self._made(draft)
+        else:
+            made = self._remember.over(draft, self._meta(draft.question), lambda: self._made(draft))
+        async with aclosing(made) as events:
+            async for event in events:
+                yield event
+
+    async def _made(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         async with aclosing(self._found(draft)) as events:
             async for event in events:
                 yield event

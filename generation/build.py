@@ -5,8 +5,11 @@ from __future__ import annotations
 from core.lanes import Lanes, streams_of
 from core.model_settings import ChatSettings
 from core.settings import Settings
-from generation.answerer import Answerer
+from generation.answerer import Answerer, MemoryMaker
 from generation.answering.quote_places import PlaceLookup
+from generation.caching.port import Visibility
+from generation.caching.remember import Remember
+from generation.caching.store import AnswerStore
 from generation.models.port import ChatModel
 from generation.steps.retrieve import PassageSearch
 
@@ -32,8 +35,24 @@ def _chat_model(settings: ChatSettings, streams: int) -> ChatModel:
     return OpenAiModel(settings)
 
 
+def build_memory(settings: Settings, visibility: Visibility, url: str) -> MemoryMaker | None:
+    """What remembers answers in the Valkey at this address; None where the settings want none. Connects to nothing."""
+    if not settings.cache.enabled:
+        return None
+
+    def make(search: PassageSearch, model: str, lanes: Lanes) -> Remember:
+        return Remember(AnswerStore(url, settings.cache), visibility, search, settings, model=model, lanes=lanes)
+
+    return make
+
+
 def build_answerer(
-    settings: Settings, retriever: PassageSearch, locate: PlaceLookup | None = None, lanes: Lanes | None = None
+    settings: Settings,
+    retriever: PassageSearch,
+    locate: PlaceLookup | None = None,
+    lanes: Lanes | None = None,
+    *,
+    memory: MemoryMaker | None = None,
 ) -> Answerer:
     """The answerer over this retriever, at work in these lanes or in its own. Connects to nothing yet."""
-    return Answerer(retriever, build_chat_model(settings), settings, locate, lanes)
+    return Answerer(retriever, build_chat_model(settings), settings, locate, lanes, memory=memory)

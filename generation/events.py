@@ -178,6 +178,7 @@ class Done:
             among them; None where nothing was checked, or nothing claims anything.
         citations_corrected: sentences that named a source wrongly, and now name one that supports them.
         sentences_dropped: sentences that aren't shown because no source supports them.
+        cached: it is an earlier answer to the same question, given again.
     """
 
     finish_reason: AnswerEnd
@@ -190,6 +191,7 @@ class Done:
     groundedness: float | None = None
     citations_corrected: int = 0
     sentences_dropped: int = 0
+    cached: bool = False
 
 
 AnswerEvent = Meta | StageEvent | Sources | Token | Citation | Verdict | Abstain | Done

@@ -56,10 +56,20 @@ def broker_url(settings: Settings) -> str:
     return f"redis+socket://{valkey_socket(settings)}"
 
 
+def valkey_url(settings: Settings) -> str:
+    """The broker's URL as Valkey's own clients write it, a password in it included: never log it."""
+    return broker_url(settings).replace("redis+socket://", "unix://", 1)
+
+
+def cache_url(settings: Settings) -> str:
+    """Where answers are kept, a password in it included: never log it."""
+    own = settings.cache.url
+    return valkey_url(settings) if own is None else own.get_secret_value()
+
+
 def broker_client(settings: Settings) -> redis.Redis:
     """A client of the broker's Valkey, for what processes share besides tasks. It connects when it is first used."""
-    url = broker_url(settings).replace("redis+socket://", "unix://", 1)
-    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)
+    return redis.Redis.from_url(valkey_url(settings), socket_connect_timeout=1, socket_timeout=2)
 
 
 def create_celery(load: Callable[[], Settings]) -> Celery:

@@ -163,6 +163,8 @@ def put_right(
     catalog.comparisons.tell_again([one.known for one in by_kind[Kind.PERMISSIONS] if one.known is not None])
     catalog.comparisons.read_again([one.known for one in by_kind[Kind.MISSING] if one.known is not None])
     _distrust(catalog, index, by_kind[Kind.NEWER])
+    if found:
+        catalog.visibility.move_all()
 
 
 def _hide(index: SearchIndex, documents: Sequence[IndexedDocument]) -> None:

@@ -6,6 +6,7 @@ import { openReader, placeOf } from "./reader.js";
 
 const $ = (id) => document.getElementById(id);
 const STAGES = {
+  remember: "Waiting for the answer to the same question…",
   rewrite: "Understanding the question…",
   retrieve: "Searching the documents…",
   rerank: "Picking the best passages…",
@@ -173,7 +174,9 @@ export class AnswerView {
     $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
   }
 
-  #done({ degraded, notices = [], finish_reason: reason, sentences_dropped: dropped = 0, model }) {
+  #done(done) {
+    const { degraded, notices = [], finish_reason: reason, model, cached = false } = done;
+    const dropped = done.sentences_dropped ?? 0;
     this.#finish();
     this.#sum(dropped);
     for (const said of notices) this.#notice(said);
@@ -185,7 +188,8 @@ export class AnswerView {
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
     const author = verbatim ? "Taken word for word from the documents" : `Written by ${model ?? this.#meta.model}`;
     const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
-    if (this.#text) $("colophon").textContent = `${author}, in ${seconds}. Check what matters in its source.`;
+    const when = cached ? "from an earlier answer" : `in ${seconds}`;
+    if (this.#text) $("colophon").textContent = `${author}, ${when}. Check what matters in its source.`;
     const count = this.#notes.size;
     if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
   }

@@ -152,6 +152,7 @@ class DoneBody(ResponseBody):
     and null where there are none or they weren't checked. ``citations_corrected`` counts sentences that named a wrong
     source, and ``sentences_dropped`` those that aren't shown because no source supports them.
     ``model`` is who wrote in the end where that isn't ``meta.model``; else null.
+    ``cached``: an earlier answer to the same question is given again.
     """
 
     finish_reason: str
@@ -164,6 +165,7 @@ class DoneBody(ResponseBody):
     groundedness: float | None = None
     citations_corrected: int = 0
     sentences_dropped: int = 0
+    cached: bool = False
 
 
 class AnswerBody(ResponseBody):
@@ -243,4 +245,5 @@ def done_body(done: Done) -> DoneBody:
         groundedness=done.groundedness,
         citations_corrected=done.citations_corrected,
         sentences_dropped=done.sentences_dropped,
+        cached=done.cached,
     )

@@ -18,6 +18,7 @@ BENCHES = {
     "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
     "verification": ("eval.bench.answers.verification", "What the check of answers catches, and what it costs."),
     "pii": ("eval.bench.pii", "What of personal data is found, and what looking takes. See docs/guards.md."),
+    "answer-cache": ("eval.bench.answers.answer_cache", "Which questions the answer cache takes for the same."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
 }
 

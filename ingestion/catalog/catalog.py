@@ -30,6 +30,7 @@ from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.standings import Standings
 from ingestion.catalog.stopping import Stopping
 from ingestion.catalog.tallies import Tallies
+from ingestion.catalog.visibility import Visibility
 from ingestion.catalog.warnings import WarningStore
 
 
@@ -51,6 +52,7 @@ class Catalog:
         index_due: what the index has yet to hear.
         comparisons: how the catalog stands to the index.
         tallies: what counts are summed up from.
+        visibility: the epochs of what readers may find.
         rebuilds: how builds of the index stand.
         audit: what administrators did.
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
@@ -80,6 +82,7 @@ class Catalog:
         self.index_due = IndexDue(database, clock)
         self.comparisons = ComparisonStore(database, clock)
         self.tallies = Tallies(database)
+        self.visibility = Visibility(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
         self.memberships = MembershipStore(database)

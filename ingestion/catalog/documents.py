@@ -62,6 +62,15 @@ class DocumentStore:
         with self._database.read() as connection:
             return {row.external_id: row.id for row in connection.execute(statement)}
 
+    def all_readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
+        """Whether there are all of these documents, and each one's access list holds one of the terms."""
+        wanted = set(document_ids)
+        statement = select(func.count()).where(
+            DocumentRow.id.in_(wanted), DocumentRow.state != DocumentState.DELETING, self._opens_to(terms)
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(statement).scalar_one()) == len(wanted)
+
     def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
         """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
         elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text

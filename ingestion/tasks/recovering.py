@@ -52,6 +52,7 @@ def recover(parts: Parts, *, at_start: bool = False) -> None:
     send_or_leave(parts, "footnote.purge")
     parts.catalog.tallies.sum_up()
     parts.catalog.standings.measure()
+    parts.catalog.visibility.sum_up()
     watch_index(parts, at_start=at_start)
 
 
