@@ -16,6 +16,7 @@ BENCHES = {
     "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
     "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
     "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
+    "permissions": ("eval.bench.ingestion.permissions", "How long new permissions take to reach the index."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
 }
 

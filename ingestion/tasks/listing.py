@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -23,6 +24,9 @@ log = get_logger(__name__)
 
 BATCH = 200
 STAGE = "list"
+TELL_AT = 2000
+"""Changes after which the index is told of them, as each time costs it a refresh; earlier after some seconds."""
+TELL_S = 15.0
 _NAMED = 20
 """Withheld files that a line of the log names."""
 
@@ -94,18 +98,45 @@ def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
     start = cursors.start(source.id, run.id)
     last = Page(changes=(), cursor=start.cursor, complete=start.listed)
     if not start.listed:
+        news = _News(parts, source.id)
         with closing(parts.connector(source)) as connector:
             for page in connector.changes(start.cursor, parts.catalog.known(source.id)):
-                _turn(parts, run, page, parser, hold)
+                _turn(parts, run, page, parser, hold, news)
                 last = page
+        news.tell()
     return _conclude(parts, run, last, hold, parser)
 
 
-def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None]) -> None:
+class _News:
+    """Tells the index of a listing's permissions and deletions while it goes on, before anything of it is parsed.
+
+    Should the source fall silent, or the listing fail, ``recover`` does it: the catalog knows what is due.
+    """
+
+    def __init__(self, parts: Parts, source_id: str) -> None:
+        self._parts = parts
+        self._source_id = source_id
+        self._entered = 0
+        self._told = time.monotonic()
+
+    def entered(self, changes: int) -> None:
+        """So many more changes are in the catalog."""
+        self._entered += changes
+        if self._entered >= TELL_AT or time.monotonic() - self._told > TELL_S:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the index of all that it has yet to hear."""
+        tell_index(self._parts, self._source_id)
+        self._entered, self._told = 0, time.monotonic()
+
+
+def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None], news: _News) -> None:
     """Enter a page; a listing that is cut off goes on behind it."""
     for batch in _batches(page.changes):
         hold()
         _enter(parts, run, batch, parser, hold)
+        news.entered(len(batch))
         # Parsing starts while the listing goes on.
         dispatch(parts, run.source_id)
     parts.catalog.cursors.save(run.source_id, run.id, page)
@@ -135,8 +166,6 @@ def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, hold:
         _withhold(parts, run, withheld, hold)
     if gone:
         parts.catalog.removal.mark_named(run.source_id, gone, run.id)
-    # Permissions and deletions take effect now, before anything is parsed.
-    tell_index(parts, run.source_id)
 
 
 def _withhold(parts: Parts, run: Run, withheld: Sequence[Withheld], hold: Callable[[], None]) -> None:
