@@ -101,7 +101,8 @@ def _list(parts: Parts, run: Run, hold: Callable[[], None]) -> str | None:
         news = _News(parts, source.id)
         with closing(parts.connector(source)) as connector:
             for page in connector.changes(start.cursor, parts.catalog.known(source.id)):
-                _turn(parts, run, page, parser, hold, news)
+                _turn(parts, run, page, parser, hold)
+                news.entered(len(page.changes))
                 last = page
         news.tell()
     return _conclude(parts, run, last, hold, parser)
@@ -131,12 +132,11 @@ class _News:
         self._entered, self._told = 0, time.monotonic()
 
 
-def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None], news: _News) -> None:
+def _turn(parts: Parts, run: Run, page: Page, parser: int, hold: Callable[[], None]) -> None:
     """Enter a page; a listing that is cut off goes on behind it."""
     for batch in _batches(page.changes):
         hold()
         _enter(parts, run, batch, parser, hold)
-        news.entered(len(batch))
         # Parsing starts while the listing goes on.
         dispatch(parts, run.source_id)
     parts.catalog.cursors.save(run.source_id, run.id, page)

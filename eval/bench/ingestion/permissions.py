@@ -57,7 +57,7 @@ class _Listed:
         """Unused: it is made by the benchmark alone."""
         raise NotImplementedError
 
-    def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
+    def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:  # noqa: ARG002 - it lists everything anew
         """All documents, page by page."""
         for first in range(0, self._documents, PAGE):
             last = min(first + PAGE, self._documents)
@@ -91,7 +91,7 @@ class _NoTasks(TaskQueue):
     def __init__(self) -> None:
         """Without a broker."""
 
-    def send(self, task: str, arguments: Mapping[str, Any] | None = None, *, delay_s: float = 0) -> None:
+    def send(self, task: str, arguments: Mapping[str, Any] | None = None, *, delay_s: float = 0) -> None:  # noqa: ARG002
         raise RuntimeError(f"New permissions alone have sent {task}.")
 
 
