@@ -15,8 +15,8 @@ from core.chunk import Chunk
 from core.filters import All
 from ingestion.catalog.records import Run
 from retrieval.index.port import SearchIndex
-from tests.integration.stacks import Stack
-from tests.integration.test_chaos import Processes, finish
+from tests.integration.stacks import Stack, until
+from tests.integration.test_chaos import DEADLINE_S, Processes, finish
 
 DOCUMENTS = int(os.environ.get("CHAOS_DOCUMENTS", "2000"))
 KILLS = int(os.environ.get("CHAOS_KILLS", "50"))
@@ -24,8 +24,8 @@ SEED = 12
 EDITS_A_KILL = 20
 VICTIMS = ("worker", "worker", "lister", "lister", "valkey", "all")
 """The embedded index lives in whoever writes to it, so killing a worker or the lister kills it in the middle."""
-PAUSE_S = 4.0
-"""At most so long between two kills."""
+PAUSE_S = 2.0
+"""At most so long between the first sign of work and the next kill."""
 _READERS = ("public", "user:ann@example.com", "group:sales", "group:board")
 _PAGE = 500
 
@@ -134,9 +134,13 @@ def test_fifty_kills_in_syncs_of_an_edited_folder_leave_what_an_ingest_of_its_la
     began = time.monotonic()
     run: Run = stack.ingestion.sync(source.id)
     for number in range(KILLS):
-        moment = time.monotonic() + chance.uniform(0, PAUSE_S)
+        before = stack.ingestion.catalog.documents.totals()
         for _ in range(EDITS_A_KILL):
             editor.act()
+        if stack.state(run).finished_at is not None or chance.random() < 1 / 3:
+            run = stack.ingestion.sync(source.id)
+        _work_goes_on(stack, processes, run, before)
+        moment = time.monotonic() + chance.uniform(0, PAUSE_S)
         while time.monotonic() < moment:
             processes.supervise()
             time.sleep(0.05)
@@ -144,8 +148,6 @@ def test_fifty_kills_in_syncs_of_an_edited_folder_leave_what_an_ingest_of_its_la
         print(round(time.monotonic() - began), number, victim, stack.ingestion.catalog.documents.totals(), flush=True)
         processes.kill(victim)
         processes.supervise()
-        if stack.state(run).finished_at is not None or chance.random() < 1 / 3:
-            run = stack.ingestion.sync(source.id)
     finish(stack, processes, run)
     quiet = finish(stack, processes, stack.ingestion.sync(source.id))
     print("the quiet sync:", quiet, round(time.monotonic() - began), "s", flush=True)
@@ -154,6 +156,16 @@ def test_fifty_kills_in_syncs_of_an_edited_folder_leave_what_an_ingest_of_its_la
     assert len(mine) == DOCUMENTS
     assert mine == from_scratch(stack)
     print(f"{KILLS} kills, {KILLS * EDITS_A_KILL} edits: {len(mine)} documents equal those of a fresh ingest")
+
+
+def _work_goes_on(stack: Stack, processes: Processes, run: Run, before: dict[str, int]) -> None:
+    """Wait for what was killed to be at work again, so that the next kill meets it there and not in its start."""
+
+    def moved() -> bool:
+        processes.supervise()
+        return stack.ingestion.catalog.documents.totals() != before or stack.state(run).finished_at is not None
+
+    until(moved, "work to go on", DEADLINE_S)
 
 
 def from_scratch(edited: Stack) -> Held:
