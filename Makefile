@@ -49,8 +49,8 @@ test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 attack: needs $(VENV)/.dev ## Attack Footnote with generated cases: make attack CASES=3000
 	ATTACK_CASES=$(CASES) $(BIN)/python -m pytest -m attack -n $(JOBS)
 
-chaos: needs $(VENV)/.dev ## Kill every process, 30 times in one ingest: minutes; prints what is left
-	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py
+chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
+	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .

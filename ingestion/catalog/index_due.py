@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
@@ -55,14 +55,17 @@ class IndexDue:
 
         What changed meanwhile stays due.
         """
-        now = self._clock.now()
-        done: dict[str, Any] = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": now}
+        if not tickets:
+            return
+        done: dict[str, Any] = {"state": DocumentState.INDEXED, "outcome": "indexed", "updated_at": self._clock.now()}
+        same = and_(DOCUMENTS.c.id == bindparam("key"), DOCUMENTS.c.version == bindparam("heard"))
+        updating = and_(same, DOCUMENTS.c.state == DocumentState.UPDATING)
+        ordered = sorted(tickets, key=lambda ticket: ticket.document_id)
+        named = [{"key": ticket.document_id, "heard": ticket.version} for ticket in ordered]
         with self._database.write() as connection:
-            for ticket in sorted(tickets, key=lambda ticket: ticket.document_id):
-                same = and_(DocumentRow.id == ticket.document_id, DocumentRow.version == ticket.version)
-                connection.execute(update(DOCUMENTS).where(same).values(index_due=False))
-                updating = and_(same, DocumentRow.state == DocumentState.UPDATING)
-                connection.execute(update(DOCUMENTS).where(updating).values(**done, indexed_version=ticket.version))
+            connection.execute(update(DOCUMENTS).where(same).values(index_due=False), named)
+            values = {**done, "indexed_version": bindparam("heard")}
+            connection.execute(update(DOCUMENTS).where(updating).values(values), named)
 
     def refused(self, work: Work, *, error_class: str, message: str) -> bool:
         """Note that the index doesn't take a document's permissions and metadata, and was rid of the document instead.

@@ -22,9 +22,13 @@ from retrieval.index.port import DocumentUpdate, SearchIndex
 log = get_logger(__name__)
 
 STAGE = "permissions"
-BATCH = 200
+BATCH = 2000
+"""Documents that the index is told of at once: each time costs it a refresh, and an embedded one a walk through all
+its rows."""
 MAX_CHUNKS = 4096
-"""Of the documents of one batch: what is rewritten in one request."""
+"""Of the documents of one batch."""
+FORGOTTEN = 200
+"""Documents whose blobs and rows are deleted at once."""
 
 
 def tell_index(parts: Parts, source_id: str | None = None) -> bool:
@@ -78,7 +82,9 @@ def _tell(parts: Parts, works: Sequence[Work]) -> FootnoteError | None:
         if is_down(parts, error):
             raise _DownError(error) from error
         if len(works) > 1:
-            return next((why for why in [_tell(parts, [work]) for work in works] if why), None)
+            half = len(works) // 2
+            reasons = [_tell(parts, some) for some in (works[:half], works[half:])]
+            return reasons[0] or reasons[1]
         if may_retry(error) and not is_over(parts, STAGE):
             return error
         _refused(parts, works[0], error)
@@ -125,13 +131,13 @@ def _refused(parts: Parts, work: Work, error: FootnoteError) -> None:
 def _forget(parts: Parts, source_id: str | None) -> bool:
     """Delete blobs and rows of documents that are gone from the index; whether all could be."""
     left: list[str] = []
-    while ids := parts.catalog.index_due.cleared(BATCH, source_id, left):
+    while ids := parts.catalog.index_due.cleared(FORGOTTEN, source_id, left):
         with stage("ingest.delete", documents=len(ids)):
             done = [document_id for document_id in ids if _deleted(parts, document_id)]
             count = parts.catalog.removal.forget(done)
         DOCUMENTS.labels("deleted").inc(count)
         left += [document_id for document_id in ids if document_id not in set(done)]
-        if len(left) >= BATCH:  # the store is down: recover has it tried again
+        if len(left) >= FORGOTTEN:  # the store is down: recover has it tried again
             break
     return not left
 

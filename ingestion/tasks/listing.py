@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
@@ -25,6 +26,9 @@ log = get_logger(__name__)
 
 BATCH = 200
 STAGE = "list"
+TELL_AT = 2000
+"""Changes after which the index is told of them, as each time costs it a refresh; earlier after some seconds."""
+TELL_S = 15.0
 _NAMED = 20
 """Withheld files that a line of the log names."""
 
@@ -103,11 +107,38 @@ def _list(parts: Parts, run: Run, guard: Guard) -> str | None:
     start = cursors.start(source.id, run.id, full=run.full)
     last = Page(changes=(), cursor=start.cursor, complete=start.listed)
     if not start.listed:
+        news = _News(parts, source.id)
         with closing(parts.connector(source)) as connector:
             for page in connector.changes(start.cursor, parts.catalog.known(source.id)):
                 _turn(parts, run, page, parser, guard)
+                news.entered(len(page.changes))
                 last = page
+        news.tell()
     return _conclude(parts, run, last, guard, parser)
+
+
+class _News:
+    """Tells the index of a listing's permissions and deletions while it goes on, before anything of it is parsed.
+
+    Should the source fall silent, or the listing fail, ``recover`` does it: the catalog knows what is due.
+    """
+
+    def __init__(self, parts: Parts, source_id: str) -> None:
+        self._parts = parts
+        self._source_id = source_id
+        self._entered = 0
+        self._told = time.monotonic()
+
+    def entered(self, changes: int) -> None:
+        """So many more changes are in the catalog."""
+        self._entered += changes
+        if self._entered >= TELL_AT or time.monotonic() - self._told > TELL_S:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the index of all that it has yet to hear."""
+        tell_index(self._parts, self._source_id)
+        self._entered, self._told = 0, time.monotonic()
 
 
 def _turn(parts: Parts, run: Run, page: Page, parser: int, guard: Guard) -> None:
@@ -144,8 +175,6 @@ def _enter(parts: Parts, run: Run, changes: Sequence[Change], parser: int, guard
         _withhold(parts, run, withheld, guard.hold)
     if gone := guard.named(gone):
         parts.catalog.removal.mark_named(run.source_id, gone, run.id)
-    # Permissions and deletions take effect now, before anything is parsed.
-    tell_index(parts, run.source_id)
 
 
 def _withhold(parts: Parts, run: Run, withheld: Sequence[Withheld], hold: Callable[[], None]) -> None:
