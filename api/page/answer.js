@@ -51,7 +51,7 @@ export class AnswerView {
   take(name, data) {
     const handle = {
       meta: () => (this.#meta = data),
-      stage: () => data.state === "started" && this.#progress(STAGES[data.name] ?? "Working…"),
+      stage: () => this.#stage(data),
       sources: () => data.sources.forEach((source) => this.#sources.set(source.number, source)),
       token: () => (this.#text += data.text),
       citation: () => this.#cite(data),
@@ -78,6 +78,16 @@ export class AnswerView {
   stop() {
     this.#finish();
     this.#notice("Stopped. What you see is not complete.");
+  }
+
+  /** What was written so far, without its footnotes. */
+  get text() {
+    return this.#text;
+  }
+
+  #stage({ name, state, queries = [] }) {
+    if (state === "started") this.#progress(STAGES[name] ?? "Working…");
+    else if (queries.length) this.#notice(`Searched for: ${queries.join(" · ")}`);
   }
 
   #progress(text) {

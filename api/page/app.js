@@ -7,7 +7,9 @@ import "./sources.js";
 
 const $ = (id) => document.getElementById(id);
 const question = $("question");
+const MOST_TURNS = 8; // more than the service reads
 let running = null;
+let turns = []; // of this visit: forgotten with the page
 
 /** The filters as the service takes them; undefined if there are none. */
 function filters() {
@@ -52,9 +54,10 @@ async function submit(event) {
   const view = new AnswerView(text);
   busy(true);
   try {
-    await ask({ question: text, filters: filters() }, mine.signal, (name, data) => {
+    await ask({ question: text, history: turns, filters: filters() }, mine.signal, (name, data) => {
       if (running === mine) view.take(name, data);
     });
+    if (running === mine) remember(text, view.text);
   } catch (error) {
     if (running !== mine) return;
     if (error.name === "AbortError") view.stop();
@@ -65,6 +68,27 @@ async function submit(event) {
       busy(false);
     }
   }
+}
+
+/** Keep a turn, so that the next question may lean on it. */
+function remember(asked, answered) {
+  const said = answered.trim().slice(0, 2000);
+  turns.push({ role: "user", content: asked }, ...(said ? [{ role: "assistant", content: said }] : []));
+  turns = turns.slice(-MOST_TURNS);
+  $("new-conversation").hidden = false;
+}
+
+function forgetTurns() {
+  turns = [];
+  $("new-conversation").hidden = true;
+}
+
+function startAnew() {
+  running?.abort();
+  forgetTurns();
+  $("result").hidden = true;
+  question.value = "";
+  question.focus();
 }
 
 function showKey() {
@@ -91,6 +115,7 @@ async function useKey(event) {
   try {
     if (candidate) await whoHas(candidate);
     key.set(candidate);
+    forgetTurns(); // what one reader asked isn't sent under another's key
     $("key-dialog").close();
   } catch (error) {
     refuseKey(error.message);
@@ -119,6 +144,7 @@ function setUpKey() {
   $("cancel-key").addEventListener("click", () => dialog.close());
   $("forget-key").addEventListener("click", () => {
     key.set("");
+    forgetTurns();
     dialog.close();
   });
   dialog.addEventListener("close", () => {
@@ -129,6 +155,7 @@ function setUpKey() {
 }
 
 $("ask").addEventListener("submit", submit);
+$("new-conversation").addEventListener("click", startAnew);
 $("stop").addEventListener("click", () => running?.abort());
 question.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

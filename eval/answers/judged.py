@@ -20,6 +20,7 @@ from eval.datasets import DatasetError, read_rows
 from eval.progress import Progress, tracked
 from generation.answerer import Answerer
 from generation.events import Abstain, Citation, Done, Sources, Token
+from generation.models.port import Message
 from generation.question import Question
 
 QUESTIONS = Path(__file__).parents[1] / "questions" / "sourcegraph.jsonl"
@@ -34,6 +35,8 @@ class Asked:
     split: str
     files: tuple[str, ...]
     words: tuple[str, ...]
+    turns: tuple[str, ...] = ()
+    """What was asked and answered before it, in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,11 @@ class Answered:
         return bool(self.uris) and self.uris[0].endswith(self.asked.files)
 
     @property
+    def found_early(self) -> bool:
+        """An expected file is that of one of the first five passages."""
+        return any(uri.endswith(self.asked.files) for uri in self.offered[:5])
+
+    @property
     def found(self) -> bool:
         """An expected file is among the passages that the answerer had."""
         return any(uri.endswith(self.asked.files) for uri in self.offered)
@@ -93,7 +101,8 @@ def read_questions(path: Path) -> list[Asked]:
     asked = []
     for where, row in read_rows(path):
         try:
-            one = Asked(row["question"], row["kind"], row["split"], tuple(row["files"]), tuple(row["words"]))
+            *turns, question = row["turns"] if "turns" in row else [row["question"]]
+            one = Asked(question, row["kind"], row["split"], tuple(row["files"]), tuple(row["words"]), tuple(turns))
         except (KeyError, TypeError) as error:
             raise DatasetError(f"{where}: not a question: {type(error).__name__}: {error}") from error
         asked.append(one)
@@ -106,7 +115,12 @@ async def ask(answerer: Answerer, asked: Asked, filters: Filter | None = None) -
     offered: tuple[str, ...] = ()
     began = time.perf_counter()
     question = Question(
-        text=asked.question, principal=ANONYMOUS, answer_id="eval", conversation_id="eval", filters=filters
+        text=asked.question,
+        principal=ANONYMOUS,
+        answer_id="eval",
+        conversation_id="eval",
+        filters=filters,
+        history=[Message("assistant" if at % 2 else "user", turn) for at, turn in enumerate(asked.turns)],
     )
     async for event in answerer.answer(question):
         if isinstance(event, Sources):
@@ -137,6 +151,7 @@ def shares(answers: Sequence[Answered]) -> dict[str, tuple[int, int]]:
         "expected words in the answer": count(able, lambda one: one.right),
         "expected words in its first quote": count(able, lambda one: one.right_first),
         "first cited source is an expected file": count(able, lambda one: one.on_target),
+        "an expected file is among the first five passages": count(able, lambda one: one.found_early),
         "an expected file was retrieved": count(able, lambda one: one.found),
         "wrongly abstained": count(able, lambda one: not one.quotes),
         "rightly abstained": count(unable, lambda one: not one.quotes),

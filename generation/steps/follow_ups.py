@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from generation.models.port import Message
-from generation.text.word_stems import terms
+from generation.text.word_stems import terms, words
 
 _OPENING = re.compile(
     r"^\W*(?:and|but|or|so|then|also|what about|how about|what if|same|ok(?:ay)?|und|oder|aber|et|mais|y|pero)\b",
@@ -22,6 +22,12 @@ _ELLIPTIC = re.compile(
     r"^\W*(?:for|in|at|on|with|without|during|from|before|after|until|to)\b(?!.*\b(?:what|which|how|who)\b)",
     re.IGNORECASE,
 )
+_ONESELF = re.compile(r"^(?:it|its|they|them|their|theirs|one|ones)$", re.IGNORECASE)
+"""Words that point to something in their own question as often, where that named something before them."""
+_NAMED = 2
+_DEFINED = re.compile(r"^\W*(?:what|who)\b.{0,3}\b(?:is|are|s)\b", re.IGNORECASE)
+_BRIEF = 3
+"""Words of a question that says hardly anything; longer ones name what they are about: "Do I have to work on Sunday?"."""
 _FEW, _SHORT = 1, 3
 """Words of content: a question of so few says too little to be searched for by itself; one that is short too, where it
 begins without a subject."""
@@ -32,9 +38,17 @@ def is_follow_up(question: str, history: Sequence[Message]) -> bool:
     """Whether a question leans on an earlier one: it begins as one, points back, or says hardly anything."""
     if not any(turn.role == "user" and turn.content.strip() for turn in history):
         return False
-    if _OPENING.match(question) or _POINTING.search(question):
+    if _OPENING.match(question) or any(_points_back(question, at) for at in _POINTING.finditer(question)):
         return True
-    return len(terms(question)) <= (_SHORT if _ELLIPTIC.match(question) else _FEW)
+    if _ELLIPTIC.match(question):
+        return len(terms(question)) <= _SHORT
+    said = len(terms(question))
+    return not said or (said <= _FEW and len(words(question)) <= _BRIEF and not _DEFINED.match(question))
+
+
+def _points_back(question: str, at: re.Match[str]) -> bool:
+    """Whether a pointing word means something outside of its question."""
+    return not (_ONESELF.match(at.group()) and len(terms(question[: at.start()])) >= _NAMED)
 
 
 def carried_over(question: str, history: Sequence[Message]) -> str:
