@@ -27,7 +27,7 @@ _ONESELF = re.compile(r"^(?:it|its|they|them|their|theirs|one|ones)$", re.IGNORE
 _NAMED = 2
 _DEFINED = re.compile(r"^\W*(?:what|who)\b.{0,3}\b(?:is|are|s)\b", re.IGNORECASE)
 _BRIEF = 3
-"""Words of a question that says hardly anything; longer ones name what they are about: "Do I have to work on Sunday?"."""
+"""Words of a question that says hardly anything; longer ones name their subject: "Do I have to work on Sunday?"."""
 _FEW, _SHORT = 1, 3
 """Words of content: a question of so few says too little to be searched for by itself; one that is short too, where it
 begins without a subject."""
