@@ -15,6 +15,8 @@ from tests import mariadb, postgresql
 
 TESTS = Path(__file__).parent
 
+pytest.register_assert_rewrite("tests.integration.cloud_server")
+
 # Hypothesis fails an example that takes over 200 ms by default: on a busy machine that says nothing about the code.
 hypothesis.settings.register_profile("footnote", deadline=None)
 hypothesis.settings.load_profile("footnote")

@@ -50,6 +50,7 @@ def services(model: HostileModel, tmp_path_factory: pytest.TempPathFactory) -> S
     llm = {
         "provider": "openai", "model": "hostile", "url": f"{model.url}/v1", "max_tokens": MAX_TOKENS,
         "first_token_timeout_s": 1.5, "token_timeout_s": 1, "total_timeout_s": 3,
+        "circuit_failures": 1_000_000,  # each case is to reach the model
     }  # fmt: skip
     made = wire(Settings.model_validate({"data_dir": tmp_path_factory.mktemp("hostile"), "llm": llm}))
     index, embedder = made.index.get(), made.embedder.get()

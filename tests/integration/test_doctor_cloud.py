@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.integration.cloud_server")
 from api import doctor  # noqa: E402
 from api.doctor import Finding, examine  # noqa: E402
 from core.extras import installing  # noqa: E402

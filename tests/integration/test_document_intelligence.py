@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.integration.cloud_server")
 from core.errors import (  # noqa: E402
     ConfigurationError,
     DocumentTooLarge,

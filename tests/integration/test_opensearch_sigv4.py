@@ -103,8 +103,9 @@ def fault_of(method: str, target: str, headers: dict[str, str], body: bytes, ser
 
 def _reply(operation: str, body: bytes) -> dict[str, Any]:
     if operation == "_bulk":
-        items = [{"index": {"status": 201}} for line in body.splitlines() if line.startswith(b'{"index"')]
-        return {"errors": False, "items": items}
+        actions = [re.match(rb'{"(index|create|update|delete)":{', line) for line in body.splitlines()]
+        done = {"status": 201, "_seq_no": 1, "_primary_term": 1}
+        return {"errors": False, "items": [{action[1].decode(): done} for action in actions if action]}
     if operation == "_msearch":
         return {"responses": [{"status": 200, "hits": {"hits": [HIT]}} for _ in range(len(body.splitlines()) // 2)]}
     if operation == "_mapping":
@@ -149,9 +150,9 @@ def test_every_kind_of_request_is_signed_right(managed: Managed) -> None:
     managed.overloaded = 1
     index.upsert([chunk(1)])
     assert managed.accepted == [
-        *("", "_mapping", "_bulk", "_msearch"),
+        *("", "_mapping", "_bulk", "_bulk", "_bulk", "_msearch"),
         *("_mapping", "_msearch", "_msearch"),
-        *("_mapping", "_bulk"),
+        *("_mapping", "_bulk", "_bulk", "_bulk"),
     ]
     index.close()
 

@@ -164,7 +164,7 @@ def growth(targets: Sequence[Target], times: NDArray[np.float64]) -> list[Growth
     for column, one in enumerate(targets):
         smallest = min((t for t in targets if t.layout == one.layout), key=lambda t: t.size)
         first = next(t for t in targets if t.size == one.size)
-        for other in dict.fromkeys((smallest, first)):
+        for other in (smallest,) if first == smallest else (smallest, first):
             if other != one:
                 rows += [_ratio(times[:, [targets.index(other), column], n], (way, other, one))
                          for n, way in enumerate(WAYS)]  # fmt: skip
