@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from api import doctor  # noqa: E402
-from api.doctor import Finding, examine  # noqa: E402
-from core.extras import installing  # noqa: E402
-from core.settings import Settings  # noqa: E402
-from tests.integration.cloud_server import Answer, Asked, serving  # noqa: E402
+from api import doctor
+from api.doctor import Finding, examine
+from core.extras import installing
+from core.settings import Settings
+from tests.integration.cloud_server import Answer, Asked, serving
 
 KEY = "0123456789abcdef-very-secret"
 LIMITS = {"customDocumentModels": {"count": 0, "limit": 500}}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import (  # noqa: E402
+from core.errors import (
     ConfigurationError,
     DocumentTooLarge,
     FootnoteError,
@@ -19,14 +19,14 @@ from core.errors import (  # noqa: E402
     Unavailable,
     UnreadableDocument,
 )
-from core.place import Box, PageSize, boxes  # noqa: E402
-from core.settings import ParsingSettings, Settings  # noqa: E402
-from ingestion.partitioning.build import build_partitioner, build_service  # noqa: E402
-from ingestion.partitioning.cloud.document_intelligence import DocumentIntelligence  # noqa: E402
-from ingestion.partitioning.cloud.partitioner import CloudPartitioner  # noqa: E402
-from ingestion.partitioning.port import ElementKind, Partitioner  # noqa: E402
-from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner  # noqa: E402
-from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving  # noqa: E402
+from core.place import Box, PageSize, boxes
+from core.settings import ParsingSettings, Settings
+from ingestion.partitioning.build import build_partitioner, build_service
+from ingestion.partitioning.cloud.document_intelligence import DocumentIntelligence
+from ingestion.partitioning.cloud.partitioner import CloudPartitioner
+from ingestion.partitioning.port import ElementKind, Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving
 
 KEY = "0123456789abcdef-very-secret"
 RESULTS = "/documentintelligence/documentModels/prebuilt-layout/analyzeResults/42?api-version=2024-11-30"

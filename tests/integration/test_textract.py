@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import (  # noqa: E402
+from core.errors import (
     ConfigurationError,
     DocumentTooLarge,
     FootnoteError,
@@ -21,13 +21,13 @@ from core.errors import (  # noqa: E402
     Unavailable,
     UnreadableDocument,
 )
-from core.place import Box, PageSize, boxes  # noqa: E402
-from core.settings import ParsingSettings  # noqa: E402
-from ingestion.partitioning.cloud.partitioner import CloudPartitioner  # noqa: E402
-from ingestion.partitioning.cloud.textract import Textract  # noqa: E402
-from ingestion.partitioning.port import ElementKind, Partitioner  # noqa: E402
-from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner  # noqa: E402
-from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving  # noqa: E402
+from core.place import Box, PageSize, boxes
+from core.settings import ParsingSettings
+from ingestion.partitioning.cloud.partitioner import CloudPartitioner
+from ingestion.partitioning.cloud.textract import Textract
+from ingestion.partitioning.port import ElementKind, Partitioner
+from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from tests.integration.cloud_server import Answer, Asked, Script, image_of, pdf_of, serving
 
 _ids = count()
 _pdfium = threading.Lock()

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from api.cli import context
+from api.cli.options import json_option, print_json
 from core.errors import Unavailable
 
 
@@ -16,7 +17,8 @@ def cache() -> None:
 
 
 @cache.command("clear", epilog="Example:  footnote cache clear")
-def clear_() -> None:
+@json_option
+def clear_(as_json: bool) -> None:
     """Forget all answers that are kept, of every reader."""
     import redis  # noqa: PLC0415 - --help can do without
 
@@ -28,4 +30,7 @@ def clear_() -> None:
     except (redis.RedisError, OSError) as error:
         message = f"The answer cache doesn't answer ({type(error).__name__}): check cache.url, or run: footnote up."
         raise Unavailable(message) from error
-    click.echo(f"Forgotten: {count} entries.")
+    if as_json:
+        print_json({"forgotten": count})
+    else:
+        click.echo(f"Forgotten: {count} entries.")

@@ -13,6 +13,7 @@ HEAVY = ("torch", "sentence_transformers", "lancedb", "celery", "sqlalchemy", "f
 
 TABLES_ALONE = {
     *("answers", "latency", "question-threads", "ingest", "footprint", "overload", "catalog", "filtered"),
+    *("verification", "answer-cache", "permissions"),
 }
 """Measurements that print a table for people; those that are kept or gated have JSON."""
 
