@@ -9,7 +9,6 @@ from generation.answering.link_guard import Piece
 
 _LONGEST = 1000
 _END = re.compile(r"\n|(?<=[.!?。！？…])(?:[\"'”’)\]*_»]{0,3})\s|(?<=[。！？])")
-_BLANK = re.compile(r"\s(?=\S*\Z)")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|No|Tel|e\.g|i\.e|vs|ca|approx)\.\s\Z", re.ASCII)
 
 Look = Callable[[str], Awaitable[str]]

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# First in this thread: while a thread of a service imports it, it silences a warning of its own, and pytest, which sets
+# the filters of the process anew for each test, could make that an error in the middle of the import.
+import torch  # noqa: F401
+
 from tests.integration.stacks import Stack
 
 
