@@ -10,6 +10,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from ingestion.connectors.folder.connector import FolderConfig, FolderConnector
 from ingestion.connectors.port import Upsert
 from ingestion.partitioning.port import Partitioner
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
+from tests.listings import read
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,11 +120,11 @@ def test_a_gigabyte_of_text_is_not_even_read(tmp_path: Path) -> None:
     with (tmp_path / "huge.txt").open("wb") as file:
         file.truncate(1_000_000_000)
     connector = FolderConnector(FolderConfig(path=tmp_path), max_file_bytes=200_000_000)
-    (change,) = connector.changes({}).changes
+    (change,) = read(connector).changes
 
     assert isinstance(change, Upsert)
     with pytest.raises(DocumentTooLarge, match="max_file_mb"):
-        connector.fetch("huge.txt")
+        connector.fetch("huge.txt", BytesIO())
 
 
 ATTEMPTS = """
