@@ -18,7 +18,9 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    conversations,
     documents,
+    feedback,
     groups,
     health,
     index,
@@ -37,7 +39,24 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
+ROUTERS = (
+    answers,
+    conversations,
+    feedback,
+    search,
+    documents,
+    page_images,
+    sources,
+    groups,
+    push,
+    index,
+    keys,
+    audit,
+    me,
+    status,
+    health,
+    page,
+)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -93,6 +112,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
+    await services.live.close()
     if services.keys.built is not None:
         try:
             await anyio.to_thread.run_sync(flush_keys, services)

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from core.cache_settings import CacheSettings
+from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
@@ -29,6 +30,7 @@ __all__ = [
     "CacheSettings",
     "CatalogSettings",
     "ChunkingSettings",
+    "ConversationSettings",
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
@@ -173,6 +175,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    conversations: ConversationSettings = ConversationSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)

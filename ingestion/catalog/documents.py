@@ -62,6 +62,14 @@ class DocumentStore:
         with self._database.read() as connection:
             return {row.external_id: row.id for row in connection.execute(statement)}
 
+    def readable(self, document_ids: Collection[str], terms: Collection[str]) -> dict[str, str | None]:
+        """Those of the documents whose access lists hold one of the terms, with the hashes of their bytes."""
+        statement = select(DocumentRow.id, DocumentRow.content_hash).where(
+            DocumentRow.id.in_(document_ids), DocumentRow.state != DocumentState.DELETING, self._opens_to(terms)
+        )
+        with self._database.read() as connection:
+            return {row.id: row.content_hash for row in connection.execute(statement)}
+
     def all_readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
         """Whether there are all of these documents, and each one's access list holds one of the terms."""
         wanted = set(document_ids)
