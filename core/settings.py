@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.judging_settings import JudgingSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
@@ -32,6 +33,7 @@ __all__ = [
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
+    "JudgingSettings",
     "LlmSettings",
     "OpenSearchSettings",
     "ParsingSettings",
@@ -173,6 +175,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
@@ -230,6 +233,7 @@ def production_faults(settings: Settings) -> list[str]:
         "llm.api_key": settings.llm.api_key,
         "guard.safety.api_key": settings.guard.safety.api_key,
         **{f"llm.fallbacks.{at}.api_key": one.api_key for at, one in enumerate(settings.llm.fallbacks)},
+        **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
     }
