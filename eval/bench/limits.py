@@ -30,37 +30,19 @@ async def hammer(urls: tuple[str, ...], key: str, seconds: float) -> dict[str, f
     """What was let through and refused, and what the limit allows.
 
     Raises:
-        InvalidRequest: the service tells of no limit, or of several.
+        InvalidRequest: a process doesn't answer, or tells of no limit, or of several.
     """
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(headers=headers, timeout=30) as client:
-        first = await client.get(f"{urls[0]}/v1/me")
-        policies = _POLICY.findall(first.headers.get("ratelimit-policy", ""))
-        left = _LEFT.findall(first.headers.get("ratelimit", ""))
-        if first.status_code != httpx.codes.OK or len(policies) != 1:
-            raise InvalidRequest(
-                f"{urls[0]} answers {first.status_code} and tells of {len(policies)} limits: set one, as "
-                "limits.key.requests_per_minute, and wait until its burst is whole."
-            )
-        began = time.perf_counter()
-        until, answered = began + seconds, Counter({first.status_code: 1})
-
-        async def ask(url: str) -> None:
-            while time.perf_counter() < until:
-                answered[(await client.get(f"{url}/v1/me")).status_code] += 1
-
-        with bars() as progress:
-            task = progress.add_task("asking", total=seconds)
-            asking = [asyncio.create_task(ask(url)) for url in urls for _ in range(CLIENTS)]
-            while any(not one.done() for one in asking):
-                await asyncio.wait(asking, timeout=0.5)
-                progress.update(task, completed=min(seconds, time.perf_counter() - began))
-            await asyncio.gather(*asking)
-        took = time.perf_counter() - began
-    _, quota, window = policies[0]
-    allowed = int(left[0][0]) + 1 + took * int(quota) / int(window)
-    passed = answered.pop(httpx.codes.OK)
-    limited = answered.pop(httpx.codes.TOO_MANY_REQUESTS, 0)
+        try:
+            quota, window, burst = _limit_told_by(await client.get(f"{urls[0]}/v1/me"))
+            began = time.perf_counter()
+            answered = await _ask_all(client, urls, began + seconds)
+            took = time.perf_counter() - began
+        except httpx.TransportError as error:
+            raise InvalidRequest(f"A process doesn't answer ({type(error).__name__}): check each --url.") from error
+    allowed = burst + took * quota / window
+    passed, limited = answered.pop(httpx.codes.OK, 0) + 1, answered.pop(httpx.codes.TOO_MANY_REQUESTS, 0)
     return {
         "processes": len(urls),
         "seconds": round(took, 2),
@@ -70,6 +52,36 @@ async def hammer(urls: tuple[str, ...], key: str, seconds: float) -> dict[str, f
         "other": answered.total(),
         "off_percent": round(100 * (passed - allowed) / allowed, 2),
     }
+
+
+def _limit_told_by(first: httpx.Response) -> tuple[int, int, int]:
+    """The quota, its window in seconds, and the burst with this request in it."""
+    policies = _POLICY.findall(first.headers.get("ratelimit-policy", ""))
+    left = _LEFT.findall(first.headers.get("ratelimit", ""))
+    if first.status_code != httpx.codes.OK or len(policies) != 1 or len(left) != 1:
+        raise InvalidRequest(
+            f"The first process answers {first.status_code} and tells of {len(policies)} limits: set one, as "
+            "limits.key.requests_per_minute, and wait until its burst is whole."
+        )
+    return int(policies[0][1]), int(policies[0][2]), int(left[0][0]) + 1
+
+
+async def _ask_all(client: httpx.AsyncClient, urls: tuple[str, ...], until: float) -> Counter[int]:
+    """How often each status was answered."""
+    answered: Counter[int] = Counter()
+    began = time.perf_counter()
+
+    async def ask(url: str) -> None:
+        while time.perf_counter() < until:
+            answered[(await client.get(f"{url}/v1/me")).status_code] += 1
+
+    asking = [asyncio.create_task(ask(url)) for url in urls for _ in range(CLIENTS)]
+    with bars() as progress:
+        while not all(one.done() for one in asking):
+            await asyncio.wait(asking, timeout=0.5)
+            progress("asking, seconds", int(min(until, time.perf_counter()) - began), int(until - began))
+    await asyncio.gather(*asking)
+    return answered
 
 
 @click.command(
