@@ -13,6 +13,7 @@ from api.conversations.owner import Owner, owner_of
 from api.conversations.recording import Keeping, Recording
 from api.conversations.views import history_of, shown_turns
 from api.live.answers import Publish
+from api.metering import Meter
 from api.schemas.answers import AnswerRequest, wire
 from api.sse import ServerEvent
 from core.errors import Conflict, FootnoteError, InvalidRequest, NotFound
@@ -39,6 +40,7 @@ class Asked:
     question: Question
     owner: Owner
     recording: Recording
+    meter: Meter
 
     async def write(self, answerer: Answerer, lane: Lane, publish: Publish) -> None:
         """Answer it, and hand over each event once it is taken down.
@@ -48,7 +50,7 @@ class Asked:
             FootnoteError: the answer failed, or ended without an end.
         """
         try:
-            async with aclosing(events_of(answerer, self.question, lane)) as events:
+            async with aclosing(events_of(answerer, self.question, lane, self.meter)) as events:
                 async for event in events:
                     told = await self.recording.take(event)
                     publish(ServerEvent.of(*wire(told)), documents_in([told]))
@@ -62,7 +64,7 @@ class Asked:
         return ServerEvent.of(*wire(await self.recording.cut("stopped")))
 
 
-async def asked(body: AnswerRequest, caller: Caller, services: Services) -> Asked:
+async def asked(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> Asked:
     """Check what is asked, and take the history from the conversation that it goes on with.
 
     Raises:
@@ -96,7 +98,8 @@ async def asked(body: AnswerRequest, caller: Caller, services: Services) -> Aske
         conversation_id=body.conversation_id or uuid.uuid4().hex,
         fresh=body.replaces is not None,
     )
-    return Asked(question, owner, Recording(question, keeping, services.catalog, services.lanes.conversations))
+    recording = Recording(question, keeping, services.catalog, services.lanes.conversations)
+    return Asked(question, owner, recording, meter)
 
 
 def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: Services) -> tuple[Message, ...]:
@@ -114,16 +117,18 @@ def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: 
     return history_of(shown_turns(turns, principal, catalog))
 
 
-async def events_of(answerer: Answerer, question: Question, lane: Lane) -> AsyncGenerator[AnswerEvent]:
+async def events_of(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:
     """The answer's events, ``Done`` the last of them; it holds a place of the lane until it is closed.
 
     Raises:
+        LimitReached: the reader had their share.
         Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    async with lane.place(), aclosing(answerer.answer(question)) as events:
+    async with meter.answer() as watch, lane.place(), aclosing(answerer.answer(question)) as events:
         with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
+                watch.see(event)
                 yield event
                 if isinstance(event, Done):
                     return

@@ -13,6 +13,7 @@ from api.conversations.views import readable_all
 from api.dependencies import CallerDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.live.event_id import EventId
+from api.metering import MeterDep
 from api.schemas.answers import AnswerBody, AnswerRequest, StoppedBody
 from api.sse import MEDIA_TYPE, EventStream, run_while_connected
 from core.errors import NotFound
@@ -42,8 +43,10 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", description="G
 async def answers(
     body: AnswerRequest,
     request: Request,
+    *,
     caller: CallerDep,
     services: ServicesDep,
+    meter: MeterDep,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON.
@@ -52,7 +55,7 @@ async def answers(
     """
     if last_event_id:
         return await _stream(EventId.read(last_event_id), caller, services)
-    question = await asked(body, caller, services)
+    question = await asked(body, caller, services, meter)
     answerer = await ready(services.answerer)
     if MEDIA_TYPE in request.headers.get("accept", ""):
         return await _begin(question, answerer, services)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
 from api.part import Part
@@ -199,6 +200,7 @@ class Stack:
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
     mirror: Mirror | None = None
+    limits: Limits = field(default_factory=lambda: Limits(None))
 
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
@@ -227,6 +229,7 @@ class Stack:
             settings=self.settings,
             lanes=lanes,
             live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
+            limits=self.limits,
             index=index,
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),

@@ -40,7 +40,9 @@ def eve(stack: Stack) -> dict[str, str]:
     return user(stack, "eve")
 
 
-async def ask(client: httpx.AsyncClient, headers: dict[str, str], question: str = "How much leave?", **more: Any) -> Any:
+async def ask(
+    client: httpx.AsyncClient, headers: dict[str, str], question: str = "How much leave?", **more: Any
+) -> Any:
     response = await client.post("/v1/answers", json={"question": question, **more}, headers=headers)
     assert response.status_code == 200, response.text
     return response.json()

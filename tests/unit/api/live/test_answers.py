@@ -137,7 +137,7 @@ async def test_two_readers_read_side_by_side() -> None:
 
 async def test_nobody_else_takes_it_up() -> None:
     answers = live()
-    writer, stream = await begun(answers, "one", "end")
+    _, stream = await begun(answers, "one", "end")
     assert await texts(stream) == ["one", "end"]
     for event, owner, readable in (
         (EventId(ANSWER), "user:eve", all_readable),
