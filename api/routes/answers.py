@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from api.asking import checked_question
 from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
+from api.metering import Meter, MeterDep
 from api.problems import log_error, problem_of
 from api.schemas.answers import (
     AbstainBody,
@@ -47,11 +48,13 @@ CLIENT_CLOSED = 499
     response_model=AnswerBody,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The answer, or the stream of its events."}},
 )
-async def answers(body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
+async def answers(
+    body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep, meter: MeterDep
+) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
     question = _question(body, caller.principal, services.settings.api.max_question_chars)
     answerer = await ready(services.answerer)
-    events = _events(answerer, question, services.lanes.answers)
+    events = _events(answerer, question, services.lanes.answers, meter)
     if MEDIA_TYPE in request.headers.get("accept", ""):
         # Wrong questions and full lanes show before the first event: they have a status of their own.
         first = await anext(events)
@@ -80,16 +83,18 @@ def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Ques
     )
 
 
-async def _events(answerer: Answerer, question: Question, lane: Lane) -> AsyncGenerator[AnswerEvent]:
+async def _events(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:
     """The answer's events, ``Done`` the last of them; it holds a place of the lane until it is closed.
 
     Raises:
+        LimitReached: the reader had their share.
         Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    async with lane.place(), aclosing(answerer.answer(question)) as events:
+    async with meter.answer() as watch, lane.place(), aclosing(answerer.answer(question)) as events:
         with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
+                watch.see(event)
                 yield event
                 if isinstance(event, Done):
                     return
