@@ -33,5 +33,6 @@ def owner_of(caller: Caller) -> Owner:
     if caller.key is not None and not caller.acting:
         return Owner(f"key:{caller.key.id}", True, principal.terms)
     # No two of other permissions are the same nobody: one could take up what the other may not read.
-    digest = hashlib.sha256("\0".join(sorted(principal.terms)).encode()).hexdigest()
-    return Owner(f"nobody:{digest}", False, principal.terms if caller.key is not None else frozenset())
+    reached = "\0".join([*sorted(principal.terms), "", *sorted(principal.sources or ())])
+    digest = hashlib.sha256(reached.encode()).hexdigest()
+    return Owner(f"nobody:{digest}", False, principal.terms if caller.known else frozenset())

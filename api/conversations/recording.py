@@ -98,9 +98,8 @@ class Recording:
     async def _look_up(self) -> None:
         """Which bytes of its documents the answer is made from. They may change while it is written."""
         wanted = documents_in(self.events) - self._hashes.keys()
-        terms = self.question.principal.terms
         if wanted:
-            found = await self._told(lambda catalog: catalog.documents.readable(wanted, terms))
+            found = await self._told(lambda catalog: catalog.documents.readable(wanted, self.question.principal))
             self._hashes.update(dict.fromkeys(wanted) | (found or {}))
 
     async def _end(self, state: TurnState, done: Done) -> Done:

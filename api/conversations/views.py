@@ -43,7 +43,7 @@ def shown_turns(
     wanted = sorted({document for turn in turns for document in turn.documents})
     now: dict[str, str | None] = {}
     for at in range(0, len(wanted), _AT_ONCE):
-        now |= catalog.documents.readable(wanted[at : at + _AT_ONCE], principal.terms)
+        now |= catalog.documents.readable(wanted[at : at + _AT_ONCE], principal)
     said = feedback or {}
     return [_shown(turn, now, catalog.clock.now(), said.get(turn.answer_id)) for turn in turns]
 
@@ -92,4 +92,4 @@ def _source(
 
 def readable_all(documents: Collection[str], principal: Principal, catalog: Catalog) -> bool:
     """Whether this reader may read all of these documents now. Blocks."""
-    return catalog.documents.all_readable(documents, principal.terms)
+    return len(catalog.documents.readable(documents, principal)) == len(set(documents))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 from api.conversations.asking import Asked, asked
 from api.conversations.owner import owner_of
 from api.conversations.views import readable_all
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.live.event_id import EventId
 from api.metering import MeterDep
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from api.wiring import Services
     from generation.answerer import Answerer
 
-router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that left: nobody reads it, but it shows in the metrics."""

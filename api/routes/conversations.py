@@ -10,7 +10,7 @@ from api.auth.principal import Caller
 from api.conversations.markdown import markdown_of
 from api.conversations.owner import Owner, owner_of
 from api.conversations.views import shown_turns
-from api.dependencies import CallerDep, ConversationsLane, ServicesDep, ready
+from api.dependencies import CallerDep, ConversationsLane, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.schemas.conversations import (
     CONTROL,
@@ -28,7 +28,10 @@ from core.principal import AccessList
 from ingestion.catalog.conversations import Conversation
 
 router = APIRouter(
-    prefix="/v1/conversations", tags=["conversations"], route_class=JsonRoute, dependencies=[ConversationsLane]
+    prefix="/v1/conversations",
+    tags=["conversations"],
+    route_class=JsonRoute,
+    dependencies=[ReaderDep, ConversationsLane],
 )
 
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -9,7 +9,16 @@ from fastapi import APIRouter, Depends, Query
 from api.auth.principal import Caller
 from api.conversations.owner import owner_of
 from api.conversations.views import shown_turns
-from api.dependencies import AdminDep, AdminLane, AuditDep, CallerDep, ConversationsLane, ServicesDep
+from api.dependencies import (
+    AdminLane,
+    AuditDep,
+    CallerDep,
+    ConversationsLane,
+    CuratorDep,
+    ReaderDep,
+    ReviewerDep,
+    ServicesDep,
+)
 from api.json_body import JsonRoute
 from api.schemas.feedback import (
     FeedbackBody,
@@ -50,7 +59,7 @@ def _answer(answer_id: str, caller: CallerDep, services: ServicesDep) -> Turn:
 AnswerDep = Annotated[Turn, Depends(_answer)]
 
 
-@router.put("/answers/{answer_id}/feedback", dependencies=[ConversationsLane])
+@router.put("/answers/{answer_id}/feedback", dependencies=[ReaderDep, ConversationsLane])
 def say(turn: AnswerDep, body: FeedbackRequest, caller: CallerDep, services: ServicesDep) -> FeedbackBody:
     """Say whether an answer is good, and why not. Said once more, it stands in the place of what was said before."""
     reader, store = owner_of(caller).name, services.catalog.get().feedback
@@ -58,23 +67,23 @@ def say(turn: AnswerDep, body: FeedbackRequest, caller: CallerDep, services: Ser
     return FeedbackBody.model_validate(store.of([turn.answer_id], reader)[turn.answer_id])
 
 
-@router.delete("/answers/{answer_id}/feedback", status_code=204, dependencies=[ConversationsLane])
+@router.delete("/answers/{answer_id}/feedback", status_code=204, dependencies=[ReaderDep, ConversationsLane])
 def take_back(turn: AnswerDep, caller: CallerDep, services: ServicesDep) -> None:
     """Take back what one said of an answer."""
     services.catalog.get().feedback.take_back(turn.answer_id, owner_of(caller).name)
 
 
-@router.post("/answers/{answer_id}/outdated", status_code=204, dependencies=[ConversationsLane])
+@router.post("/answers/{answer_id}/outdated", status_code=204, dependencies=[ReaderDep, ConversationsLane])
 def report(turn: AnswerDep, body: OutdatedRequest, caller: CallerDep, services: ServicesDep) -> None:
     """Say that a source of an answer is outdated: the curators find it in their list."""
     catalog, document_id = services.catalog.get(), body.document_id
-    readable = catalog.documents.readable([document_id], caller.principal.terms)
+    readable = catalog.documents.readable([document_id], caller.principal)
     if document_id not in turn.documents or document_id not in readable:
         raise NotFound(f"The answer has no source {document_id!r} that you may read.")
     catalog.feedback.report(document_id, owner_of(caller).name, body.comment.strip(), turn.documents[document_id])
 
 
-@router.get("/feedback", dependencies=[AdminDep, AdminLane])
+@router.get("/feedback", dependencies=[ReviewerDep, AdminLane])
 def list_feedback(
     caller: CallerDep,
     services: ServicesDep,
@@ -84,7 +93,7 @@ def list_feedback(
 ) -> SaidList:
     """What readers say of answers, the latest first, without their names.
 
-    An answer is shown with its question and sources as far as the administrator may read these documents as a reader.
+    An answer is shown with its question and sources as far as the reviewer may read these documents.
     """
     return _said(caller, services, rating, limit, offset)
 
@@ -105,14 +114,14 @@ def _said(
     return SaidList(feedback=said, **catalog.feedback.counts())
 
 
-@router.get("/outdated", dependencies=[AdminDep, AdminLane])
+@router.get("/outdated", dependencies=[CuratorDep, AdminLane])
 def list_outdated(services: ServicesDep, limit: Limit = 50, offset: Offset = 0) -> OutdatedList:
     """The documents that readers say are outdated, the latest said first."""
     found, total = services.catalog.get().feedback.outdated(limit, offset)
     return OutdatedList(documents=[OutdatedBody.model_validate(one) for one in found], total=total)
 
 
-@router.delete("/outdated/{document_id}", dependencies=[AdminDep, AdminLane])
+@router.delete("/outdated/{document_id}", dependencies=[CuratorDep, AdminLane])
 def settle(document_id: str, audit: AuditDep, services: ServicesDep) -> SettledBody:
     """Take a document off that list: it was seen to."""
     with audit.doing("outdated.settle", document_id):

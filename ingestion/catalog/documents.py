@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
 from core.errors import NotFound
-from core.principal import PUBLIC
+from core.principal import PUBLIC, Principal
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
@@ -62,11 +62,15 @@ class DocumentStore:
         with self._database.read() as connection:
             return {row.external_id: row.id for row in connection.execute(statement)}
 
-    def readable(self, document_ids: Collection[str], terms: Collection[str]) -> dict[str, str | None]:
-        """Those of the documents whose access lists hold one of the terms, with the hashes of their bytes."""
+    def readable(self, document_ids: Collection[str], principal: Principal) -> dict[str, str | None]:
+        """Those of the documents that the principal may read, with the hashes of their bytes."""
         statement = select(DocumentRow.id, DocumentRow.content_hash).where(
-            DocumentRow.id.in_(document_ids), DocumentRow.state != DocumentState.DELETING, self._opens_to(terms)
+            DocumentRow.id.in_(document_ids),
+            DocumentRow.state != DocumentState.DELETING,
+            self._opens_to(principal.terms),
         )
+        if principal.sources is not None:
+            statement = statement.where(DocumentRow.source_id.in_(principal.sources))
         with self._database.read() as connection:
             return {row.id: row.content_hash for row in connection.execute(statement)}
 

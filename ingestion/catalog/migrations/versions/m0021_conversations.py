@@ -6,7 +6,7 @@ from alembic import op
 from ingestion.catalog.tables import UtcDateTime
 
 revision = "0021"
-down_revision = "0018"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
