@@ -24,6 +24,7 @@ from api.routes import (
     index,
     keys,
     me,
+    openai,
     page,
     page_images,
     push,
@@ -37,7 +38,23 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
+ROUTERS = (
+    answers,
+    search,
+    openai,
+    documents,
+    page_images,
+    sources,
+    groups,
+    push,
+    index,
+    keys,
+    audit,
+    me,
+    status,
+    health,
+    page,
+)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:

@@ -34,6 +34,8 @@ from generation.models.port import Message
 from generation.question import Question
 
 if TYPE_CHECKING:
+    from api.auth.principal import Caller
+    from api.wiring import Services
     from generation.answerer import Answerer
 
 router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
@@ -49,13 +51,9 @@ CLIENT_CLOSED = 499
 )
 async def answers(body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
-    question = _question(body, caller.principal, services.settings.api.max_question_chars)
-    answerer = await ready(services.answerer)
-    events = _events(answerer, question, services.lanes.answers)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        # Wrong questions and full lanes show before the first event: they have a status of their own.
-        first = await anext(events)
-        return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
+        return await streamed(body, caller, services)
+    events = await _begun(body, caller, services)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
@@ -65,6 +63,17 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     if not await run_while_connected(request.receive, collect):
         return Response(status_code=CLIENT_CLOSED)
     return Response(_body(collected).model_dump_json(), media_type="application/json")
+
+
+async def streamed(body: AnswerRequest, caller: Caller, services: Services) -> EventStream:
+    """The stream of the answer. Wrong questions and full lanes show before its first event: they have a status."""
+    events = await _begun(body, caller, services)
+    return EventStream(_stream(await anext(events), events), services.settings.api.heartbeat_s)
+
+
+async def _begun(body: AnswerRequest, caller: Caller, services: Services) -> AsyncGenerator[AnswerEvent]:
+    question = _question(body, caller.principal, services.settings.api.max_question_chars)
+    return _events(await ready(services.answerer), question, services.lanes.answers)
 
 
 def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:
