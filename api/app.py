@@ -107,6 +107,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
+        tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
@@ -117,4 +118,5 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
+    await services.limits.close()
     await anyio.to_thread.run_sync(services.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
 from api.auth.keys import digest
 from api.auth.principal import Caller, bearer_key, caller_of
+from api.limits.admission import admitted
 from api.part import Part
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotAuthorised
@@ -39,8 +41,12 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     """Whom the request speaks for.
 
     Raises:
-        FootnoteError: its key is no good, or it can't be found out now.
+        FootnoteError: its key is no good, it can't be found out now, or they had their share of requests.
     """
+    return await admitted(request, services.limits, services.settings.limits, partial(_identify, request, services))
+
+
+async def _identify(request: Request, services: Services) -> Caller:
     anonymous = services.settings.api.anonymous
     try:
         key = bearer_key(request.headers)

@@ -36,6 +36,7 @@ _PROBLEMS = {
     415: "The body isn't sent as JSON.",
     416: "It has no such range of bytes.",
     422: "What was sent can't be used: the detail says why.",
+    429: "The caller had its share: try again after `Retry-After` seconds. `RateLimit` says of what.",
     503: "Something that this needs doesn't answer, or there is too much to do: try again after `Retry-After` seconds.",
 }
 _FROM_FASTAPI = ("HTTPValidationError", "ValidationError")
@@ -90,7 +91,7 @@ class DocumentedApp(FastAPI):
         if called:
             role = [ADMINISTRATOR] if administers else []
             operation["security"] = [{_KEY: role}, *([{}] if self._anonymous and not administers else [])]
-        wanted: set[int] = {401, 403, 422, 503} if called else set()
+        wanted: set[int] = {401, 403, 422, 429, 503} if called else set()
         if operation.get("requestBody"):
             wanted |= {400, 413, 415}
         if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):

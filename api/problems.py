@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import math
 from typing import Any
 
 import orjson
@@ -11,7 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
+from core.errors import (
+    ConfigurationError,
+    FootnoteError,
+    InvalidRequest,
+    LimitReached,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
 from core.logs import correlation_id, get_logger
 
 log = get_logger(__name__)
@@ -109,6 +118,8 @@ def error_response(error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         headers["Retry-After"] = RETRY_AFTER_S
+    if isinstance(error, LimitReached):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     return to_response(problem_of(error), headers)
 
 

@@ -7,14 +7,16 @@ environment variable. Sources, strongest first: ``FOOTNOTE_`` environment variab
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
@@ -32,6 +34,7 @@ __all__ = [
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
+    "LimitSettings",
     "LlmSettings",
     "OpenSearchSettings",
     "ParsingSettings",
@@ -100,6 +103,12 @@ class RetrievalSettings(Section):
     context_tokens: Positive = 6000
 
 
+def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        ipaddress.ip_network(network, strict=False)  # its error says which, and why
+    return networks
+
+
 class ApiSettings(Section):
     """The HTTP service."""
 
@@ -118,6 +127,8 @@ class ApiSettings(Section):
     """Names that the service is reached by, without a port; ``*.example.com`` is all names below, ``*`` any name.
 
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
+    trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
+    """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
@@ -174,6 +185,7 @@ class Settings(Section):
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
     api: ApiSettings = ApiSettings()
+    limits: LimitSettings = LimitSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from api.asking import checked_question
 from api.dependencies import CallerDep, ServicesDep, ready
 from api.json_body import JsonRoute
+from api.metering import Meter, MeterDep
 from api.problems import log_error, problem_of
 from api.schemas.answers import (
     AbstainBody,
@@ -49,11 +50,13 @@ CLIENT_CLOSED = 499
     response_model=AnswerBody,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The answer, or the stream of its events."}},
 )
-async def answers(body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
+async def answers(
+    body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep, meter: MeterDep
+) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        return await streamed(body, caller, services)
-    events = await _begun(body, caller, services)
+        return await streamed(body, caller, services, meter)
+    events = await _begun(body, caller, services, meter)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
@@ -65,15 +68,15 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     return Response(_body(collected).model_dump_json(), media_type="application/json")
 
 
-async def streamed(body: AnswerRequest, caller: Caller, services: Services) -> EventStream:
+async def streamed(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> EventStream:
     """The stream of the answer. Wrong questions and full lanes show before its first event: they have a status."""
-    events = await _begun(body, caller, services)
+    events = await _begun(body, caller, services, meter)
     return EventStream(_stream(await anext(events), events), services.settings.api.heartbeat_s)
 
 
-async def _begun(body: AnswerRequest, caller: Caller, services: Services) -> AsyncGenerator[AnswerEvent]:
+async def _begun(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> AsyncGenerator[AnswerEvent]:
     question = _question(body, caller.principal, services.settings.api.max_question_chars)
-    return _events(await ready(services.answerer), question, services.lanes.answers)
+    return _events(await ready(services.answerer), question, services.lanes.answers, meter)
 
 
 def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:
@@ -89,16 +92,18 @@ def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Ques
     )
 
 
-async def _events(answerer: Answerer, question: Question, lane: Lane) -> AsyncGenerator[AnswerEvent]:
+async def _events(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:
     """The answer's events, ``Done`` the last of them; it holds a place of the lane until it is closed.
 
     Raises:
+        LimitReached: the reader had their share.
         Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    async with lane.place(), aclosing(answerer.answer(question)) as events:
+    async with meter.answer() as watch, lane.place(), aclosing(answerer.answer(question)) as events:
         with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
+                watch.see(event)
                 yield event
                 if isinstance(event, Done):
                     return

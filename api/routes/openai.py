@@ -23,7 +23,6 @@ from api.schemas.openai import (
     ChatChunk,
     ChatCompletion,
     ChatDelta,
-    ChatMessage,
     ChatRequest,
     Choice,
     ChunkChoice,
@@ -69,7 +68,7 @@ class _StreamFailed(FootnoteError):
 async def chat_completions(body: ChatRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
     """Answer the last question of a conversation, with citations as annotations of the type ``url_citation``."""
     _check_model(body.model, PLAIN, MARKED)
-    stream = await streamed(_asked(body.messages, body), caller, services)
+    stream = await streamed(_asked(body), caller, services, meter)
     completion, head = Completion(marked=body.model == MARKED), _head(body)
     if body.stream:
         chunks = _chunks(stream.events, completion, head, body)
@@ -137,10 +136,10 @@ def _check_model(wanted: str, *known: str) -> None:
         raise NotFound(f"There is no model {wanted[:100]!r} here. There are: {', '.join(known)} (GET /v1/models).")
 
 
-def _asked(messages: tuple[ChatMessage, ...], body: ChatRequest) -> AnswerRequest:
+def _asked(body: ChatRequest) -> AnswerRequest:
     """The question and the turns before it."""
     turns = [
-        Turn(role=one.role, content=one.text) for one in messages if one.role in ("user", "assistant") and one.text
+        Turn(role=one.role, content=one.text) for one in body.messages if one.role in ("user", "assistant") and one.text
     ]
     if not turns or turns[-1].role != "user":
         raise InvalidRequest("messages: the last one must be the user's question, as text.")

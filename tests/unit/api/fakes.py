@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
 from api.part import Part
 from api.places import PlaceLocator
 from api.wiring import Services
@@ -191,6 +192,7 @@ class Stack:
     embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
+    limits: Limits = field(default_factory=lambda: Limits(None))
 
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
@@ -217,6 +219,7 @@ class Stack:
         return Services(
             settings=self.settings,
             lanes=Lanes.of(self.settings),
+            limits=self.limits,
             index=index,
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
