@@ -65,7 +65,9 @@ class _StreamFailed(FootnoteError):
 
 
 @router.post("/chat/completions", response_model=ChatCompletion, responses={200: _STREAM, 404: {}})
-async def chat_completions(body: ChatRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
+async def chat_completions(
+    body: ChatRequest, request: Request, caller: CallerDep, services: ServicesDep, meter: MeterDep
+) -> Response:
     """Answer the last question of a conversation, with citations as annotations of the type ``url_citation``."""
     _check_model(body.model, PLAIN, MARKED)
     stream = await streamed(_asked(body), caller, services, meter)
