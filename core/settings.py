@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
@@ -34,6 +35,7 @@ __all__ = [
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
+    "JudgingSettings",
     "LimitSettings",
     "LlmSettings",
     "OpenSearchSettings",
@@ -184,6 +186,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
@@ -242,6 +245,7 @@ def production_faults(settings: Settings) -> list[str]:
         "llm.api_key": settings.llm.api_key,
         "guard.safety.api_key": settings.guard.safety.api_key,
         **{f"llm.fallbacks.{at}.api_key": one.api_key for at, one in enumerate(settings.llm.fallbacks)},
+        **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
     }
