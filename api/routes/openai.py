@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.completion import Completion
 from api.dependencies import CallerDep, ServicesDep, ready
+from api.metering import MeterDep
 from api.openai_errors import OpenAiError, OpenAiRoute
 from api.problems import Problem
 from api.routes.answers import CLIENT_CLOSED, streamed
