@@ -17,10 +17,10 @@ from core.errors import (
     Conflict,
     FootnoteError,
     InvalidRequest,
+    LimitReached,
     NotAuthenticated,
     NotAuthorised,
     NotFound,
-    Overloaded,
     Unavailable,
 )
 
@@ -39,7 +39,6 @@ _KINDS: Mapping[int, type[FootnoteError]] = {
     404: NotFound,
     409: Conflict,
     422: InvalidRequest,
-    _TOO_MANY: Overloaded,
     _UNAVAILABLE: Unavailable,
 }
 
@@ -70,6 +69,7 @@ class Service:
         url: without a path.
         key: the API key, or a token of the identity provider; None for none.
         user, groups: whom to act for; the key must have the right to.
+        headers: sent with every call beside these.
         timeout_s: the longest silence. A stream's heartbeat comes far more often.
         connect_s: how long to wait for a connection.
         retries: how often a call that was refused with 429 or 503 is made again.
@@ -82,6 +82,7 @@ class Service:
     key: str | None = field(default=None, repr=False)
     user: str | None = None
     groups: Sequence[str] = ()
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
     timeout_s: float = 120.0
     connect_s: float = 3.0
     retries: int = 2
@@ -100,7 +101,7 @@ class Service:
             headers["X-Footnote-Groups"] = json.dumps(list(self.groups))
         return {
             "base_url": self.url,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "headers": [*((name.encode(), value.encode()) for name, value in headers.items()), *self.headers],
             "timeout": httpx.Timeout(self.timeout_s, connect=self.connect_s),
             "trust_env": False,
         }
@@ -253,7 +254,7 @@ def parsed(body: type[Body], value: object) -> Body:
 
 def _problem(status: int, problem: Mapping[str, Any]) -> FootnoteError:
     message = str(problem.get("detail") or problem.get("title") or f"The service answered with status {status}.")
-    error = _KINDS.get(status, FootnoteError)(message)
+    error = LimitReached(message, 0) if status == _TOO_MANY else _KINDS.get(status, FootnoteError)(message)
     error.status = status
     return error
 

@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from api.completion import Completion
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.metering import MeterDep
 from api.openai_errors import OpenAiError, OpenAiRoute
 from api.problems import Problem
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from core.chunk import Vectors
     from retrieval.embedding.port import Embedder
 
-router = APIRouter(prefix="/v1", tags=["OpenAI's shape"], route_class=OpenAiRoute)
+router = APIRouter(prefix="/v1", tags=["OpenAI's shape"], dependencies=[ReaderDep], route_class=OpenAiRoute)
 
 PLAIN, MARKED = "footnote", "footnote-marked"
 """The same answers; of the second, the text has marks and a list of sources."""

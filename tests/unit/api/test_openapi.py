@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 OPEN = {"/healthz", "/readyz"}
 OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
-READERS = {"/v1/answers", "/v1/search", "/v1/me", *OPENAI}
+READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
 
 
 @pytest.fixture
@@ -35,10 +35,12 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
     for path, _, operation in operations(document):
         if path in OPEN:
             assert "security" not in operation
+        elif path == "/v1/me":
+            assert operation["security"] == [{"key": []}, {}]
         elif path in READERS or path.startswith("/v1/documents"):
-            assert operation["security"] == [{"key": []}, {}], path
+            assert operation["security"] == [{"key": ["reader"]}, {}], path
         else:
-            assert operation["security"] == [{"key": ["administrator"]}], path
+            assert operation["security"] in [[{"key": [role]}] for role in ("curator", "reviewer", "auditor", "admin")]
 
 
 async def test_a_key_is_needed_where_readers_without_one_are_not_served(stack: Stack) -> None:
@@ -47,7 +49,7 @@ async def test_a_key_is_needed_where_readers_without_one_are_not_served(stack: S
     )
     async with serving(stack) as client:
         document = (await client.get("/openapi.json")).json()
-    assert document["paths"]["/v1/search"]["post"]["security"] == [{"key": []}]
+    assert document["paths"]["/v1/search"]["post"]["security"] == [{"key": ["reader"]}]
 
 
 async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from api.client import (
     StageBody,
     TokenBody,
 )
-from core.errors import FootnoteError, InvalidRequest, NotAuthorised, Overloaded, Unavailable
+from core.errors import FootnoteError, InvalidRequest, LimitReached, NotAuthorised, Unavailable
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import ADMIN_KEY, Stack, an_answer
 
@@ -124,7 +124,7 @@ def test_a_date_that_has_passed_is_no_wait(waits: list[float], after: str) -> No
 
 
 def test_it_gives_up_after_its_retries_and_where_the_wait_is_too_long(waits: list[float]) -> None:
-    with pytest.raises(Overloaded, match="Not now"):
+    with pytest.raises(LimitReached, match="Not now"):
         blocking(Script(refused(429, retry_after="1"))).search("q")
     assert waits == [1.0, 1.0]
     with pytest.raises(Unavailable):
