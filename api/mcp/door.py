@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.to_thread
@@ -71,7 +71,7 @@ class McpDoor:
         from api.client import AsyncFootnote  # noqa: PLC0415
         from api.mcp.server import forwarded  # noqa: PLC0415
 
-        request: Request = context.request_context.request
+        request = cast("Request", context.request_context.request)
         client = (request.client.host, request.client.port) if request.client else ("127.0.0.1", 0)
         headers = [*forwarded(request.headers, *_IDENTITY), (b"x-request-id", (correlation_id.get() or "").encode())]
         transport = httpx.ASGITransport(app=self._app, client=client)

@@ -120,8 +120,9 @@ def build_server(client_of: ClientOf, version: str) -> MCPServer[Any]:
         client_of: gives the client to call Footnote with, as whoever sent the request.
         version: Footnote's own.
     """
-    server: MCPServer[Any] = MCPServer("footnote", "Footnote", instructions=INSTRUCTIONS, version=version)
-    # The SDK sets up the root logger when a server is made; the process has a log of its own.
+    server: MCPServer[Any] = MCPServer(
+        "footnote", "Footnote", instructions=INSTRUCTIONS, version=version, log_level="WARNING"
+    )
     tools = _Tools(client_of)
     server.add_tool(tools.search, title="Search the documents", annotations=_READS)
     server.add_tool(tools.fetch, title="Read a document or passage", annotations=_READS)

@@ -8,10 +8,9 @@ from typing import Any, cast
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from api.dependencies import ReaderDep, ServicesDep
+from api.dependencies import ReaderDep
 from api.mcp.door import Handed, McpDoor
 from api.problems import response_to
-from api.wiring import Services
 from core.errors import NotAuthenticated
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -46,21 +45,11 @@ async def mcp(request: Request) -> Response:
 
 @router.get(METADATA)
 @router.get(f"{METADATA}/mcp")
-async def protected_resource(request: Request, services: ServicesDep) -> dict[str, Any]:
+async def protected_resource(request: Request) -> dict[str, Any]:
     """What protects ``/mcp``."""
-    issuers = _issuers(services)
-    return {
-        "resource": f"{_base(request)}/mcp",
-        "resource_name": "Footnote",
-        "bearer_methods_supported": ["header"],
-        **({"authorization_servers": issuers} if issuers else {}),
-    }
+    resource = f"{_base(request)}/mcp"
+    return {"resource": resource, "resource_name": "Footnote", "bearer_methods_supported": ["header"]}
 
 
 def _base(request: Request) -> str:
     return str(request.base_url).rstrip("/")
-
-
-def _issuers(services: Services) -> list[str]:
-    """The identity providers whose tokens are taken; none where keys alone are."""
-    return []

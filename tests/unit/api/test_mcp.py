@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,14 @@ def key(stack: Stack) -> str:
 
 
 @pytest.fixture(params=["http", "stdio"])
-def server(request: pytest.FixtureRequest, url: str, key: str) -> Any:
+async def server(request: pytest.FixtureRequest, url: str, key: str) -> AsyncIterator[Any]:
     """What a client of each transport connects to, as ida."""
     if request.param == "http":
-        http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"})
-        return streamable_http_client(f"{url}/mcp", http_client=http)
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
+            yield streamable_http_client(f"{url}/mcp", http_client=http)
+        return
     command = ["-c", "from api.cli.main import main; main()", "mcp", "--url", url]
-    return StdioServerParameters(command=sys.executable, args=command, env={"FOOTNOTE_KEY": key}, cwd=ROOT)
+    yield StdioServerParameters(command=sys.executable, args=command, env={"FOOTNOTE_KEY": key}, cwd=ROOT)
 
 
 async def test_tools_and_resources(server: Any, stack: Stack) -> None:
