@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, get_args
 
@@ -12,21 +12,21 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from api.dependencies import AdminDep, CallerDep
+from api.dependencies import CallerDep, Needs
 from api.problems import MEDIA_TYPE, METHODS, Problem
+from core.roles import Role
 
-ADMINISTRATOR = "administrator"
 _KEY = "key"
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "An API key, as `footnote keys create NAME` makes it.",
+    "description": "An API key, as `footnote keys create NAME` makes it, or a token of an identity provider.",
 }
 _CALLER = get_args(CallerDep)[1].dependency
 _PROBLEMS = {
     400: "The body can't be read.",
-    401: "There is no API key and one is needed, or it is unknown or revoked.",
-    403: "The API key is good, but doesn't allow this.",
+    401: "There is no key, token or session and one is needed, or it is no good: unknown, expired or revoked.",
+    403: "Who asks is known, but hasn't the role, or the key is limited to something else.",
     404: "It isn't there, or the caller may not know that it is.",
     409: "It clashes with what is there.",
     413: "It is over a limit on size.",
@@ -70,6 +70,11 @@ class DocumentedApp(FastAPI):
         assert self.openapi_schema is not None
         return self.openapi_schema
 
+    @property
+    def names(self) -> list[str]:
+        """The paths of its routes, as they are written."""
+        return [route.path for route in self._own]
+
     def methods_of(self, scope: Scope) -> list[str]:
         """The methods of the path that a request's path fits first; none where it fits none.
 
@@ -82,10 +87,11 @@ class DocumentedApp(FastAPI):
 
     def _complete(self, operation: dict[str, Any], route: APIRoute) -> None:
         responses = operation["responses"]
-        administers, called = _needs(route, AdminDep.dependency), _needs(route, _CALLER)
+        calls = [one.call for one in _dependants(route.dependant)]
+        called, roles = _CALLER in calls, [call.role for call in calls if isinstance(call, Needs)]
         if called:
-            role = [ADMINISTRATOR] if administers else []
-            operation["security"] = [{_KEY: role}, *([{}] if self._anonymous and not administers else [])]
+            open_to_all = self._anonymous and set(roles) <= {Role.READER}
+            operation["security"] = [{_KEY: [str(role) for role in roles]}, *([{}] if open_to_all else [])]
         wanted: set[int] = {401, 403, 422, 429, 503} if called else set()
         if operation.get("requestBody"):
             wanted |= {400, 413, 415}
@@ -110,11 +116,6 @@ def _schemas(derived: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_fastapis(response: Mapping[str, Any]) -> bool:
     return any(name in str(response.get("content")) for name in _FROM_FASTAPI)
-
-
-def _needs(route: APIRoute, call: Callable[..., Any] | None) -> bool:
-    """Whether a route's dependencies, and theirs, have this one among them."""
-    return any(dependant.call is call for dependant in _dependants(route.dependant))
 
 
 def _dependants(dependant: Dependant) -> Iterator[Dependant]:

@@ -21,7 +21,7 @@ COMMANDS = {
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),
     "cache": ("api.cli.commands.cache", "Forget the answers that are kept."),
-    "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
+    "keys": ("api.cli.commands.keys", "Create, rotate, list and revoke API keys."),
     "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from api.asking import checked_question
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.metering import Meter, MeterDep
 from api.problems import log_error, problem_of
@@ -37,7 +37,7 @@ from generation.question import Question
 if TYPE_CHECKING:
     from generation.answerer import Answerer
 
-router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that left: nobody reads it, but it shows in the metrics."""

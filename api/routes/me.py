@@ -18,5 +18,6 @@ async def me(caller: CallerDep) -> MeBody:
         user=principal.user,
         groups=sorted(principal.groups),
         synced_groups=sorted(principal.synced),
+        roles=sorted(caller.roles),
         admin=caller.admin,
     )
