@@ -16,6 +16,7 @@ COMMANDS = {
     "ingest": ("api.cli.commands.ingest", "Take in folders and files, and keep them in sync."),
     "ask": ("api.cli.commands.ask", "Ask a question; the answer has footnotes."),
     "search": ("api.cli.commands.search", "Show the passages that a question finds, with ranks and scores."),
+    "mcp": ("api.cli.commands.mcp", "Serve assistants that speak the Model Context Protocol."),
     "sources": ("api.cli.commands.sources", "Add, list, check, sync and remove sources."),
     "index": ("api.cli.commands.index", "Build the search index anew beside the old one, swap it in, roll back."),
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),

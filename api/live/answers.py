@@ -51,13 +51,18 @@ class LiveAnswers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
 
-    async def begin(self, answer_id: str, owner: str, write: Write, cut: Cut) -> AsyncGenerator[ServerEvent]:
+    async def begin(
+        self, answer_id: str, owner: str, write: Write, cut: Cut, *, grace_s: float | None = None
+    ) -> AsyncGenerator[ServerEvent]:
         """Have an answer written; returns with its first event, for the stream of all of them.
+
+        Args:
+            grace_s: for so long it goes on when nobody reads it; None: as the settings say.
 
         Raises:
             FootnoteError: it failed before its first event: it has no stream.
         """
-        live = LiveAnswer(answer_id, owner)
+        live = LiveAnswer(answer_id, owner, self._settings.grace_s if grace_s is None else grace_s)
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def publish(event: ServerEvent, documents: Collection[str]) -> None:
@@ -178,10 +183,10 @@ class LiveAnswers:
                 if live.readers or (told and told.read):
                     live.unread_since = now
                 alone_s = now - live.unread_since
-                grace_s = min(_LOOK_S, self._settings.grace_s) if self._lane.waiting else self._settings.grace_s
+                grace_s = min(_LOOK_S, live.grace_s) if self._lane.waiting else live.grace_s
                 if (told and told.stop) or (not live.readers and alone_s >= grace_s):
                     live.stop()
-            await asyncio.sleep(min(_LOOK_S, self._settings.grace_s or _POLL_S))
+            await asyncio.sleep(min(_LOOK_S, *(live.grace_s or _POLL_S for live in writing)))
 
     def _forget_old(self) -> None:
         now = time.monotonic()

@@ -17,6 +17,7 @@ class LiveAnswer:
 
     Attributes:
         owner: whom it belongs to, as :func:`api.conversations.owner.owner_of` names them.
+        grace_s: for so long it goes on when nobody reads it.
         documents: the ids of those that it tells anything of.
         readers: how many streams read it now, in this process.
         unread_since: when the last of them left (monotonic seconds).
@@ -25,6 +26,7 @@ class LiveAnswer:
 
     id: str
     owner: str
+    grace_s: float
     documents: set[str] = field(default_factory=set)
     events: list[ServerEvent] = field(default_factory=list)
     readers: int = 0

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from api.conversations.asking import Asked, asked
+from api.conversations.asking import asked
 from api.conversations.owner import owner_of
 from api.conversations.views import readable_all
 from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.live.event_id import EventId
-from api.metering import MeterDep
+from api.metering import Meter, MeterDep
 from api.schemas.answers import AnswerBody, AnswerRequest, StoppedBody
 from api.sse import MEDIA_TYPE, EventStream, run_while_connected
 from core.errors import NotFound
@@ -21,7 +21,6 @@ from core.errors import NotFound
 if TYPE_CHECKING:
     from api.auth.principal import Caller
     from api.wiring import Services
-    from generation.answerer import Answerer
 
 router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
@@ -54,11 +53,11 @@ async def answers(
     A request with ``Last-Event-ID`` asks nothing: it goes on with the stream that this event is of.
     """
     if last_event_id:
-        return await _stream(EventId.read(last_event_id), caller, services)
+        return await _taken_up(EventId.read(last_event_id), caller, services)
+    if MEDIA_TYPE in request.headers.get("accept", ""):
+        return await streamed(body, caller, services, meter)
     question = await asked(body, caller, services, meter)
     answerer = await ready(services.answerer)
-    if MEDIA_TYPE in request.headers.get("accept", ""):
-        return await _begin(question, answerer, services)
 
     async def collect() -> None:
         await question.write(answerer, services.lanes.answers, lambda *_: None)
@@ -85,7 +84,7 @@ async def events(
     after = EventId.read(last_event_id) if last_event_id else EventId.read(f"{answer_id}.0")
     if after.answer != answer_id:
         raise NotFound("Last-Event-ID is of another answer than the one that is asked for.")
-    return await _stream(after, caller, services)
+    return await _taken_up(after, caller, services)
 
 
 @router.post("/answers/{answer_id}/stop")
@@ -94,19 +93,27 @@ async def stop(answer_id: str, caller: CallerDep, services: ServicesDep) -> Stop
     return StoppedBody(stopped=await services.live.stop(answer_id, owner_of(caller).name))
 
 
-async def _begin(question: Asked, answerer: Answerer, services: Services) -> Response:
-    """Begin to write an answer. Wrong questions and full lanes show before the first event, with their own status."""
-    answer_id = question.question.answer_id
+async def streamed(
+    body: AnswerRequest, caller: Caller, services: Services, meter: Meter, *, resumable: bool = True
+) -> EventStream:
+    """The stream of the answer. Wrong questions and full lanes show before its first event: they have a status.
+
+    Args:
+        resumable: its client can take it up again; else the answer ends with it.
+    """
+    question = await asked(body, caller, services, meter)
+    answerer, answer_id = await ready(services.answerer), question.question.answer_id
     begun = await services.live.begin(
         answer_id,
         question.owner.name,
         lambda publish: question.write(answerer, services.lanes.answers, publish),
         question.cut,
+        grace_s=None if resumable else 0,
     )
     return EventStream(begun, services.settings.api.heartbeat_s)
 
 
-async def _stream(after: EventId, caller: Caller, services: Services) -> Response:
+async def _taken_up(after: EventId, caller: Caller, services: Services) -> Response:
     async def readable(documents: Collection[str]) -> bool:
         if not documents:
             return True

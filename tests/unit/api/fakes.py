@@ -39,6 +39,7 @@ from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
+from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
 MONITORING_KEY = "a-monitoring-key-for-tests"
@@ -197,6 +198,7 @@ class Stack:
     index: FakeIndex = field(default_factory=FakeIndex)
     retriever: FakeRetriever = field(default_factory=FakeRetriever)
     answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
     mirror: Mirror | None = None
@@ -231,7 +233,7 @@ class Stack:
             live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
             limits=self.limits,
             index=index,
-            embedder=part("embedder", object()),
+            embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,
