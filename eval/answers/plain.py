@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eval.answers.judged import holds
 from eval.answers.questions import EvalQuestion
 from eval.answers.rows import Row
 
@@ -81,6 +80,16 @@ def plain_metrics(asked: EvalQuestion, row: Row) -> dict[str, float | None]:
         TOTAL: row.total_ms if row.status != "error" else None,
         COST: row.cost,
     }
+
+
+def holds(text: str, words: Sequence[str]) -> bool:
+    """Whether a text holds one alternative (``a|b``) of each, whatever the case, emphasis and apostrophes."""
+    plain = _plain(text)
+    return all(any(_plain(one) in plain for one in word.split("|")) for word in words)
+
+
+def _plain(text: str) -> str:
+    return _SPACE.sub(" ", text.casefold().replace("*", "").replace("’", "'"))
 
 
 def names_document(name: str, document_id: str, uri: str) -> bool:
