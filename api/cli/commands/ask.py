@@ -69,6 +69,8 @@ def show(events: Iterable[Event]) -> None:
 def _end(done: dict[str, Any]) -> None:
     if done.get("finish_reason") == "length":
         say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
+    if done.get("finish_reason") == "stopped":
+        say("(The answer was stopped: it isn't complete.)", err=True)
     if done.get("citations_corrected"):
         say(f"({done['citations_corrected']} citations named a wrong source and were corrected.)", err=True)
     if done.get("sentences_dropped"):
