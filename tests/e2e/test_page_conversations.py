@@ -76,7 +76,7 @@ def test_a_conversation_is_found_again_renamed_and_deleted(page: Page) -> None:
     panel.get_by_label("Search titles and questions").fill("PARENTAL leave")
     expect(panel.get_by_role("listitem")).to_have_count(1)
     panel.get_by_role("button", name=re.compile("^Rename How many")).click()
-    panel.get_by_label("Title").fill("My leave")
+    panel.get_by_label("Title", exact=True).fill("My leave")
     page.keyboard.press("Enter")
     expect(panel.get_by_role("button", name="My leave", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
