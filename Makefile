@@ -20,7 +20,7 @@ TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack chaos openapi api-cases lint format constraints needs clean
+.PHONY: help demo test attack chaos openapi api-cases npm lint format constraints needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ openapi: $(VENV)/.dev ## Accept the HTTP API of today as the one that later chan
 
 api-cases: needs $(VENV)/.dev ## Put 10,000 generated requests to the API, as a reader and as an administrator
 	ATTACK_CASES=$(API_CASES) $(BIN)/python -m pytest -m attack -s tests/integration/test_attack_http.py -k 'administrator or reader'
+
+npm: $(VENV)/.dev ## Ask through OpenAI's client for Node.js; needs node and npm
+	$(BIN)/python -m pytest -m npm tests/integration/test_npm_openai.py
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .
