@@ -69,7 +69,7 @@ class Workload:
     @property
     def documents_at_end(self) -> float:
         """Documents once it has grown."""
-        return self.documents * (1 + self.growth) ** self.years
+        return float(self.documents * (1 + self.growth) ** self.years)
 
     @property
     def chunks(self) -> float:

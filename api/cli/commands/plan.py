@@ -171,26 +171,26 @@ def _show(made: list[Plan], fitting: list[Cluster], prices: Prices, budget: floa
     from rich.table import Table  # noqa: PLC0415
 
     if fitting:
-        table = Table("layout", "fits", title="The nodes that are there", title_justify="left")
+        nodes = Table("layout", "fits", title="The nodes that are there", title_justify="left")
         for one in fitting:
-            table.add_row(one.layout.name, "; ".join(one.short_of) or f"yes, {one.search_s * 1000:,.0f} ms a search")
-        console.print(table)
-    for one in made:
-        table = Table("dollars a month", "", title=_title(one, budget), title_justify="left")
+            nodes.add_row(one.layout.name, "; ".join(one.short_of) or f"yes, {one.search_s * 1000:,.0f} ms a search")
+        console.print(nodes)
+    for way in made:
+        table = Table("dollars a month", "", title=_title(way, budget), title_justify="left")
         table.columns[0].justify = "right"
-        for line, dollars in one.month.items():
+        for line, dollars in way.month.items():
             table.add_row(f"{dollars:,.0f}", line)
-        table.add_row(f"{sum(one.once.values()):,.0f}", "once, for the first load: " + ", ".join(one.once))
+        table.add_row(f"{sum(way.once.values()):,.0f}", "once, for the first load: " + ", ".join(way.once))
         console.print(table)
-        size, cluster = one.cluster.size, one.cluster
+        size, cluster = way.cluster.size, way.cluster
         console.print(
             f"  {cluster.shards} shards; a copy has {size.disk / 2**30:,.0f} GiB on disk, {size.memory / 2**30:,.0f} "
             f"GiB to be held in memory; a search takes about {cluster.search_s * 1000:,.0f} ms.\n"
-            f"  First load {one.load.hours:,.0f} h, bound by {one.load.bound_by}; a sync's documents are found within "
-            f"{one.day.slowest_hours * 60:,.0f} minutes{'' if one.day.kept_up else ': syncs do not keep up'}.",
+            f"  First load {way.load.hours:,.0f} h, bound by {way.load.bound_by}; a sync's documents are found within "
+            f"{way.day.slowest_hours * 60:,.0f} minutes{'' if way.day.kept_up else ': syncs do not keep up'}.",
             highlight=False,
         )
-        for note in one.notes:
+        for note in way.notes:
             console.print(f"  [dim]{note}[/dim]", highlight=False)
     console.print(f"\nPrices of {prices.date}, {prices.region}. {prices.source}", highlight=False)
 
