@@ -43,6 +43,7 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     Raises:
         FootnoteError: its key is no good, it can't be found out now, or they had their share of requests.
     """
+    services.audit.check_room()
     return await admitted(request, services.limits, services.settings.limits, partial(_identify, request, services))
 
 
@@ -58,9 +59,11 @@ async def _identify(request: Request, services: Services) -> Caller:
                 # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
                 return found.with_synced(catalog.memberships.groups_of(found.principal.user))
 
-            return await services.lanes.keys.run(known)
+            signed_in = await services.lanes.keys.run(known)
+            services.audit.note_sign_in(actor_of(request, signed_in))
+            return signed_in
     except NotAuthenticated as error:
-        note_refused_sign_in(request, error)
+        note_refused_sign_in(request, services.audit, error)
         raise
     return caller_of(request.headers, None, anonymous=anonymous)
 
@@ -68,19 +71,21 @@ async def _identify(request: Request, services: Services) -> Caller:
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
-async def _admin(request: Request, asking: CallerDep) -> Caller:
+async def _admin(request: Request, asking: CallerDep, services: ServicesDep) -> Caller:
     if bearer_key(request.headers) is None:
         raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
     try:
         asking.require_admin()
     except NotAuthorised:
-        note_refused_administration(request, asking)
+        note_refused_administration(request, services.audit, asking)
         raise
     return asking
 
 
 AdminDep = Depends(_admin)
 """For ``dependencies=[AdminDep]``: lets administrators through."""
+AuditorDep = AdminDep
+"""For the audit log and usage."""
 
 
 # What runs in FastAPI's own pool of threads is let in by one of these; it has more threads than they have places. The
@@ -116,7 +121,7 @@ UploadsLane = Depends(_uploads, scope="function")
 
 
 def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
-    return Audit(services.catalog.get().audit, actor_of(request, administrator))
+    return Audit(services.audit, actor_of(request, administrator))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]
@@ -133,7 +138,7 @@ def has_monitoring_key(request: Request, services: Services) -> bool:
 
 async def _monitor(request: Request, services: ServicesDep) -> None:
     if not has_monitoring_key(request, services):
-        await _admin(request, await caller(request, services))
+        await _admin(request, await caller(request, services), services)
 
 
 MonitorDep = Depends(_monitor)

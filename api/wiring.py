@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.part import Part
@@ -36,6 +37,7 @@ class Services:
     settings: Settings
     lanes: Lanes
     limits: Limits
+    audit: AuditLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -97,6 +99,7 @@ def wire(settings: Settings) -> Services:
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
+        audit=AuditLog(settings.audit, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,

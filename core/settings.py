@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
@@ -25,6 +26,7 @@ from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
+    "AuditSettings",
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
@@ -186,6 +188,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 

@@ -24,7 +24,8 @@ from core.clock import Clock
 from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
 from core.logs import get_logger
 from core.principal import is_of_a_source
-from ingestion.catalog.audit import Actor, Deed, add_event
+from ingestion.catalog.audit import add_event
+from ingestion.catalog.audit_entries import Actor, Deed
 from ingestion.catalog.tables import Base
 
 log = get_logger(__name__)

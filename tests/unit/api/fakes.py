@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.part import Part
@@ -195,6 +196,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
         self.page_images = PageRenderer()
@@ -218,6 +220,7 @@ class Stack:
             settings=self.settings,
             lanes=Lanes.of(self.settings),
             limits=self.limits,
+            audit=self.audit,
             index=index,
             embedder=part("embedder", object()),
             retriever=part("retriever", retriever),
