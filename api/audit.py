@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from api.auth.keys import RefusedKey
+from api.auth.key_records import RefusedKey
 from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
@@ -66,11 +66,10 @@ class Audit:
 
 def actor_of(request: Request, caller: Caller) -> Actor:
     """Who a request comes from. The address is the nearest one that is no trusted proxy's."""
-    key, user = caller.key, caller.principal.user
     return Actor(
-        key_id=key.id if key else None,
-        name=key.name if key else user or "anonymous",
-        user=user,
+        key_id=caller.key.id if caller.key else None,
+        name=caller.name,
+        user=caller.principal.user,
         client=_client(request),
         request_id=correlation_id.get(),
     )
@@ -78,8 +77,7 @@ def actor_of(request: Request, caller: Caller) -> Actor:
 
 def note_refused_sign_in(request: Request, audit: AuditLog, error: NotAuthenticated) -> None:
     """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
-    key_id = error.key_id if isinstance(error, RefusedKey) else None
-    reason = "revoked" if key_id else "unknown" if isinstance(error, RefusedKey) else "malformed"
+    key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
     SIGN_INS_REFUSED.labels(reason).inc()
     audit.note_refused_sign_in(reason, key_id, _client(request))
     log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, client=_client(request), path=request.url.path)

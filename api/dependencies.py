@@ -16,6 +16,7 @@ from api.limits.admission import admitted
 from api.part import Part
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotAuthorised
+from core.roles import Role
 
 T = TypeVar("T")
 
@@ -55,7 +56,9 @@ async def _identify(request: Request, services: Services) -> Caller:
             keys, catalog = await ready(services.keys), await ready(services.catalog)
 
             def known(key: str = key) -> Caller:
-                found = caller_of(request.headers, keys.verify(key), anonymous=anonymous)
+                record = keys.verify(key)
+                record.grant.scope.check(request.method, request.url.path)
+                found = caller_of(request.headers, record, anonymous=anonymous)
                 # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
                 return found.with_synced(catalog.memberships.groups_of(found.principal.user))
 
@@ -71,21 +74,41 @@ async def _identify(request: Request, services: Services) -> Caller:
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
-async def _admin(request: Request, asking: CallerDep, services: ServicesDep) -> Caller:
-    if bearer_key(request.headers) is None:
-        raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
-    try:
-        asking.require_admin()
-    except NotAuthorised:
-        note_refused_administration(request, services.audit, asking)
-        raise
-    return asking
+class Needs:
+    """Lets those through who have a role, and whose key reaches the source that the route is about.
+
+    Args:
+        role: which one. Readers without a key have that of a reader, where they are served at all.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request, asking: CallerDep, services: ServicesDep) -> Caller:
+        """The caller.
+
+        Raises:
+            NotAuthenticated: they are unknown, and this is for none who are.
+            NotAuthorised: they haven't the role, or their key doesn't reach the source.
+        """
+        if self.role is not Role.READER and not asking.known:
+            raise NotAuthenticated(f"This needs the role {self.role}: sign in, or send Authorization: Bearer <key>.")
+        try:
+            asking.require(self.role)
+            if asking.key is not None and self.role is not Role.READER:
+                asking.key.grant.scope.check_source(request.path_params.get("source_id"))
+        except NotAuthorised:
+            if self.role is not Role.READER:
+                note_refused_administration(request, services.audit, asking)
+            raise
+        return asking
 
 
-AdminDep = Depends(_admin)
-"""For ``dependencies=[AdminDep]``: lets administrators through."""
-AuditorDep = AdminDep
-"""For the audit log and usage."""
+ReaderDep, CuratorDep, ReviewerDep, AuditorDep, AdminDep = (
+    Depends(Needs(role)) for role in (Role.READER, Role.CURATOR, Role.REVIEWER, Role.AUDITOR, Role.ADMIN)
+)
+"""For ``dependencies=[CuratorDep]`` of a router: every route says which role it needs, or stands in the list of those
+that need none (``tests/unit/api/test_roles.py``)."""
 
 
 # What runs in FastAPI's own pool of threads is let in by one of these; it has more threads than they have places. The
@@ -120,8 +143,8 @@ UploadsLane = Depends(_uploads, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
 
 
-def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
-    return Audit(services.audit, actor_of(request, administrator))
+def _audit(request: Request, services: ServicesDep, asking: CallerDep) -> Audit:
+    return Audit(services.audit, actor_of(request, asking))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]
@@ -138,7 +161,7 @@ def has_monitoring_key(request: Request, services: Services) -> bool:
 
 async def _monitor(request: Request, services: ServicesDep) -> None:
     if not has_monitoring_key(request, services):
-        await _admin(request, await caller(request, services), services)
+        await Needs(Role.ADMIN)(request, await caller(request, services), services)
 
 
 MonitorDep = Depends(_monitor)

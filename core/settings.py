@@ -17,6 +17,7 @@ from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
@@ -36,6 +37,7 @@ __all__ = [
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
+    "JudgingSettings",
     "LimitSettings",
     "LlmSettings",
     "OpenSearchSettings",
@@ -186,6 +188,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
@@ -245,6 +248,7 @@ def production_faults(settings: Settings) -> list[str]:
         "llm.api_key": settings.llm.api_key,
         "guard.safety.api_key": settings.guard.safety.api_key,
         **{f"llm.fallbacks.{at}.api_key": one.api_key for at, one in enumerate(settings.llm.fallbacks)},
+        **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
     }

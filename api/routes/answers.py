@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from api.asking import checked_question
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.metering import Meter, MeterDep
 from api.problems import log_error, problem_of
@@ -35,9 +35,11 @@ from generation.models.port import Message
 from generation.question import Question
 
 if TYPE_CHECKING:
+    from api.auth.principal import Caller
+    from api.wiring import Services
     from generation.answerer import Answerer
 
-router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that left: nobody reads it, but it shows in the metrics."""
@@ -52,13 +54,9 @@ async def answers(
     body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep, meter: MeterDep
 ) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
-    question = _question(body, caller.principal, services.settings.api.max_question_chars)
-    answerer = await ready(services.answerer)
-    events = _events(answerer, question, services.lanes.answers, meter)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        # Wrong questions and full lanes show before the first event: they have a status of their own.
-        first = await anext(events)
-        return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
+        return await streamed(body, caller, services, meter)
+    events = await _begun(body, caller, services, meter)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
@@ -68,6 +66,17 @@ async def answers(
     if not await run_while_connected(request.receive, collect):
         return Response(status_code=CLIENT_CLOSED)
     return Response(_body(collected).model_dump_json(), media_type="application/json")
+
+
+async def streamed(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> EventStream:
+    """The stream of the answer. Wrong questions and full lanes show before its first event: they have a status."""
+    events = await _begun(body, caller, services, meter)
+    return EventStream(_stream(await anext(events), events), services.settings.api.heartbeat_s)
+
+
+async def _begun(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> AsyncGenerator[AnswerEvent]:
+    question = _question(body, caller.principal, services.settings.api.max_question_chars)
+    return _events(await ready(services.answerer), question, services.lanes.answers, meter)
 
 
 def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:

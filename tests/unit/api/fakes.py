@@ -38,6 +38,7 @@ from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
+from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
 MONITORING_KEY = "a-monitoring-key-for-tests"
@@ -189,6 +190,7 @@ class Stack:
     index: FakeIndex = field(default_factory=FakeIndex)
     retriever: FakeRetriever = field(default_factory=FakeRetriever)
     answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
     limits: Limits = field(default_factory=lambda: Limits(None))
@@ -222,7 +224,7 @@ class Stack:
             limits=self.limits,
             audit=self.audit,
             index=index,
-            embedder=part("embedder", object()),
+            embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,

@@ -12,9 +12,11 @@ import pytest
 
 from api.audit_log import MOST_REFUSALS, MOST_WAITING, AuditLog
 from api.audit_sinks import FileSink, SyslogSink, verify_lines
+from api.auth.key_records import Grant
 from core.audit_settings import AuditSettings
 from core.errors import StorageUnavailable
 from core.principal import AccessList
+from core.roles import Role
 from ingestion.catalog.audit_entries import Actor, AuditEntry, Deed
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import NOW, Stack, an_answer
@@ -44,7 +46,7 @@ async def ask(stack: Stack, client: httpx.AsyncClient) -> dict[str, str]:
     stack.add_document("d1", HR)
     stack.add_document("d2", AccessList(users=frozenset({"boss"})))
     stack.answerer.script = an_answer()
-    headers = {"Authorization": f"Bearer {stack.keys.create('Ann', 'ann', ['hr'])[1]}"}
+    headers = {"Authorization": f"Bearer {stack.keys.create('Ann', Grant(user='ann', groups=('hr',)))[1]}"}
     await client.post("/v1/search", json={"query": QUESTION}, headers=headers)
     await client.post("/v1/answers", json={"question": QUESTION}, headers=headers)
     for path in ("/v1/documents/d1", "/v1/documents/d1/original", "/v1/documents/d1/chunks/0", "/v1/documents/d2/text"):
@@ -134,11 +136,16 @@ async def test_who_may_not_administer_may_not_read_it(
     stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
 ) -> None:
     reader = await ask(stack, client)
+    _, plain = stack.keys.create("Auditor", Grant(user="eve", roles=(Role.AUDITOR,)))
+    auditor = {"Authorization": f"Bearer {plain}"}
     for path in ("/v1/audit", "/v1/audit/entries", "/v1/audit/verify"):
         assert (await client.get(path)).status_code == 401
         assert (await client.get(path, headers=reader)).status_code == 403
         assert (await client.get(path, headers={**admin, "X-Footnote-User": "ann"})).status_code == 403
         assert (await client.get(path, headers=admin)).status_code == 200
+        assert (await client.get(path, headers=auditor)).status_code == 200
+    assert (await client.get("/v1/documents/d1/text", headers=auditor)).status_code in {403, 404}
+    assert (await client.get("/v1/keys", headers=auditor)).status_code == 403
     assert {event.action for event in written(stack, "audit.search", "audit.export", "administration")} == {
         "audit.search",
         "audit.export",

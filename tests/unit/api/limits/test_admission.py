@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.auth.key_records import Grant
 from core.settings import Settings
 from generation.events import Done
 from generation.models.port import Usage
@@ -25,8 +26,8 @@ def limited(stack: Stack, api: dict[str, Any] | None = None, llm: str = "none", 
     )
 
 
-def bearer(stack: Stack, user: str | None = None, **options: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {stack.keys.create('test', user, **options)[1]}"}
+def bearer(stack: Stack, user: str | None = None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {stack.keys.create('test', Grant(user=user))[1]}"}
 
 
 async def test_who_asks_too_much_is_told_when_to_come_back(stack: Stack) -> None:

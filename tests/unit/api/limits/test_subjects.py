@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from api.auth.keys import KeyRecord
+from api.auth.key_records import READER, KeyRecord
 from api.auth.principal import Caller
 from api.limits.subjects import subjects_of
 from core.limit_settings import LimitSettings, Quota
@@ -12,9 +12,7 @@ from core.principal import ANONYMOUS, Principal
 
 LIMITED = Quota(requests_per_minute=60)
 SETTINGS = LimitSettings(principal=LIMITED, key=LIMITED, address=LIMITED)
-KEY = KeyRecord(
-    id="k1", name="CI", prefix="fn_1", user=None, groups=(), admin=False, created_at=datetime(2026, 1, 1, tzinfo=UTC)
-)
+KEY = KeyRecord(id="k1", name="CI", prefix="fn_1", grant=READER, created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def names(user: str | None, address: str | None = None, key: KeyRecord | None = None) -> list[str]:
