@@ -136,10 +136,16 @@ async def _uploads(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
         yield
 
 
+async def _conversations(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.conversations.place():
+        yield
+
+
 FilesLane = Depends(_files, scope="function")
 ImagesLane = Depends(_images, scope="function")
 AdminLane = Depends(_administration, scope="function")
 UploadsLane = Depends(_uploads, scope="function")
+ConversationsLane = Depends(_conversations, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
 
 

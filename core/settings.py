@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
+from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.judging_settings import JudgingSettings
@@ -34,6 +35,7 @@ __all__ = [
     "CacheSettings",
     "CatalogSettings",
     "ChunkingSettings",
+    "ConversationSettings",
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
@@ -188,6 +190,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    conversations: ConversationSettings = ConversationSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()

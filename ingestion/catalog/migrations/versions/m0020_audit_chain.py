@@ -9,7 +9,7 @@ from ingestion.catalog.audit_entries import GENESIS, AuditEntry, digest
 from ingestion.catalog.tables import UtcDateTime
 
 revision = "0020"
-down_revision = "0019"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
