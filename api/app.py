@@ -19,7 +19,9 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    conversations,
     documents,
+    feedback,
     groups,
     health,
     index,
@@ -42,6 +44,8 @@ from core.settings_source import load_settings
 
 ROUTERS = (
     answers,
+    conversations,
+    feedback,
     search,
     openai,
     documents,
@@ -116,11 +120,16 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
+    await services.live.close()
     if services.keys.built is not None:
         try:
             await anyio.to_thread.run_sync(flush_keys, services)
         except FootnoteError as error:
             log_error(error)
+    try:
+        await anyio.to_thread.run_sync(services.audit.flush)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await services.limits.close()

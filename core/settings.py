@@ -13,7 +13,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
+from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.judging_settings import JudgingSettings
@@ -26,12 +28,14 @@ from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
+    "AuditSettings",
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
     "CacheSettings",
     "CatalogSettings",
     "ChunkingSettings",
+    "ConversationSettings",
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
@@ -186,9 +190,11 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    conversations: ConversationSettings = ConversationSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 

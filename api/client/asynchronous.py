@@ -48,7 +48,7 @@ class AsyncFootnote:
         return parsed(AnswerBody, await self._call("POST", ANSWERS, {"question": question, **asking}, repeatable=True))
 
     async def stream(self, question: str, **asking: Unpack[Asking]) -> AsyncGenerator[EventBody]:
-        """The answer's events as they come; the last is a ``DoneBody``. Closing the iterator stops the answer."""
+        """The answer's events as they come; the last is a ``DoneBody``. Closing it stops the answer in a while."""
         async with aclosing(self.events({"question": question, **asking})) as events:
             async for event in events:
                 if (typed := event.typed()) is not None:

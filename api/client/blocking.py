@@ -54,7 +54,7 @@ class Footnote:
         return parsed(AnswerBody, self._call("POST", ANSWERS, {"question": question, **asking}, repeatable=True))
 
     def stream(self, question: str, **asking: Unpack[Asking]) -> Iterator[EventBody]:
-        """The answer's events as they come; the last is a ``DoneBody``. Closing the iterator stops the answer."""
+        """The answer's events as they come; the last is a ``DoneBody``. Closing it stops the answer in a while."""
         for event in self.events({"question": question, **asking}):
             if (typed := event.typed()) is not None:
                 yield typed

@@ -231,6 +231,8 @@ class Asking(Scope, total=False):
 
     history: Sequence[Turn]
     conversation_id: str | None
+    replaces: str | None
+    keep: bool
 
 
 class Searching(Scope, total=False):

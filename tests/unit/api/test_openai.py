@@ -149,7 +149,7 @@ async def test_errors_are_openais(
 
 async def test_a_wrong_key_and_a_full_lane(url: str, client: openai.AsyncOpenAI, stack: Stack) -> None:
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0) as stranger:
-        with pytest.raises(openai.AuthenticationError, match="unknown or revoked"):
+        with pytest.raises(openai.AuthenticationError, match="expired or revoked"):
             await stranger.models.list()
     stack.answerer.script = [Overloaded("Later.")]
     with pytest.raises(openai.InternalServerError) as caught:
