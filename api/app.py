@@ -135,6 +135,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await anyio.to_thread.run_sync(flush_keys, services)
         except FootnoteError as error:
             log_error(error)
+    try:
+        await anyio.to_thread.run_sync(services.audit.flush)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await services.limits.close()

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
@@ -27,6 +28,7 @@ from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
+    "AuditSettings",
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
@@ -194,6 +196,7 @@ class Settings(Section):
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 
