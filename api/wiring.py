@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
@@ -37,6 +38,7 @@ class Services:
     settings: Settings
     lanes: Lanes
     limits: Limits
+    audit: AuditLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -99,6 +101,7 @@ def wire(settings: Settings) -> Services:
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
+        audit=AuditLog(settings.audit, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
@@ -27,6 +28,7 @@ from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
+    "AuditSettings",
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
@@ -133,6 +135,8 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/*]+$")], ...] = ()
+    """Other web pages that may ask from a browser, as https://intranet.example.com: those with the widget."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
@@ -192,6 +196,7 @@ class Settings(Section):
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 

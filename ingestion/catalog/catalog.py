@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
+from ingestion.catalog.audit_keeping import AuditKeeping
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
@@ -88,6 +89,7 @@ class Catalog:
         self.visibility = Visibility(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.audit_keeping = AuditKeeping(database, clock)
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)
         self.checks = SourceCheckStore(database, clock)

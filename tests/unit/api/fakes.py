@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
@@ -207,6 +208,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
         self.page_images = PageRenderer()
@@ -232,6 +234,7 @@ class Stack:
             lanes=lanes,
             live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
             limits=self.limits,
+            audit=self.audit,
             index=index,
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),

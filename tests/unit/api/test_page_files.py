@@ -22,6 +22,7 @@ FILES = {
     "/page/failures.js": "text/javascript",
     "/page/sources.js": "text/javascript",
     "/page/client.js": "text/javascript",
+    "/page/widget.js": "text/javascript",
     "/page/style.css": "text/css",
     "/page/icon.svg": "image/svg+xml",
     "/docs": "text/html",
