@@ -16,10 +16,11 @@ _SHORTEST, _LONGEST = 150, 300
 _TOO_COMMON = 3
 """A heading that stands over so many sections asks for none of them."""
 _DEFINES = re.compile(
-    r"^(?:(?:An?|The)\s+)?(?P<term>[A-Z][\w&/.-]*(?:\s[\w&/.-]+){0,3})"
+    r"^(?P<term>[A-Z][\w&/.-]*(?:\s[\w&/.-]+){0,4})"
     r"(?:\s\([^)]{1,40}\))?\s(?P<verb>is|are|means|refers to|stands for)\s"
     r"(?:an?|the|any|each|all|those)\s.{15,}$"
 )
+_ARTICLE = re.compile(r"^(?:An?|The)\b")
 _PRONOUNS = frozenset(
     {"it", "this", "that", "there", "these", "those", "he", "she", "they", "we", "you", "here", "what"}
 )
@@ -54,7 +55,13 @@ def _definitions(section: Section) -> Iterator[Draft]:
         found = _DEFINES.match(" ".join(sentence.text.split()))
         if sentence.complete and found and found["term"].split()[0].casefold() not in _PRONOUNS:
             ask = "What are" if found["verb"] == "are" else "What is"
-            yield _draft(section, "definition", f"{ask} {found['term']}?", sentence.text, quote=sentence.text)
+            yield _draft(
+                section,
+                "definition",
+                f"{ask} {_ARTICLE.sub(lambda match: match.group().lower(), found['term'])}?",
+                sentence.text,
+                quote=sentence.text,
+            )
             return
 
 

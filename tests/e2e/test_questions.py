@@ -1,13 +1,9 @@
-"""Sets of questions made from the demo's documents, by rule and by a model that is scripted, and read by people."""
+"""Sets of questions made from the demo's documents, by rule, and read by people."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import json
-import re
 from pathlib import Path
-from typing import Any
 
 from core.principal import ANONYMOUS, Principal
 from core.settings import Settings
@@ -16,7 +12,6 @@ from eval.question_sets.keeping import read_set, write_set
 from eval.question_sets.material import sections
 from eval.question_sets.staleness import stale
 from tests.e2e.commands import RunningStack
-from tests.integration.scripted_model import END, OK, USAGE, Call, event, serving
 
 LIMIT = ("--limit", "12")
 
@@ -79,63 +74,6 @@ def test_a_set_is_made_of_nothing_that_its_reader_may_not_read(running_stack: Ru
     )
     assert made["reader"] == ["group:security", "public", "user:tomas"]
     assert read_set(out)[0][0].reader.principal == Principal("tomas", frozenset({"security"}))
-
-
-def written(prompt: str, number: int) -> str:
-    """What the scripted model replies."""
-    if number % 6 == 5:
-        return "I'd rather not."
-    texts = re.findall(r'<source number="\d+">\n(.*?)\n</source>', prompt, re.DOTALL)
-    quotes = [max(re.split(r"(?<=[.!?])\s", text.split("\n\n", 1)[-1]), key=len).strip() for text in texts]
-    reply: dict[str, Any] = {
-        "question": f"What is so about {' '.join(quotes[0].split()[:12])}?",
-        "answer": quotes[0],
-        "quotes": quotes,
-    }
-    kind = prompt.rsplit("Write this: ", 1)[-1]
-    if "sounds as if" in kind:
-        title = " ".join(texts[0].split("\n\n", 1)[0].split())
-        reply = {
-            "question": f"{title}: which unicorns graze there?",
-            "claim": "Seventeen purple unicorns graze behind the fjord.",
-        }
-    if "A first question" in kind:
-        reply["turns"] = [reply["question"], quotes[0]]
-    return json.dumps(reply)
-
-
-def test_a_model_writes_the_kinds_that_rules_cannot(running_stack: RunningStack, tmp_path: Path) -> None:
-    out = tmp_path / "set.jsonl"
-    asked = 0
-
-    async def script(call: Call) -> None:
-        nonlocal asked
-        asked += 1
-        text = written(call.body["messages"][1]["content"], asked)
-        await call.send(OK, event(text), event(finish="stop"), USAGE, END)
-
-    async def run(*more: str, status: int = 0) -> Any:
-        async with serving(script) as server:
-            judges = json.dumps([{"name": "w", "provider": "openai", "model": "m", "url": server.url}])
-            arguments = ("eval", "questions", "--out", str(out), "--writer", "w", *LIMIT, *more, "--json")
-            done = await asyncio.to_thread(
-                running_stack.run, *arguments, status=status, FOOTNOTE_JUDGING__JUDGES=judges
-            )
-            return json.loads(done.stdout)
-
-    made = asyncio.run(run())
-    kinds = set(made["kinds"]) - {"heading", "definition", "table cell", "date"}
-    assert {"single-hop", "two documents", "unanswerable", "follow-up"} <= kinds, made
-    assert made["made_by"][1].startswith("w (m, asking-")
-    assert made["failures"]["refused"] > 0
-    questions, _ = read_set(out)
-    by_kind = {one.kind: one for one in questions}
-    assert by_kind["unanswerable"].no_answer
-    assert len(by_kind["two documents"].versions) == 2
-    assert len(by_kind["follow-up"].turns) == 2
-    partial = asyncio.run(run("--budget-tokens", "5", status=3))
-    assert "is spent" in partial["stopped"]
-    assert partial["version"] == 2
 
 
 def test_what_cannot_be_made_or_read_is_refused(running_stack: RunningStack, tmp_path: Path) -> None:
