@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
+from api.mcp.door import McpDoor
 from api.middleware import EdgeMiddleware
 from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
@@ -18,12 +20,16 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    conversations,
     documents,
+    feedback,
     groups,
     health,
     index,
     keys,
+    mcp,
     me,
+    openai,
     page,
     page_images,
     push,
@@ -37,7 +43,26 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
+ROUTERS = (
+    answers,
+    conversations,
+    feedback,
+    search,
+    openai,
+    documents,
+    page_images,
+    sources,
+    groups,
+    push,
+    index,
+    keys,
+    audit,
+    me,
+    mcp,
+    status,
+    health,
+    page,
+)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -57,7 +82,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
-        version="1",
+        version="1.1.0",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
@@ -66,8 +91,17 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.instance = _instance(services.settings)
     app.state.background = Background(services)
     app.state.readiness = Readiness(services, app.state.background)
+    app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
+    if services.settings.api.allowed_origins:
+        # Without credentials: a page of another origin sends the key that it was given, and never the reader's session.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=services.settings.api.allowed_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "Last-Event-ID"),
+        )
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,
@@ -90,15 +124,21 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
+        tasks.start_soon(app.state.mcp.run)
         tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
+    await services.live.close()
     if services.keys.built is not None:
         try:
             await anyio.to_thread.run_sync(flush_keys, services)
         except FootnoteError as error:
             log_error(error)
+    try:
+        await anyio.to_thread.run_sync(services.audit.flush)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await services.limits.close()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.schemas.answers import EVENT_BODIES
 from core.filters import parse_filters
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
@@ -16,7 +17,9 @@ from tests.unit.api.fakes import Stack
 pytestmark = pytest.mark.anyio
 
 OPEN = {"/healthz", "/readyz"}
-READERS = {"/v1/answers", "/v1/search"}
+OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
+READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
+BELOW = ("/v1/documents", "/v1/answers/", "/v1/conversations")
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
             assert "security" not in operation
         elif path == "/v1/me":
             assert operation["security"] == [{"key": []}, {}]
-        elif path in READERS or path.startswith("/v1/documents"):
+        elif path in READERS or path.startswith(BELOW):
             assert operation["security"] == [{"key": ["reader"]}, {}], path
         else:
             assert operation["security"] in [[{"key": [role]}] for role in ("curator", "reviewer", "auditor", "admin")]
@@ -56,14 +59,15 @@ async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) ->
         statuses = {int(status) for status in operation["responses"]}
         if path in OPEN:
             continue
-        wanted = {401, 403, 422, 429, 503}
+        wanted = {401, 403, 429, 503} | (set() if path in OPENAI else {422})
         wanted |= {400, 413, 415} if "requestBody" in operation else set()
         wanted |= {404} if "{" in path else set()
         assert wanted <= statuses, (path, method)
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                assert response["content"] == problem, (path, method, status)
+                kind, body = ("json", "OpenAiError") if path in OPENAI else ("problem+json", "Problem")
+                told = {f"application/{kind}": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+                assert response["content"] == told, (path, method, status)
 
 
 async def test_filters_are_named(document: dict[str, Any]) -> None:
@@ -80,3 +84,18 @@ async def test_it_has_no_names_of_the_inside(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     assert not re.findall(r":(?:func|class|attr|meth|mod):|Raises:|Args:|HTTPValidationError", text)
     assert not re.findall(r"\b(?:core|api|retrieval|generation|ingestion)\.[a-z_]+\.[a-z_]+", text)
+
+
+async def test_every_event_of_a_stream_is_a_schema(document: dict[str, Any]) -> None:
+    told = document["paths"]["/v1/answers"]["post"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
+    assert told["contentSchema"] == {"$ref": "#/components/schemas/AnswerEvent"}
+    events = document["components"]["schemas"]["AnswerEvent"]["oneOf"]
+    named = {one["properties"]["event"]["const"]: one["properties"]["data"]["$ref"] for one in events}
+    assert set(named) == {*EVENT_BODIES, "error"}
+    assert all(ref.rpartition("/")[2] in document["components"]["schemas"] for ref in named.values())
+
+
+async def test_every_reference_leads_somewhere_and_nothing_is_a_vendors_own(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', text)) <= set(document["components"]["schemas"])
+    assert not re.findall(r'"x-[^"]*":', text)
