@@ -24,6 +24,7 @@ from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, R
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
+from core.usage_settings import UsageSettings
 from core.verification_settings import VerificationSettings
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "UsageSettings",
     "VerificationSettings",
     "production_faults",
 ]
@@ -135,6 +137,8 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/*]+$")], ...] = ()
+    """Other web pages that may ask from a browser, as https://intranet.example.com: those with the widget."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
@@ -195,6 +199,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    usage: UsageSettings = UsageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 
