@@ -20,6 +20,7 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    canary,
     conversations,
     documents,
     feedback,
@@ -58,6 +59,7 @@ ROUTERS = (
     index,
     keys,
     audit,
+    canary,
     me,
     mcp,
     status,
@@ -140,9 +142,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         await anyio.to_thread.run_sync(services.audit.flush)
         await anyio.to_thread.run_sync(services.usage.flush)
+        await anyio.to_thread.run_sync(services.canary.refresh)
     except FootnoteError as error:
         log_error(error)
-    if services.answerer.built is not None:
-        await services.answerer.built.close()
+    for answerer in (services.answerer, services.candidate):
+        if answerer.built is not None:
+            await answerer.built.close()
     await services.limits.close()
     await anyio.to_thread.run_sync(services.close)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
+from api.canary.canary import Canary, candidate_of
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
 from api.usage import UsageLog
 from core.clock import SystemClock
-from core.errors import BrokerUnavailable, FootnoteError
+from core.errors import BrokerUnavailable, ConfigurationError, FootnoteError
 from core.lanes import Lanes
+from core.model_settings import PromptSettings
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Services:
     embedder: Part[Embedder]
     retriever: Part[Retriever]
     answerer: Part[Answerer]
+    canary: Canary
+    candidate: Part[Answerer]
+    """Answers the canary's share of conversations."""
     catalog: Part[Catalog]
     keys: Part[KeyStore]
     blobs: Part[BlobStore]
@@ -63,6 +68,8 @@ class Services:
         """
         self.retriever.get().warm_up()
         self.answerer.get()
+        if self.settings.canary.share:
+            self.candidate.get()
 
     def close(self) -> None:
         """Let go of connections and files of the parts that were built; the answerer's are closed by the app."""
@@ -87,6 +94,20 @@ def check_settings(settings: Settings) -> None:
 
     default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
     Prompts.of(settings.prompts)
+    _check_candidate(settings)
+
+
+def _check_candidate(settings: Settings) -> None:
+    from generation.prompts.prompt import Prompts  # noqa: PLC0415
+    from retrieval.pipeline import named_pipelines  # noqa: PLC0415
+
+    canary = settings.canary
+    named = named_pipelines(settings, reranker=settings.reranker.model is not None)
+    if canary.pipeline is not None and canary.pipeline not in named:
+        raise ConfigurationError(f"canary.pipeline names {canary.pipeline!r}: use one of {', '.join(named)}.")
+    if settings.llm.provider == "none" and (canary.model or canary.prompts != PromptSettings()):
+        raise ConfigurationError("canary.model and canary.prompts need a model: set llm.provider.")
+    Prompts.of(candidate_of(settings).prompts)
 
 
 def wire(settings: Settings) -> Services:
@@ -109,6 +130,10 @@ def wire(settings: Settings) -> Services:
         embedder=embedder,
         retriever=retriever,
         answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
+        canary=Canary(settings, catalog.get),
+        candidate=Part(
+            "candidate answerer", lambda: _answerer(candidate_of(settings), retriever, places, lanes, catalog)
+        ),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,

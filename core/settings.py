@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
+from core.canary_settings import CanarySettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
@@ -34,6 +35,7 @@ __all__ = [
     "BlobSettings",
     "BrokerSettings",
     "CacheSettings",
+    "CanarySettings",
     "CatalogSettings",
     "ChunkingSettings",
     "ConversationSettings",
@@ -194,6 +196,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    canary: CanarySettings = CanarySettings()
     conversations: ConversationSettings = ConversationSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()

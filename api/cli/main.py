@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": ("api.cli.commands.keys", "Create, rotate, list and revoke API keys."),
     "usage": ("api.cli.commands.usage", "Show who used how much of the language model, and its cost."),
     "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
+    "canary": ("api.cli.commands.canary", "Show how a candidate stands beside what is set, and take it back."),
     "plan": ("api.cli.commands.plan", "What an installation needs and costs, before there is one."),
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
