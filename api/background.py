@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from api.part import StillStarting
+from api.reviewing import sample_week
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
@@ -23,6 +24,7 @@ AUDIT_FLUSH_S = 1.0
 PRUNE_S = 3600.0
 USAGE_S = 10.0
 EXPIRE_S = 3600.0
+REVIEWS_S = 900.0
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class Background:
         usage: adds up what answers used.
         audit_retention: removes what is older than ``audit.keep_days``.
         conversations: deletes those that were kept for long enough.
+        reviews: draws a week's answers for reviewers.
     """
 
     def __init__(self, services: Services) -> None:
@@ -91,6 +94,7 @@ class Background:
         self.usage = BackgroundTask("usage", services.usage.flush, every_s=USAGE_S)
         self.audit_retention = BackgroundTask("audit retention", services.audit.prune, every_s=PRUNE_S)
         self.conversations = BackgroundTask("conversations", lambda: expire(services), every_s=EXPIRE_S)
+        self.reviews = BackgroundTask("reviews", lambda: sample_week(services), every_s=REVIEWS_S)
 
     async def run(self) -> None:
         """Run all of them."""
@@ -101,6 +105,7 @@ class Background:
             tasks.start_soon(self.usage.run)
             tasks.start_soon(self.audit_retention.run)
             tasks.start_soon(self.conversations.run)
+            tasks.start_soon(self.reviews.run)
 
 
 def flush_keys(services: Services) -> None:

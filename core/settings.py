@@ -23,6 +23,7 @@ from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
+from core.review_settings import ReviewSettings
 from core.section import Positive, Seconds, Section
 from core.usage_settings import UsageSettings
 from core.verification_settings import VerificationSettings
@@ -195,6 +196,7 @@ class Settings(Section):
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
     conversations: ConversationSettings = ConversationSettings()
+    review: ReviewSettings = ReviewSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()

@@ -22,6 +22,7 @@ COMMANDS = {
     "index": ("api.cli.commands.index", "Build the search index anew beside the old one, swap it in, roll back."),
     "failures": ("api.cli.commands.failures", "List and retry documents that couldn't be taken in."),
     "outdated": ("api.cli.commands.outdated", "List the documents that readers say are outdated."),
+    "reviews": ("api.cli.commands.reviews", "Have people review answers, and collect what they find."),
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),
     "cache": ("api.cli.commands.cache", "Forget the answers that are kept."),
     "keys": ("api.cli.commands.keys", "Create, rotate, list and revoke API keys."),

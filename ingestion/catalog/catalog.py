@@ -27,6 +27,7 @@ from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
+from ingestion.catalog.reviews import ReviewStore
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
@@ -63,6 +64,7 @@ class Catalog:
         checks: settings of sources that workers are to try out.
         inbox: what was pushed.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
+        reviews: which answers people look at, and what they find.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -98,6 +100,7 @@ class Catalog:
         self.inbox = InboxStore(database, clock)
         self.conversations = ConversationStore(database, clock)
         self.feedback = FeedbackStore(database, clock)
+        self.reviews = ReviewStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""
