@@ -18,7 +18,7 @@ TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack chaos lint format constraints needs clean
+.PHONY: help demo test attack chaos identity lint format constraints needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ attack: needs $(VENV)/.dev ## Attack Footnote with generated cases: make attack 
 
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
+
+identity: needs $(VENV)/.dev ## Have a real Keycloak sign people in: minutes
+	$(BIN)/python -m pytest -m identity tests/integration/test_identity.py
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .

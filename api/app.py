@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
@@ -28,6 +29,7 @@ from api.routes import (
     page_images,
     push,
     search,
+    sign_in,
     sources,
     status,
 )
@@ -37,7 +39,9 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
+ASKING = (answers, search, documents, page_images)
+ADMINISTERING = (sources, groups, push, index, keys, audit, status)
+ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -68,6 +72,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.readiness = Readiness(services, app.state.background)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
+    _allow_origins(app, services.settings.api.cors_origins)
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,
@@ -75,6 +80,20 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
     )
     return app
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let pages elsewhere call the API, with a key or a token that they have: cookies aren't for them."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=False,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Accept", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "Content-Disposition"],
+            max_age=600,
+        )
 
 
 def _instance(settings: Settings) -> str | None:

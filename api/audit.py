@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from api.auth.key_records import RefusedKey
+from api.auth.principal import Caller, is_jwt
 from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
@@ -14,8 +15,6 @@ from ingestion.catalog.audit import Actor, AuditStore, Deed, Outcome
 
 if TYPE_CHECKING:
     from fastapi import Request
-
-    from api.auth.principal import Caller
 
 log = get_logger(__name__)
 
@@ -76,9 +75,12 @@ def actor_of(request: Request, caller: Caller) -> Actor:
 def note_refused_sign_in(request: Request, error: NotAuthenticated) -> None:
     """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
     key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
+    if not isinstance(error, RefusedKey) and is_jwt(request.headers.get("authorization", "").partition(" ")[2]):
+        reason = "token"
     SIGN_INS_REFUSED.labels(reason).inc()
     client = request.client.host if request.client else None
-    log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, client=client, path=request.url.path)
+    told = error.message if reason == "token" else None
+    log.warning("audit.sign_in.refused", reason=reason, told=told, key_id=key_id, client=client, path=request.url.path)
 
 
 def note_refused_administration(request: Request, caller: Caller) -> None:

@@ -16,6 +16,7 @@ from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
+    from api.auth.identities import Identities
     from core.epoch import Epoch
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
@@ -42,6 +43,7 @@ class Services:
     answerer: Part[Answerer]
     catalog: Part[Catalog]
     keys: Part[KeyStore]
+    identities: Part[Identities]
     blobs: Part[BlobStore]
     places: PlaceLocator
     page_images: Part[PageRenderer]
@@ -64,6 +66,8 @@ class Services:
             self.retriever.built.close()
         if self.ingestion.built is not None:
             self.ingestion.built.close()
+        if self.identities.built is not None:
+            self.identities.built.close()
         if self.page_images.built is not None:
             self.page_images.built.close()
         if self.catalog.built is not None:
@@ -103,6 +107,7 @@ def wire(settings: Settings) -> Services:
         answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
+        identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
         blobs=blobs,
         places=places,
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
@@ -189,6 +194,20 @@ def _catalog(settings: Settings) -> Catalog:
 
 def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
     return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
+
+
+def build_identities(settings: Settings, catalog: Catalog) -> Identities:
+    """Who vouches for readers, over the catalog's sessions."""
+    import httpx  # noqa: PLC0415
+
+    from api.auth.identities import Identities  # noqa: PLC0415 - brings Authlib
+    from api.auth.sessions import SessionStore  # noqa: PLC0415
+
+    identity, clock = settings.identity, SystemClock()
+    public_url = (identity.public_url or f"http://localhost:{settings.api.port}").rstrip("/")
+    sessions = SessionStore(catalog.database, clock, identity)
+    http = httpx.Client(timeout=identity.timeout_s, follow_redirects=False)
+    return Identities(identity, sessions, public_url, http, clock)
 
 
 def _blobs(settings: Settings) -> BlobStore:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
+from core.identity_settings import IdentitySettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
@@ -34,6 +35,7 @@ __all__ = [
     "ChunkingSettings",
     "EmbedderSettings",
     "GuardSettings",
+    "IdentitySettings",
     "IndexSettings",
     "JudgingSettings",
     "LimitSettings",
@@ -135,6 +137,8 @@ class ApiSettings(Section):
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
     """Answers under way at a time; 0: 64 with a language model, 16 without."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API with a key or a token of their own, as https://intranet.example.com."""
     queue_s: Seconds = 10
     """How long a request waits for its turn before it is refused with 503."""
     read_timeout_s: Seconds = 20
@@ -188,6 +192,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
+    identity: IdentitySettings = IdentitySettings()
     limits: LimitSettings = LimitSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
@@ -222,6 +227,10 @@ def production_faults(settings: Settings) -> list[str]:
         'api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)': (
             not settings.api.allowed_hosts
         ),
+        "identity.public_url must begin with https://": (
+            settings.identity.of_page is not None and not (settings.identity.public_url or "").startswith("https://")
+        ),
+        "api.cors_origins must name origins, not *": "*" in settings.api.cors_origins,
         "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
         "broker.url must name a Redis or Valkey server": settings.broker.url is None,
         "index.kind must be 'opensearch'": settings.index.kind == "embedded",
@@ -248,6 +257,7 @@ def production_faults(settings: Settings) -> list[str]:
         **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
+        **{f"identity.issuers.{at}": one.client_secret for at, one in enumerate(settings.identity.issuers)},
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:

@@ -16,7 +16,7 @@ from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.part import Part
 from api.places import PlaceLocator
-from api.wiring import Services
+from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
@@ -224,6 +224,7 @@ class Stack:
             answerer=part("answerer", self.answerer),
             catalog=catalog,
             keys=part("key store", self.keys),
+            identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),
             blobs=blobs,
             places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),

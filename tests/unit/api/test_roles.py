@@ -22,7 +22,12 @@ from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
-NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}"}
+NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}"} | {
+    "/auth",
+    "/auth/login",
+    "/auth/callback",
+    "/auth/logout",
+}
 """Told to everybody, or (the metrics) to a key of their own as well."""
 DUTIES = [
     ("GET", "/v1/sources", Role.CURATOR),
