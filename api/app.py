@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
+from api.mcp.door import McpDoor
 from api.middleware import EdgeMiddleware
 from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
@@ -19,12 +20,16 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    conversations,
     documents,
+    feedback,
     groups,
     health,
     index,
     keys,
+    mcp,
     me,
+    openai,
     page,
     page_images,
     push,
@@ -39,9 +44,9 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ASKING = (answers, search, documents, page_images)
+ASKING = (answers, conversations, feedback, search, openai, documents, page_images)
 ADMINISTERING = (sources, groups, push, index, keys, audit, status)
-ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, health, page)
+ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -70,6 +75,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.instance = _instance(services.settings)
     app.state.background = Background(services)
     app.state.readiness = Readiness(services, app.state.background)
+    app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
     _allow_origins(app, services.settings.api.cors_origins)
@@ -109,15 +115,21 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
+        tasks.start_soon(app.state.mcp.run)
         tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
+    await services.live.close()
     if services.keys.built is not None:
         try:
             await anyio.to_thread.run_sync(flush_keys, services)
         except FootnoteError as error:
             log_error(error)
+    try:
+        await anyio.to_thread.run_sync(services.audit.flush)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await services.limits.close()

@@ -55,6 +55,7 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     Raises:
         FootnoteError: its key is no good, it can't be found out now, or they had their share of requests.
     """
+    services.audit.check_room()
     return await admitted(request, services.limits, services.settings.limits, partial(_identify, request, services))
 
 
@@ -76,9 +77,11 @@ async def _identify(request: Request, services: Services) -> Caller:
                 # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
                 return found.with_synced(catalog.memberships.groups_of(found.principal.user))
 
-            return await services.lanes.keys.run(known)
+            signed_in = await services.lanes.keys.run(known)
+            services.audit.note_sign_in(actor_of(request, signed_in))
+            return signed_in
     except NotAuthenticated as error:
-        note_refused_sign_in(request, error)
+        note_refused_sign_in(request, services.audit, error)
         raise
     return caller_of(request.headers, None, anonymous=anonymous)
 
@@ -122,7 +125,7 @@ class Needs:
     def __init__(self, role: Role) -> None:
         self.role = role
 
-    async def __call__(self, request: Request, asking: CallerDep) -> Caller:
+    async def __call__(self, request: Request, asking: CallerDep, services: ServicesDep) -> Caller:
         """The caller.
 
         Raises:
@@ -137,7 +140,7 @@ class Needs:
                 asking.key.grant.scope.check_source(request.path_params.get("source_id"))
         except NotAuthorised:
             if self.role is not Role.READER:
-                note_refused_administration(request, asking)
+                note_refused_administration(request, services.audit, asking)
             raise
         return asking
 
@@ -174,15 +177,21 @@ async def _uploads(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
         yield
 
 
+async def _conversations(_: CallerDep, services: ServicesDep) -> AsyncIterator[None]:
+    async with services.lanes.conversations.place():
+        yield
+
+
 FilesLane = Depends(_files, scope="function")
 ImagesLane = Depends(_images, scope="function")
 AdminLane = Depends(_administration, scope="function")
 UploadsLane = Depends(_uploads, scope="function")
+ConversationsLane = Depends(_conversations, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
 
 
 def _audit(request: Request, services: ServicesDep, asking: CallerDep) -> Audit:
-    return Audit(services.catalog.get().audit, actor_of(request, asking))
+    return Audit(services.audit, actor_of(request, asking))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]
@@ -199,7 +208,7 @@ def has_monitoring_key(request: Request, services: Services) -> bool:
 
 async def _monitor(request: Request, services: ServicesDep) -> None:
     if not has_monitoring_key(request, services):
-        await Needs(Role.ADMIN)(request, await caller(request, services))
+        await Needs(Role.ADMIN)(request, await caller(request, services), services)
 
 
 MonitorDep = Depends(_monitor)

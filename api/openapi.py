@@ -9,11 +9,14 @@ from typing import Any, get_args
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
 from api.dependencies import CallerDep, Needs
+from api.openai_errors import OpenAiError, OpenAiRoute
 from api.problems import MEDIA_TYPE, METHODS, Problem
+from api.schemas.answers import EVENT_BODIES
 from core.roles import Role
 
 _KEY = "key"
@@ -38,6 +41,8 @@ _PROBLEMS = {
 }
 _FROM_FASTAPI = ("HTTPValidationError", "ValidationError")
 _FIRST_ERROR = 400
+ERRORS: Mapping[type[APIRoute], tuple[str, type[BaseModel]]] = {OpenAiRoute: ("application/json", OpenAiError)}
+"""The media type and the body of errors, by the kind of route where they aren't problems."""
 
 
 class DocumentedApp(FastAPI):
@@ -99,19 +104,23 @@ class DocumentedApp(FastAPI):
             wanted.add(404)
         for status in wanted:
             responses.setdefault(str(status), {"description": _PROBLEMS[status]})
+        told = ERRORS.get(type(route), (MEDIA_TYPE, Problem))
+        if isinstance(route, OpenAiRoute):
+            responses.pop("422", None)  # it answers with 400
         for status, response in responses.items():
             if int(status) >= _FIRST_ERROR and (_is_fastapis(response) or "content" not in response):
                 response["description"] = _PROBLEMS.get(int(status), response.get("description", ""))
-                response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                response["content"] = {told[0]: {"schema": {"$ref": f"#/components/schemas/{told[1].__name__}"}}}
         operation["responses"] = dict(sorted(responses.items()))
 
 
 def _schemas(derived: Mapping[str, Any]) -> dict[str, Any]:
-    """The components, with the problem's in place of FastAPI's own."""
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    below = problem.pop("$defs", {})
-    kept = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
-    return dict(sorted({**kept, **below, "Problem": problem}.items()))
+    """The components, with the problem's in place of FastAPI's own, and what no route declares by itself."""
+    found = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
+    for body in (Problem, *(body for _, body in ERRORS.values()), *EVENT_BODIES.values()):
+        schema = body.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        found |= schema.pop("$defs", {}) | {body.__name__: schema}
+    return dict(sorted(found.items()))
 
 
 def _is_fastapis(response: Mapping[str, Any]) -> bool:

@@ -35,6 +35,8 @@ _SLUGS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
+HANDLED = (FootnoteError, RequestValidationError, HTTPException)
+"""What routes raise on purpose."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
@@ -78,9 +80,15 @@ def to_response(problem: Problem, headers: dict[str, str] | None = None) -> Resp
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    app.add_exception_handler(FootnoteError, _on_footnote_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    for kind in HANDLED:
+        app.add_exception_handler(kind, response_to)
+
+
+async def response_to(request: Request, error: Exception) -> Response:
+    """What a request is answered whose route raised ``error``, one of ``HANDLED``."""
+    if isinstance(error, RequestValidationError):
+        return to_response(validation_problem(error))
+    return _on_http_exception(request, error) if isinstance(error, HTTPException) else error_response(error)
 
 
 def log_error(error: Exception) -> None:
@@ -102,10 +110,6 @@ def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | Non
     )
 
 
-async def _on_footnote_error(_: Request, error: Exception) -> Response:
-    return error_response(error)
-
-
 def error_response(error: Exception) -> Response:
     """Log an error if it is worth it, and describe it with the headers that go with it."""
     log_error(error)
@@ -117,11 +121,6 @@ def error_response(error: Exception) -> Response:
     if isinstance(error, LimitReached):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     return to_response(problem_of(error), headers)
-
-
-async def _on_validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return to_response(validation_problem(error))
 
 
 def validation_problem(error: RequestValidationError) -> Problem:
@@ -144,8 +143,7 @@ def _fault(fault: dict[str, Any]) -> FieldFault:
     return FieldFault(field=".".join(place), message=message if message.endswith(".") else message + ".")
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _on_http_exception(request: Request, error: HTTPException) -> Response:
     detail, headers = str(error.detail), dict(error.headers or {})
     slug = _SLUGS.get(error.status_code, "http-error")
     if isinstance(error.__cause__, UnicodeDecodeError):

@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
+from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
@@ -37,6 +39,7 @@ class Services:
     settings: Settings
     lanes: Lanes
     limits: Limits
+    audit: AuditLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -46,6 +49,7 @@ class Services:
     identities: Part[Identities]
     blobs: Part[BlobStore]
     places: PlaceLocator
+    live: LiveAnswers
     page_images: Part[PageRenderer]
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
@@ -101,6 +105,7 @@ def wire(settings: Settings) -> Services:
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
+        audit=AuditLog(settings.audit, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,
@@ -110,6 +115,7 @@ def wire(settings: Settings) -> Services:
         identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
         blobs=blobs,
         places=places,
+        live=_live(settings, lanes),
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
@@ -184,6 +190,14 @@ class _CatalogsVisibility:
 
     def readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
         return self.catalog.get().visibility.readable(document_ids, terms)
+
+
+def _live(settings: Settings, lanes: Lanes) -> LiveAnswers:
+    from api.live.valkey import ValkeyMirror  # noqa: PLC0415
+    from ingestion.broker import valkey_url  # noqa: PLC0415
+
+    mirror = ValkeyMirror(valkey_url(settings), settings.conversations.resume_s)
+    return LiveAnswers(settings.conversations, lanes.answers, mirror)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -16,6 +16,7 @@ class JudgeSettings(ChatSettings):
 
     name: str = ""
     """What reports and calibrations call it; empty: the model's name."""
+    max_tokens: Positive = 4096
     seed: int | None = 0
     concurrency: Positive = 4
     input_price: Annotated[float, Field(ge=0)] = 0.0

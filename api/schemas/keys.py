@@ -113,3 +113,17 @@ class KeyList(ResponseBody):
     """Every key, revoked ones included."""
 
     keys: list[KeyBody]
+
+
+class ReadableSourceBody(ResponseBody):
+    """Where documents come from, for a reader of some of them; its id is a value of the filter ``source``."""
+
+    source_id: str
+    name: str
+    kind: str
+
+
+class ReadableSourcesBody(ResponseBody):
+    """The sources of what the caller may read. In each, the first 1,000 documents are looked at."""
+
+    sources: list[ReadableSourceBody]

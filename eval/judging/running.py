@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import FootnoteError
 from eval.judging.asking import Reply
 from eval.judging.budget import BudgetSpent
 from eval.judging.judge import Case, Identity, Judge
-from eval.judging.records import PairRow, Row, ScoreRow, append, read_judgments
+from eval.judging.records import PairRow, RagasRow, Row, ScoreRow, append, read_judgments
 from eval.judging.rubric import CRITERIA, Preference, Scores
 from eval.progress import Progress, unseen
+
+if TYPE_CHECKING:
+    from eval.judging.ragas_metrics import RagasMetrics
 
 Job = Callable[[], Awaitable[Row]]
 
@@ -52,9 +57,8 @@ async def score_all(
                 for case in answers
                 if case.answer.strip() and (identity, configuration, case.id) not in known
             ]
-    unjudged = {name: sum(not case.answer.strip() for case in answers) for name, answers in cases.items()}
     stopped = await run_jobs(jobs, file, "judging", progress)
-    return Outcome(read_judgments(file), unjudged, stopped)
+    return Outcome(read_judgments(file), _empty(cases), stopped)
 
 
 async def compare_all(
@@ -79,6 +83,27 @@ async def compare_all(
     empty = sum(not (one.answer.strip() and other.answer.strip()) for one, other in both)
     stopped = await run_jobs(jobs, file, "comparing", progress)
     return Outcome(read_judgments(file), {" and ".join(pair): empty}, stopped)
+
+
+async def measure_all(
+    metrics: RagasMetrics, cases: Mapping[str, Sequence[Case]], file: Path, progress: Progress = unseen
+) -> Outcome:
+    """Have ragas measure each answer of each configuration by each metric that says something of it."""
+    known = {(row.judge, row.metric, row.configuration, row.item) for row in kept(file) if isinstance(row, RagasRow)}
+    jobs: list[Job] = [
+        partial(metrics.measure, name, configuration, case)
+        for configuration, answers in cases.items()
+        for case in answers
+        if case.answer.strip()
+        for name in metrics.applicable(case)
+        if (metrics.identity, name, configuration, case.id) not in known
+    ]
+    stopped = await run_jobs(jobs, file, "measuring with ragas", progress, at_once=metrics.at_once)
+    return Outcome(read_judgments(file), _empty(cases), stopped)
+
+
+def _empty(cases: Mapping[str, Sequence[Case]]) -> dict[str, int]:
+    return {name: sum(not case.answer.strip() for case in answers) for name, answers in cases.items()}
 
 
 def kept(file: Path) -> Sequence[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from eval.judging.agreement import alpha
 from eval.judging.labels import Key
-from eval.judging.records import PairRow, Row, ScoreRow
+from eval.judging.records import PairRow, RagasRow, Row, ScoreRow
 from eval.judging.rubric import CRITERIA
 from eval.judging.running import Outcome
 from eval.metrics import Estimate, mean_with_interval
@@ -38,11 +38,29 @@ class PairFigure(Part):
     failed: int
 
 
+class RagasFigure(Part):
+    """One of ragas' metrics of one configuration; no mean where all failed.
+
+    Attributes:
+        failed: answers without a value; ``failed_calls``: of the judge, within answers that have one too.
+    """
+
+    judge: str
+    configuration: str
+    metric: str
+    mean: Estimate | None
+    scored: int
+    failed: int
+    failed_calls: int
+    failures: dict[str, int]
+
+
 class Summary(Part):
     """All of it. ``agreement``: Krippendorff's alpha of several judges, and over how many answers, by criterion."""
 
     scores: list[ScoreFigure]
     pairs: list[PairFigure]
+    ragas: list[RagasFigure]
     agreement: dict[str, tuple[float, int]]
     failures: Mapping[str, int]
     unjudged: Mapping[str, int]
@@ -59,6 +77,7 @@ def summary(outcome: Outcome) -> Summary:
     return Summary(
         scores=list(_scores([row for row in rows if isinstance(row, ScoreRow)])),
         pairs=list(_pairs([row for row in rows if isinstance(row, PairRow)])),
+        ragas=list(_ragas([row for row in rows if isinstance(row, RagasRow)])),
         agreement={name: found for name, found in agreed.items() if found[1] and not math.isnan(found[0])},
         failures=failures_of(rows),
         unjudged=outcome.unjudged,
@@ -98,6 +117,24 @@ def _pairs(rows: Sequence[PairRow]) -> Iterator[PairFigure]:
             ties=won.count("tie"),
             inconsistent=sum(row.winner is not None and len(set(row.orders.values())) > 1 for row in mine),
             failed=won.count(None),
+        )
+
+
+def _ragas(rows: Sequence[RagasRow]) -> Iterator[RagasFigure]:
+    for judge, configuration, metric in dict.fromkeys((row.judge.name, row.configuration, row.metric) for row in rows):
+        mine = [
+            row for row in rows if (row.judge.name, row.configuration, row.metric) == (judge, configuration, metric)
+        ]
+        values = [row.value for row in mine if row.value is not None]
+        yield RagasFigure(
+            judge=judge,
+            configuration=configuration,
+            metric=metric,
+            mean=mean_with_interval(values) if values else None,
+            scored=len(values),
+            failed=len(mine) - len(values),
+            failed_calls=sum(row.failed_calls for row in mine),
+            failures=failures_of(mine),
         )
 
 

@@ -284,7 +284,9 @@ def test_what_cannot_be_judged_is_refused(workplace: Path) -> None:
     url = "http://127.0.0.1:9/v1"
     assert "There is no judge 'x' in judging.judges; there are: j0" in refusal("--judge", "x", url=url)
     assert "--budget needs input_price and output_price of the judge 'j0'" in refusal("--budget", "1", url=url)
-    assert "has no configuration 'x'; it has: old, new" in refusal("--compare", "old", "x", url=url)
+    assert "There are no answers of a configuration 'x'; there are: old, new" in refusal(
+        "--compare", "old", "x", url=url
+    )
     lines = (workplace / "a.jsonl").read_text()
     for line, says_what in {
         "{": "line 7: not JSON",

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.anyio
 
 OPEN = {"/healthz", "/readyz", "/auth"}
 EVERYBODY = {"/v1/me", "/auth/logout"}
-READERS = {"/v1/answers", "/v1/search"}
+OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
+READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
+BELOW = ("/v1/documents", "/v1/answers/", "/v1/conversations")
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
             assert "security" not in operation
         elif path in EVERYBODY:
             assert operation["security"] == [{"key": []}, {}]
-        elif path in READERS or path.startswith("/v1/documents"):
+        elif path in READERS or path.startswith(BELOW):
             assert operation["security"] == [{"key": ["reader"]}, {}], path
         else:
             assert operation["security"] in [[{"key": [role]}] for role in ("curator", "reviewer", "auditor", "admin")]
@@ -57,14 +59,15 @@ async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) ->
         statuses = {int(status) for status in operation["responses"]}
         if path in OPEN:
             continue
-        wanted = {401, 403, 422, 429, 503}
+        wanted = {401, 403, 429, 503} | (set() if path in OPENAI else {422})
         wanted |= {400, 413, 415} if "requestBody" in operation else set()
         wanted |= {404} if "{" in path else set()
         assert wanted <= statuses, (path, method)
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                assert response["content"] == problem, (path, method, status)
+                kind, body = ("json", "OpenAiError") if path in OPENAI else ("problem+json", "Problem")
+                told = {f"application/{kind}": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+                assert response["content"] == told, (path, method, status)
 
 
 async def test_filters_are_named(document: dict[str, Any]) -> None:

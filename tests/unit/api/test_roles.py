@@ -15,6 +15,7 @@ from api.app import ROUTERS
 from api.auth.key_records import Grant
 from api.auth.scopes import Scope, route_name
 from api.dependencies import Needs
+from api.routes.mcp import METADATA as PROTECTED
 from core.errors import InvalidRequest, NotAuthorised
 from core.principal import AccessList
 from core.roles import Role, has_role
@@ -22,12 +23,9 @@ from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
-NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}"} | {
-    "/auth",
-    "/auth/login",
-    "/auth/callback",
-    "/auth/logout",
-}
+METADATA = (PROTECTED, f"{PROTECTED}/mcp")
+SIGNING_IN = ("/auth", "/auth/login", "/auth/callback", "/auth/logout")
+NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}", *METADATA} | {*SIGNING_IN}
 """Told to everybody, or (the metrics) to a key of their own as well."""
 DUTIES = [
     ("GET", "/v1/sources", Role.CURATOR),
