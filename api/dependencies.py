@@ -66,6 +66,7 @@ async def _identify(request: Request, services: Services) -> Caller:
         if services.settings.identity.issuers:
             signed_in = await _signed_in(request, services, key)
             if signed_in is not None:
+                services.audit.note_sign_in(actor_of(request, signed_in))
                 return signed_in
         if key is not None:
             keys, catalog = await ready(services.keys), await ready(services.catalog)
