@@ -79,7 +79,7 @@ async def test_nothing_changes_by_a_request_from_elsewhere(stack: Stack, client:
             for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
                 forged = await client.request(method, path, content=b"{}", headers={"Content-Type": kind})
                 refused_for = {403: "X-Footnote-CSRF", 415: "application/json"}
-                assert refused_for[forged.status_code] in forged.json()["detail"], (method, path, kind)
+                assert refused_for[forged.status_code] in forged.text, (method, path, kind)
                 assert forged.status_code == 403 or kind != "application/json"
     assert [event.action for event in stack.catalog.audit.list() if event.action != "key.configure"] == []
 
