@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
@@ -37,6 +37,7 @@ from api.routes import (
     sign_in,
     sources,
     status,
+    usage,
 )
 from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
@@ -45,7 +46,7 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, status)
+ADMINISTERING = (sources, groups, push, index, keys, audit, status, usage)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
-        version="1",
+        version="1.1.0",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
-    _allow_origins(app, services.settings.api.cors_origins)
+    _allow_origins(app, services.settings.api.allowed_origins)
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,
@@ -95,7 +96,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             CORSMiddleware,
             allow_origins=origins,
             allow_credentials=False,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "Accept", "Last-Event-ID", "X-Request-ID"],
             expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "Content-Disposition"],
             max_age=600,
@@ -128,6 +129,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             log_error(error)
     try:
         await anyio.to_thread.run_sync(services.audit.flush)
+        await anyio.to_thread.run_sync(services.usage.flush)
     except FootnoteError as error:
         log_error(error)
     if services.answerer.built is not None:

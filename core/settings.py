@@ -25,6 +25,7 @@ from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, R
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
+from core.usage_settings import UsageSettings
 from core.verification_settings import VerificationSettings
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "UsageSettings",
     "VerificationSettings",
     "production_faults",
 ]
@@ -137,12 +139,12 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/*]+$")], ...] = ()
+    """Other web pages that may ask from a browser, as https://intranet.example.com: those with the widget."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
     """Answers under way at a time; 0: 64 with a language model, 16 without."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the API with a key or a token of their own, as https://intranet.example.com."""
     queue_s: Seconds = 10
     """How long a request waits for its turn before it is refused with 503."""
     read_timeout_s: Seconds = 20
@@ -200,6 +202,7 @@ class Settings(Section):
     identity: IdentitySettings = IdentitySettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    usage: UsageSettings = UsageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 
@@ -236,7 +239,6 @@ def production_faults(settings: Settings) -> list[str]:
         "identity.public_url must begin with https://": (
             settings.identity.of_page is not None and not (settings.identity.public_url or "").startswith("https://")
         ),
-        "api.cors_origins must name origins, not *": "*" in settings.api.cors_origins,
         "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
         "broker.url must name a Redis or Valkey server": settings.broker.url is None,
         "index.kind must be 'opensearch'": settings.index.kind == "embedded",

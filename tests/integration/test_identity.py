@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,12 @@ def test_tampered_and_foreign_tokens_open_nothing(service: tuple[str, str]) -> N
     assert foreign.status_code in (400, 401)
 
 
+def browsing() -> httpx.Client:
+    """A client that sends cookies as browsers do: to this machine those too that are for secure connections alone."""
+    policy = DefaultCookiePolicy(secure_protocols=("https", "http"))
+    return httpx.Client(follow_redirects=True, timeout=60, cookies=CookieJar(policy))
+
+
 def sign_in(url: str, user: str, browser: httpx.Client) -> dict[str, Any]:
     """As a browser would: follow to Keycloak's form, fill it in, follow back."""
     form = browser.get(f"{url}/auth/login")
@@ -147,7 +154,7 @@ def sign_in(url: str, user: str, browser: httpx.Client) -> dict[str, Any]:
 
 def test_the_page_s_way_in_and_out(service: tuple[str, str]) -> None:
     url, _ = service
-    with httpx.Client(follow_redirects=True, timeout=60) as browser:
+    with browsing() as browser:
         told = sign_in(url, "ann", browser)
         assert (told["user"], told["groups"]) == ("ann@example.com", ["/staff/hr"])
         assert browser.get(f"{url}/v1/documents/hr-only").status_code == 200
@@ -163,7 +170,7 @@ def test_the_page_s_way_in_and_out(service: tuple[str, str]) -> None:
 
 def test_who_keycloak_signs_out_is_out_with_the_next_renewal(service: tuple[str, str]) -> None:
     url, issuer = service
-    with httpx.Client(follow_redirects=True, timeout=60) as browser:
+    with browsing() as browser:
         told = sign_in(url, "bob", browser)
         assert told["admin"]
         # The provider's own page of signing out, confirmed as a person would.

@@ -1,4 +1,4 @@
-"""Which origins' pages may call the API: none, but those of ``api.cors_origins``, and those without cookies."""
+"""Which origins' pages may call the API: none, but those of ``api.allowed_origins``, and those without cookies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_no_origin_may_by_default(client: httpx.AsyncClient) -> None:
 
 
 async def test_those_of_the_list_may_without_cookies(tmp_path: Path, anyio_backend: str) -> None:
-    stack = Stack(make_settings(tmp_path, cors_origins=["https://intranet.example.com"]))
+    stack = Stack(make_settings(tmp_path, allowed_origins=["https://intranet.example.com"]))
     async with serving(stack) as client:
         ours, foreign = {"Origin": "https://intranet.example.com"}, {"Origin": "https://evil.example"}
         asked = await client.options("/v1/search", headers={**ours, **ASKING})
