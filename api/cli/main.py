@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),
     "cache": ("api.cli.commands.cache", "Forget the answers that are kept."),
     "keys": ("api.cli.commands.keys", "Create, list and revoke API keys."),
+    "migrate": ("api.cli.commands.migrate", "Bring the catalog's schema up to date, before a new version starts."),
     "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
     "doctor": ("api.cli.commands.doctor", "Look at what is needed on this machine, and what is missing."),
     "opensearch": ("api.cli.commands.opensearch", "Run a local OpenSearch node without Docker."),
