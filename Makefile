@@ -18,7 +18,7 @@ TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack chaos lint format constraints lock images dist check-deploy audit needs clean
+.PHONY: help demo test attack scale chaos lint format constraints lock images dist check-deploy audit needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ test: needs $(VENV)/.dev ## Run the whole suite and all checks, on real services
 
 attack: needs $(VENV)/.dev ## Attack Footnote with generated cases: make attack CASES=3000
 	ATTACK_CASES=$(CASES) $(BIN)/python -m pytest -m attack -n $(JOBS)
+
+scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the suite does smaller ones: minutes
+	FOOTNOTE_TEST_SCALE=1 $(BIN)/python -m pytest -s tests/integration/test_source_s3.py tests/integration/test_sql_sources.py \
+	tests/integration/test_sharepoint.py tests/integration/test_confluence_scale.py
 
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py

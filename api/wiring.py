@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
+from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
@@ -34,6 +37,8 @@ class Services:
 
     settings: Settings
     lanes: Lanes
+    limits: Limits
+    audit: AuditLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -42,6 +47,7 @@ class Services:
     keys: Part[KeyStore]
     blobs: Part[BlobStore]
     places: PlaceLocator
+    live: LiveAnswers
     page_images: Part[PageRenderer]
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
@@ -96,6 +102,8 @@ def wire(settings: Settings) -> Services:
     return Services(
         settings=settings,
         lanes=lanes,
+        limits=_limits(settings),
+        audit=AuditLog(settings.audit, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,
@@ -104,6 +112,7 @@ def wire(settings: Settings) -> Services:
         keys=Part("key store", lambda: _keys(settings, catalog)),
         blobs=blobs,
         places=places,
+        live=_live(settings, lanes),
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
@@ -115,6 +124,15 @@ def _for_short_texts(settings: Settings) -> Settings:
     """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
     embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
     return settings.model_copy(update={"embedder": embedder})
+
+
+def _limits(settings: Settings) -> Limits:
+    if not settings.limits.any:
+        return Limits(None)
+    from api.limits.shared import SharedCounter  # noqa: PLC0415
+    from ingestion.broker import limits_url  # noqa: PLC0415
+
+    return Limits(SharedCounter(limits_url(settings), settings.limits.timeout_s))
 
 
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.
@@ -170,6 +188,14 @@ class _CatalogsVisibility:
 
     def readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
         return self.catalog.get().visibility.readable(document_ids, terms)
+
+
+def _live(settings: Settings, lanes: Lanes) -> LiveAnswers:
+    from api.live.valkey import ValkeyMirror  # noqa: PLC0415
+    from ingestion.broker import valkey_url  # noqa: PLC0415
+
+    mirror = ValkeyMirror(valkey_url(settings), settings.conversations.resume_s)
+    return LiveAnswers(settings.conversations, lanes.answers, mirror)
 
 
 def _catalog(settings: Settings) -> Catalog:

@@ -47,6 +47,11 @@ class Lane:
         self._taken = anyio.CapacityLimiter(places)
         self._threads = anyio.CapacityLimiter(places)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return self._waiting
+
     @asynccontextmanager
     async def place(self, *, begun: bool = False) -> AsyncIterator[None]:
         """Hold a place for the block.
@@ -120,6 +125,7 @@ class Lanes:
         images: pages of PDFs as images.
         admin: what administrators do.
         uploads: documents that are pushed, from the first byte on.
+        conversations: what is kept of questions and answers, and what readers say of them.
     """
 
     keys: Lane
@@ -129,6 +135,7 @@ class Lanes:
     images: Lane
     admin: Lane
     uploads: Lane
+    conversations: Lane
 
     @classmethod
     def of(cls, settings: Settings) -> Lanes:
@@ -146,4 +153,5 @@ class Lanes:
             images=lane("images", 2),
             admin=lane("admin", 4),
             uploads=lane("uploads", 4),
+            conversations=lane("conversations", 6),
         )

@@ -13,8 +13,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.audit import actor_of
 from api.auth.principal import Caller
-from api.dependencies import CallerDep, FilesLane, ServicesDep
+from api.dependencies import CallerDep, FilesLane, ReaderDep, ServicesDep
 from api.document_links import links_for
 from api.schemas.answers import BoxBody
 from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
@@ -22,12 +23,13 @@ from api.schemas.search import MetadataBody
 from api.wiring import Services
 from core.errors import NotFound
 from ingestion.blobs import original_key, parsed_key
+from ingestion.catalog.audit_entries import Deed
 from ingestion.catalog.records import DocumentRecord
 
 if TYPE_CHECKING:
     from ingestion.parsed import ParsedDocument
 
-router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[FilesLane])
+router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[ReaderDep, FilesLane])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
@@ -41,8 +43,12 @@ BINARY = {"type": "string", "format": "binary"}
 """The schema of bytes."""
 
 
-def _visible(document_id: str, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
-    return visible_document(document_id, caller, services)
+def _visible(document_id: str, request: Request, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
+    document = visible_document(document_id, caller, services)
+    part = request.url.path.partition(f"/{document.id}")[2].strip("/") or "metadata"
+    deed = Deed(action="document.open", object_id=document.id, detail={"part": part, "version": document.version})
+    services.audit.note(actor_of(request, caller), deed)
+    return document
 
 
 def visible_document(document_id: str, caller: Caller, services: Services) -> DocumentRecord:
@@ -53,7 +59,10 @@ def visible_document(document_id: str, caller: Caller, services: Services) -> Do
     """
     if not _ID.fullmatch(document_id):
         raise NotFound(f"There is no document {document_id[:64]!r} that you may read.")
-    return services.catalog.get().documents.get_readable(document_id, caller.principal.terms)
+    document = services.catalog.get().documents.get_readable(document_id, caller.principal.terms)
+    if not caller.principal.reaches(document.source_id):
+        raise NotFound(f"There is no document {document_id!r} that you may read.")
+    return document
 
 
 DocumentDep = Annotated[DocumentRecord, Depends(_visible)]

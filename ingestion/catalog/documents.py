@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
 from core.errors import NotFound
-from core.principal import PUBLIC
+from core.principal import PUBLIC, Principal
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow, TallyRow
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow, TallyRow
 
 
 class DocumentStore:
@@ -62,6 +63,18 @@ class DocumentStore:
         with self._database.read() as connection:
             return {row.external_id: row.id for row in connection.execute(statement)}
 
+    def readable(self, document_ids: Collection[str], principal: Principal) -> dict[str, str | None]:
+        """Those of the documents that the principal may read, with the hashes of their bytes."""
+        statement = select(DocumentRow.id, DocumentRow.content_hash).where(
+            DocumentRow.id.in_(document_ids),
+            DocumentRow.state != DocumentState.DELETING,
+            self._opens_to(principal.terms),
+        )
+        if principal.sources is not None:
+            statement = statement.where(DocumentRow.source_id.in_(principal.sources))
+        with self._database.read() as connection:
+            return {row.id: row.content_hash for row in connection.execute(statement)}
+
     def all_readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
         """Whether there are all of these documents, and each one's access list holds one of the terms."""
         wanted = set(document_ids)
@@ -71,10 +84,26 @@ class DocumentStore:
         with self._database.read() as connection:
             return int(connection.execute(statement).scalar_one()) == len(wanted)
 
-    def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
+    def readable_sources(self, terms: Collection[str], looked_at: int = 1000) -> set[str]:
+        """The sources that hold a document which one of these terms opens, among their first ``looked_at`` documents.
+
+        A source whose readable documents lie behind those is left out: the work must not grow with the catalog.
+        """
+        first = (
+            select(DocumentRow.acl)
+            .where(DocumentRow.source_id == SourceRow.id, DocumentRow.state != DocumentState.DELETING)
+            .limit(looked_at)
+            .correlate(SourceRow)
+            .subquery()
+        )
+        readable = exists(select(1).select_from(first).where(self._opens_to(terms, first.c.acl)))
+        with self._database.read() as connection:
+            return set(connection.execute(select(SourceRow.id).where(readable)).scalars())
+
+    def _opens_to(self, terms: Collection[str], acl: ColumnElement[Any] | None = None) -> ColumnElement[bool]:
         """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
         elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text
-        listed = elements(DocumentRow.acl).table_valued("value")
+        listed = elements(DocumentRow.acl if acl is None else acl).table_valued("value")
         return exists(select(1).select_from(listed).where(listed.c.value.in_(terms)))
 
     def get_many(self, document_ids: Collection[str]) -> list[DocumentRecord]:

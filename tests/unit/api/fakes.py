@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
+from api.live.answers import LiveAnswers
+from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
 from api.wiring import Services
@@ -36,6 +40,7 @@ from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts, IndexRoom
+from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
 MONITORING_KEY = "a-monitoring-key-for-tests"
@@ -99,9 +104,12 @@ class FakeAnswerer:
         self.question: Any = None
         self.closed_early = False
         self.waiting = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.calls = 0
 
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
+        self.calls += 1
         try:
             for step in self.script:
                 if isinstance(step, Exception):
@@ -109,11 +117,15 @@ class FakeAnswerer:
                 if isinstance(step, asyncio.Event):
                     self.waiting.set()
                     await step.wait()
+                elif isinstance(step, Meta):
+                    yield replace(step, answer_id=question.answer_id, conversation_id=question.conversation_id)
                 else:
                     yield step
         except (asyncio.CancelledError, GeneratorExit):
             self.closed_early = True
             raise
+        finally:
+            self.closed.set()
 
     async def close(self) -> None:
         pass
@@ -191,12 +203,16 @@ class Stack:
     index: FakeIndex = field(default_factory=FakeIndex)
     retriever: FakeRetriever = field(default_factory=FakeRetriever)
     answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
+    mirror: Mirror | None = None
+    limits: Limits = field(default_factory=lambda: Limits(None))
 
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
         self.page_images = PageRenderer()
@@ -216,11 +232,15 @@ class Stack:
             index.get()
             return self.retriever
 
+        lanes = Lanes.of(self.settings)
         return Services(
             settings=self.settings,
-            lanes=Lanes.of(self.settings),
+            lanes=lanes,
+            live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
+            limits=self.limits,
+            audit=self.audit,
             index=index,
-            embedder=part("embedder", object()),
+            embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,
@@ -338,6 +358,11 @@ def an_answer(text: str = "Everybody has 28 days of leave.") -> list[AnswerEvent
         ),
         Done(finish_reason="stop", timings_ms={"total": 5.0}, degraded=("reranker: off",), notices=("No such word.",)),
     ]
+
+
+def with_conversations(settings: Settings, **values: Any) -> Settings:
+    """The settings with other ones of conversations."""
+    return settings.model_copy(update={"conversations": settings.conversations.model_copy(update=values)})
 
 
 def make_settings(folder: Path, **api: Any) -> Settings:
