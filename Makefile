@@ -12,13 +12,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 # Cases of each generator of attacks; `make test` runs 300.
 CASES ?= 3000
+# For each operation of the API a thirtieth of this, and what its schema's limits ask for.
+API_CASES ?= 1500
 # PyPI's torch for Linux brings 4 GB for GPUs. An index of its CPU builds, or a torch that the machine has, saves them:
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu, or VENV_FLAGS=--system-site-packages.
 TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos lint format constraints lock images dist check-deploy audit needs clean
+.PHONY: help demo test attack scale chaos openapi api-cases npm lint format constraints lock images dist check-deploy \
+	audit needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +58,15 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
+
+openapi: $(VENV)/.dev ## Accept the HTTP API of today as the one that later changes must not break
+	$(BIN)/python -m tests.unit.api.write_openapi
+
+api-cases: needs $(VENV)/.dev ## Put 10,000 generated requests to the API, as a reader and as an administrator
+	ATTACK_CASES=$(API_CASES) $(BIN)/python -m pytest -m attack -s tests/integration/test_attack_http.py -k 'administrator or reader'
+
+npm: $(VENV)/.dev ## Ask through OpenAI's client for Node.js; needs node and npm
+	$(BIN)/python -m pytest -m npm tests/integration/test_npm_openai.py
 
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
-        version="1",
+        version="1.1.0",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
@@ -93,6 +94,14 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
+    if services.settings.api.allowed_origins:
+        # Without credentials: a page of another origin sends the key that it was given, and never the reader's session.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=services.settings.api.allowed_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "Last-Event-ID"),
+        )
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,

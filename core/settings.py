@@ -135,6 +135,8 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/*]+$")], ...] = ()
+    """Other web pages that may ask from a browser, as https://intranet.example.com: those with the widget."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0

@@ -42,10 +42,19 @@ export async function whoHas(candidate) {
 
 export const post = async (path) => (await request(path, { method: "POST" })).json();
 
+/** Send JSON with any method; the JSON that comes back, null for none. */
+export async function send(method, path, body) {
+  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const response = await request(path, { method, ...json });
+  return response.status === 204 ? null : response.json();
+}
+
 export const getBlob = async (path) => (await request(path)).blob();
 
+const TRIES = 5; // a stream that broke is taken up again so often, after longer and longer waits
+
 /**
- * Ask, and hand over each event of the answer as it comes: `onEvent(name, data)`.
+ * Ask, and hand over each event of the answer as it comes: `onEvent(name, data)`. A stream that breaks goes on.
  * Resolves after the terminal event. Throws a Problem if there is none, and AbortError if `signal` is aborted.
  */
 export async function ask(body, signal, onEvent) {
@@ -55,6 +64,35 @@ export async function ask(body, signal, onEvent) {
     body: JSON.stringify(body),
     signal,
   });
+  await readToItsEnd(response, "", signal, onEvent);
+}
+
+/** Take up an answer that is still being written, from its first event. */
+export async function takeUp(answer, signal, onEvent) {
+  await readToItsEnd(await goOn(answer, "", signal), "", signal, onEvent);
+}
+
+const goOn = (answer, last, signal) =>
+  request(`/v1/answers/${answer}/events`, { headers: last ? { "Last-Event-ID": last } : {}, signal });
+
+async function readToItsEnd(response, last, signal, onEvent) {
+  for (let tries = 0; ; tries += 1) {
+    const end = response ? await readStream(response, last, onEvent) : { last };
+    if (end.ended) return;
+    if (end.last !== last) tries = 0;
+    last = end.last;
+    if (!last || tries >= TRIES) break;
+    await new Promise((resolve) => setTimeout(resolve, 400 * 2 ** tries));
+    response = await goOn(last.split(".")[0], last, signal).catch((problem) => {
+      if (problem.name === "AbortError" || problem.status) throw problem;
+      return null; // the service isn't reached: it may be in a while
+    });
+  }
+  throw new Problem({ detail: "The connection broke off before the answer was complete. Ask again." });
+}
+
+/** Read a stream as far as it goes: whether to its end, and the id of the last event. */
+async function readStream(response, last, onEvent) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   let ended = false;
@@ -72,21 +110,24 @@ export async function ask(body, signal, onEvent) {
       if (!event) continue;
       if (event.name === "error") throw new Problem(event.data);
       ended ||= event.name === "done";
+      last = event.id;
       onEvent(event.name, event.data);
     }
   }
-  if (!ended) throw new Problem({ detail: "The connection broke off before the answer was complete. Ask again." });
+  return { ended, last };
 }
 
 /** One block of the stream; null for a heartbeat. */
 function parse(block) {
   let name = "message";
+  let id = "";
   const data = [];
   for (const line of block.split("\n")) {
     if (line.startsWith("event: ")) name = line.slice(7);
+    else if (line.startsWith("id: ")) id = line.slice(4);
     else if (line.startsWith("data: ")) data.push(line.slice(6));
   }
-  return data.length ? { name, data: JSON.parse(data.join("\n")) } : null;
+  return data.length ? { name, id, data: JSON.parse(data.join("\n")) } : null;
 }
 
 /** Offsets on the wire count Unicode characters, JavaScript's count UTF-16 units: a slicer for one text. */
