@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.app.task import Context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -35,13 +36,13 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 def test_a_task_goes_on_with_the_trace_of_the_browser(spans: InMemorySpanExporter) -> None:
-    app = Celery("test")
-    sent: dict[str, Any] = {}
-    app.send_task = lambda _, **options: sent.update(options)  # type: ignore[method-assign]
+    app = Celery("test", broker="memory://")
     with tracing.continued("request", {"traceparent": BROWSER}, SpanKind.SERVER):
         TaskQueue(app).send("footnote.sync", {"source_id": "s"})
         assert tracing.trace_id() == BROWSER.split("-")[1]
-    request = SimpleNamespace(id="1", get=sent["headers"].get)
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("sync").get_nowait()
+    request = Context(message.headers)  # as the worker makes it
     with _as_task(SimpleNamespace(name="footnote.sync", request=request)):  # type: ignore[arg-type]
         event = logs._add_correlation_id(None, "", {"event": "x"})
     assert event["trace_id"] == BROWSER.split("-")[1]
