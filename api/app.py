@@ -36,6 +36,7 @@ from api.routes import (
     search,
     sources,
     status,
+    usage,
 )
 from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
@@ -60,6 +61,7 @@ ROUTERS = (
     me,
     mcp,
     status,
+    usage,
     health,
     page,
 )
@@ -137,6 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             log_error(error)
     try:
         await anyio.to_thread.run_sync(services.audit.flush)
+        await anyio.to_thread.run_sync(services.usage.flush)
     except FootnoteError as error:
         log_error(error)
     if services.answerer.built is not None:

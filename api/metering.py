@@ -9,12 +9,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.audit import actor_of
+from api.auth.principal import Caller
 from api.dependencies import CallerDep, ServicesDep
 from api.limits.admission import subjects_in
 from api.limits.subjects import Subject
 from api.wiring import Services
 from core.settings import Settings
-from generation.events import AnswerEvent, Done, Sources, Token
+from generation.events import AnswerEvent, Done, Meta, Sources, Token
 from generation.models.port import Usage
 from generation.question import Question
 from ingestion.catalog.audit_entries import Actor, Deed
@@ -24,24 +25,33 @@ CHARACTERS_A_TOKEN = 4
 
 
 class Watch:
-    """Follows the events of one answer, to know what it took. ``documents``: those that its reader was shown."""
+    """Follows the events of one answer, to know what it took.
+
+    Attributes:
+        documents: those that its reader was shown.
+        model: who writes.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.documents: list[str] = []
+        self.model = ""
         self._characters = 0
         self._asked = False
         self._done: Done | None = None
 
     def see(self, event: AnswerEvent) -> None:
         """Take note of the next event."""
-        if isinstance(event, Sources):
+        if isinstance(event, Meta):
+            self.model = event.model
+        elif isinstance(event, Sources):
             self._asked = bool(event.sources)
             self.documents = list(dict.fromkeys(source.document_id for source in event.sources))
         elif isinstance(event, Token):
             self._characters += len(event.text)
         elif isinstance(event, Done):
             self._done = event
+            self.model = event.model or self.model
 
     @property
     def ended(self) -> bool:
@@ -67,13 +77,14 @@ class Meter:
 
     Args:
         subjects: whom it is counted to.
-        actor: who asks.
+        actor, caller: who asks.
     """
 
-    def __init__(self, services: Services, subjects: Sequence[Subject], actor: Actor) -> None:
+    def __init__(self, services: Services, subjects: Sequence[Subject], actor: Actor, caller: Caller) -> None:
         self._services = services
         self._subjects = subjects
         self._actor = actor
+        self._caller = caller
 
     @asynccontextmanager
     async def answer(self, question: Question) -> AsyncIterator[Watch]:
@@ -89,6 +100,7 @@ class Meter:
             finally:
                 usage = watch.usage
                 if usage is not None:
+                    self._services.usage.note(self._caller, watch.model, usage)
                     self._services.limits.spend(self._subjects, usage.input_tokens + usage.output_tokens)
                 self._note("answer.ask", question.text, watch.documents, question.answer_id, whole=watch.ended)
 
@@ -103,7 +115,7 @@ class Meter:
 
 
 def _meter(request: Request, asking: CallerDep, services: ServicesDep) -> Meter:
-    return Meter(services, subjects_in(request), actor_of(request, asking))
+    return Meter(services, subjects_in(request), actor_of(request, asking), asking)
 
 
 MeterDep = Annotated[Meter, Depends(_meter)]

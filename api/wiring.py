@@ -12,6 +12,7 @@ from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
+from api.usage import UsageLog
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
 from core.lanes import Lanes
@@ -39,6 +40,7 @@ class Services:
     lanes: Lanes
     limits: Limits
     audit: AuditLog
+    usage: UsageLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -104,6 +106,7 @@ def wire(settings: Settings) -> Services:
         lanes=lanes,
         limits=_limits(settings),
         audit=AuditLog(settings.audit, catalog.get),
+        usage=UsageLog(settings.usage, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,

@@ -24,6 +24,7 @@ from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, R
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
+from core.usage_settings import UsageSettings
 from core.verification_settings import VerificationSettings
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "UsageSettings",
     "VerificationSettings",
     "production_faults",
 ]
@@ -197,6 +199,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    usage: UsageSettings = UsageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 

@@ -33,6 +33,7 @@ from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.standings import Standings
 from ingestion.catalog.stopping import Stopping
 from ingestion.catalog.tallies import Tallies
+from ingestion.catalog.usage import UsageStore
 from ingestion.catalog.visibility import Visibility
 from ingestion.catalog.warnings import WarningStore
 
@@ -89,6 +90,7 @@ class Catalog:
         self.visibility = Visibility(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.usage = UsageStore(database)
         self.audit_keeping = AuditKeeping(database, clock)
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)

@@ -19,6 +19,7 @@ from api.live.answers import LiveAnswers
 from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
+from api.usage import UsageLog
 from api.wiring import Services
 from core.chunk import Chunk
 from core.clock import SystemClock
@@ -212,6 +213,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.usage = UsageLog(self.settings.usage, lambda: self.catalog)
         self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
@@ -239,6 +241,7 @@ class Stack:
             live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
             limits=self.limits,
             audit=self.audit,
+            usage=self.usage,
             index=index,
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),

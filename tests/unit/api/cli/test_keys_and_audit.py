@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from api.cli import context
 from api.cli.commands.audit import audit
 from api.cli.commands.keys import keys
+from api.cli.commands.usage import usage
 from ingestion.catalog.audit_entries import GENESIS, digest
 from tests.unit.api.cli.test_failures import Client
 
@@ -154,3 +155,15 @@ def test_a_file_is_verified_without_a_service(monkeypatch: pytest.MonkeyPatch, t
     assert (told["checked"], told["hash"], told["broken"]) == (1, first, None)
     file.write_text(file.read_text().replace("ann", "bob"))
     assert CliRunner().invoke(audit, ["verify", "--file", str(file)]).exit_code == 1
+
+
+def test_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {"name": "HR", "answers": 2, "input_tokens": 2000, "output_tokens": 200, "cost": 0.006}
+    client = Client(
+        since="2026-03-01", until="2026-03-31", by="department", currency="EUR", usage=[used, {**used, "cost": None}]
+    )
+    assert run(monkeypatch, usage, client, "--since", "2026-03-01").splitlines() == [
+        "2026-03-01 to 2026-03-31, by department:",
+        "  HR: 2 answers, 2,000 + 200 tokens, 0.01 EUR",
+        "  HR: 2 answers, 2,000 + 200 tokens, no price",
+    ]
