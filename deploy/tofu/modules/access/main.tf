@@ -11,8 +11,6 @@ variable "source_bucket_arns" { type = list(string) }
 variable "textract" { type = bool }
 variable "secret_arns" { type = list(string) }
 
-data "aws_partition" "this" {}
-
 locals {
   accounts = toset(["api", "worker", "external-secrets"])
   subjects = {

@@ -21,7 +21,6 @@ locals {
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
-data "aws_region" "this" {}
 
 resource "aws_security_group" "this" {
   name_prefix = "${var.name}-search-"
