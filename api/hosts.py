@@ -14,8 +14,9 @@ from ipaddress import ip_address
 from core.settings import ApiSettings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-EVERYWHERE = ("/healthz", "/readyz")
-"""Answered under any name: an orchestrator asks by the address of the moment. They tell such a caller states only."""
+EVERYWHERE = ("/healthz", "/readyz", "/metrics")
+"""Answered under any name: orchestrators and Prometheus ask by the address of the moment. Without a key, which no
+foreign page has, the first two tell states only, and the last one nothing."""
 
 
 class AllowedHosts:

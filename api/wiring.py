@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class Services:
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
     """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
+    queue_depths: Callable[[], Mapping[str, int]]
+    """How many tasks wait in each queue; raises as ``ping_broker`` does."""
 
     def warm_up(self) -> None:
         """Build what asking needs and load its models; blocks for as long as that takes.
@@ -122,6 +124,7 @@ def wire(settings: Settings) -> Services:
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
+        queue_depths=lambda: _queue_depths(settings),
     )
 
 
@@ -259,3 +262,9 @@ def _ping_broker(settings: Settings) -> None:
         except (OperationalError, OSError) as error:
             reason = f"The task queue doesn't answer ({type(error).__name__}): check broker.url, or run: footnote up."
             raise BrokerUnavailable(reason) from error
+
+
+def _queue_depths(settings: Settings) -> Mapping[str, int]:
+    from ingestion.broker import queue_depths  # noqa: PLC0415
+
+    return queue_depths(settings)

@@ -25,6 +25,7 @@ COMMANDS = {
     "inspect": ("api.cli.commands.inspect", "Show what Footnote sees in a file: text, boxes, facts, chunks."),
     "cache": ("api.cli.commands.cache", "Forget the answers that are kept."),
     "keys": ("api.cli.commands.keys", "Create, rotate, list and revoke API keys."),
+    "migrate": ("api.cli.commands.migrate", "Bring the catalog's schema up to date, before a new version starts."),
     "usage": ("api.cli.commands.usage", "Show who used how much of the language model, and its cost."),
     "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
     "plan": ("api.cli.commands.plan", "What an installation needs and costs, before there is one."),

@@ -95,12 +95,12 @@ let sharing = null;
 export async function openShare(id) {
   sharing = id;
   $("share-said").textContent = "";
-  $("share").showModal();
   try {
     showShared((await getJson(`/v1/conversations/${id}`)).shared);
   } catch (error) {
     $("share-said").textContent = error.message;
   }
+  $("share").showModal(); // nothing that is typed into it is overwritten
 }
 
 function showShared(shared) {

@@ -40,7 +40,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts
+from retrieval.index.port import Generation, IndexCounts, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -61,6 +61,10 @@ class FakeIndex:
     def counts(self) -> IndexCounts:
         self.ping()
         return IndexCounts(documents=2, chunks=7, windows=9)
+
+    def room(self) -> IndexRoom:
+        self.ping()
+        return IndexRoom(total=1000, free=250)
 
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
@@ -250,6 +254,7 @@ class Stack:
             page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
+            queue_depths=lambda: {"parse": 3, "embed": 0},
         )
 
     def fail_document(self, source_id: str, name: str, reason: str) -> None:
