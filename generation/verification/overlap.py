@@ -53,6 +53,9 @@ class OverlapSupport:
     def __init__(self, embedder: Embedder | None) -> None:
         self._embedder = embedder
 
+    def warm_up(self) -> None:
+        """There is nothing of its own to load."""
+
     def probabilities(self, statement: str, passages: Sequence[str]) -> list[float]:
         """How likely each passage supports the statement; see the port."""
         compared = [_compare(statement, passage) for passage in passages]

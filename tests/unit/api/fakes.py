@@ -96,6 +96,9 @@ class FakeAnswerer:
         self.closed_early = False
         self.waiting = asyncio.Event()
 
+    def warm_up(self) -> None:
+        pass
+
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
         try:
