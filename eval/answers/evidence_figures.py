@@ -38,8 +38,11 @@ class Bin:
     true: float
 
 
-def answer_figures(data: Path, scores: Scores, progress: Progress) -> tuple[list[Figure], list[Bin]]:
+def answer_figures(data: Path, scores: Scores, most: int, progress: Progress) -> tuple[list[Figure], list[Bin]]:
     """MRR over the sentences of a text, on SelQA's and PolicyQA's test sets, and SelQA's reliability.
+
+    Args:
+        most: of each, so many questions, evenly spread.
 
     Raises:
         DatasetError: data isn't there.
@@ -47,9 +50,10 @@ def answer_figures(data: Path, scores: Scores, progress: Progress) -> tuple[list
     found, told = [], []
     for name, groups in (
         ("SelQA test, MRR", selqa(data / "evidence" / "selqa" / "test.json")),
-        ("PolicyQA test, MRR", policyqa(data / "evidence" / "policyqa" / "test.json")[::4]),
+        ("PolicyQA test, MRR", policyqa(data / "evidence" / "policyqa" / "test.json")),
     ):
         asked = [group for group in groups if any(one.label for one in group)]
+        asked = asked[:: max(1, -(-len(asked) // most))]
         pairs = [one for group in asked for one in group]
         scored = _scored(pairs, scores, name, progress)
         ranks, begin = [], 0

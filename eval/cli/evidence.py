@@ -23,11 +23,20 @@ from retrieval.embedding.build import build_embedder
 @click.option("--model", type=FOLDER, default=PACKAGED_FOLDER, help="A folder of `footnote train evidence`.")
 @click.option("--task", type=click.Choice(["answers", "supports"]), help="Only this one; without it, both.")
 @click.option("--without", is_flag=True, help="What the embedder and shared words are worth, without the model.")
+@click.option("--most", default=1600, show_default=True, help="Questions of each set, evenly spread.")
 @click.option("--threads", default=1, show_default=True, help="Of the CPU.")
 @click.option("--out", type=FILE, help="Write the figures as JSON.")
 @json_option
 def evidence(
-    *, data: Path, model: Path, task: str | None, without: bool, threads: int, out: Path | None, as_json: bool
+    *,
+    data: Path,
+    model: Path,
+    task: str | None,
+    without: bool,
+    most: int,
+    threads: int,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure the evidence model on test sets of SelQA, PolicyQA, FM2 and SciFact, and on WiCE's development set."""
     figures: list[Figure] = []
@@ -35,7 +44,7 @@ def evidence(
     with bars() as progress:
         if task in (None, "answers"):
             scores = _cosines() if without else EvidenceModel("answers", model, threads=threads).probabilities
-            found, bins["answers"] = answer_figures(data, scores, progress)
+            found, bins["answers"] = answer_figures(data, scores, most, progress)
             figures += found
         if task in (None, "supports"):
             scores = _overlap() if without else EvidenceModel("supports", model, threads=threads).probabilities

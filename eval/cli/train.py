@@ -79,7 +79,7 @@ def reranker(
 @click.option("--data", type=FOLDER, default=Path("../shared/data"), show_default=True)
 @click.option("--out", type=FOLDER, required=True, help="Where weights and checkpoints go.")
 @click.option("--seed", default=7, show_default=True)
-@click.option("--pairs", default=7000, show_default=True, help="Learn from about so many, of each task.")
+@click.option("--pairs", default=6000, show_default=True, help="Learn from about so many, of each task.")
 @click.option("--epochs", default=1, show_default=True, help="Go through the data so often at most.")
 @click.option("--threads", default=1, show_default=True, help="Of the CPU.")
 @json_option

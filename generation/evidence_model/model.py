@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelUnavailable
+from core.errors import ConfigurationError, ModelUnavailable
 from core.verification_settings import EvidenceSettings
 from generation.evidence_model.weights import Task, WeightsFile, unusable
 from retrieval.embedding.model_files import PACKAGED, describe
@@ -99,13 +99,18 @@ class EvidenceModel:
 
     def _load(self) -> None:
         from generation.evidence_model.network import pair_tokenizer, restored  # noqa: PLC0415 - torch
+        from retrieval.embedding.precision import quantised  # noqa: PLC0415
 
         self._tokenizer = pair_tokenizer(self._base.folder, self._weights.max_tokens)
         try:
-            self._network = restored(self._base.folder, self._weights.tensors())
+            network = restored(self._base.folder, self._weights.tensors())
         except RuntimeError as error:
             raise unusable(
                 self._weights.file, f"its weights are of another shape than the network ({error})"
             ) from error
         except (OSError, ImportError, MemoryError) as error:
             raise ModelUnavailable(f"The evidence model can't be loaded ({type(error).__name__}).") from error
+        try:
+            self._network = quantised(network, "cpu")
+        except ConfigurationError:  # a torch that has left this out: half as fast
+            self._network = network

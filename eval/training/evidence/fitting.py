@@ -31,7 +31,7 @@ class Fitting:
         most: the first so many pairs, as they are drawn, are learnt from; about, for batches are whole.
     """
 
-    most: int = 7000
+    most: int = 6000
     seed: int = 7
     epochs: int = 1
     batch: int = 24
