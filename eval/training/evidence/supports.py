@@ -39,7 +39,7 @@ def scifact(claims: Path, corpus: Path) -> list[Pair]:
     documents = read_documents(corpus)
     found = {}
     try:
-        rows = list(csv.DictReader(claims.open(encoding="utf-8", newline="")))
+        rows = list(csv.DictReader(claims.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
         raise DatasetError(f"{claims} can't be read: {error}") from error
     for row in rows:

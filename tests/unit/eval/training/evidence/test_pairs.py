@@ -98,14 +98,14 @@ def test_a_group_is_in_one_part_only() -> None:
 def test_changed_says_something_else_and_reworded_leaves_facts_alone() -> None:
     drawn = random.Random(1)
     text = "In 1931, the large museum was founded by Oliver before the war, and it has 40 rooms."
-    others = ["The library in Lima is closed.", "Our office in Berlin opens at nine."]
+    others = ["The library is closed.", "They met with Kay near Lima."]
     seen = {changed(text, others, drawn) for _ in range(40)}
     assert text not in seen
     assert len(seen) > 4
     for _ in range(20):
         said = reworded(text, drawn)
-        assert "1931" in said
-        assert "museum" in said
+        assert "museum was founded by Oliver" in said
+        assert "after the war" not in said
     assert changed("Hm.", others, drawn) is None
 
 
