@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
+from api.mcp.door import McpDoor
 from api.middleware import EdgeMiddleware
 from api.openapi import DocumentedApp
 from api.problems import add_problem_handlers, log_error
@@ -23,7 +24,9 @@ from api.routes import (
     health,
     index,
     keys,
+    mcp,
     me,
+    openai,
     page,
     page_images,
     push,
@@ -37,7 +40,24 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (answers, search, documents, page_images, sources, groups, push, index, keys, audit, me, status, health, page)
+ROUTERS = (
+    answers,
+    search,
+    openai,
+    documents,
+    page_images,
+    sources,
+    groups,
+    push,
+    index,
+    keys,
+    audit,
+    me,
+    mcp,
+    status,
+    health,
+    page,
+)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -66,6 +86,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.instance = _instance(services.settings)
     app.state.background = Background(services)
     app.state.readiness = Readiness(services, app.state.background)
+    app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
     app.add_middleware(
@@ -90,6 +111,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
+        tasks.start_soon(app.state.mcp.run)
+        tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()
     app.state.readiness.close()
@@ -100,4 +123,5 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
+    await services.limits.close()
     await anyio.to_thread.run_sync(services.close)

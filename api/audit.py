@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from api.auth.keys import RefusedKey
+from api.auth.key_records import RefusedKey
 from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
@@ -64,11 +64,10 @@ class Audit:
 def actor_of(request: Request, caller: Caller) -> Actor:
     """Who a request comes from. The address is the nearest one: behind a proxy, the proxy's."""
     key = caller.key
-    assert key is not None  # administration needs one
     return Actor(
-        key_id=key.id,
-        name=key.name,
-        user=key.user,
+        key_id=key.id if key else None,
+        name=caller.name,
+        user=key.grant.user if key else caller.principal.user,
         client=request.client.host if request.client else None,
         request_id=correlation_id.get(),
     )
@@ -76,8 +75,7 @@ def actor_of(request: Request, caller: Caller) -> Actor:
 
 def note_refused_sign_in(request: Request, error: NotAuthenticated) -> None:
     """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
-    key_id = error.key_id if isinstance(error, RefusedKey) else None
-    reason = "revoked" if key_id else "unknown" if isinstance(error, RefusedKey) else "malformed"
+    key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
     SIGN_INS_REFUSED.labels(reason).inc()
     client = request.client.host if request.client else None
     log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, client=client, path=request.url.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -11,9 +12,11 @@ from fastapi import Depends, Request
 from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
 from api.auth.keys import digest
 from api.auth.principal import Caller, bearer_key, caller_of
+from api.limits.admission import admitted
 from api.part import Part
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotAuthorised
+from core.roles import Role
 
 T = TypeVar("T")
 
@@ -39,8 +42,12 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     """Whom the request speaks for.
 
     Raises:
-        FootnoteError: its key is no good, or it can't be found out now.
+        FootnoteError: its key is no good, it can't be found out now, or they had their share of requests.
     """
+    return await admitted(request, services.limits, services.settings.limits, partial(_identify, request, services))
+
+
+async def _identify(request: Request, services: Services) -> Caller:
     anonymous = services.settings.api.anonymous
     try:
         key = bearer_key(request.headers)
@@ -48,7 +55,9 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
             keys, catalog = await ready(services.keys), await ready(services.catalog)
 
             def known(key: str = key) -> Caller:
-                found = caller_of(request.headers, keys.verify(key), anonymous=anonymous)
+                record = keys.verify(key)
+                record.grant.scope.check(request.method, request.url.path)
+                found = caller_of(request.headers, record, anonymous=anonymous)
                 # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
                 return found.with_synced(catalog.memberships.groups_of(found.principal.user))
 
@@ -62,19 +71,41 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
-async def _admin(request: Request, asking: CallerDep) -> Caller:
-    if bearer_key(request.headers) is None:
-        raise NotAuthenticated("This needs an administrator's key: Authorization: Bearer <key>.")
-    try:
-        asking.require_admin()
-    except NotAuthorised:
-        note_refused_administration(request, asking)
-        raise
-    return asking
+class Needs:
+    """Lets those through who have a role, and whose key reaches the source that the route is about.
+
+    Args:
+        role: which one. Readers without a key have that of a reader, where they are served at all.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request, asking: CallerDep) -> Caller:
+        """The caller.
+
+        Raises:
+            NotAuthenticated: they are unknown, and this is for none who are.
+            NotAuthorised: they haven't the role, or their key doesn't reach the source.
+        """
+        if self.role is not Role.READER and not asking.known:
+            raise NotAuthenticated(f"This needs the role {self.role}: sign in, or send Authorization: Bearer <key>.")
+        try:
+            asking.require(self.role)
+            if asking.key is not None and self.role is not Role.READER:
+                asking.key.grant.scope.check_source(request.path_params.get("source_id"))
+        except NotAuthorised:
+            if self.role is not Role.READER:
+                note_refused_administration(request, asking)
+            raise
+        return asking
 
 
-AdminDep = Depends(_admin)
-"""For ``dependencies=[AdminDep]``: lets administrators through."""
+ReaderDep, CuratorDep, ReviewerDep, AuditorDep, AdminDep = (
+    Depends(Needs(role)) for role in (Role.READER, Role.CURATOR, Role.REVIEWER, Role.AUDITOR, Role.ADMIN)
+)
+"""For ``dependencies=[CuratorDep]`` of a router: every route says which role it needs, or stands in the list of those
+that need none (``tests/unit/api/test_roles.py``)."""
 
 
 # What runs in FastAPI's own pool of threads is let in by one of these; it has more threads than they have places. The
@@ -109,8 +140,8 @@ UploadsLane = Depends(_uploads, scope="function")
 """For ``dependencies=[AdminDep, AdminLane]``, in this order."""
 
 
-def _audit(request: Request, services: ServicesDep, administrator: Annotated[Caller, AdminDep]) -> Audit:
-    return Audit(services.catalog.get().audit, actor_of(request, administrator))
+def _audit(request: Request, services: ServicesDep, asking: CallerDep) -> Audit:
+    return Audit(services.catalog.get().audit, actor_of(request, asking))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]
@@ -127,7 +158,7 @@ def has_monitoring_key(request: Request, services: Services) -> bool:
 
 async def _monitor(request: Request, services: ServicesDep) -> None:
     if not has_monitoring_key(request, services):
-        await _admin(request, await caller(request, services))
+        await Needs(Role.ADMIN)(request, await caller(request, services))
 
 
 MonitorDep = Depends(_monitor)

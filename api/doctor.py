@@ -254,8 +254,9 @@ def _admin_key(settings: Settings) -> Iterator[Finding]:
             database.close()
         if record is None and configured:
             return f"the one in {place}; the catalog takes it up when it is first used"
-        if record is None or not (record.good and record.admin):
-            fault = "unknown" if record is None else "revoked" if record.revoked_at else "not an administrator's"
+        good = record is not None and record.good(SystemClock().now())
+        if record is None or not good or not record.admin:
+            fault = "not an administrator's" if good else "unknown, expired or revoked"
             raise NotAuthenticated(f"the one in {place} is {fault}: {remedy}")
         return f"the one in {place}"
 

@@ -13,6 +13,7 @@ import uuid
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.addresses import TrustedProxies
 from api.hosts import EVERYWHERE, AllowedHosts
 from api.problems import METHODS, error_response
 from core.errors import InvalidRequest, Misdirected, Overloaded
@@ -58,6 +59,7 @@ class EdgeMiddleware:
         self._most_at_work = settings.max_connections
         self._at_work = 0
         self._hosts = hosts
+        self._proxies = TrustedProxies(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -69,13 +71,18 @@ class EdgeMiddleware:
         began = time.perf_counter()
         status = 500
         started = False
+        state = scope.setdefault("state", {})
+        if scope.get("client"):
+            peer, port = scope["client"]
+            scope["client"] = (self._proxies.client_of(peer, scope["headers"]), port)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 started = True
                 status = message["status"]
-                message["headers"] = _with_headers(message.get("headers", ()), request_id)
+                added = [*state.get("limit_fields", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = _with_headers(message.get("headers", ()), added)
             await send(message)
 
         self._at_work += 1
@@ -138,10 +145,10 @@ def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
-def _with_headers(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _with_headers(headers: list[tuple[bytes, bytes]], added: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     present = {name.lower() for name, _ in headers}
-    added = [item for item in _SECURITY_HEADERS.items() if item[0] not in present]
-    return [*headers, *added, (b"x-request-id", request_id.encode())]
+    security = [item for item in _SECURITY_HEADERS.items() if item[0] not in present]
+    return [*headers, *security, *added]
 
 
 def _limited(receive: Receive, limit: int, setting: str, scope: Scope) -> Receive:

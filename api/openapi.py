@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
-from api.dependencies import AdminDep, CallerDep
+from api.dependencies import CallerDep, Needs
+from api.openai_errors import OpenAiError, OpenAiRoute
 from api.problems import MEDIA_TYPE, METHODS, Problem
+from api.schemas.answers import EVENT_BODIES
+from core.roles import Role
 
-ADMINISTRATOR = "administrator"
 _KEY = "key"
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "An API key, as `footnote keys create NAME` makes it.",
+    "description": "An API key, as `footnote keys create NAME` makes it, or a token of an identity provider.",
 }
 _CALLER = get_args(CallerDep)[1].dependency
 _PROBLEMS = {
     400: "The body can't be read.",
-    401: "There is no API key and one is needed, or it is unknown or revoked.",
-    403: "The API key is good, but doesn't allow this.",
+    401: "There is no key, token or session and one is needed, or it is no good: unknown, expired or revoked.",
+    403: "Who asks is known, but hasn't the role, or the key is limited to something else.",
     404: "It isn't there, or the caller may not know that it is.",
     409: "It clashes with what is there.",
     413: "It is over a limit on size.",
     415: "The body isn't sent as JSON.",
     416: "It has no such range of bytes.",
     422: "What was sent can't be used: the detail says why.",
+    429: "The caller had its share: try again after `Retry-After` seconds. `RateLimit` says of what.",
     503: "Something that this needs doesn't answer, or there is too much to do: try again after `Retry-After` seconds.",
 }
 _FROM_FASTAPI = ("HTTPValidationError", "ValidationError")
 _FIRST_ERROR = 400
+ERRORS: Mapping[type[APIRoute], tuple[str, type[BaseModel]]] = {OpenAiRoute: ("application/json", OpenAiError)}
+"""The media type and the body of errors, by the kind of route where they aren't problems."""
 
 
 class DocumentedApp(FastAPI):
@@ -69,6 +75,11 @@ class DocumentedApp(FastAPI):
         assert self.openapi_schema is not None
         return self.openapi_schema
 
+    @property
+    def names(self) -> list[str]:
+        """The paths of its routes, as they are written."""
+        return [route.path for route in self._own]
+
     def methods_of(self, scope: Scope) -> list[str]:
         """The methods of the path that a request's path fits first; none where it fits none.
 
@@ -81,39 +92,39 @@ class DocumentedApp(FastAPI):
 
     def _complete(self, operation: dict[str, Any], route: APIRoute) -> None:
         responses = operation["responses"]
-        administers, called = _needs(route, AdminDep.dependency), _needs(route, _CALLER)
+        calls = [one.call for one in _dependants(route.dependant)]
+        called, roles = _CALLER in calls, [call.role for call in calls if isinstance(call, Needs)]
         if called:
-            role = [ADMINISTRATOR] if administers else []
-            operation["security"] = [{_KEY: role}, *([{}] if self._anonymous and not administers else [])]
-        wanted: set[int] = {401, 403, 422, 503} if called else set()
+            open_to_all = self._anonymous and set(roles) <= {Role.READER}
+            operation["security"] = [{_KEY: [str(role) for role in roles]}, *([{}] if open_to_all else [])]
+        wanted: set[int] = {401, 403, 422, 429, 503} if called else set()
         if operation.get("requestBody"):
             wanted |= {400, 413, 415}
         if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
             wanted.add(404)
         for status in wanted:
             responses.setdefault(str(status), {"description": _PROBLEMS[status]})
+        told = ERRORS.get(type(route), (MEDIA_TYPE, Problem))
+        if isinstance(route, OpenAiRoute):
+            responses.pop("422", None)  # it answers with 400
         for status, response in responses.items():
             if int(status) >= _FIRST_ERROR and (_is_fastapis(response) or "content" not in response):
                 response["description"] = _PROBLEMS.get(int(status), response.get("description", ""))
-                response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                response["content"] = {told[0]: {"schema": {"$ref": f"#/components/schemas/{told[1].__name__}"}}}
         operation["responses"] = dict(sorted(responses.items()))
 
 
 def _schemas(derived: Mapping[str, Any]) -> dict[str, Any]:
-    """The components, with the problem's in place of FastAPI's own."""
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    below = problem.pop("$defs", {})
-    kept = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
-    return dict(sorted({**kept, **below, "Problem": problem}.items()))
+    """The components, with the problem's in place of FastAPI's own, and what no route declares by itself."""
+    found = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
+    for body in (Problem, *(body for _, body in ERRORS.values()), *EVENT_BODIES.values()):
+        schema = body.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        found |= schema.pop("$defs", {}) | {body.__name__: schema}
+    return dict(sorted(found.items()))
 
 
 def _is_fastapis(response: Mapping[str, Any]) -> bool:
     return any(name in str(response.get("content")) for name in _FROM_FASTAPI)
-
-
-def _needs(route: APIRoute, call: Callable[..., Any] | None) -> bool:
-    """Whether a route's dependencies, and theirs, have this one among them."""
-    return any(dependant.call is call for dependant in _dependants(route.dependant))
 
 
 def _dependants(dependant: Dependant) -> Iterator[Dependant]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import math
 from typing import Any
 
 import orjson
@@ -11,7 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from core.errors import ConfigurationError, FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
+from core.errors import (
+    ConfigurationError,
+    FootnoteError,
+    InvalidRequest,
+    LimitReached,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
 from core.logs import correlation_id, get_logger
 
 log = get_logger(__name__)
@@ -26,6 +35,8 @@ _SLUGS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
+HANDLED = (FootnoteError, RequestValidationError, HTTPException)
+"""What routes raise on purpose."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _INTERNAL = "Something went wrong in Footnote. Its log has the reason under this request id."
 
@@ -69,9 +80,15 @@ def to_response(problem: Problem, headers: dict[str, str] | None = None) -> Resp
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the app a problem."""
-    app.add_exception_handler(FootnoteError, _on_footnote_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    for kind in HANDLED:
+        app.add_exception_handler(kind, response_to)
+
+
+async def response_to(request: Request, error: Exception) -> Response:
+    """What a request is answered whose route raised ``error``, one of ``HANDLED``."""
+    if isinstance(error, RequestValidationError):
+        return to_response(validation_problem(error))
+    return _on_http_exception(request, error) if isinstance(error, HTTPException) else error_response(error)
 
 
 def log_error(error: Exception) -> None:
@@ -93,10 +110,6 @@ def _problem(status: int, slug: str, detail: str, errors: list[FieldFault] | Non
     )
 
 
-async def _on_footnote_error(_: Request, error: Exception) -> Response:
-    return error_response(error)
-
-
 def error_response(error: Exception) -> Response:
     """Log an error if it is worth it, and describe it with the headers that go with it."""
     log_error(error)
@@ -105,12 +118,9 @@ def error_response(error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         headers["Retry-After"] = RETRY_AFTER_S
+    if isinstance(error, LimitReached):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     return to_response(problem_of(error), headers)
-
-
-async def _on_validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return to_response(validation_problem(error))
 
 
 def validation_problem(error: RequestValidationError) -> Problem:
@@ -133,8 +143,7 @@ def _fault(fault: dict[str, Any]) -> FieldFault:
     return FieldFault(field=".".join(place), message=message if message.endswith(".") else message + ".")
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _on_http_exception(request: Request, error: HTTPException) -> Response:
     detail, headers = str(error.detail), dict(error.headers or {})
     slug = _SLUGS.get(error.status_code, "http-error")
     if isinstance(error.__cause__, UnicodeDecodeError):

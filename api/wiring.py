@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
 from api.part import Part
 from api.places import PlaceLocator
 from core.clock import SystemClock
@@ -34,6 +35,7 @@ class Services:
 
     settings: Settings
     lanes: Lanes
+    limits: Limits
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
@@ -96,6 +98,7 @@ def wire(settings: Settings) -> Services:
     return Services(
         settings=settings,
         lanes=lanes,
+        limits=_limits(settings),
         index=index,
         embedder=embedder,
         retriever=retriever,
@@ -114,6 +117,15 @@ def _for_short_texts(settings: Settings) -> Settings:
     """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
     embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
     return settings.model_copy(update={"embedder": embedder})
+
+
+def _limits(settings: Settings) -> Limits:
+    if not settings.limits.any:
+        return Limits(None)
+    from api.limits.shared import SharedCounter  # noqa: PLC0415
+    from ingestion.broker import limits_url  # noqa: PLC0415
+
+    return Limits(SharedCounter(limits_url(settings), settings.limits.timeout_s))
 
 
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.

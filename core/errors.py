@@ -12,6 +12,7 @@
     ├── Misdirected               it is for a host that Footnote isn't
     ├── NotFound                  it isn't there, or this principal may not know that it is
     ├── Conflict                  it clashes with what is there: a name in use, a sync that is running
+    ├── LimitReached              the caller asks for more than its share; later it may
     ├── DocumentError             this document can't be used as it is; a retry won't help
     │   ├── UnreadableDocument    corrupt, encrypted, or not what its name says
     │   ├── SecretFile            a key, a password file: never a document
@@ -119,6 +120,18 @@ class Conflict(FootnoteError):
 
     status = 409
     slug = "conflict"
+
+
+class LimitReached(FootnoteError):
+    """The caller has had its share for now. ``retry_after_s``: when there is more of it."""
+
+    retryable = True
+    status = 429
+    slug = "limit-reached"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class DocumentError(FootnoteError):

@@ -77,9 +77,10 @@ _MOST_VALUES = 100
 _REQUEST_KEYS = (*REQUEST_TERMS, *REQUEST_DATES)
 
 
-def visible_to(principal: Principal) -> AnyOf:
+def visible_to(principal: Principal) -> Filter:
     """The filter that keeps what the principal may read; it goes inside every leg of every search."""
-    return AnyOf("acl", principal.terms)
+    readable = AnyOf("acl", principal.terms)
+    return readable if principal.sources is None else All((readable, AnyOf("source_id", principal.sources)))
 
 
 def for_reader(principal: Principal, requested: Filter | None) -> Filter:

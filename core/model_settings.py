@@ -119,6 +119,8 @@ class ChatSettings(Section):
     region: str | None = None
     max_tokens: Positive = 1024
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    seed: int | None = None
+    """Of ``openai`` and ``azure``: asks for the same text for the same prompt, as far as the server can."""
     connect_timeout_s: Seconds = 5
     first_token_timeout_s: Seconds = 30
     token_timeout_s: Seconds = 15

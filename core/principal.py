@@ -91,11 +91,17 @@ class Principal:
         user: None for a reader without an identity, who sees what is public and nothing else.
         groups: their own: those that the identity provider (or the API key) names.
         synced: those that sources have them in (:mod:`ingestion.catalog.memberships`).
+        sources: the only sources that they reach, whatever their terms open; None: all of them.
     """
 
     user: str | None = None
     groups: frozenset[str] = frozenset()
     synced: frozenset[str] = frozenset()
+    sources: frozenset[str] | None = None
+
+    def reaches(self, source_id: str) -> bool:
+        """Whether what a source has may be shown to them, where their terms allow it."""
+        return self.sources is None or source_id in self.sources
 
     @property
     def terms(self) -> frozenset[str]:

@@ -7,14 +7,17 @@ environment variable. Sources, strongest first: ``FOOTNOTE_`` environment variab
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from core.cache_settings import CacheSettings
 from core.guard_settings import GuardSettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.judging_settings import JudgingSettings
+from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
@@ -32,6 +35,8 @@ __all__ = [
     "EmbedderSettings",
     "GuardSettings",
     "IndexSettings",
+    "JudgingSettings",
+    "LimitSettings",
     "LlmSettings",
     "OpenSearchSettings",
     "ParsingSettings",
@@ -100,6 +105,12 @@ class RetrievalSettings(Section):
     context_tokens: Positive = 6000
 
 
+def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        ipaddress.ip_network(network, strict=False)  # its error says which, and why
+    return networks
+
+
 class ApiSettings(Section):
     """The HTTP service."""
 
@@ -118,6 +129,8 @@ class ApiSettings(Section):
     """Names that the service is reached by, without a port; ``*.example.com`` is all names below, ``*`` any name.
 
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
+    trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
+    """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
@@ -174,7 +187,9 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
+    limits: LimitSettings = LimitSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 
@@ -231,6 +246,7 @@ def production_faults(settings: Settings) -> list[str]:
         "llm.api_key": settings.llm.api_key,
         "guard.safety.api_key": settings.guard.safety.api_key,
         **{f"llm.fallbacks.{at}.api_key": one.api_key for at, one in enumerate(settings.llm.fallbacks)},
+        **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
     }

@@ -35,6 +35,7 @@ MODEL_RETRIES = Counter("footnote_model_retries_total", "Requests to a model's s
 SIGN_INS_REFUSED = Counter("footnote_sign_ins_refused_total", "Requests whose key opens nothing.", ["reason"])
 HTTP_SECONDS = Histogram("footnote_http_seconds", "Time to the last byte.", ["method", "route", "status"])
 OVERLOADED = Counter("footnote_overloaded_total", "Requests refused because a lane was full.", ["lane"])
+LIMITED = Counter("footnote_limited_total", "Requests refused because somebody had their share.", ["whose", "what"])
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
 
 

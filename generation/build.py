@@ -28,10 +28,11 @@ def build_chat_model(settings: Settings) -> ChatModel | None:
     from generation.models.failover import FailoverModel  # noqa: PLC0415
 
     streams = streams_of(settings)
-    return FailoverModel([(_chat_model(one, streams), one) for one in chain])
+    return FailoverModel([(chat_model(one, streams), one) for one in chain])
 
 
-def _chat_model(settings: ChatSettings, streams: int) -> ChatModel:
+def chat_model(settings: ChatSettings, streams: int) -> ChatModel:
+    """One model, without circuit and failover, with up to so many requests at a time."""
     if settings.provider == "bedrock":
         from generation.models.bedrock import BedrockModel  # noqa: PLC0415
 

@@ -67,6 +67,12 @@ def cache_url(settings: Settings) -> str:
     return valkey_url(settings) if own is None else own.get_secret_value()
 
 
+def limits_url(settings: Settings) -> str:
+    """Where requests are counted, a password in it included: never log it."""
+    own = settings.limits.url
+    return valkey_url(settings) if own is None else own.get_secret_value()
+
+
 def broker_client(settings: Settings) -> redis.Redis:
     """A client of the broker's Valkey, for what processes share besides tasks. It connects when it is first used."""
     return redis.Redis.from_url(valkey_url(settings), socket_connect_timeout=1, socket_timeout=2)

@@ -21,7 +21,7 @@ _NAMED = 5
 _LONGEST = 60
 
 
-def filter_notices(index: SearchIndex, readable: AnyOf, requested: Filter, *, found: bool) -> list[str]:
+def filter_notices(index: SearchIndex, readable: Filter, requested: Filter, *, found: bool) -> list[str]:
     """A sentence for each value that no document has, and for each date that documents lack.
 
     Args:
@@ -51,7 +51,7 @@ def _clauses(filter: Filter) -> Iterator[Filter]:
         yield filter
 
 
-def _unknown(index: SearchIndex, readable: AnyOf, clause: AnyOf | AnyCase, *, found: bool) -> list[str]:
+def _unknown(index: SearchIndex, readable: Filter, clause: AnyOf | AnyCase, *, found: bool) -> list[str]:
     if found and len(clause.values) == 1:
         return []  # what was found has it
     held = {value.casefold() for value in index.values(clause.field, All((readable, clause)))}

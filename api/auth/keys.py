@@ -12,85 +12,25 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, insert, or_, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
+from api.auth.key_records import OPERATOR, READER, ApiKeyRow, Grant, KeyRecord, RefusedKey, check_name
 from core.clock import Clock
-from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
+from core.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
 from core.logs import get_logger
-from core.principal import is_of_a_source
 from ingestion.catalog.audit import Actor, Deed, add_event
-from ingestion.catalog.tables import Base
 
 log = get_logger(__name__)
 
 _MAX_KEY = 200
-_MAX_NAME = 200
 ADMIN_KEY_SETTING = "api.admin_key"
 """The setting that brings in a key, and that key's name."""
-
-
-class ApiKeyRow(Base):
-    """An API key; of the key itself only a digest is kept.
-
-    ``from_configuration``: the row stands for ``api.admin_key``, so that it can be revoked like any other, and counts
-    only where the configuration names it.
-    """
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(String(300))
-    prefix: Mapped[str] = mapped_column(String(32))
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    user: Mapped[str | None] = mapped_column(String(300))
-    groups: Mapped[list[str]]
-    admin: Mapped[bool]
-    from_configuration: Mapped[bool]
-    created_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """A key, without the key itself.
-
-    Attributes:
-        prefix: its readable beginning, to recognise it by.
-        from_configuration: it came in through ``api.admin_key``, and counts only where the configuration names it.
-        in_configuration: the configuration of this process names it.
-    """
-
-    id: str
-    name: str
-    prefix: str
-    user: str | None
-    groups: tuple[str, ...]
-    admin: bool
-    created_at: datetime
-    last_used_at: datetime | None = None
-    revoked_at: datetime | None = None
-    from_configuration: bool = False
-    in_configuration: bool = False
-
-    @property
-    def good(self) -> bool:
-        """Whether it opens anything here."""
-        return self.revoked_at is None and (self.in_configuration or not self.from_configuration)
-
-
-class RefusedKey(NotAuthenticated):
-    """A key that opens nothing. The message doesn't say why; ``key_id``, for the log: it is known, and revoked."""
-
-    def __init__(self, key_id: str | None = None) -> None:
-        super().__init__("This API key is unknown or revoked. Ask your administrator for a new one.")
-        self.key_id = key_id
 
 
 class KeyStore:
@@ -116,67 +56,85 @@ class KeyStore:
         self._used_lock = threading.Lock()
 
     def create(
-        self, name: str, user: str | None = None, groups: Sequence[str] = (), admin: bool = False
+        self, name: str, grant: Grant = READER, *, made_by: str | None = None, replaces: str | None = None
     ) -> tuple[KeyRecord, str]:
         """Make a key; the plain key is returned this once.
 
         Raises:
-            InvalidRequest: the name, user or a group is empty or too long; or a group is a source's.
+            InvalidRequest: a name is empty or too long, a group is a source's, or the key would have expired already.
         """
-        for value in (name, *([] if user is None else [user]), *groups):
-            if not value.strip() or len(value) > _MAX_NAME:
-                raise InvalidRequest(f"A key's name, user and groups must each have 1 to {_MAX_NAME} characters.")
-        for group in filter(is_of_a_source, groups):
-            raise InvalidRequest(
-                f"{group!r} is a source's group, and its source alone says who is in it: leave it out."
-            )
+        check_name(name)
+        grant.check()
+        now = self._clock.now()
+        if grant.expires_at is not None and grant.expires_at <= now:
+            raise InvalidRequest("A key can't expire before it is made: name a time to come.")
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         plain = f"fn_{prefix}_{secret}"
-        record = KeyRecord(
-            id=uuid.uuid4().hex,
-            name=name,
-            prefix=f"fn_{prefix}",
-            user=user,
-            groups=tuple(sorted(set(groups))),
-            admin=admin,
-            created_at=self._clock.now(),
-        )
+        values = {"id": uuid.uuid4().hex, "name": name, "prefix": f"fn_{prefix}", "digest": digest(plain)}
+        origin = {"made_by": made_by, "replaces": replaces, "from_configuration": False, "created_at": now}
         with self._write() as connection:
-            connection.execute(
-                insert(ApiKeyRow).values(
-                    id=record.id,
-                    name=name,
-                    prefix=record.prefix,
-                    digest=digest(plain),
-                    user=user,
-                    groups=list(record.groups),
-                    admin=admin,
-                    from_configuration=False,
-                    created_at=record.created_at,
-                )
-            )
-        return record, plain
+            connection.execute(insert(ApiKeyRow).values(**values, **origin, **grant.columns()))
+        made = self._find(digest(plain))
+        assert made is not None
+        return made, plain
+
+    def rotate(self, id: str, overlap: timedelta, *, made_by: str | None = None) -> tuple[KeyRecord, str]:
+        """Make a key that opens what another one does, and let that one go on for the overlap.
+
+        A key that was made for a time gets that time anew.
+
+        Raises:
+            NotFound: there is no key of that id.
+            Conflict: it opens nothing any more, or the configuration brings it in.
+        """
+        before, now = self.get(id), self._clock.now()
+        if before.from_configuration:
+            raise Conflict(f"The key {id!r} stands in {ADMIN_KEY_SETTING}: put another one there instead.")
+        if not before.good(now):
+            raise Conflict(f"The key {id!r} is expired or revoked: make a new one with `footnote keys create`.")
+        grant, end = before.grant, now + overlap
+        if grant.expires_at is not None:
+            end = min(end, grant.expires_at)
+            grant = replace(grant, expires_at=now + (grant.expires_at - before.created_at))
+        made = self.create(before.name, grant, made_by=made_by, replaces=id)
+        with self._write() as connection:
+            connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == id).values(expires_at=end))
+        return made
 
     def verify(self, key: str) -> KeyRecord:
         """Whose key this is. That it was used is noted, and written by :meth:`flush`.
 
         Raises:
-            RefusedKey: it is unknown or revoked; which of the two is not told.
+            RefusedKey: it is unknown, expired or revoked; which of these is not told.
         """
         record = self.find(key)
         if record is None and digest(key) in self._standing:
             record = self._adopt(digest(key))
+        now = self._clock.now()
         if record is None:
             raise RefusedKey
-        if not record.good:
-            raise RefusedKey(record.id)
+        if not record.good(now):
+            raise RefusedKey(record.id, "expired" if record.expired(now) else "revoked")
         with self._used_lock:
-            self._used[record.id] = self._clock.now()
+            self._used[record.id] = now
         return record
 
     def find(self, key: str) -> KeyRecord | None:
         """What is known of a key, good or not; only looks."""
         return None if len(key) > _MAX_KEY else self._find(digest(key))
+
+    def get(self, id: str) -> KeyRecord:
+        """The key of an id, good or not.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._read() as session:
+            # PostgreSQL can't even be asked about a NUL.
+            row = session.get(ApiKeyRow, id.replace("\0", "?"))
+            if row is None:
+                raise NotFound(f"There is no key {id!r}: `footnote keys list` shows them.")
+            return KeyRecord.of(row, self._standing)
 
     def revoke(self, id: str) -> str:
         """Make a key useless from the next request on, in every process; returns its name.
@@ -186,12 +144,8 @@ class KeyStore:
         Raises:
             NotFound: there is no key of that id.
         """
+        name = self.get(id).name
         with self._write() as connection:
-            # PostgreSQL can't even be asked about a NUL.
-            known = select(ApiKeyRow.name).where(ApiKeyRow.id == id.replace("\0", "?"))
-            name: str | None = connection.execute(known).scalar()
-            if name is None:
-                raise NotFound(f"There is no key {id!r}: `footnote keys list` shows them.")
             connection.execute(
                 update(ApiKeyRow)
                 .where(ApiKeyRow.id == id, ApiKeyRow.revoked_at.is_(None))
@@ -204,7 +158,7 @@ class KeyStore:
         self.flush()
         with self._read() as session:
             rows = session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.id))
-            return [self._record(row) for row in rows]
+            return [KeyRecord.of(row, self._standing) for row in rows]
 
     def flush(self) -> None:
         """Write down the configuration's keys, and when keys were last used.
@@ -234,13 +188,13 @@ class KeyStore:
     def _find(self, hashed: str) -> KeyRecord | None:
         with self._read() as session:
             row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.digest == hashed))
-            return None if row is None else self._record(row)
+            return None if row is None else KeyRecord.of(row, self._standing)
 
     def _adopt(self, hashed: str) -> KeyRecord | None:
         """Give a key of the configuration its row."""
         now, key_id = self._clock.now(), uuid.uuid4().hex
         names = {"id": key_id, "name": ADMIN_KEY_SETTING, "prefix": "", "digest": hashed}
-        rights: dict[str, Any] = {"user": None, "groups": [], "admin": True, "from_configuration": True}
+        rights: dict[str, Any] = {**OPERATOR.columns(), "from_configuration": True}
         try:
             with self._write() as connection:
                 connection.execute(insert(ApiKeyRow).values(**names, **rights, created_at=now))
@@ -253,7 +207,7 @@ class KeyStore:
 
     def _look_at(self, record: KeyRecord | None) -> None:
         """Say what whoever wrote the configuration must know of its key."""
-        if record is None or (record.good and record.admin):
+        if record is None or (record.good(self._clock.now()) and record.admin):
             return
         why = "is revoked, and refused" if record.revoked_at else "is a key that may not administer"
         advice = f"The key in {ADMIN_KEY_SETTING} {why}: put another into the configuration, or take it out."
@@ -268,21 +222,6 @@ class KeyStore:
     def _write(self) -> Iterator[Connection]:
         with _translated(), self._engine.begin() as connection:
             yield connection
-
-    def _record(self, row: ApiKeyRow) -> KeyRecord:
-        return KeyRecord(
-            id=row.id,
-            name=row.name,
-            prefix=row.prefix,
-            user=row.user,
-            groups=tuple(row.groups),
-            admin=row.admin,
-            created_at=row.created_at,
-            last_used_at=row.last_used_at,
-            revoked_at=row.revoked_at,
-            from_configuration=row.from_configuration,
-            in_configuration=row.digest in self._standing,
-        )
 
 
 def digest(key: str) -> str:

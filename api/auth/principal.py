@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import orjson
 from starlette.datastructures import Headers
 
-from api.auth.keys import KeyRecord
+from api.auth.key_records import KeyRecord
 from core.errors import InvalidHeader, NotAuthenticated, NotAuthorised
 from core.principal import ANONYMOUS, Principal, is_of_a_source
+from core.roles import Role, has_role
 
 USER_HEADER = "X-Footnote-User"
 GROUPS_HEADER = "X-Footnote-Groups"
@@ -21,37 +22,79 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Whom a request speaks for.
+class SignIn:
+    """What an identity provider vouches for.
 
     Attributes:
-        admin: whether it may administer Footnote: its key is an administrator's, and it acts for nobody else.
+        issuer: the provider's URL.
+        subject: whom it calls the caller; with the issuer, nobody else is ever called so.
+        session: a short name of the page's session, for logs; None for a token of an API call.
+        csrf: what requests of the page that change something have to carry; None for a token.
+    """
+
+    issuer: str
+    subject: str
+    session: str | None = None
+    csrf: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a request speaks for, and what it may do.
+
+    Attributes:
+        roles: of the key or the sign-in; of one who acts for somebody, those of a reader alone.
         key: the key that it carries.
-        acting: an administrator's key speaks for somebody else.
+        acting: the key speaks for somebody else.
+        sign_in: who vouches for it; None where it has a key, or nothing.
     """
 
     principal: Principal
-    admin: bool = False
+    roles: frozenset[Role] = frozenset({Role.READER})
     key: KeyRecord | None = None
     acting: bool = False
+    sign_in: SignIn | None = None
+
+    @property
+    def admin(self) -> bool:
+        """Whether it may administer Footnote."""
+        return Role.ADMIN in self.roles
+
+    @property
+    def known(self) -> bool:
+        """Whether it carries a key or is signed in."""
+        return self.key is not None or self.sign_in is not None
+
+    @property
+    def name(self) -> str:
+        """What trails and logs call it: its key's name, else the user's."""
+        if self.key is not None:
+            return self.key.name
+        if self.sign_in is not None:
+            return self.principal.user or self.sign_in.subject
+        return "anonymous"
 
     def with_synced(self, groups: frozenset[str]) -> Caller:
         """The same, in the groups that sources have the reader in."""
         return replace(self, principal=replace(self.principal, synced=groups)) if groups else self
 
-    def require_admin(self) -> None:
-        """Let administrators through.
+    def require(self, role: Role) -> None:
+        """Let those through who have a role.
 
         Raises:
-            NotAuthorised: the key is not an administrator's, or acts for somebody.
+            NotAuthorised: the caller hasn't, or acts for somebody.
         """
+        if has_role(self.roles, role):
+            return
         if self.acting:
             raise NotAuthorised(
                 "Acting for somebody has that person's rights and no more: "
-                f"leave {USER_HEADER} and {GROUPS_HEADER} out to administer."
+                f"leave {USER_HEADER} and {GROUPS_HEADER} out for whatever else the key may do."
             )
-        if not self.admin:
-            raise NotAuthorised("This needs an administrator's key. Make one with: footnote keys create --admin NAME.")
+        raise NotAuthorised(
+            f"This needs the role {role}. A key has it by: footnote keys create --role {role} NAME; "
+            "somebody who signs in, by a rule in identity.issuers."
+        )
 
 
 def bearer_key(headers: Headers) -> str | None:
@@ -72,27 +115,37 @@ def bearer_key(headers: Headers) -> str | None:
 def caller_of(headers: Headers, key: KeyRecord | None, *, anonymous: bool) -> Caller:
     """Whom a request with this (verified) key speaks for.
 
-    An administrator's key may speak for somebody else: an application in front of Footnote knows its users, and
-    passes them on in two headers. It then may do what they may do, and never more: it reads what they may read, and
-    administers nothing.
+    A key with the right to may speak for somebody else: an application in front of Footnote knows its users, and
+    passes them on in two headers. It then may do what a reader may, as that person, and never more: whatever roles it
+    has beside are not theirs.
 
     Raises:
         NotAuthenticated: there is no key, and readers without one aren't served.
-        NotAuthorised: the headers are there, and the key is not an administrator's.
+        NotAuthorised: the headers are there, and the key may not act for anybody.
         InvalidHeader: a user or group in them can't be one, or could be read in two ways.
     """
-    acting = USER_HEADER in headers or GROUPS_HEADER in headers
+    acting = names_somebody(headers)
     if key is None:
         if acting:
-            raise NotAuthenticated(f"{USER_HEADER} and {GROUPS_HEADER} need an administrator's key.")
+            raise NotAuthenticated(f"{USER_HEADER} and {GROUPS_HEADER} need a key that may act for others.")
         if not anonymous:
             raise NotAuthenticated("Send an API key: Authorization: Bearer <key>. Your administrator can make you one.")
         return Caller(ANONYMOUS)
+    grant = key.grant
+    sources = frozenset(grant.scope.sources) or None
     if not acting:
-        return Caller(Principal(key.user, frozenset(key.groups)), key.admin, key)
-    if not key.admin:
-        raise NotAuthorised(f"Only an administrator's key may send {USER_HEADER} or {GROUPS_HEADER}.")
-    return Caller(_acting_for(headers), key=key, acting=True)
+        return Caller(Principal(grant.user, frozenset(grant.groups), sources=sources), frozenset(grant.roles), key)
+    if not grant.may_act:
+        raise NotAuthorised(
+            f"This key may not send {USER_HEADER} or {GROUPS_HEADER}. One that may: footnote keys create --act NAME."
+        )
+    reading = frozenset({Role.READER} if has_role(grant.roles, Role.READER) else ())
+    return Caller(replace(_acting_for(headers), sources=sources), reading, key, acting=True)
+
+
+def names_somebody(headers: Headers) -> bool:
+    """Whether a request asks to act for somebody."""
+    return USER_HEADER in headers or GROUPS_HEADER in headers
 
 
 def _acting_for(headers: Headers) -> Principal:

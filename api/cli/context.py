@@ -23,15 +23,24 @@ def client(reader: Reader | None = None) -> Client:
     Raises:
         Unavailable: another Footnote than these settings mean answers there.
     """
+    current = settings()
+    return client_of(current, url_of(current), reader)
+
+
+def url_of(current: Settings) -> str:
+    """Where the service of these settings answers.
+
+    Raises:
+        Unavailable: another Footnote answers there.
+    """
     from api.cli.identity import check_instance  # noqa: PLC0415
     from api.supervisor.control import service_url  # noqa: PLC0415
     from api.supervisor.layout import Layout  # noqa: PLC0415
 
-    current = settings()
     layout = Layout.of(current)
     url = service_url(current, layout)
     check_instance(current, layout, url)
-    return client_of(current, url, reader)
+    return url
 
 
 def client_of(current: Settings, url: str, reader: Reader | None = None) -> Client:

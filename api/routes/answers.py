@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 
 from api.asking import checked_question
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
+from api.metering import Meter, MeterDep
 from api.problems import log_error, problem_of
 from api.schemas.answers import (
     AbstainBody,
@@ -34,9 +35,11 @@ from generation.models.port import Message
 from generation.question import Question
 
 if TYPE_CHECKING:
+    from api.auth.principal import Caller
+    from api.wiring import Services
     from generation.answerer import Answerer
 
-router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
 CLIENT_CLOSED = 499
 """nginx's status for a client that left: nobody reads it, but it shows in the metrics."""
@@ -47,15 +50,13 @@ CLIENT_CLOSED = 499
     response_model=AnswerBody,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The answer, or the stream of its events."}},
 )
-async def answers(body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep) -> Response:
+async def answers(
+    body: AnswerRequest, request: Request, caller: CallerDep, services: ServicesDep, meter: MeterDep
+) -> Response:
     """Answer the question from what the caller may read: streamed with ``Accept: text/event-stream``, else JSON."""
-    question = _question(body, caller.principal, services.settings.api.max_question_chars)
-    answerer = await ready(services.answerer)
-    events = _events(answerer, question, services.lanes.answers)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        # Wrong questions and full lanes show before the first event: they have a status of their own.
-        first = await anext(events)
-        return EventStream(_stream(first, events), services.settings.api.heartbeat_s)
+        return await streamed(body, caller, services, meter)
+    events = await _begun(body, caller, services, meter)
     collected: list[AnswerEvent] = []
 
     async def collect() -> None:
@@ -65,6 +66,17 @@ async def answers(body: AnswerRequest, request: Request, caller: CallerDep, serv
     if not await run_while_connected(request.receive, collect):
         return Response(status_code=CLIENT_CLOSED)
     return Response(_body(collected).model_dump_json(), media_type="application/json")
+
+
+async def streamed(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> EventStream:
+    """The stream of the answer. Wrong questions and full lanes show before its first event: they have a status."""
+    events = await _begun(body, caller, services, meter)
+    return EventStream(_stream(await anext(events), events), services.settings.api.heartbeat_s)
+
+
+async def _begun(body: AnswerRequest, caller: Caller, services: Services, meter: Meter) -> AsyncGenerator[AnswerEvent]:
+    question = _question(body, caller.principal, services.settings.api.max_question_chars)
+    return _events(await ready(services.answerer), question, services.lanes.answers, meter)
 
 
 def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Question:
@@ -80,16 +92,18 @@ def _question(body: AnswerRequest, principal: Principal, max_chars: int) -> Ques
     )
 
 
-async def _events(answerer: Answerer, question: Question, lane: Lane) -> AsyncGenerator[AnswerEvent]:
+async def _events(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:
     """The answer's events, ``Done`` the last of them; it holds a place of the lane until it is closed.
 
     Raises:
+        LimitReached: the reader had their share.
         Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    async with lane.place(), aclosing(answerer.answer(question)) as events:
+    async with meter.answer() as watch, lane.place(), aclosing(answerer.answer(question)) as events:
         with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
+                watch.see(event)
                 yield event
                 if isinstance(event, Done):
                     return

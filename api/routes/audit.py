@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import AdminDep, ServicesDep
+from api.dependencies import AuditorDep, ServicesDep
 from api.schemas.audit import AuditBody, AuditList
 
-router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep])
+router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AuditorDep])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Before = Annotated[int, Query(ge=1, le=2**31 - 1)]

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.auth.principal import Caller
-from api.dependencies import CallerDep, FilesLane, ServicesDep
+from api.dependencies import CallerDep, FilesLane, ReaderDep, ServicesDep
 from api.document_links import links_for
 from api.schemas.answers import BoxBody
 from api.schemas.documents import DocumentBody, ElementBody, PageBody, PassageBody, TextBody
@@ -27,7 +27,7 @@ from ingestion.catalog.records import DocumentRecord
 if TYPE_CHECKING:
     from ingestion.parsed import ParsedDocument
 
-router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[FilesLane])
+router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[ReaderDep, FilesLane])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
@@ -53,7 +53,10 @@ def visible_document(document_id: str, caller: Caller, services: Services) -> Do
     """
     if not _ID.fullmatch(document_id):
         raise NotFound(f"There is no document {document_id[:64]!r} that you may read.")
-    return services.catalog.get().documents.get_readable(document_id, caller.principal.terms)
+    document = services.catalog.get().documents.get_readable(document_id, caller.principal.terms)
+    if not caller.principal.reaches(document.source_id):
+        raise NotFound(f"There is no document {document_id!r} that you may read.")
+    return document
 
 
 DocumentDep = Annotated[DocumentRecord, Depends(_visible)]

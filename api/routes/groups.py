@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import AdminDep, AdminLane, ServicesDep
+from api.dependencies import AdminLane, CuratorDep, ServicesDep
 from api.schemas.groups import GroupBody, GroupList, MembershipSyncBody
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[CuratorDep, AdminLane])
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import ImagesLane, ServicesDep
+from api.dependencies import ImagesLane, ReaderDep, ServicesDep
 from api.routes.documents import BINARY, DocumentDep, hash_of
 from core.errors import NotFound
 from ingestion.blobs import original_key
 
-router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[ImagesLane])
+router = APIRouter(prefix="/v1/documents", tags=["documents"], dependencies=[ReaderDep, ImagesLane])
 
 NARROWEST, WIDEST = 100, 2400
 _RENDERING = 1

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.datastructures import Headers
 
 from api.audit import Audit
-from api.dependencies import AdminDep, AuditDep, ServicesDep, UploadsLane
+from api.dependencies import AuditDep, CuratorDep, ServicesDep, UploadsLane
 from api.json_body import is_json
 from api.pushing import Pushing
 from api.schemas.push import PushAnswer, PushAnswers, PushedChange, PushedDocument, PushResult, Version
@@ -18,7 +18,7 @@ from api.schemas.sources import RunBody
 from api.uploads import Upload, upload_of
 from api.wiring import Services
 
-router = APIRouter(prefix="/v1/sources/{source_id}/documents", tags=["push"], dependencies=[AdminDep, UploadsLane])
+router = APIRouter(prefix="/v1/sources/{source_id}/documents", tags=["push"], dependencies=[CuratorDep, UploadsLane])
 
 NDJSON = "application/x-ndjson"
 _BYTES = {"schema": {"type": "string", "format": "binary"}}

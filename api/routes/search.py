@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.asking import checked_question
-from api.dependencies import CallerDep, ServicesDep, ready
+from api.dependencies import CallerDep, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.schemas.search import SearchBody, SearchRequest
 from core.filters import parse_filters
 
-router = APIRouter(prefix="/v1", tags=["asking"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["asking"], dependencies=[ReaderDep], route_class=JsonRoute)
 
 
 @router.post("/search")

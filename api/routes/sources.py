@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import AdminDep, AdminLane, AuditDep, ServicesDep
+from api.dependencies import AdminLane, AuditDep, CuratorDep, ServicesDep
 from api.json_body import JsonRoute
 from api.schemas.sources import (
     CheckBody,
@@ -32,7 +32,7 @@ from api.schemas.sources import (
 from core.errors import InvalidRequest, SourceRefuses, SourceUnavailable
 from ingestion.source_checking import ITEMS, FoundItem
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[AdminDep, AdminLane], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[CuratorDep, AdminLane], route_class=JsonRoute)
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Documents = Annotated[int, Query(ge=0, le=ITEMS)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.dependencies import AdminDep, AdminLane, ServicesDep
+from api.dependencies import AdminLane, CuratorDep, ServicesDep
 from api.schemas.sources import RunBody, StatusBody
 from core.errors import Unavailable
 
-router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[AdminDep, AdminLane])
+router = APIRouter(prefix="/v1", tags=["operation"], dependencies=[CuratorDep, AdminLane])
 
 
 @router.get("/status")

@@ -187,37 +187,60 @@ class AnswerBody(ResponseBody):
     done: DoneBody
 
 
+class MetaBody(ResponseBody):
+    """Event ``meta``, the first: what the answer is. ``model`` is who writes."""
+
+    answer_id: str
+    conversation_id: str
+    model: str
+    index_generation: str
+    prompts: tuple[str, ...] = ()
+
+
+class StageBody(ResponseBody):
+    """Event ``stage``: one began or ended. ``queries`` is what is searched for, where a follow-up was rewritten."""
+
+    name: str
+    state: Literal["started", "finished"]
+    ms: float | None
+    queries: tuple[str, ...] = ()
+
+
+class SourcesBody(ResponseBody):
+    """Event ``sources``: the passages that the answer may cite."""
+
+    sources: tuple[SourceBody, ...]
+    index_generation: str
+
+
+class TokenBody(ResponseBody):
+    """Event ``token``: a piece of the answer's text, free of citation markers. The answer is all of them joined."""
+
+    text: str
+
+
+EventBody = MetaBody | StageBody | SourcesBody | TokenBody | CitationBody | VerdictBody | AbstainBody | DoneBody
+EVENT_BODIES: Mapping[str, type[EventBody]] = {
+    "meta": MetaBody,
+    "stage": StageBody,
+    "sources": SourcesBody,
+    "token": TokenBody,
+    "citation": CitationBody,
+    "verdict": VerdictBody,
+    "abstain": AbstainBody,
+    "done": DoneBody,
+}
+"""What each event of the stream carries; ``error`` carries a problem."""
+
+
 def _source(source: SourceRef) -> dict[str, Any]:
     return SourceBody.model_validate(source).model_dump()
 
 
 _WIRE: Mapping[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
-    Meta: (
-        "meta",
-        lambda e: {
-            "answer_id": e.answer_id,
-            "conversation_id": e.conversation_id,
-            "model": e.model,
-            "index_generation": e.index_generation,
-            "prompts": list(e.prompts),
-        },
-    ),
-    StageEvent: (
-        "stage",
-        lambda e: {
-            "name": e.name,
-            "state": e.state,
-            "ms": e.ms,
-            **({"queries": list(e.queries)} if e.queries else {}),
-        },
-    ),
-    Sources: (
-        "sources",
-        lambda e: {
-            "sources": [_source(source) for source in e.sources],
-            "index_generation": e.index_generation,
-        },
-    ),
+    Meta: ("meta", lambda e: MetaBody.model_validate(e).model_dump()),
+    StageEvent: ("stage", lambda e: StageBody.model_validate(e).model_dump(exclude=None if e.queries else {"queries"})),
+    Sources: ("sources", lambda e: SourcesBody.model_validate(e).model_dump()),
     Token: ("token", lambda e: {"text": e.text}),
     Citation: ("citation", lambda e: CitationBody.model_validate(e).model_dump()),
     Verdict: ("verdict", lambda e: VerdictBody.model_validate(e).model_dump()),

@@ -26,6 +26,7 @@ def ensure_admin_key(settings: Settings, layout: Layout) -> None:
         StorageUnavailable: the catalog can't be opened.
     """
     from api.audit import Audit  # noqa: PLC0415
+    from api.auth.key_records import OPERATOR  # noqa: PLC0415
     from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy, which the command line's other commands do without
     from ingestion.catalog.audit import Actor  # noqa: PLC0415
     from ingestion.catalog.build import open_catalog  # noqa: PLC0415
@@ -38,7 +39,7 @@ def ensure_admin_key(settings: Settings, layout: Layout) -> None:
             return
         with Audit(catalog.audit, Actor(name="footnote up")).doing("key.create", admin=True) as deed:
             deed.object_name = "footnote up"
-            record, key = keys.create("footnote up", admin=True)
+            record, key = keys.create("footnote up", OPERATOR)
             deed.object_id = record.id
             with in_data_dir(layout.data_dir):
                 _write_private(layout, key)

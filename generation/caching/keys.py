@@ -62,6 +62,7 @@ class Keys:
             {
                 "fixed": self._fixed,
                 "terms": question.principal.terms,
+                "sources": question.principal.sources,
                 "filters": question.filters,
                 "pipeline": question.pipeline,
                 "generation": generation,

@@ -32,7 +32,7 @@ _REFUSED = {
 }
 _BAD_REQUEST, _UNPROCESSABLE, _TOO_MANY, _SERVER_FAULT = 400, 422, 429, 500
 _DONE = "[DONE]"
-_INSTEAD = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None}
+_INSTEAD = {"max_tokens": "max_completion_tokens", "temperature": None, "stream_options": None, "seed": None}
 """Parameters that some servers refuse, and what to send for them then."""
 _UNSUPPORTED = r"unsupported|unknown|unrecogni[sz]ed|unexpected|not supported|not support|n't support|not permitted"
 _MAX_COMPLAINT = 65_536
@@ -180,8 +180,10 @@ class OpenAiModel:
             "max_tokens": self._settings.max_tokens,
             "temperature": self._settings.temperature,
         }
+        if self._settings.seed is not None:
+            body["seed"] = self._settings.seed
         for name, instead in refused.items():
-            value = body.pop(name)
+            value = body.pop(name, None)
             if instead is not None:
                 body[instead] = value
         return body

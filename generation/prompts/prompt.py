@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -33,15 +34,26 @@ class Prompt:
     version: str
 
     @classmethod
-    def read(cls, name: str, file: Path | None = None) -> Self:
+    def read(
+        cls,
+        name: str,
+        file: Path | None = None,
+        *,
+        package: str = "generation.prompts",
+        placeholders: Sequence[str] | None = None,
+    ) -> Self:
         """The prompt of this name: Footnote's own, or the one in a file.
+
+        Args:
+            package: where Footnote's own is.
+            placeholders: what it has to hold; None: as :data:`PLACEHOLDERS` says of the name.
 
         Raises:
             ConfigurationError: the file can't be read, or lacks the line or a placeholder.
         """
         where = f"prompts.{name}: {file}" if file else f"The packaged prompt {name}.md"
         try:
-            source = file or importlib.resources.files("generation.prompts") / f"{name}.md"
+            source = file or importlib.resources.files(package) / f"{name}.md"
             content = source.read_bytes()
             text = content.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -53,7 +65,7 @@ class Prompt:
             raise ConfigurationError(
                 f"{where} must have the rules, one line of three dashes, and what is asked with each question."
             )
-        for wanted in PLACEHOLDERS[name]:
+        for wanted in PLACEHOLDERS[name] if placeholders is None else placeholders:
             part = system if wanted == "no_answer" else asked[0]
             if f"{{{wanted}}}" not in part:
                 side = "before" if wanted == "no_answer" else "behind"

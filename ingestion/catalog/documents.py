@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
@@ -11,7 +12,7 @@ from core.principal import PUBLIC
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
-from ingestion.catalog.tables import DOCUMENTS, DocumentRow, TallyRow
+from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow, TallyRow
 
 
 class DocumentStore:
@@ -71,10 +72,26 @@ class DocumentStore:
         with self._database.read() as connection:
             return int(connection.execute(statement).scalar_one()) == len(wanted)
 
-    def _opens_to(self, terms: Collection[str]) -> ColumnElement[bool]:
+    def readable_sources(self, terms: Collection[str], looked_at: int = 1000) -> set[str]:
+        """The sources that hold a document which one of these terms opens, among their first ``looked_at`` documents.
+
+        A source whose readable documents lie behind those is left out: the work must not grow with the catalog.
+        """
+        first = (
+            select(DocumentRow.acl)
+            .where(DocumentRow.source_id == SourceRow.id, DocumentRow.state != DocumentState.DELETING)
+            .limit(looked_at)
+            .correlate(SourceRow)
+            .subquery()
+        )
+        readable = exists(select(1).select_from(first).where(self._opens_to(terms, first.c.acl)))
+        with self._database.read() as connection:
+            return set(connection.execute(select(SourceRow.id).where(readable)).scalars())
+
+    def _opens_to(self, terms: Collection[str], acl: ColumnElement[Any] | None = None) -> ColumnElement[bool]:
         """Whether a document's access list holds one of the terms; :meth:`core.principal.AccessList.allows` in SQL."""
         elements = func.json_each if self._database.is_sqlite else func.json_array_elements_text
-        listed = elements(DocumentRow.acl).table_valued("value")
+        listed = elements(DocumentRow.acl if acl is None else acl).table_valued("value")
         return exists(select(1).select_from(listed).where(listed.c.value.in_(terms)))
 
     def get_many(self, document_ids: Collection[str]) -> list[DocumentRecord]:

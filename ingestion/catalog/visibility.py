@@ -26,11 +26,10 @@ from core.epoch import Epoch
 from ingestion.catalog.database import Database
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.tables import Base
+from ingestion.catalog.tallies import sum_up
 
 EVERYBODY = ""
 """Stands for all terms: no access list holds it."""
-MOST_ROWS = 1000
-AT_ONCE = 10_000
 _NOW = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
     "postgresql": "extract(epoch FROM clock_timestamp())::float8",
@@ -88,18 +87,10 @@ class Visibility:
 
     def sum_up(self) -> None:
         """Put one row of each term in the place of many, once there are."""
-        some = select(MoveRow.id).limit(MOST_ROWS + 1).subquery()
-        with self._database.read() as connection:
-            rows = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        while rows > MOST_ROWS:
-            taken, left = self._sum_up_oldest()
-            if taken < AT_ONCE:
-                return
-            rows = taken - left
+        sum_up(self._database, MoveRow.id, self._sum_up_oldest)
 
-    def _sum_up_oldest(self) -> tuple[int, int]:
-        """How many rows were summed up, and in how many rows; it removes just what it has read."""
-        oldest = select(MoveRow.id).order_by(MoveRow.id).limit(AT_ONCE).with_for_update(skip_locked=True)
+    def _sum_up_oldest(self, most: int) -> tuple[int, int]:
+        oldest = select(MoveRow.id).order_by(MoveRow.id).limit(most).with_for_update(skip_locked=True)
         moves: dict[str, int] = defaultdict(int)
         moved_at: dict[str, float] = defaultdict(float)
         with self._database.write() as connection:

@@ -7,7 +7,10 @@ may end in ``.yml``, and be written in capitals.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePosixPath
 
 from ingestion.partitioning.facts import BadFacts, Facts, read_facts
 from ingestion.partitioning.plain_yaml import NotYamlError, load_yaml
@@ -57,6 +60,55 @@ def is_misnamed(name: str) -> str | None:
     """
     found = None if is_sidecar(name) else _MISNAMED.fullmatch(name)
     return (found[1] or found[2]) if found else None
+
+
+class Strays:
+    """Names in one folder that seem to be meant for sidecars, and aren't the sidecar of anything there.
+
+    They are kept by what they may describe, as people tell names apart: in any case and composition.
+    """
+
+    def __init__(self) -> None:
+        self._meant: dict[str, list[str]] = {}
+
+    def add(self, name: str) -> None:
+        """Take in a name, if it may be meant for the sidecar of a file or folder."""
+        meant = described_by(name) if is_sidecar(name) else is_misnamed(name)
+        if meant is not None:
+            self._meant.setdefault(_plain(meant), []).append(name)
+
+    def for_file(self, name: str) -> list[str]:
+        """Those that may be meant for a file that has no sidecar: they differ in case, ending or composition."""
+        stem = _plain(PurePosixPath(name).stem)
+        loose = [one for one in self._meant.get(stem, []) if is_sidecar(one)] if stem != _plain(name) else []
+        return [*self._meant.get(_plain(name), []), *loose]
+
+    def for_folder(self) -> list[str]:
+        """Those that may be meant for the sidecar of the folder, which has none."""
+        return [one for near in get_close_matches(FOLDER, self._meant, cutoff=0.75) for one in self._meant[near]]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+
+
+def mentions_readers(head: bytes) -> bool:
+    """Whether a file that is no sidecar, but may be meant for one, seems to say who may read another."""
+    return b"acl" in head.replace(b"\x00", b"").lower()
+
+
+def misnamed(shown: str, what: str, right: str) -> BadFacts:
+    """The refusal of what stands beside a stray that mentions readers.
+
+    Args:
+        shown: the stray.
+        what: what it may speak of.
+        right: how its name would have to be.
+    """
+    return BadFacts(
+        f"{shown} seems to say who may read {what}, but that is not the name of its sidecar: name it {right}, or "
+        "remove it"
+    )
 
 
 def read_sidecar(content: bytes, name: str) -> Sidecar:

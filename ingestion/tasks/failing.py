@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import traceback
 
 from core.errors import DocumentError, FootnoteError
 from core.logs import get_logger
 from core.settings import SyncSettings
 from core.telemetry import DOCUMENTS
 from ingestion.catalog.records import Work
+from ingestion.source_secrets import without_secrets
 from ingestion.tasks.hand_off import request_permissions
 from ingestion.tasks.parts import Parts
 
@@ -31,6 +33,21 @@ def explain(error: Exception) -> str:
     if isinstance(error, FootnoteError):
         return error.message
     return f"An unexpected {type(error).__name__} occurred: the worker's log has it under this document's id."
+
+
+def log_unexpected(parts: Parts, event: str, source_id: str, error: Exception, **places: object) -> None:
+    """Log an error that nobody foresaw, with its traceback.
+
+    Libraries repeat in their messages what they were called with, so the source's secrets are masked. Where those
+    can't be told, the messages are left out.
+    """
+    try:
+        source = parts.catalog.sources.get(source_id)
+        config = parts.secrets.open(source.config, source.id)
+        lines = without_secrets(traceback.format_exception(error), config, source.config)
+    except FootnoteError:
+        lines = [type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]
+    log.error(event, source_id=source_id, error_class=type(error).__name__, traceback="".join(lines), **places)
 
 
 def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exception) -> None:

@@ -13,7 +13,7 @@ from ingestion.catalog.pauses import SOURCE
 from ingestion.catalog.records import Run, RunKind
 from ingestion.connectors.port import Change, Delete, Page, Present, Unreadable, Upsert, Withheld
 from ingestion.tasks.comparing import note_listing
-from ingestion.tasks.failing import backoff_s, explain, may_retry
+from ingestion.tasks.failing import backoff_s, explain, log_unexpected, may_retry
 from ingestion.tasks.guarding import Guard
 from ingestion.tasks.hand_off import dispatch, send_or_leave, settle, start_queued
 from ingestion.tasks.index_news import tell_index
@@ -88,7 +88,7 @@ def _failed(parts: Parts, run: Run, owner: str, error: Exception) -> None:
         return
     attempts = parts.catalog.runs.attempts(run.id)
     if not isinstance(error, FootnoteError):
-        log.exception("sync.unexpected", run_id=run.id, exc_info=error)
+        log_unexpected(parts, "sync.unexpected", run.source_id, error, run_id=run.id)
     if may_retry(error) and attempts < sync_settings.max_attempts:
         delay_s = backoff_s(sync_settings, attempts)
         parts.catalog.runs.release(run.id, owner, delay_s + sync_settings.lease_s)

@@ -14,7 +14,7 @@ from core.logs import get_logger
 from core.telemetry import stage
 from ingestion.catalog.membership_syncs import MembershipClaim, TakenOver
 from ingestion.connectors.port import KnowsGroups, Membership
-from ingestion.tasks.failing import backoff_s, explain, may_retry
+from ingestion.tasks.failing import backoff_s, explain, log_unexpected, may_retry
 from ingestion.tasks.hand_off import send_or_leave
 from ingestion.tasks.ownership import kept_alive
 from ingestion.tasks.parts import Parts
@@ -78,7 +78,7 @@ def _failed(parts: Parts, claim: MembershipClaim, error: Exception) -> None:
     # If it is the catalog that is down, this fails as well: the claim is lost then, and `recover` begins anew.
     parts.catalog.membership_syncs.fail(claim, explain(error), retry_s)
     if not isinstance(error, FootnoteError):
-        log.exception("memberships.unexpected", source_id=claim.source_id, exc_info=error)
+        log_unexpected(parts, "memberships.unexpected", claim.source_id, error)
     log.error("memberships.failed", source_id=claim.source_id, error_class=type(error).__name__)
 
 

@@ -19,7 +19,7 @@ from ingestion.disk import check_reserve
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.kinds import told_kind
 from ingestion.partitioning.port import Partition
-from ingestion.tasks.failing import backoff_s, give_up, may_retry
+from ingestion.tasks.failing import backoff_s, give_up, log_unexpected, may_retry
 from ingestion.tasks.fetching import original_of
 from ingestion.tasks.hand_off import dispatch, request_embedding, send_or_leave, settle
 from ingestion.tasks.inner import check_depth, enter_inner, refuse
@@ -69,7 +69,7 @@ def parse(parts: Parts, document_id: str, version: int, suspect: bool = False) -
 def _failed(parts: Parts, work: Work, owner: str, error: Exception) -> None:
     sync = parts.settings.sync
     if not isinstance(error, FootnoteError):
-        log.exception("parse.unexpected", document_id=work.record.id, exc_info=error)
+        log_unexpected(parts, "parse.unexpected", work.record.source_id, error, document_id=work.record.id)
     source_id = work.record.source_id
     pause = pause_for(parts, STAGE, error, "footnote.dispatch", {"source_id": source_id})
     if pause is not None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.auth.key_records import Grant
 from api.wiring import Services, wire
 from ingestion.catalog.records import Source, document_id
 from tests.integration.stacks import Stack, until
@@ -153,7 +154,7 @@ async def test_who_leaves_a_group_finds_nothing_more_and_no_document_is_touched(
     assert stack.sync(source).indexed == 1
     until(lambda: groups_known(stack, source) == {"HR": 1}, "the groups")
     keys = services.keys.get()
-    ann, bob, eve = (keys.create(user, f"{user}@Example.com", ())[1] for user in ("Ann", "Bob", "Eve"))
+    ann, bob, eve = (keys.create(user, Grant(user=f"{user}@Example.com"))[1] for user in ("Ann", "Bob", "Eve"))
     page = ["https://wiki.example.com/salaries.md"]
     assert [await found(client, key) for key in (ann, bob, eve)] == [page, [], []]
 

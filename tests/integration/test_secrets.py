@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from api.auth.key_records import ADMINISTRATOR
 from api.auth.keys import KeyStore
 from core.clock import SystemClock
 from core.errors import InvalidRequest
@@ -18,7 +19,7 @@ from tests.secrets import GITHUB_TOKEN, private_key
 def test_nothing_of_footnotes_own_is_found(home: Path) -> None:
     data = home / "documents" / "data"
     with started(home, data_dir=data) as stack:
-        _, key = KeyStore(stack.ingestion.catalog.engine, SystemClock()).create("administrator", admin=True)
+        _, key = KeyStore(stack.ingestion.catalog.engine, SystemClock()).create("administrator", ADMINISTRATOR)
         stack.write("data/admin.key", f"{key}\n")
         stack.write("data/logs/api.log", "confidential question")
         stack.write("footnote.toml", 'admin_key = "confidential"')

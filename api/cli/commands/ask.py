@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from api.cli import context
-from api.cli.client import Event
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
 from api.cli.places import place_of
+from api.client.wire import Event
 
 QUOTE_CHARS = 300
 
@@ -32,7 +32,7 @@ def ask(*, question: str, reader: Reader, scope: Scope, as_json: bool) -> None:
     if as_json:
         print_json(client.request("POST", "/v1/answers", body))
         return
-    show(client.answer(body))
+    show(client.events(body))
 
 
 def show(events: Iterable[Event]) -> None:

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,15 +24,16 @@ from core.principal import AccessList
 from ingestion.partitioning.facts import BadFacts, Facts
 from ingestion.partitioning.front_matter import LONGEST, facts_at_top
 from ingestion.partitioning.sidecars import (
-    FOLDER,
     FOLDER_SIDECAR,
     FOLDER_SPELLINGS,
     MOST_BYTES,
     SUFFIX,
     Sidecar,
+    Strays,
     described_by,
-    is_misnamed,
     is_sidecar,
+    mentions_readers,
+    misnamed,
     read_sidecar,
 )
 
@@ -45,30 +44,13 @@ class _Folder:
     def __init__(self, names: list[str]) -> None:
         everything = set(names)
         self.own: dict[str | None, list[str]] = {}
-        self.near: dict[str, list[str]] = {}
-        """Names that seem to be meant for a sidecar of a file, by that file's name as people tell names apart."""
+        self.strays = Strays()
         for name in sorted(everything):
+            described = described_by(name) if is_sidecar(name) else None
             if is_sidecar(name):
-                described = described_by(name)
                 self.own.setdefault(described, []).append(name)
-                if described is not None and described not in everything:
-                    self.near.setdefault(_plain(described), []).append(name)
-            elif (meant := is_misnamed(name)) is not None:
-                self.near.setdefault(_plain(meant), []).append(name)
-
-    def meant_for(self, name: str) -> list[str]:
-        """Files that may be meant for sidecars of a file that has none: they differ in case, ending or composition."""
-        stem = _plain(PurePosixPath(name).stem)
-        strays = [stray for stray in self.near.get(stem, []) if is_sidecar(stray)] if stem != _plain(name) else []
-        return [*self.near.get(_plain(name), []), *strays]
-
-    def meant_for_all(self) -> list[str]:
-        """Files that may be meant for the sidecar of the folder, which has none."""
-        return [name for near in get_close_matches(FOLDER, self.near, cutoff=0.75) for name in self.near[near]]
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+            if described not in everything:
+                self.strays.add(name)
 
 
 class Sidecars:
@@ -97,7 +79,7 @@ class Sidecars:
         names = folder.own.get(path.name, [])
         if names:
             return self._one(path.parent, names).facts
-        self._check_meant(path.parent, folder.meant_for(path.name), path.name, path.name + SUFFIX)
+        self._check_meant(path.parent, folder.strays.for_file(path.name), path.name, path.name + SUFFIX)
         return Facts()
 
     def above(self, external_id: str) -> list[Facts]:
@@ -163,16 +145,13 @@ class Sidecars:
         listed = self._list(folder)
         names = listed.own.get(None, [])
         if not names:
-            self._check_meant(folder, listed.meant_for_all(), "the documents in its folder", FOLDER_SIDECAR)
+            self._check_meant(folder, listed.strays.for_folder(), "the documents in its folder", FOLDER_SIDECAR)
         return self._one(folder, names)
 
     def _check_meant(self, folder: Path, names: list[str], what: str, right: str) -> None:
         for name in names:
             if _mentions_acl(folder / name):
-                raise BadFacts(
-                    f"{self._shown(folder / name)} seems to say who may read {what}, but that is not the name of its "
-                    f"sidecar: name it {right}, or remove it"
-                )
+                raise misnamed(self._shown(folder / name), what, right)
 
     def _list(self, folder: Path) -> _Folder:
         if folder not in self._listed:
@@ -224,7 +203,7 @@ def _mentions_acl(path: Path) -> bool:
             head = file.read(LONGEST)
     except OSError:
         return True
-    return b"acl" in head.replace(b"\x00", b"").lower()
+    return mentions_readers(head)
 
 
 def written_in(path: Path) -> Facts:

@@ -9,12 +9,9 @@ What can't be read is never passed over (docs/decisions/0009).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
-from pathlib import PurePosixPath
 
 from botocore.exceptions import ClientError
 
@@ -24,14 +21,16 @@ from ingestion.connectors.s3.keys import Keys, Object, SidecarKey, in_shadow
 from ingestion.partitioning.facts import BadFacts, Facts
 from ingestion.partitioning.front_matter import LONGEST
 from ingestion.partitioning.sidecars import (
-    FOLDER,
     FOLDER_SIDECAR,
     MOST_BYTES,
     SUFFIX,
     Sidecar,
+    Strays,
     described_by,
     is_misnamed,
     is_sidecar,
+    mentions_readers,
+    misnamed,
     read_sidecar,
 )
 from ingestion.s3_blobs import error_code
@@ -103,12 +102,8 @@ class Sidecars:
     def check_meant(self, key: str) -> None:
         """Refuse an object that has no sidecar, if something beside it seems to be meant for one."""
         folder, _, name = key.rpartition("/")
-        near = self._near(folder + "/" if folder else "")
-        if not near:
-            return
-        plain, stem = _plain(name), _plain(PurePosixPath(name).stem)
-        loose = [one for one in near.get(stem, []) if is_sidecar(_name(one))] if stem != plain else []
-        self._refuse([*near.get(plain, []), *loose], name, name + SUFFIX)
+        folder += "/" if folder else ""
+        self._refuse(folder, self._strays(folder).for_file(name), name, name + SUFFIX)
 
     def above(self, document: Object) -> list[Facts]:
         """What the sidecar of each of its folders says, up to the source's root, the nearest first."""
@@ -129,9 +124,7 @@ class Sidecars:
             self._looked[folder] = (at, names)
         if names:
             return self._kept(names)
-        if near := self._near(folder):
-            meant = get_close_matches(FOLDER, near, cutoff=0.75)
-            self._refuse([key for one in meant for key in near[one]], "the documents in its folder", FOLDER_SIDECAR)
+        self._refuse(folder, self._strays(folder).for_folder(), "the documents in its folder", FOLDER_SIDECAR)
         return Sidecar(Facts())
 
     def _look(self, folder: str) -> tuple[datetime, list[Object]]:
@@ -140,25 +133,20 @@ class Sidecars:
         found = [one for page in pages for one in page.objects if _speaks_of_folder(one.key, folder)]
         return pages[0].at, found
 
-    def _near(self, folder: str) -> dict[str, list[str]]:
-        near: dict[str, list[str]] = {}
+    def _strays(self, folder: str) -> Strays:
+        strays = Strays()
         for key in self._survey.strays.get(folder, []):
-            name = _name(key)
-            meant = described_by(name) if is_sidecar(name) else is_misnamed(name)
-            near.setdefault(_plain(meant or FOLDER), []).append(key)
-        return near
+            strays.add(_name(key))
+        return strays
 
-    def _refuse(self, keys: Iterable[str], what: str, right: str) -> None:
-        for key in keys:
+    def _refuse(self, folder: str, names: Iterable[str], what: str, right: str) -> None:
+        for name in names:
             try:
-                speaks = b"acl" in self._content(key, LONGEST).replace(b"\x00", b"").lower()
+                speaks = mentions_readers(self._content(folder + name, LONGEST))
             except BadFacts:
                 speaks = True
             if speaks:
-                raise BadFacts(
-                    f"{self._shown(key)} seems to say who may read {what}, but that is not the name of its sidecar: "
-                    f"name it {right}, or remove it"
-                )
+                raise misnamed(self._shown(folder + name), what, right)
 
     def _kept(self, names: list[Object]) -> Sidecar:
         place = (names[0].key, names[0].revision)
@@ -203,7 +191,3 @@ def _speaks_of_folder(key: str, folder: str) -> bool:
 
 def _name(key: str) -> str:
     return key.rpartition("/")[2]
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()

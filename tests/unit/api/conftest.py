@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from api.app import create_app
 from tests.unit.api.fakes import ADMIN_KEY, MONITORING_KEY, Stack, make_settings
@@ -41,6 +44,20 @@ async def serving(stack: Stack, **options: Any) -> AsyncIterator[httpx.AsyncClie
     ):
         client.app = app  # type: ignore[attr-defined]
         yield client
+
+
+@contextmanager
+def on_a_port(stack: Stack) -> Iterator[str]:
+    """The app on a port of this machine, for clients that bring their own connections; its URL."""
+    server = uvicorn.Server(uvicorn.Config(create_app(services=stack.services()), port=0, log_level="warning"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from api.auth.keys import KeyStore
+from api.limits.limits import Limits
 from api.part import Part
 from api.places import PlaceLocator
 from api.wiring import Services
@@ -36,6 +37,7 @@ from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
 from retrieval.index.port import Generation, IndexCounts
+from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
 MONITORING_KEY = "a-monitoring-key-for-tests"
@@ -190,8 +192,10 @@ class Stack:
     index: FakeIndex = field(default_factory=FakeIndex)
     retriever: FakeRetriever = field(default_factory=FakeRetriever)
     answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
+    limits: Limits = field(default_factory=lambda: Limits(None))
 
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
@@ -218,8 +222,9 @@ class Stack:
         return Services(
             settings=self.settings,
             lanes=Lanes.of(self.settings),
+            limits=self.limits,
             index=index,
-            embedder=part("embedder", object()),
+            embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,

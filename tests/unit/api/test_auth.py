@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from api.auth.keys import KeyRecord
+from api.auth.key_records import ADMINISTRATOR, OPERATOR, Grant, KeyRecord
 from api.auth.principal import caller_of
 from api.cli.client import Client
 from core.errors import InvalidHeader
@@ -43,7 +43,7 @@ async def test_without_a_key_where_one_is_needed(tmp_path, anyio_backend: str) -
 
 
 async def test_a_key_speaks_for_its_user(stack: Stack, client: httpx.AsyncClient) -> None:
-    _, plain = stack.keys.create("Alice's", user="alice", groups=["hr", "eng"])
+    _, plain = stack.keys.create("Alice's", Grant(user="alice", groups=("hr", "eng")))
     assert (await ask(client, Authorization=f"bearer {plain}")).status_code == 200
     assert stack.retriever.asked["principal"] == Principal("alice", frozenset({"hr", "eng"}))
 
@@ -122,14 +122,14 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 def test_the_command_line_names_any_groups(groups: set[str]) -> None:
     """Whatever a group is called, it is that group alone that the service takes the reader to be in."""
     sent = Client("http://footnote", "key", groups=tuple(groups))._http.headers.raw
-    record = KeyRecord(id="k", name="k", prefix="", user=None, groups=(), admin=True, created_at=NOW)
+    record = KeyRecord(id="k", name="k", prefix="", grant=OPERATOR, created_at=NOW)
     raw = [(name.lower(), value) for name, value in sent]
     assert caller_of(Headers(raw=raw), record, anonymous=False).principal.groups == groups
 
 
 @given(line=st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_a_line_without_json_names_one_group_or_is_refused(line: str) -> None:
-    record = KeyRecord(id="k", name="k", prefix="", user=None, groups=(), admin=True, created_at=NOW)
+    record = KeyRecord(id="k", name="k", prefix="", grant=OPERATOR, created_at=NOW)
     headers = Headers(raw=[(b"x-footnote-groups", line.encode())])
     try:
         named = caller_of(headers, record, anonymous=False).principal.groups
@@ -155,7 +155,7 @@ async def test_an_administrator_alone_reads_nothing_special(
 
 
 async def test_nobody_else_can(stack: Stack, client: httpx.AsyncClient) -> None:
-    _, plain = stack.keys.create("Alice's", user="alice")
+    _, plain = stack.keys.create("Alice's", Grant(user="alice"))
     for header in ("X_Footnote_User", "X_Footnote_Groups"):
         assert (await ask(client, Authorization=f"Bearer {plain}", **{header: "boss"})).status_code == 403
         assert (await ask(client, **{header: "boss"})).status_code == 401
@@ -190,7 +190,7 @@ async def test_nobody_else_can(stack: Stack, client: httpx.AsyncClient) -> None:
 async def test_administration_needs_an_administrator(
     stack: Stack, client: httpx.AsyncClient, admin: dict[str, str], method: str, path: str
 ) -> None:
-    _, plain = stack.keys.create("Alice's", user="alice")
+    _, plain = stack.keys.create("Alice's", Grant(user="alice"))
     assert (await client.request(method, path)).status_code == 401
     headers = {"Authorization": f"Bearer {plain}"}
     assert (await client.request(method, path, headers=headers)).status_code == 403
@@ -203,7 +203,7 @@ async def test_administration_needs_an_administrator(
 async def test_a_revoked_configured_key_is_refused_from_then_on(
     stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]
 ) -> None:
-    _, other = stack.keys.create("Another's", admin=True)
+    _, other = stack.keys.create("Another's", ADMINISTRATOR)
     as_other = {"Authorization": f"Bearer {other}"}
     assert (await client.get("/v1/status", headers=admin)).status_code == 200
     listed = (await client.get("/v1/keys", headers=as_other)).json()["keys"]

@@ -9,9 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from api.auth.key_records import Grant
 from api.auth.keys import ApiKeyRow
 from core.errors import StorageUnavailable
 from core.principal import AccessList
+from core.roles import Role
 from ingestion.connectors.port import Membership
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
@@ -36,7 +38,7 @@ def sync(stack: Stack, source_id: str, groups: Mapping[str, set[str]], *, left_o
 
 
 def bearer(stack: Stack, user: str | None, *groups: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {stack.keys.create('key', user, groups)[1]}"}
+    return {"Authorization": f"Bearer {stack.keys.create('key', Grant(user=user, groups=tuple(groups)))[1]}"}
 
 
 async def test_a_reader_has_their_own_groups_and_those_of_sources(stack: Stack, client: httpx.AsyncClient) -> None:
@@ -47,6 +49,7 @@ async def test_a_reader_has_their_own_groups_and_those_of_sources(stack: Stack, 
         "user": "Ann@Example.com",
         "groups": ["staff"],
         "synced_groups": [f"{wiki}/HR"],
+        "roles": ["reader"],
         "admin": False,
     }
     await client.post("/v1/search", json={"query": "x"}, headers=ann)
@@ -84,7 +87,8 @@ async def test_an_administrator_who_acts_for_somebody_gets_that_person_s_groups_
 ) -> None:
     wiki = add_source(stack)
     sync(stack, wiki, {"HR": {"ann@example.com"}, "Boss": {"ida@example.com"}})
-    ida = {"Authorization": f"Bearer {stack.keys.create('Ida', 'ida@example.com', (), admin=True)[1]}"}
+    operator = Grant(user="ida@example.com", roles=(Role.ADMIN,), may_act=True)
+    ida = {"Authorization": f"Bearer {stack.keys.create('Ida', operator)[1]}"}
 
     async def groups(**headers: str) -> list[str]:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from api.auth.keys import KeyStore, RefusedKey, digest
+from api.auth.key_records import Grant, RefusedKey
+from api.auth.keys import KeyStore, digest
+from api.auth.scopes import Scope
 from core.clock import SystemClock
-from core.errors import InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
+from core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
 from ingestion.catalog.catalog import Catalog
 from tests.unit.api.fakes import ADMIN_KEY
 from tests.unit.ingestion.catalog.conftest import SteppedClock, catalog, catalog_settings, clock, open_more
@@ -120,7 +124,7 @@ def test_a_use_that_cannot_be_written_now_is_written_later(catalog: Catalog, key
 
 
 def test_a_reader_s_key_in_the_configuration_stays_a_reader_s(catalog: Catalog, keys: KeyStore) -> None:
-    _, plain = keys.create("Alice's", user="alice")
+    _, plain = keys.create("Alice's", Grant(user="alice"))
     configured = process(catalog, plain)
     with capture_logs() as logs:
         configured.flush()
@@ -135,9 +139,48 @@ def test_verifying_does_not_wait_for_a_writer(catalog: Catalog, keys: KeyStore) 
 
 
 def test_bad_names(keys: KeyStore) -> None:
-    for arguments in ({"name": " "}, {"name": "x", "user": ""}, {"name": "x", "groups": ["g" * 201]}):
+    for name, grant in ((" ", Grant()), ("x", Grant(user="")), ("x", Grant(groups=("g" * 201,)))):
         with pytest.raises(InvalidRequest):
-            keys.create(**arguments)  # type: ignore[arg-type]
+            keys.create(name, grant)
     for absent in ("absent", "a\0b"):
         with pytest.raises(NotFound):
             keys.revoke(absent)
+
+
+def test_a_key_ends(catalog: Catalog, clock: SteppedClock) -> None:
+    keys = KeyStore(catalog.engine, clock)
+    record, plain = keys.create("x", Grant(expires_at=clock.now() + timedelta(days=1)))
+    clock.advance(86_399)
+    assert keys.verify(plain).id == record.id
+    clock.advance(1)
+    with pytest.raises(RefusedKey) as refused:
+        keys.verify(plain)
+    assert (refused.value.key_id, refused.value.reason) == (record.id, "expired")
+    with pytest.raises(InvalidRequest):
+        keys.create("x", Grant(expires_at=clock.now()))
+
+
+def test_a_key_is_rotated_with_an_overlap(catalog: Catalog, clock: SteppedClock) -> None:
+    keys = KeyStore(catalog.engine, clock)
+    grant = Grant(user="ida", groups=("hr",), scope=Scope(("search",)), expires_at=clock.now() + timedelta(days=30))
+    before, plain = keys.create("x", grant)
+    clock.advance(86_400)
+    after, renewed = keys.rotate(before.id, timedelta(hours=1))
+    assert after.grant == replace(grant, expires_at=clock.now() + timedelta(days=30))
+    assert after.replaces == before.id
+    assert keys.verify(plain).id == before.id
+    assert keys.verify(renewed).id == after.id
+    clock.advance(3_600)
+    with pytest.raises(RefusedKey):
+        keys.verify(plain)
+    assert keys.verify(renewed).id == after.id
+    with pytest.raises(Conflict):
+        keys.rotate(before.id, timedelta(hours=1))
+    last, _ = keys.rotate(after.id, timedelta(0))
+    assert [key.id for key in keys.list() if key.good(clock.now())] == [last.id]
+
+
+def test_the_configuration_s_key_is_rotated_there(catalog: Catalog) -> None:
+    keys = process(catalog, ADMIN_KEY)
+    with pytest.raises(Conflict, match=r"api\.admin_key"):
+        keys.rotate(keys.verify(ADMIN_KEY).id, timedelta(0))

@@ -16,7 +16,8 @@ from tests.unit.api.fakes import Stack
 pytestmark = pytest.mark.anyio
 
 OPEN = {"/healthz", "/readyz"}
-READERS = {"/v1/answers", "/v1/search", "/v1/me"}
+OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
+READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
 
 
 @pytest.fixture
@@ -34,10 +35,12 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
     for path, _, operation in operations(document):
         if path in OPEN:
             assert "security" not in operation
+        elif path == "/v1/me":
+            assert operation["security"] == [{"key": []}, {}]
         elif path in READERS or path.startswith("/v1/documents"):
-            assert operation["security"] == [{"key": []}, {}], path
+            assert operation["security"] == [{"key": ["reader"]}, {}], path
         else:
-            assert operation["security"] == [{"key": ["administrator"]}], path
+            assert operation["security"] in [[{"key": [role]}] for role in ("curator", "reviewer", "auditor", "admin")]
 
 
 async def test_a_key_is_needed_where_readers_without_one_are_not_served(stack: Stack) -> None:
@@ -46,7 +49,7 @@ async def test_a_key_is_needed_where_readers_without_one_are_not_served(stack: S
     )
     async with serving(stack) as client:
         document = (await client.get("/openapi.json")).json()
-    assert document["paths"]["/v1/search"]["post"]["security"] == [{"key": []}]
+    assert document["paths"]["/v1/search"]["post"]["security"] == [{"key": ["reader"]}]
 
 
 async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) -> None:
@@ -54,14 +57,15 @@ async def test_every_operation_says_how_it_may_fail(document: dict[str, Any]) ->
         statuses = {int(status) for status in operation["responses"]}
         if path in OPEN:
             continue
-        wanted = {401, 403, 422, 503}
+        wanted = {401, 403, 429, 503} | (set() if path in OPENAI else {422})
         wanted |= {400, 413, 415} if "requestBody" in operation else set()
         wanted |= {404} if "{" in path else set()
         assert wanted <= statuses, (path, method)
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                assert response["content"] == problem, (path, method, status)
+                kind, body = ("json", "OpenAiError") if path in OPENAI else ("problem+json", "Problem")
+                told = {f"application/{kind}": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+                assert response["content"] == told, (path, method, status)
 
 
 async def test_filters_are_named(document: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.auth.key_records import Grant
 from core.principal import AccessList
 from ingestion.connectors.port import Change, Cursor, Delete, Page, Upsert
 from ingestion.connectors.push import PAGE, PushConnector
@@ -217,7 +218,7 @@ async def test_a_listing_is_paged_and_goes_on(stack: Stack, client: httpx.AsyncC
 
 async def test_only_administrators_push(stack: Stack, client: httpx.AsyncClient, admin: dict[str, str]) -> None:
     source = a_source(stack, default_acl=["public"])
-    _, plain = stack.keys.create("Ann's", user="ann")
+    _, plain = stack.keys.create("Ann's", Grant(user="ann"))
     reader = {"Authorization": f"Bearer {plain}"}
     acting = {**admin, "X-Footnote-User": "ann"}
     path = f"/v1/sources/{source}/documents"

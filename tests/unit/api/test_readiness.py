@@ -10,6 +10,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from api.auth.key_records import Grant
 from api.part import Part, StillStarting
 from api.supervisor.layout import Layout, instance_of
 from core.errors import (
@@ -135,7 +136,7 @@ async def test_strangers_are_told_states_and_no_details(
     stack: Stack, admin: dict[str, str], monitoring: dict[str, str]
 ) -> None:
     """Details name hosts and folders."""
-    _, reader = stack.keys.create("Alice's", user="alice")
+    _, reader = stack.keys.create("Alice's", Grant(user="alice"))
     stack.index.down = IndexUnavailable("OpenSearch at http://10.1.2.3:9200 doesn't answer.")
     strangers = ({}, {"Authorization": f"Bearer {reader}"}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"})
     async with serving(stack) as client:

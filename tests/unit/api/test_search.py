@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from api.auth.key_records import Grant
 from core.filters import All, AnyCase
 from core.principal import ANONYMOUS
 from tests.unit.api.fakes import Stack
@@ -67,7 +68,7 @@ async def test_scores_are_for_administrators_and_readers_get_the_place(
     [hit] = (await client.post("/v1/search", json={"query": "x"}, headers=admin)).json()["hits"]
     assert hit["score"] == 0.03
     assert hit["scores"] == {"lexical": 7.5, "vector": None, "fused": 0.03, "rerank": None}
-    _, key = stack.keys.create("a reader", "tomas")
+    _, key = stack.keys.create("a reader", Grant(user="tomas"))
     body = {"query": "x", "offset": 3}
     [hit] = (await client.post("/v1/search", json=body, headers={"Authorization": f"Bearer {key}"})).json()["hits"]
     assert hit["score"] == 1 / 4

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.cli.client import Event
 from api.cli.commands.ask import show
+from api.client.wire import Event
 
 
 def source(number: int, **other: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from api.cli.client import Client, Event, read_events
+from api.cli.client import Client
+from api.client.wire import Event, EventReader
 from core.errors import FootnoteError, InvalidRequest, NotAuthenticated, NotFound, Unavailable
 
 
@@ -91,7 +92,7 @@ def test_a_refused_key_is_named_with_the_way_out(server: Server) -> None:
     with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
         client.request("GET", "/v1/sources")
     with pytest.raises(NotAuthenticated, match=r"^It is revoked\. Do that\.$"):
-        list(client.answer({"question": "q"}))
+        list(client.events({"question": "q"}))
 
 
 def test_an_answer_that_is_no_problem_json_still_gives_a_sentence(server: Server) -> None:
@@ -102,8 +103,8 @@ def test_an_answer_that_is_no_problem_json_still_gives_a_sentence(server: Server
 
 def test_events_are_yielded_up_to_done(server: Server) -> None:
     server.body = b": heartbeat\n\n" + stream(("token", {"text": "Hi"}), ("done", {}), ("token", {"text": "late"}))
-    events = list(Client(server.url, None).answer({"question": "q"}))
-    assert events == [Event("token", {"text": "Hi"}), Event("done", {})]
+    events = list(Client(server.url, None).events({"question": "q"}))
+    assert events == [Event("token", {"text": "Hi"}, "1"), Event("done", {}, "1")]
     assert server.seen[0][2]["accept"] == "text/event-stream"
 
 
@@ -111,24 +112,24 @@ def test_lines_end_with_a_line_feed_and_nothing_else(server: Server) -> None:
     text = "a\u2028b\u2029c\x85d\x0be"
     server.body = b'event: token\ndata: {"text": "' + text.replace("\x0b", "\\u000b").encode() + b'"}\n\n'
     server.body += stream(("done", {}))
-    assert next(Client(server.url, None).answer({"question": "q"})) == Event("token", {"text": text})
+    assert next(Client(server.url, None).events({"question": "q"})) == Event("token", {"text": text})
 
 
 def test_an_error_event_is_raised(server: Server) -> None:
     server.body = stream(("token", {"text": "Hi"}), ("error", {"status": 503, "detail": "The index is down."}))
     with pytest.raises(FootnoteError, match=r"The index is down\."):
-        list(Client(server.url, None).answer({"question": "q"}))
+        list(Client(server.url, None).events({"question": "q"}))
 
 
 def test_a_stream_without_an_end_is_an_error(server: Server) -> None:
     server.body = stream(("token", {"text": "Hi"}))
     with pytest.raises(Unavailable, match="broke off"):
-        list(Client(server.url, None).answer({"question": "q"}))
+        list(Client(server.url, None).events({"question": "q"}))
 
 
 def test_events_may_span_lines_and_leave_out_the_space() -> None:
-    lines = iter(["event:token", 'data:{"text":', 'data: "a"}', "", ": comment", "", "data: {}", ""])
-    assert list(read_events(lines)) == [Event("token", {"text": "a"}), Event("message", {})]
+    lines = ["event:token", 'data:{"text":', 'data: "a"}', "", ": comment", "", "data: {}", "", ""]
+    assert list(EventReader().feed("\n".join(lines))) == [Event("token", {"text": "a"}), Event("message", {})]
 
 
 def test_readiness_tells_not_ready_from_not_there(server: Server) -> None:

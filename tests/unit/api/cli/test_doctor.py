@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from api.auth.key_records import ADMINISTRATOR
 from api.auth.keys import KeyStore
 from api.cli.main import cli
 from api.doctor import _admin_key
@@ -82,7 +83,7 @@ def test_a_revoked_administrator_s_key_is_named_with_the_way_out(tmp_path: Path,
     catalog = open_catalog(settings)
     keys = KeyStore(catalog.engine, SystemClock(), settings.api.standing_keys)
     if place == "admin.key":
-        _, plain = keys.create("footnote up", admin=True)
+        _, plain = keys.create("footnote up", ADMINISTRATOR)
         (tmp_path / "admin.key").write_text(plain)
     [unused] = _admin_key(settings)
     assert unused.ok

@@ -18,7 +18,12 @@ KEY = {
     "name": "CI",
     "user": None,
     "groups": [],
+    "roles": ["admin"],
     "admin": True,
+    "may_act": False,
+    "routes": [],
+    "sources": [],
+    "expires_at": None,
     "last_used_at": None,
     "revoked_at": None,
     "from_configuration": False,
@@ -62,6 +67,14 @@ def run(monkeypatch: pytest.MonkeyPatch, command: click.Command, client: Client,
             "k1  CI: administrator; refused, the service's configuration no longer names it; last used never",
         ),
         ({"from_configuration": True, "in_configuration": True}, "k1  CI: administrator; last used never"),
+        (
+            {"admin": False, "user": "ida", "roles": ["reader", "auditor"], "groups": ["hr"], "routes": ["search"]},
+            "k1  CI: ida, auditor, groups hr, only search; last used never",
+        ),
+        (
+            {"may_act": True, "expires_at": "2026-01-01T00:00:00Z"},
+            "k1  CI: administrator, may act for others; expired 2026-01-01T00:00:00Z, last used never",
+        ),
     ],
 )
 def test_how_a_key_stands(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], said: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from api.auth.key_records import ADMINISTRATOR, READER
 from api.auth.keys import KeyStore
 from api.supervisor.admin_key import ensure_admin_key, read_admin_key
 from api.supervisor.layout import Layout
@@ -52,7 +53,7 @@ def test_it_is_made_once_for_this_user_alone_and_leaves_a_trail(
 @pytest.mark.parametrize("fault", ["revoked", "unknown", "a reader's"])
 def test_one_that_is_no_good_is_replaced(settings: Settings, layout: Layout, catalog: Catalog, fault: str) -> None:
     keys = KeyStore(catalog.engine, SystemClock())
-    record, plain = keys.create("x", admin=fault != "a reader's")
+    record, plain = keys.create("x", READER if fault == "a reader's" else ADMINISTRATOR)
     if fault == "revoked":
         keys.revoke(record.id)
     layout.admin_key_file.write_text("fn_unknown" if fault == "unknown" else plain)

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 
 from core.metadata import Metadata
 from core.principal import AccessList
-from ingestion.catalog import visibility
+from ingestion.catalog import tallies
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.migrate import alembic_config, migrate
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow
@@ -80,8 +80,8 @@ def test_a_row_that_goes_moves_its_readers(catalog: Catalog) -> None:
 
 @pytest.mark.usefixtures("document")
 def test_summing_up_keeps_epochs_and_few_rows(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visibility, "MOST_ROWS", 3)
-    monkeypatch.setattr(visibility, "AT_ONCE", 10)
+    monkeypatch.setattr(tallies, "MOST_ROWS", 3)
+    monkeypatch.setattr(tallies, "AT_ONCE", 10)
     for number in range(25):
         change(catalog, indexed_version=number + 2)
     catalog.visibility.move_all()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from core.errors import BrokerUnavailable, IndexUnavailable, SourceUnavailable
 from core.principal import AccessList
@@ -14,8 +15,9 @@ from ingestion.catalog import tallies
 from ingestion.catalog.records import RunState
 from ingestion.catalog.tables import TallyRow
 from ingestion.tasks import embedding, listing, parsing, recovering
-from ingestion.tasks.failing import backoff_s
+from ingestion.tasks.failing import backoff_s, log_unexpected
 from retrieval.index.port import DocumentUpdate
+from tests.secretive_source import SecretiveConfig
 
 
 def test_a_broken_document_is_recorded_and_the_rest_goes_on(pipeline: Any) -> None:
@@ -46,6 +48,26 @@ def test_what_may_pass_is_tried_again_then_becomes_a_dead_letter(pipeline: Any) 
     run = pipeline.sync()  # the next sync picks dead letters up by itself
     assert (run.indexed, run.failed) == (1, 0)
     assert pipeline.parts.catalog.failures.list() == []
+
+
+def test_the_log_tells_of_the_unforeseen_without_the_secrets_of_its_source(pipeline: Any) -> None:
+    config = {"base_url": "https://wiki.example.com", "token": "right-token"}
+    parts, record = pipeline.parts, pipeline.record
+    parts.catalog.sources.update(
+        record.id, config=parts.secrets.seal(config, SecretiveConfig.model_validate(config), record.id)
+    )
+    pipeline.source.error = RuntimeError("https://wiki.example.com/?token=right-token isn't there")
+    with capture_logs() as logs:
+        run = pipeline.sync()
+    assert run.state is RunState.FAILED
+    told = [line for line in logs if line["event"] == "sync.unexpected"]
+    assert all("https://wiki.example.com/?token=" in line["traceback"] for line in told)
+    assert told
+    assert "right-token" not in repr(logs)
+    parts.catalog.sources.update(record.id, config={"token": {"$secret": "1:gone:of another key"}})
+    with capture_logs() as logs:
+        log_unexpected(parts, "sync.unexpected", record.id, RuntimeError("right-token"))
+    assert "right-token" not in repr(logs)
 
 
 def test_an_index_that_comes_back_loses_nothing(pipeline: Any) -> None:

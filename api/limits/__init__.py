@@ -1,0 +1,1 @@
+"""Rate limits: how much one person, one key and one address may ask for."""

@@ -1,0 +1,1 @@
+"""Models that judge answers, and people beside them who say what their judgments are worth."""
