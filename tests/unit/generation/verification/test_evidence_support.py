@@ -51,5 +51,5 @@ def test_each_passage_is_read_with_the_statement() -> None:
 def test_settings_choose_what_judges(tmp_path: Path, embedder: Any) -> None:
     assert isinstance(build_support(EvidenceSettings(model="none"), embedder), OverlapSupport)
     assert isinstance(build_support(EvidenceSettings(), embedder), EvidenceSupport)
-    with pytest.raises(ConfigurationError, match="evidence.model"):
+    with pytest.raises(ConfigurationError, match=r"evidence\.model"):
         build_support(EvidenceSettings(model=str(tmp_path)), embedder)
