@@ -23,9 +23,9 @@ class VerificationSettings(Section):
 
 
 class EvidenceSettings(Section):
-    """The model that tells whether a passage supports a statement, and a sentence answers a question."""
+    """A model that tells whether a passage supports a statement."""
 
-    model: str = "packaged"
-    """``packaged``, a folder made by ``footnote train evidence``, or ``none``: shared words and the embedder do."""
+    model: str | None = None
+    """A folder made by ``footnote train evidence``; without one shared words and the embedder judge."""
     threads: Annotated[int, Field(ge=0)] = 1
     """Of the CPU, for one sentence or question; 0: all."""

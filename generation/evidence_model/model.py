@@ -13,20 +13,18 @@ from core.verification_settings import EvidenceSettings
 from generation.evidence_model.weights import Task, WeightsFile, unusable
 from retrieval.embedding.model_files import PACKAGED, describe
 
-PACKAGED_FOLDER = Path(__file__).parent
 _BATCH = 16
 
 
 def evidence_model(settings: EvidenceSettings, task: Task) -> EvidenceModel | None:
-    """The model of a task that the settings name; None where they want none. Loads nothing yet.
+    """The model of a task that the settings name; None where they name none. Loads nothing yet.
 
     Raises:
         ConfigurationError: its weights aren't there or aren't usable.
     """
-    if settings.model == "none":
+    if settings.model is None:
         return None
-    folder = PACKAGED_FOLDER if settings.model == PACKAGED else Path(settings.model).expanduser()
-    return EvidenceModel(task, folder, threads=settings.threads)
+    return EvidenceModel(task, Path(settings.model).expanduser(), threads=settings.threads)
 
 
 class EvidenceModel:
@@ -40,7 +38,7 @@ class EvidenceModel:
         ConfigurationError: the weights aren't there, aren't usable, or were made from another embedder.
     """
 
-    def __init__(self, task: Task, folder: Path = PACKAGED_FOLDER, *, threads: int = 1) -> None:
+    def __init__(self, task: Task, folder: Path, *, threads: int = 1) -> None:
         self._weights = WeightsFile.of(folder, task)
         self._base = describe(PACKAGED)
         self._threads = threads
@@ -51,6 +49,11 @@ class EvidenceModel:
             raise unusable(
                 self._weights.file, f"it was made from {self._weights.base}, and {self._base.name} is installed"
             )
+
+    @property
+    def beside_words(self) -> tuple[float, float, float]:
+        """How its log odds weigh beside those of shared words: see :class:`WeightsFile`."""
+        return self._weights.beside_words
 
     def warm_up(self) -> None:
         """Load the network. Idempotent.

@@ -31,6 +31,7 @@ class WeightsFile:
         base: the name of the embedder that it was made from.
         max_tokens: of both texts together, special tokens included.
         slope, shift: a logit is multiplied and shifted so, and then is that of a calibrated probability.
+        beside_words: of a logistic regression: 1, these calibrated log odds, and those of shared words.
     """
 
     file: Path
@@ -38,6 +39,7 @@ class WeightsFile:
     max_tokens: int
     slope: float
     shift: float
+    beside_words: tuple[float, float, float]
 
     @classmethod
     def of(cls, folder: Path, task: Task) -> WeightsFile:
@@ -49,15 +51,16 @@ class WeightsFile:
         file = weights_file(folder, task)
         if not file.is_file():
             raise ConfigurationError(
-                f"evidence.model: {file} is not there. Make it with `footnote train evidence`, or set evidence.model "
-                "to 'packaged' or, to do without a model, to 'none'."
+                f"evidence.model: {file} is not there. Make it with `footnote train evidence --out FOLDER`, or leave "
+                "evidence.model out."
             )
         about = _opened(file, lambda opened: json.loads((opened.metadata() or {}).get("evidence", "{}")))
         if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("task") != task:
             raise unusable(file, f"it isn't of the format {FORMAT} for {task}")
         try:
             numbers = int(about["max_tokens"]), float(about["slope"]), float(about["shift"])
-            return cls(file, str(about["base"]), *numbers)
+            bias, own, shared = map(float, about.get("beside_words", (0, 1, 0)))
+            return cls(file, str(about["base"]), *numbers, (bias, own, shared))
         except (KeyError, TypeError, ValueError) as error:
             raise unusable(file, f"what it says of itself lacks something: {error}") from error
 
@@ -75,8 +78,8 @@ def weights_file(folder: Path, task: Task) -> Path:
 def unusable(file: Path, why: str) -> ConfigurationError:
     """The error of weights that can't be used, with what to do."""
     return ConfigurationError(
-        f"evidence.model: {file} is not usable: {why}. Make it anew with `footnote train evidence`, or set "
-        "evidence.model to 'packaged'."
+        f"evidence.model: {file} is not usable: {why}. Make it anew with `footnote train evidence`, or leave "
+        "evidence.model out."
     )
 
 

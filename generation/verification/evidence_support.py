@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from generation.evidence_model.model import EvidenceModel
 from generation.verification.overlap import OverlapSupport
 
-_WEIGHTS = (0.0, 1.0, 1.0)
-"""1, the model's log odds, and those of shared words: a logistic regression fitted by ``footnote bench verification
---fit``."""
 _LEAST = 1e-4
+"""How near to 0 and to 1 shared words may be sure."""
 
 
 class EvidenceSupport:
@@ -33,14 +31,12 @@ class EvidenceSupport:
         """How likely each passage supports the statement; see the port."""
         read = self._model.logits([(statement, passage) for passage in passages])
         shared = self._words.probabilities(statement, passages)
-        return [_together(one, _log_odds(other)) for one, other in zip(read, shared, strict=True)]
+        bias, own, other = self._model.beside_words
+        sums = [bias + own * one + other * log_odds(word) for one, word in zip(read, shared, strict=True)]
+        return [1 / (1 + math.exp(-one)) for one in sums]
 
 
-def _together(read: float, shared: float) -> float:
-    bias, one, other = _WEIGHTS
-    return 1 / (1 + math.exp(-bias - one * read - other * shared))
-
-
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """The logarithm of a probability's odds, at most some nine either way."""
     kept = min(max(probability, _LEAST), 1 - _LEAST)
     return math.log(kept / (1 - kept))

@@ -53,17 +53,21 @@ class Judged:
 @click.option("--wice/--no-wice", default=True, help="Also score WiCE's development set.")
 @click.option("--beside/--idle", default=True, help="Measure times beside a busy process too, or idle only.")
 @click.option("--words", is_flag=True, help="By shared words alone, as when models are down.")
-@click.option("--model", default="packaged", show_default=True, help="The evidence model: as evidence.model.")
+@click.option("--model", type=FOLDER, help="An evidence model beside shared words, as evidence.model.")
 @click.option("--show", is_flag=True, help="Print what was judged wrongly.")
 @click.option("--fit", is_flag=True, help="Only fit the support model's weights to FM2 and WiCE's training parts.")
 @click.option("--out", type=FILE, help="Write the figures as JSON.")
 def verification(
     *, handbooks: Path, evidence: Path, corrupted: int, seed: int, split: str | None, wice: bool, beside: bool,
-    words: bool, model: str, show: bool, fit: bool, out: Path | None,
+    words: bool, model: Path | None, show: bool, fit: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Judge sentences of real handbooks: untouched, in other words, and with one thing changed."""
     embedder = build_embedder(Settings(embedder=EmbedderSettings(threads=1)))
-    support = OverlapSupport(None) if words else build_support(EvidenceSettings(model=model), embedder)
+    support = (
+        OverlapSupport(None)
+        if words
+        else build_support(EvidenceSettings(model=str(model) if model else None), embedder)
+    )
     with bars() as progress:
         if fit:
             click.echo(_fitted(OverlapSupport(embedder), evidence, progress))
