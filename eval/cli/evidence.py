@@ -8,19 +8,20 @@ from pathlib import Path
 
 import click
 
+from core.errors import InvalidRequest
 from core.settings import EmbedderSettings, Settings
 from eval.answers.evidence_figures import Bin, Figure, Scores, answer_figures, support_figures
 from eval.bench.report import machine_line, markdown, write_json
 from eval.cli.shared import FILE, FOLDER, json_option, print_json
 from eval.progress import bars
-from generation.evidence_model.model import PACKAGED_FOLDER, EvidenceModel
+from generation.evidence_model.model import EvidenceModel
 from generation.verification.overlap import OverlapSupport
 from retrieval.embedding.build import build_embedder
 
 
-@click.command(epilog="Example:  footnote eval evidence  (docs/evidence.md)")
+@click.command(epilog="Example:  footnote eval evidence --model models/evidence  (docs/evidence.md)")
 @click.option("--data", type=FOLDER, default=Path("../shared/data"), show_default=True)
-@click.option("--model", type=FOLDER, default=PACKAGED_FOLDER, help="A folder of `footnote train evidence`.")
+@click.option("--model", type=FOLDER, help="A folder of `footnote train evidence`.")
 @click.option("--task", type=click.Choice(["answers", "supports"]), help="Only this one; without it, both.")
 @click.option("--without", is_flag=True, help="What the embedder and shared words are worth, without the model.")
 @click.option("--most", default=1600, show_default=True, help="Questions of each set, evenly spread.")
@@ -30,7 +31,7 @@ from retrieval.embedding.build import build_embedder
 def evidence(
     *,
     data: Path,
-    model: Path,
+    model: Path | None,
     task: str | None,
     without: bool,
     most: int,
@@ -39,15 +40,17 @@ def evidence(
     as_json: bool,
 ) -> None:
     """Measure the evidence model on test sets of SelQA, PolicyQA, FM2 and SciFact, and on WiCE's development set."""
+    if (model is None) != without:
+        raise InvalidRequest("Name a folder with --model, or measure what there is --without one.")
     figures: list[Figure] = []
     bins: dict[str, list[Bin]] = {}
     with bars() as progress:
         if task in (None, "answers"):
-            scores = _cosines() if without else EvidenceModel("answers", model, threads=threads).probabilities
+            scores = EvidenceModel("answers", model, threads=threads).probabilities if model else _cosines()
             found, bins["answers"] = answer_figures(data, scores, most, progress)
             figures += found
         if task in (None, "supports"):
-            scores = _overlap() if without else EvidenceModel("supports", model, threads=threads).probabilities
+            scores = EvidenceModel("supports", model, threads=threads).probabilities if model else _overlap()
             found, bins["supports"] = support_figures(data, scores, progress)
             figures += found
     told = {

@@ -1,5 +1,5 @@
 """Footnote's own evidence model: does this sentence answer the question, does this passage support the statement.
 
-Two small cross-encoders, one a task, trained by ``footnote train evidence`` from the packaged embedder. docs/evidence.md
-says what they are worth.
+Two small cross-encoders, one a task, trained by ``footnote train evidence`` from the packaged embedder;
+docs/evidence.md says what they are worth.
 """

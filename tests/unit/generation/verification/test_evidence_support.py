@@ -22,6 +22,8 @@ class Reads:
         self.logit = logit
         self.pairs: list[tuple[str, str]] = []
 
+    beside_words = (0.0, 1.0, 1.0)
+
     def warm_up(self) -> None:
         pass
 
@@ -49,7 +51,6 @@ def test_each_passage_is_read_with_the_statement() -> None:
 
 
 def test_settings_choose_what_judges(tmp_path: Path, embedder: Any) -> None:
-    assert isinstance(build_support(EvidenceSettings(model="none"), embedder), OverlapSupport)
-    assert isinstance(build_support(EvidenceSettings(), embedder), EvidenceSupport)
+    assert isinstance(build_support(EvidenceSettings(), embedder), OverlapSupport)
     with pytest.raises(ConfigurationError, match=r"evidence\.model"):
         build_support(EvidenceSettings(model=str(tmp_path)), embedder)
