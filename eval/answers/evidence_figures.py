@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.answers.evidence import auroc, wice_dev
 from eval.metrics import Estimate, bootstrap, mean_with_interval
@@ -106,7 +107,12 @@ def reciprocal_rank(scores: Sequence[float], labels: Sequence[bool]) -> float:
 def area(scores: Sequence[float], labels: Sequence[bool]) -> Estimate:
     """AUROC with its interval."""
     rows = np.column_stack([np.asarray(scores, dtype=float), np.asarray(labels, dtype=float)])
-    return bootstrap(lambda drawn: auroc(list(drawn[:, 0]), [bool(one) for one in drawn[:, 1]]), rows)
+
+    def of(drawn: NDArray[np.float64]) -> float:
+        both = 0 < drawn[:, 1].sum() < len(drawn)  # few cases may be drawn with one label only: that tells nothing
+        return auroc(list(drawn[:, 0]), [bool(one) for one in drawn[:, 1]]) if both else 0.5
+
+    return bootstrap(of, rows)
 
 
 def reliability(scores: Sequence[float], labels: Sequence[bool]) -> list[Bin]:

@@ -14,7 +14,7 @@ from eval.cli.shared import LazyGroup
         "answers": ("eval.cli.answers", "Ask judged questions: how many answers are right, and how long they take."),
         "evidence": (
             "eval.cli.evidence",
-            "What the evidence model is worth on public test sets. See docs/evidence.md.",
+            "What an evidence model is worth on public test sets. See docs/evidence.md.",
         ),
         "gate": ("eval.cli.gate", "Exit with status 1 unless a run is better on one set, worse on none."),
         "judge": ("eval.cli.judge", "Have language models score answers, or compare two configurations'."),

@@ -108,9 +108,8 @@ class EvidenceModel:
         try:
             network = restored(self._base.folder, self._weights.tensors())
         except RuntimeError as error:
-            raise unusable(
-                self._weights.file, f"its weights are of another shape than the network ({error})"
-            ) from error
+            why = " ".join(str(error).split())
+            raise unusable(self._weights.file, f"its weights are of another shape than the network ({why})") from error
         except (OSError, ImportError, MemoryError) as error:
             raise ModelUnavailable(f"The evidence model can't be loaded ({type(error).__name__}).") from error
         try:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from generation.evidence_model.model import EvidenceModel
-from generation.verification.overlap import OverlapSupport
+from generation.verification.overlap import OTHER_WORDS, OverlapSupport
 
 _LEAST = 1e-4
 """How near to 0 and to 1 shared words may be sure."""
@@ -14,6 +14,9 @@ _LEAST = 1e-4
 
 class EvidenceSupport:
     """A :class:`generation.verification.port.SupportModel`.
+
+    What shared words refuse stays refused: of 93 sentences with another subject than their source's the model let 73
+    pass that words had told to be doubtful.
 
     Args:
         words: what shared words, and the embedder if it has one, say.
@@ -32,8 +35,11 @@ class EvidenceSupport:
         read = self._model.logits([(statement, passage) for passage in passages])
         shared = self._words.probabilities(statement, passages)
         bias, own, other = self._model.beside_words
-        sums = [bias + own * one + other * log_odds(word) for one, word in zip(read, shared, strict=True)]
-        return [1 / (1 + math.exp(-one)) for one in sums]
+        found = []
+        for one, word in zip(read, shared, strict=True):
+            both = 1 / (1 + math.exp(-bias - own * one - other * log_odds(word)))
+            found.append(both if word > OTHER_WORDS else min(both, word))
+        return found
 
 
 def log_odds(probability: float) -> float:

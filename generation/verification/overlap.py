@@ -28,7 +28,7 @@ _SURE = 0.95
 """A line that holds as much of a statement's words needs no vectors to be taken for its source."""
 _ALIKE = 0.45
 """Cosine from which words that stand for others may mean the same."""
-_OTHER_WORDS = 0.2
+OTHER_WORDS = 0.2
 """The greatest probability of a statement with words in it that don't mean what stands in the source."""
 _MAX_CHARS = 480
 _LINES = 2
@@ -91,7 +91,7 @@ class OverlapSupport:
             weights = _BY_BOTH
         found = _logistic(weights, features)
         if any(pair.opposite or not self._alike(pair, vectors) for pair in one.replaced):
-            return min(found, _OTHER_WORDS)
+            return min(found, OTHER_WORDS)
         return found
 
     def _cosine(self, statement: str, one: _Compared, vectors: dict[str, Vectors]) -> float:

@@ -44,6 +44,10 @@ def test_the_model_and_shared_words_both_count() -> None:
     assert about > other
 
 
+def test_what_words_refuse_stays_refused() -> None:
+    assert _support(9.0).probabilities("Zebras graze.", ["The office opens at eight every day."])[0] < 0.2
+
+
 def test_each_passage_is_read_with_the_statement() -> None:
     support = _support(0.0)
     assert len(support.probabilities("A b.", ["one", "two"])) == 2

@@ -59,7 +59,7 @@ def test_what_is_stored_says_what_was_trained(tmp_path: Path) -> None:
     pairs = [(one.first, one.second) for group in GROUPS for one in group]
     before = predict(network, tokenizer, pairs, unseen)
     save_file(compressed(network), tmp_path / "answers.safetensors")
-    tensors = WeightsFile(tmp_path / "answers.safetensors", "", 24, 1, 0).tensors()
+    tensors = WeightsFile(tmp_path / "answers.safetensors", "", 24, 1, 0, (0, 1, 0)).tensors()
     after = predict(restored(BASE, tensors), tokenizer, pairs, unseen)
     assert after == pytest.approx(before, abs=0.05)
     assert (tmp_path / "answers.safetensors").stat().st_size < 12e6
