@@ -1,10 +1,10 @@
-"""Server-Sent Events: named events with ids, a heartbeat, one end on every path, and cancellation on disconnect."""
+"""Server-Sent Events: named events with ids, a heartbeat, and an end on disconnect."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -20,26 +20,31 @@ _CLOSE_S = 5
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event: its name, and its data as JSON bytes without a line break."""
+    """One event: its name, its data as JSON bytes without a line break, and the id that a client resumes from."""
 
     name: str
     data: bytes
+    id: str = ""
 
     @classmethod
     def of(cls, name: str, data: Mapping[str, Any]) -> ServerEvent:
         """An event of that name whose data is this object."""
         return cls(name, orjson.dumps(data))
 
-    def encode(self, number: int) -> bytes:
-        """The event on the wire, ``number`` being its id."""
-        return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, self.name.encode(), self.data)
+    def numbered(self, id: str) -> ServerEvent:
+        """The same under this id."""
+        return replace(self, id=id)
+
+    def encode(self) -> bytes:
+        """The event on the wire."""
+        return b"id: %s\nevent: %s\ndata: %s\n\n" % (self.id.encode(), self.name.encode(), self.data)
 
 
 class EventStream(Response):
     """Streams events until their generator ends or the client goes away, whichever is first.
 
     Starlette's own streaming response notices a client that left only when it next sends. A language model can be
-    silent for long, and is paid for meanwhile, so this one listens for the disconnect and closes the generator then.
+    silent for long, so this one listens for the disconnect and closes the generator then.
 
     Args:
         events: what to send; closed on every path. It must not raise: errors are events here.
@@ -65,10 +70,8 @@ class EventStream(Response):
 
         async def produce() -> None:
             try:
-                number = 0
                 async for event in self.events:
-                    number += 1
-                    await writer.write(event.encode(number))
+                    await writer.write(event.encode())
                 await writer.end()
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):

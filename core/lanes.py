@@ -47,6 +47,11 @@ class Lane:
         self._taken = anyio.CapacityLimiter(places)
         self._threads = anyio.CapacityLimiter(places)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return self._waiting
+
     @asynccontextmanager
     async def place(self, *, begun: bool = False) -> AsyncIterator[None]:
         """Hold a place for the block.
@@ -114,21 +119,25 @@ class Lanes:
 
     Attributes:
         keys: checks of API keys. Every request with a key needs one, so its queue has no limit but time.
+        sign_ins: checks of tokens and sessions, which may wait for an identity provider.
         answers: answers under way, from their search to their last word.
         searches: what runs the models and asks the index, in searches and for answers.
         files: originals, texts and passages of documents.
         images: pages of PDFs as images.
         admin: what administrators do.
         uploads: documents that are pushed, from the first byte on.
+        conversations: what is kept of questions and answers, and what readers say of them.
     """
 
     keys: Lane
+    sign_ins: Lane
     answers: Lane
     searches: Lane
     files: Lane
     images: Lane
     admin: Lane
     uploads: Lane
+    conversations: Lane
 
     @classmethod
     def of(cls, settings: Settings) -> Lanes:
@@ -140,10 +149,12 @@ class Lanes:
 
         return cls(
             keys=lane("keys", 4, most_waiting=None),
+            sign_ins=lane("sign-ins", 4, most_waiting=None),
             answers=lane("answers", streams_of(settings), hint="api.streams"),
             searches=lane("searches", api.searches or max(2, os.cpu_count() or 1), hint="api.searches"),
             files=lane("files", 8),
             images=lane("images", 2),
             admin=lane("admin", 4),
             uploads=lane("uploads", 4),
+            conversations=lane("conversations", 6),
         )

@@ -15,7 +15,7 @@ from core.place import Box
 from generation.models.port import FinishReason, Usage
 
 VerdictName = Literal["supported", "partial", "unsupported", "not_a_claim"]
-AnswerEnd = FinishReason | Literal["abstain", "interrupted"]
+AnswerEnd = FinishReason | Literal["abstain", "interrupted", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class Done:
 
     Attributes:
         finish_reason: ``abstain`` when the answer is that there is none; ``length`` when it was cut;
-            ``interrupted`` when the model broke off in the middle of it.
+            ``interrupted`` when the model broke off in the middle of it, ``stopped`` when somebody ended it, or left.
         usage: the model's tokens; None where no model wrote, or it didn't say.
         timings_ms: milliseconds a stage.
         degraded: what failed and the answer had to do without, ``part: why``.

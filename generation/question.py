@@ -12,7 +12,10 @@ from generation.models.port import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question and who asks it; ``history`` holds the earlier turns, oldest first."""
+    """A question and who asks it; ``history`` holds the earlier turns, oldest first.
+
+    ``fresh``: no answer from before is wanted.
+    """
 
     text: str
     principal: Principal
@@ -21,3 +24,4 @@ class Question:
     history: Sequence[Message] = ()
     filters: Filter | None = None
     pipeline: str | None = None
+    fresh: bool = False

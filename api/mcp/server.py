@@ -185,7 +185,7 @@ class _Tools:
     async def ask(self, question: str, context: Context[Any, Any], filters: Filters = None) -> AskResult:
         """Answer a question from the company's documents, every claim with its source."""
         async with self._footnote(context) as footnote:
-            answer = await footnote.ask(question, filters=filters)
+            answer = await footnote.ask(question, filters=filters, keep=False)
         sources = {source.number: source for source in answer.sources}
         citations = [
             CitedSource(

@@ -45,7 +45,12 @@ router = APIRouter(prefix="/v1", tags=["OpenAI's shape"], dependencies=[ReaderDe
 
 PLAIN, MARKED = "footnote", "footnote-marked"
 """The same answers; of the second, the text has marks and a list of sources."""
-_STREAM = {"description": "The completion, or the stream of its chunks.", "content": {MEDIA_TYPE: {}}}
+_CHUNKS = {
+    "type": "string",
+    "contentMediaType": MEDIA_TYPE,
+    "contentSchema": {"$ref": "#/components/schemas/ChatChunk"},
+}
+_STREAM = {"description": "The completion, or the stream of its chunks.", "content": {MEDIA_TYPE: {"schema": _CHUNKS}}}
 
 
 class Data(ServerEvent):
@@ -71,7 +76,7 @@ async def chat_completions(
 ) -> Response:
     """Answer the last question of a conversation, with citations as annotations of the type ``url_citation``."""
     _check_model(body.model, PLAIN, MARKED)
-    stream = await streamed(_asked(body), caller, services, meter)
+    stream = await streamed(_asked(body), caller, services, meter, resumable=False)
     completion, head = Completion(marked=body.model == MARKED), _head(body)
     if body.stream:
         chunks = _chunks(stream.events, completion, head, body)
@@ -140,14 +145,15 @@ def _check_model(wanted: str, *known: str) -> None:
 
 
 def _asked(body: ChatRequest) -> AnswerRequest:
-    """The question and the turns before it."""
+    """The question and the turns before it. Such a client keeps its conversations itself."""
     turns = [
         Turn(role=one.role, content=one.text) for one in body.messages if one.role in ("user", "assistant") and one.text
     ]
     if not turns or turns[-1].role != "user":
         raise InvalidRequest("messages: the last one must be the user's question, as text.")
     before = tuple(turns[:-1][-MAX_HISTORY:])
-    return AnswerRequest(question=turns[-1].content, history=before, filters=body.filters, pipeline=body.pipeline)
+    asked = turns[-1].content
+    return AnswerRequest(question=asked, history=before, filters=body.filters, pipeline=body.pipeline, keep=False)
 
 
 def _head(body: ChatRequest) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -36,13 +36,20 @@ class Turn(RequestBody):
 
 
 class AnswerRequest(RequestBody):
-    """A question, and what to look in; ``history`` is oldest first."""
+    """A question, and what to look in; ``history`` is oldest first.
+
+    ``conversation_id`` goes on with a conversation that is kept: its turns are the history where none is given.
+    ``replaces`` is one of its answers: this question and its answer stand in the place of that one, and of what came
+    after it; asked once more it is answered anew. ``keep`` false: nothing is kept of it.
+    """
 
     question: str
     history: Annotated[Many[Turn], Field(max_length=MAX_HISTORY)] = ()
     filters: Filters | None = None
     conversation_id: Annotated[str, Field(pattern=_ID)] | None = None
     pipeline: str | None = None
+    replaces: Annotated[str, Field(pattern=_ID)] | None = None
+    keep: bool = True
 
 
 class SourceBody(ResponseBody):
@@ -187,6 +194,12 @@ class AnswerBody(ResponseBody):
     done: DoneBody
 
 
+class StoppedBody(ResponseBody):
+    """Whether the answer was still being written."""
+
+    stopped: bool
+
+
 class MetaBody(ResponseBody):
     """Event ``meta``, the first: what the answer is. ``model`` is who writes."""
 
@@ -253,6 +266,27 @@ def wire(event: AnswerEvent) -> tuple[str, dict[str, Any]]:
     """The event's name and data as the stream carries them."""
     name, data = _WIRE[type(event)]
     return name, data(event)
+
+
+def body_of(events: Sequence[AnswerEvent]) -> AnswerBody:
+    """An answer's events as one object: from its ``Meta``, with what there is, to its ``Done``."""
+    meta = next(event for event in events if isinstance(event, Meta))
+    done = next(event for event in events if isinstance(event, Done))
+    found = next((event for event in events if isinstance(event, Sources)), Sources(sources=()))
+    abstain = next((event for event in events if isinstance(event, Abstain)), None)
+    return AnswerBody(
+        answer_id=meta.answer_id,
+        conversation_id=meta.conversation_id,
+        model=meta.model,
+        index_generation=found.index_generation or meta.index_generation,
+        prompts=meta.prompts,
+        answer="".join(event.text for event in events if isinstance(event, Token)),
+        citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
+        verdicts=[VerdictBody.model_validate(event) for event in events if isinstance(event, Verdict)],
+        sources=[SourceBody.model_validate(source) for source in found.sources],
+        abstained=AbstainBody.of(abstain) if abstain else None,
+        done=done_body(done),
+    )
 
 
 def done_body(done: Done) -> DoneBody:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from core.errors import InvalidFilter
 from core.filters import parse_filters
@@ -76,6 +76,16 @@ class EvalQuestion(_Part):
     language: str = ""
     split: str = ""
     versions: dict[str, str] = {}
+    _where: str = PrivateAttr("")
+
+    @property
+    def where(self) -> str:
+        """Where it stands, for people."""
+        return self._where or f"question {self.id!r}"
+
+    def narrowed(self, source: str) -> EvalQuestion:
+        """The same, of the documents of one source."""
+        return self.model_copy(update={"filters": {**(self.filters or {}), "source": [source]}})
 
     @property
     def answerable(self) -> bool | None:
@@ -126,6 +136,7 @@ def _question(row: dict[str, Any], number: int, where: str) -> EvalQuestion:
         raise DatasetError(f"{where}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}.") from error
     except InvalidFilter as error:
         raise DatasetError(f"{where}: {error.message}") from error
+    one._where = where
     if one.no_answer and (one.documents or one.spans or one.words or one.reference):
         raise DatasetError(f"{where}: 'no_answer' is set, and an answer is expected too: keep one of the two.")
     return one

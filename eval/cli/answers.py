@@ -4,83 +4,180 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import click
-import numpy as np
 
-from core.filters import parse_filters
-from eval.answers.judged import QUESTIONS, Answered, ask_all, read_questions, shares, verdict
-from eval.bench.report import machine, machine_line, markdown, write_json
-from eval.bench.timing import conditions, milliseconds
-from eval.cli.shared import FILE, settings
-from eval.metrics import latency, share
-from eval.progress import bars
-from generation.answerer import Answerer
-from retrieval.build import build_retriever
-from retrieval.embedding.port import Embedder
+from core.errors import ConfigurationError, FootnoteError, InvalidRequest
+from eval.answers import knowledge, running
+from eval.answers.asking import Asker, InProcess, OverHttp
+from eval.answers.citing import Citing
+from eval.answers.configurations import Configuration, read_configurations
+from eval.answers.figures import make_run, score_citations
+from eval.answers.questions import EvalQuestion, read_eval_questions
+from eval.answers.record import RUN_FILE, AnswersRun, kept_runs
+from eval.answers.report import write_report
+from eval.answers.rows import kept_rows
+from eval.answers.tables import show, show_answers, summary
+from eval.cli.shared import FILE, FOLDER, json_option, print_json, settings
+from eval.datasets import DatasetError
+from eval.progress import Progress, bars
+from generation.verification.overlap import OverlapSupport
+from retrieval.embedding.build import build_embedder
 
-_TIMED = 30
+_MOST_FAULTS = 10
 
 
-@click.command(epilog="Example:  footnote eval answers --questions asked.jsonl --show  (docs/answers.md)")
-@click.option("--questions", type=FILE, default=QUESTIONS, help="JSONL: question, kind, split, files, words.")
-@click.option("--source", help="The id of the documents' source, where the index holds others too.")
-@click.option("--split", type=click.Choice(["tune", "held"]), help="Only this half.")
-@click.option("--beside/--idle", default=True, help="Measure times beside a busy process too, or idle only.")
-@click.option("--show", is_flag=True, help="Print every question with its answer.")
-@click.option("--out", type=FILE, help="Write the answers and figures as JSON.")
-def answers(
-    *, questions: Path, source: str | None, split: str | None, beside: bool, show: bool, out: Path | None
-) -> None:
-    """Ask judged questions of the index in use, without a language model: what is right, and how long it takes."""
-    asked = [one for one in read_questions(questions) if split in (None, one.split)]
-    filters = parse_filters({"source": [source]}) if source else None
-    current = settings()
-    retriever = build_retriever(current)
-    retriever.warm_up()
-    answerer = Answerer(retriever, None, current)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options of the command."""
+
+    questions: Path | None
+    data: Path | None
+    config: tuple[str, ...]
+    out: Path
+    source: str | None
+    split: str | None
+    sample: int
+    at_once: int
+    max_tokens: int | None
+    max_cost: float | None
+    again: bool
+    allow_missing: bool
+    note: str
+    runs: Path | None
+
+
+@click.command(
+    epilog="Example:  footnote eval answers asked.jsonl --config now= --config few=retrieval.context_chunks=4 --out out"
+)
+@click.argument("questions", type=FILE, required=False)
+@click.option(
+    "--data", type=FOLDER, help="A corpus to ask about (corpus.jsonl, questions.jsonl) in an index of its own."
+)
+@click.option("--config", multiple=True, metavar="NAME=FILE|KEYS", help="Settings to answer with. Repeatable.")
+@click.option("--out", type=FOLDER, required=True, help="Where answers, figures and report go; a run there goes on.")
+@click.option("--source", help="Look only in documents of this source (its id).")
+@click.option("--split", help="Only questions of this split.")
+@click.option("--sample", type=click.IntRange(0), default=0, help="Only so many, evenly from the set; 0: all.")
+@click.option(
+    "--at-once", type=click.IntRange(1, 64), default=1, show_default=True, help="Questions under way at a time."
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="Stop once answers have taken so many tokens.")
+@click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop once they have cost so much.")
+@click.option("--again", is_flag=True, help="Ask once more what failed.")
+@click.option("--allow-missing", is_flag=True, help="Let expected documents that aren't there count as not found.")
+@click.option("--note", default="", help="What this run tries, for the history.")
+@click.option("--runs", type=FOLDER, help="Where figures are kept; without it, in the data directory.")
+@click.option("--show", "shown", is_flag=True, help="Print every question with its answers.")
+@json_option
+def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
+    """Ask the questions of a set with one or several configurations, side by side, and measure the answers.
+
+    Without a url in a configuration, questions are answered in this process over the index of the settings. Every
+    answer is kept in --out as it comes: the same command goes on where it was cut off.
+    """
+    asked = Asked(**options)
+    configs = _configs(asked)
+    questions, name = _questions(asked)
     with bars() as progress:
-
-        def measure() -> tuple[list[Answered], dict[str, float]]:
-            found = asyncio.run(ask_all(answerer, asked, filters, progress))
-            return found, times(found, retriever.embedder)
-
-        measured = conditions(measure, beside=beside)
-    found, _ = next(iter(measured.values()))
-    if show:
-        for one in found:
-            click.echo(f"\n{verdict(one)} · {one.asked.question}\n{one.text or '(abstained)'}")
-    click.echo(f"{machine_line()}; {len(found)} questions\n\n{_quality(found)}\n")
-    timings = {condition: ms for condition, (_, ms) in measured.items()}
-    names = list(next(iter(timings.values())))
-    rows = [(condition, *(f"{ms[name]:.1f}" for name in names)) for condition, ms in timings.items()]
-    click.echo(markdown(("condition", *names), rows))
-    told = [{**asdict(one), "verdict": verdict(one)} for one in found]
-    write_json({"machine": machine(), "latency": timings, "shares": shares(found), "answers": told}, out)
+        run = _run(asked, name, questions, configs, progress)
+    kept = asked.runs or settings().data_dir / "eval" / "answers"
+    run.save(kept / f"{run.id}.json")
+    page = write_report(
+        run, questions, kept_rows(asked.out), kept_runs(kept, run.fingerprint), asked.out / "report.html"
+    )
+    if as_json:
+        print_json(summary(run))
+    else:
+        if shown:
+            show_answers(questions, kept_rows(asked.out), run)
+        show(run)
+        click.echo(f"Report: {page}\nRun:    {asked.out / RUN_FILE}")
+    if run.partial:
+        click.echo(f"Not all of it: {run.partial}", err=True)
 
 
-def times(found: Sequence[Answered], embedder: Embedder) -> dict[str, float]:
-    """Milliseconds to the whole answer and of choosing its sentences, and against embedding one question."""
-    embeds = [milliseconds(lambda one=one: embedder.embed_query(one.asked.question)) for one in found[:_TIMED]]  # type: ignore[misc]
-    whole, extract = latency([one.ms for one in found]), latency([one.extract_ms for one in found])
-    return {
-        "answer_p50_ms": whole.p50_ms,
-        "answer_p95_ms": whole.p95_ms,
-        "extract_p50_ms": extract.p50_ms,
-        "extract_p95_ms": extract.p95_ms,
-        "embed_query_p50_ms": float(np.median(embeds)),
-        "answer_p50_to_embed_query": whole.p50_ms / float(np.median(embeds)),
-    }
+def _run(
+    asked: Asked, name: str, questions: Sequence[EvalQuestion], configs: Sequence[Configuration], progress: Progress
+) -> AnswersRun:
+    corpus = knowledge.read_corpus(asked.data) if asked.data else None
+    with ExitStack() as stack:
+        searches = knowledge.Searches(corpus, settings().data_dir / "eval", progress)
+        stack.callback(searches.close)
+        known = None if all(one.url for one in configs) else knowledge.known_documents(corpus, settings(), stack)
+        faults = _faults(asked, questions, known)
+        askers = {one.name: _asker(one, searches, known) for one in configs}
+        running.open_plan(asked.out, questions, configs)
+        partial = ""
+        try:
+            partial = asyncio.run(_ask(asked, questions, askers, progress))
+        except (FootnoteError, KeyboardInterrupt) as error:
+            if not kept_rows(asked.out):
+                raise
+            said = error.message if isinstance(error, FootnoteError) else "It was interrupted."
+            partial = f"{said} What was answered is kept: the same command goes on."
+        in_process = [one for one in configs if not one.url]
+        embedder = searches.of(in_process[0]).embedder if in_process else build_embedder(settings())
+        score_citations(asked.out, questions, Citing(OverlapSupport(embedder)), progress)
+    run = make_run(asked.out, name, questions, configs, partial=partial, note=asked.note, faults=faults)
+    run.save(asked.out / RUN_FILE)
+    return run
 
 
-def _quality(found: Sequence[Answered]) -> str:
-    parts: list[Sequence[Answered]] = [[one for one in found if one.asked.split == half] for half in ("tune", "held")]
-    columns = [shares(part) for part in (*parts, found)]
-    rows: list[tuple[Any, ...]] = [(name, *(share(*column[name]) for column in columns)) for name in columns[0]]
-    lengths = [len(one.text.split()) for one in found if one.quotes]
-    rows.append(("words in an answer, median", "", "", f"{median(lengths) if lengths else 0:.0f}"))
-    return markdown(("measure", "tune", "held out", "both"), rows)
+async def _ask(asked: Asked, questions: Sequence[EvalQuestion], askers: dict[str, Asker], progress: Progress) -> str:
+    budget = running.Budget(asked.max_tokens, asked.max_cost)
+    try:
+        return await running.ask_all(
+            asked.out, questions, askers, budget=budget, progress=progress, at_once=asked.at_once, again=asked.again
+        )
+    finally:
+        for asker in askers.values():
+            await asker.close()
+
+
+def _faults(asked: Asked, questions: Sequence[EvalQuestion], known: knowledge.Known | None) -> list[str]:
+    """What is wrong with what the questions refer to, as far as it may be. A service isn't looked into: None."""
+    faults = knowledge.check(questions, known) if known else []
+    if faults and not asked.allow_missing:
+        rest = f"\n... and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
+        raise DatasetError("\n".join(faults[:_MOST_FAULTS]) + rest)
+    return faults
+
+
+def _asker(config: Configuration, searches: knowledge.Searches, known: knowledge.Known | None) -> Asker:
+    if config.url or known is None:
+        return OverHttp(config)
+    return InProcess(config, searches.of(config), known.principal)
+
+
+def _configs(asked: Asked) -> list[Configuration]:
+    configs = read_configurations(asked.config)
+    if asked.max_cost is not None:
+        unpriced = [config.name for config in configs if config.prices is None]
+        if unpriced:
+            raise ConfigurationError(
+                f"--max-cost needs the prices of a million tokens: add price.input=... and price.output=... to "
+                f"--config {unpriced[0]}."
+            )
+    if asked.data and any(config.url for config in configs):
+        raise InvalidRequest("--data is asked about in this process: leave it out for a service, which has documents.")
+    return configs
+
+
+def _questions(asked: Asked) -> tuple[list[EvalQuestion], str]:
+    """The questions that are to be asked, and the name of their set."""
+    file = asked.questions or (asked.data / knowledge.QUESTIONS if asked.data else None)
+    if file is None:
+        raise InvalidRequest("Nothing to ask: name a file of questions, or a corpus with --data.")
+    found = [one for one in read_eval_questions(file) if asked.split in (None, one.split)]
+    if not found:
+        raise InvalidRequest(f"No question of {file} is of the split {asked.split!r}.")
+    if asked.sample and asked.sample < len(found):
+        found = [found[at * len(found) // asked.sample] for at in range(asked.sample)]
+    if asked.source:
+        found = [one.narrowed(asked.source) for one in found]
+    return found, asked.data.resolve().name if asked.data and not asked.questions else file.stem

@@ -20,6 +20,7 @@ BENCHES = {
     "verification": ("eval.bench.answers.verification", "What the check of answers catches, and what it costs."),
     "pii": ("eval.bench.pii", "What of personal data is found, and what looking takes. See docs/guards.md."),
     "answer-cache": ("eval.bench.answers.answer_cache", "Which questions the answer cache takes for the same."),
+    "gate": ("eval.bench.answers.gate", "How often the gate of answers errs, by simulation."),
     "permissions": ("eval.bench.ingestion.permissions", "How long new permissions take to reach the index."),
     "filtered": (f"{_SEARCH}filtered", "Recall of filtered vector search against exact search."),
 }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from eval.cli.shared import json_option, print_json
-from eval.retrieval.gate import Decision, Rule, decide
+from core.errors import InvalidRequest
+from eval.answers.gate import AnswersDecision, AnswersRule, decide_answers, read_floors
+from eval.answers.record import is_answers_run, load_answers_run
+from eval.cli.shared import FILE, json_option, print_json
+from eval.junit import write_junit
+from eval.retrieval.gate import Decision, Rule, Verdict, decide
 from eval.retrieval.record import load_run
 
 RUN = click.Path(path_type=Path)
@@ -17,57 +23,100 @@ RUN = click.Path(path_type=Path)
 @click.command(epilog="Example:  footnote eval gate --baseline main/run.json --candidate branch/run.json")
 @click.option("--baseline", "baselines", type=RUN, multiple=True, required=True, help="A run to keep up with.")
 @click.option("--candidate", "candidates", type=RUN, multiple=True, required=True, help="A run of the change.")
-@click.option("--baseline-pipeline", help="The pipeline in the baseline; without it, the only one or its baseline.")
-@click.option("--candidate-pipeline", help="The pipeline in the candidate; likewise.")
+@click.option(
+    *("--baseline-pipeline", "--baseline-config", "baseline_name"),
+    help="The pipeline or configuration in the baseline; without it, the only one or its baseline.",
+)
+@click.option(
+    *("--candidate-pipeline", "--candidate-config", "candidate_name"), help="That in the candidate; likewise."
+)
 @click.option("--alpha", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Which p counts.")
 @click.option("--allow-equal", is_flag=True, help="Pass without being better anywhere: for a refactoring.")
 @click.option(
     "--latency-ratio", type=click.FloatRange(0), default=1.25, show_default=True, help="The slowest median; 0: any."
 )
 @click.option("--max-drop", type=click.FloatRange(0), help="A loss that fails even where it isn't significant.")
+@click.option("--floor", "floors", multiple=True, metavar="NAME=VALUE", help="Of answers: a safety metric's worst.")
+@click.option("--junit", type=FILE, help="Also write what was looked at as JUnit's XML.")
 @json_option
 def gate(
     *,
     baselines: tuple[Path, ...],
     candidates: tuple[Path, ...],
-    baseline_pipeline: str | None,
-    candidate_pipeline: str | None,
-    alpha: float,
-    allow_equal: bool,
-    latency_ratio: float,
-    max_drop: float | None,
+    baseline_name: str | None,
+    candidate_name: str | None,
+    floors: tuple[str, ...],
+    junit: Path | None,
     as_json: bool,
+    latency_ratio: float,
+    **rule: Any,
 ) -> None:
-    """Exit with status 1 unless the candidate is better on one set, worse on none, and about as fast.
+    """Exit with status 1 unless the candidate is better in one thing, worse in none, and about as fast.
 
-    Better and worse are by the paired randomisation test of nDCG@10. Both options can be given several times, for runs
-    of several sets.
+    Runs of retrieval: by the paired randomisation test of nDCG@10, set by set; --baseline and --candidate can be given
+    several times. Runs of answers: by that test of every metric, with Holm's correction; the unsupported share, right
+    abstentions and failures have floors besides, which no gain elsewhere makes up for.
     """
-    rule = Rule(alpha=alpha, allow_equal=allow_equal, latency_ratio=latency_ratio or None, max_drop=max_drop)
-    decision = decide(
-        [load_run(file) for file in baselines],
-        [load_run(file) for file in candidates],
-        rule,
-        baseline_pipeline=baseline_pipeline,
-        candidate_pipeline=candidate_pipeline,
-    )
+    named = {"latency_ratio": latency_ratio or None, **rule}
+    decision: Decision | AnswersDecision
+    if any(map(is_answers_run, (*baselines, *candidates))):
+        if len(baselines) != 1 or len(candidates) != 1:
+            raise InvalidRequest("Runs of answers are compared one with one: give --baseline and --candidate once.")
+        decision = decide_answers(
+            load_answers_run(baselines[0]),
+            load_answers_run(candidates[0]),
+            AnswersRule(**named, floors=read_floors(floors)),
+            baseline_config=baseline_name,
+            candidate_config=candidate_name,
+        )
+    else:
+        if floors:
+            raise InvalidRequest("--floor is for runs of answers, and these are of retrieval: leave it out.")
+        decision = decide(
+            [load_run(file) for file in baselines],
+            [load_run(file) for file in candidates],
+            Rule(**named),
+            baseline_pipeline=baseline_name,
+            candidate_pipeline=candidate_name,
+        )
+    if junit:
+        write_junit(junit, "footnote eval gate", _cases(decision))
     if as_json:
-        print_json({"passes": decision.passes, **asdict(decision)})
+        print_json({"passes": decision.passes, **asdict(decision), "faults": list(decision.faults)})
     else:
         show_decision(decision)
     if not decision.passes:
         raise click.exceptions.Exit(1)
 
 
-def show_decision(decision: Decision) -> None:
-    """Print the figures of each set, and why the candidate fails, or that it passes."""
-    for verdict in decision.verdicts:
-        click.echo(
-            f"{verdict.name}: nDCG@10 {verdict.before:.3f} -> {verdict.after:.3f}, {verdict.delta:+.3f} "
-            f"({verdict.low:+.3f} to {verdict.high:+.3f}), p = {verdict.p_value:.4f}, {verdict.queries} queries, "
-            f"latency x{verdict.latency_ratio:.2f}"
-        )
+def _cases(decision: Decision | AnswersDecision) -> list[tuple[str, str, Sequence[str]]]:
+    """What was looked at, for JUnit: name, what it says, faults."""
+    if isinstance(decision, AnswersDecision):
+        return [(check.name, check.says, check.faults) for check in decision.checks]
+    sets = [(one.name, _line(one), one.faults) for one in decision.verdicts]
+    told = {f"{name}: {fault}" for name, _, faults in sets for fault in faults}
+    others = [fault for fault in decision.faults if fault not in told]
+    return [*sets, ("better", "better on one set", others)]
+
+
+def show_decision(decision: Decision | AnswersDecision) -> None:
+    """Print the figures of each set or metric, and why the candidate fails, or that it passes."""
+    if isinstance(decision, AnswersDecision):
+        click.echo(f"{decision.comparison.candidate} against {decision.comparison.baseline}")
+        lines = [check.says for check in decision.checks]
+    else:
+        lines = [_line(verdict) for verdict in decision.verdicts]
+    for line in lines:
+        click.echo(line)
     for fault in decision.faults:
         click.echo(f"FAILS  {fault}")
     if decision.passes:
         click.echo("PASSES")
+
+
+def _line(verdict: Verdict) -> str:
+    return (
+        f"{verdict.name}: nDCG@10 {verdict.before:.3f} -> {verdict.after:.3f}, {verdict.delta:+.3f} "
+        f"({verdict.low:+.3f} to {verdict.high:+.3f}), p = {verdict.p_value:.4f}, {verdict.queries} queries, "
+        f"latency x{verdict.latency_ratio:.2f}"
+    )

@@ -54,7 +54,7 @@ class KeptAnswer:
     @property
     def document_ids(self) -> frozenset[str]:
         """All documents that it tells anything of."""
-        return frozenset(_documents(self.events))
+        return documents_in(self.events)
 
 
 @dataclass(slots=True)
@@ -97,6 +97,11 @@ def _joined(events: Sequence[AnswerEvent]) -> Iterator[AnswerEvent]:
             yield Token(text="".join(event.text for event in some if isinstance(event, Token)))
         else:
             yield from some
+
+
+def documents_in(events: Sequence[AnswerEvent]) -> frozenset[str]:
+    """The ids of all documents that these events tell anything of."""
+    return frozenset(_documents(events))
 
 
 def _documents(events: Sequence[AnswerEvent]) -> Iterator[str]:

@@ -124,9 +124,11 @@ class Remember:
         await self._store.close()
 
     async def _place(self, draft: Draft) -> _Place | None:
-        """None for what isn't kept: what hangs on earlier turns, and what is asked while the index changes."""
+        """None for what isn't kept: what hangs on earlier turns, wants no earlier answer, or comes while the index
+        changes.
+        """
         question, generation = draft.question, self._search.generation
-        if question.history or not generation:
+        if question.history or question.fresh or not generation:
             return None
         epoch = await self._told(lambda: self._visibility.epoch(question.principal.terms))
         if epoch is None or epoch.age_s < self._settings.settle_s:

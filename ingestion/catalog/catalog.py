@@ -6,12 +6,15 @@ from sqlalchemy import Engine
 
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
+from ingestion.catalog.audit_keeping import AuditKeeping
 from ingestion.catalog.comparisons import ComparisonStore
+from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
 from ingestion.catalog.database import Database
 from ingestion.catalog.deletion_guard import DeletionGuard
 from ingestion.catalog.documents import DocumentStore
 from ingestion.catalog.failures import FailureStore
+from ingestion.catalog.feedback import FeedbackStore
 from ingestion.catalog.inbox import InboxStore
 from ingestion.catalog.index_due import IndexDue
 from ingestion.catalog.intake import Intake
@@ -30,6 +33,7 @@ from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.standings import Standings
 from ingestion.catalog.stopping import Stopping
 from ingestion.catalog.tallies import Tallies
+from ingestion.catalog.usage import UsageStore
 from ingestion.catalog.visibility import Visibility
 from ingestion.catalog.warnings import WarningStore
 
@@ -58,6 +62,7 @@ class Catalog:
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
         checks: settings of sources that workers are to try out.
         inbox: what was pushed.
+        conversations, feedback: questions and answers that are kept, and what readers say of them.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -85,10 +90,14 @@ class Catalog:
         self.visibility = Visibility(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.usage = UsageStore(database)
+        self.audit_keeping = AuditKeeping(database, clock)
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)
         self.checks = SourceCheckStore(database, clock)
         self.inbox = InboxStore(database, clock)
+        self.conversations = ConversationStore(database, clock)
+        self.feedback = FeedbackStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, exists, func, select
 
 from core.errors import NotFound
-from core.principal import PUBLIC
+from core.principal import PUBLIC, Principal
 from ingestion.catalog.database import Database
 from ingestion.catalog.records import DocumentRecord, DocumentState
 from ingestion.catalog.rows import document_of
@@ -62,6 +62,18 @@ class DocumentStore:
         )
         with self._database.read() as connection:
             return {row.external_id: row.id for row in connection.execute(statement)}
+
+    def readable(self, document_ids: Collection[str], principal: Principal) -> dict[str, str | None]:
+        """Those of the documents that the principal may read, with the hashes of their bytes."""
+        statement = select(DocumentRow.id, DocumentRow.content_hash).where(
+            DocumentRow.id.in_(document_ids),
+            DocumentRow.state != DocumentState.DELETING,
+            self._opens_to(principal.terms),
+        )
+        if principal.sources is not None:
+            statement = statement.where(DocumentRow.source_id.in_(principal.sources))
+        with self._database.read() as connection:
+            return {row.id: row.content_hash for row in connection.execute(statement)}
 
     def all_readable(self, document_ids: Collection[str], terms: Collection[str]) -> bool:
         """Whether there are all of these documents, and each one's access list holds one of the terms."""

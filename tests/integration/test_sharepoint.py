@@ -9,12 +9,14 @@ import pytest
 from core.errors import DocumentTooLarge, NotFound, SourceRefuses, UnreadableDocument
 from ingestion.connectors.port import Delete, Unreadable, Upsert
 from tests.integration.sharepoint_following import Followed, open_source, truth
+from tests.scale import sized
 from tests.servers.graph.generated import generate
 from tests.servers.graph.grants import for_group, for_login, for_person
 from tests.servers.graph.server import Fault, GraphServer, serving
 from tests.servers.graph.tenant import Drive, Tenant
 from tests.servers.graph.wire import Answer
 
+ITEMS = sized(20_000, 3_000)
 ANN, BOB = "ann@example.com", "bob@example.com"
 CANVAS = {"horizontalSections": [{"columns": [{"webparts": [{"innerHtml": "<p>The harbour opens at six.</p>"}]}]}]}
 
@@ -67,12 +69,12 @@ def named(followed: Followed, drive: Drive, path: str) -> Upsert | Unreadable:
     return followed.documents[f"{drive.id}/{drive.at(path).id}"]
 
 
-def test_an_unchanged_source_of_20000_items_costs_its_pages_and_five_requests() -> None:
-    tenant = generate(20_000)
+def test_an_unchanged_source_costs_its_pages_and_five_requests() -> None:
+    tenant = generate(ITEMS)
     with serving(tenant) as server:
         followed = Followed(server)
         pages = followed.sync()
-        assert sum(len(page.changes) for page in pages) == 20_000
+        assert sum(len(page.changes) for page in pages) == ITEMS
         assert followed.readers() == truth(tenant)
         drive = tenant.sites["sites/handbook"].library("Documents")
         scopes = sum(one.permissions is not None for one in drive.items.values())

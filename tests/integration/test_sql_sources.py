@@ -17,8 +17,9 @@ from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Cursor, Page, Present, Unreadable, Upsert
 from ingestion.connectors.sql.config import SqlConfig
 from ingestion.connectors.sql.connector import NO_KEY, SqlConnector
+from tests.scale import sized
 
-ROWS = 100_000
+ROWS = sized(100_000, 5_000)
 NAME = "sql_sources"
 Open = Callable[..., SqlConnector]
 
@@ -76,7 +77,7 @@ def opened(engine: Engine) -> Iterator[Open]:
 
 @pytest.fixture(scope="module")
 def many(engine: Engine) -> str:
-    """A table of 100,000 rows, with an index on ``at``."""
+    """A table of many rows, with an index on ``at``."""
     texts = {"mysql": "VARCHAR(200)", "mariadb": "VARCHAR(200)"}.get(engine.dialect.name, "TEXT")
     with engine.begin() as connection:
         connection.execute(
@@ -84,7 +85,7 @@ def many(engine: Engine) -> str:
         )
         connection.execute(text("CREATE INDEX many_at ON many (at)"))
         insert = text("INSERT INTO many VALUES (:n, :title, :body, :readers, :at)")
-        for start in range(0, ROWS, 10_000):
+        for start in range(0, ROWS, 5_000):
             rows = [
                 {
                     "n": n,
@@ -93,7 +94,7 @@ def many(engine: Engine) -> str:
                     "readers": f"user:u{n % 100}@example.com",
                     "at": f"2026-01-{1 + n % 28:02} 10:00:00",
                 }
-                for n in range(start, start + 10_000)
+                for n in range(start, start + 5_000)
             ]
             connection.execute(insert, rows)
     return "many"
@@ -119,7 +120,7 @@ def fetched(connector: SqlConnector, external_id: str) -> str:
     return written.decode()
 
 
-def test_a_hundred_thousand_rows(engine: Engine, many: str, opened: Open) -> None:
+def test_many_rows_and_few_that_changed(engine: Engine, many: str, opened: Open) -> None:
     config = {"table": many, "template": "# {{ title }}\n\n{{ body }}", "acl": "readers", "page_rows": 1000}
     grown = opened(**config, modified="at")
     began = time.perf_counter()
@@ -129,7 +130,7 @@ def test_a_hundred_thousand_rows(engine: Engine, many: str, opened: Open) -> Non
     assert all(isinstance(change, Upsert) for page in found for change in page.changes)
     run(
         engine,
-        "UPDATE many SET title = 'Valve', at = '2026-02-01 10:00:00' WHERE id = 70000",
+        "UPDATE many SET title = 'Valve', at = '2026-02-01 10:00:00' WHERE id = 4000",
         "DELETE FROM many WHERE id = 3",
     )
     tracemalloc.start()
@@ -143,7 +144,7 @@ def test_a_hundred_thousand_rows(engine: Engine, many: str, opened: Open) -> Non
     tracemalloc.stop()
     newest = len(range(27, ROWS, 28))  # those of the greatest time seen come again, within the overlap
     assert kinds == {Upsert: newest + 1, Present: ROWS - newest - 2}
-    assert fetched(grown, "70000").startswith("# Valve\n")
+    assert fetched(grown, "4000").startswith("# Valve\n")
     print(
         f"\n{engine.dialect.name}: {ROWS} rows rendered and listed in {first_s:.1f} s; "
         f"again, with 'modified', in {again_s:.1f} s under tracemalloc, at most {peak / 1e6:.1f} MB"
@@ -163,7 +164,6 @@ def test_unchanged_rows_are_listed_quickly(engine: Engine, many: str, opened: Op
     took_s = time.perf_counter() - began
     print(f"\n{engine.dialect.name}: {count} keys, few of them changed, in {took_s:.2f} s")
     assert count == ROWS
-    assert took_s < 60
 
 
 def test_a_listing_goes_on_where_it_was_cut_off(many: str, opened: Open) -> None:
@@ -226,7 +226,8 @@ def test_a_query_changes_nothing(engine: Engine, opened: Open) -> None:
 
 
 def test_the_database_ends_what_takes_too_long(engine: Engine, many: str, opened: Open) -> None:
-    slow = "SELECT a.id AS id, b.title AS title FROM many a JOIN many b ON a.title <> b.body"
+    joined = "many a JOIN many b ON a.title <> b.body JOIN many c ON c.title <> b.body"
+    slow = f"SELECT a.id AS id, b.title AS title FROM {joined}"
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"took longer than 0\.5 s"):
         pages(opened(query=f"SELECT max(id) AS id, max(title) AS title FROM ({slow}) AS x", timeout_s=0.5))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
+from api.live.answers import LiveAnswers
+from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
-from api.wiring import Services
+from api.usage import UsageLog
+from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
@@ -36,7 +40,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts
+from retrieval.index.port import Generation, IndexCounts, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -57,6 +61,10 @@ class FakeIndex:
     def counts(self) -> IndexCounts:
         self.ping()
         return IndexCounts(documents=2, chunks=7, windows=9)
+
+    def room(self) -> IndexRoom:
+        self.ping()
+        return IndexRoom(total=1000, free=250)
 
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
@@ -97,12 +105,15 @@ class FakeAnswerer:
         self.question: Any = None
         self.closed_early = False
         self.waiting = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.calls = 0
 
     def warm_up(self) -> None:
         pass
 
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
+        self.calls += 1
         try:
             for step in self.script:
                 if isinstance(step, Exception):
@@ -110,11 +121,15 @@ class FakeAnswerer:
                 if isinstance(step, asyncio.Event):
                     self.waiting.set()
                     await step.wait()
+                elif isinstance(step, Meta):
+                    yield replace(step, answer_id=question.answer_id, conversation_id=question.conversation_id)
                 else:
                     yield step
         except (asyncio.CancelledError, GeneratorExit):
             self.closed_early = True
             raise
+        finally:
+            self.closed.set()
 
     async def close(self) -> None:
         pass
@@ -195,11 +210,14 @@ class Stack:
     embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
+    mirror: Mirror | None = None
     limits: Limits = field(default_factory=lambda: Limits(None))
 
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.usage = UsageLog(self.settings.usage, lambda: self.catalog)
+        self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
         self.page_images = PageRenderer()
@@ -219,21 +237,27 @@ class Stack:
             index.get()
             return self.retriever
 
+        lanes = Lanes.of(self.settings)
         return Services(
             settings=self.settings,
-            lanes=Lanes.of(self.settings),
+            lanes=lanes,
+            live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
             limits=self.limits,
+            audit=self.audit,
+            usage=self.usage,
             index=index,
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,
             keys=part("key store", self.keys),
+            identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),
             blobs=blobs,
             places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
+            queue_depths=lambda: {"parse": 3, "embed": 0},
         )
 
     def fail_document(self, source_id: str, name: str, reason: str) -> None:
@@ -341,6 +365,11 @@ def an_answer(text: str = "Everybody has 28 days of leave.") -> list[AnswerEvent
         ),
         Done(finish_reason="stop", timings_ms={"total": 5.0}, degraded=("reranker: off",), notices=("No such word.",)),
     ]
+
+
+def with_conversations(settings: Settings, **values: Any) -> Settings:
+    """The settings with other ones of conversations."""
+    return settings.model_copy(update={"conversations": settings.conversations.model_copy(update=values)})
 
 
 def make_settings(folder: Path, **api: Any) -> Settings:

@@ -13,7 +13,7 @@ from api.app import create_app
 from core.errors import ModelUnavailable
 from core.principal import Principal
 from generation.events import Abstain, AnswerEvent, Done, Nearest, SourceRef, Sources, Token
-from tests.unit.api.fakes import Stack, a_chunk, an_answer
+from tests.unit.api.fakes import Stack, a_chunk, an_answer, with_conversations
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,9 @@ async def test_the_stream_has_ids_and_one_end(stack: Stack, client: httpx.AsyncC
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert "content-length" not in response.headers
     events = read(response.text)
-    assert [event[0] for event in events] == ["1", "2", "3", "4", "5", "6"]
+    answers, numbers = zip(*(event[0].split(".") for event in events), strict=True)
+    assert set(answers) == {stack.answerer.question.answer_id}
+    assert numbers == ("1", "2", "3", "4", "5", "6")
     assert [event[1] for event in events] == ["meta", "stage", "sources", "token", "citation", "done"]
     assert events[2][2]["index_generation"] == "g1"
     assert events[5][2]["notices"] == ["No such word."]
@@ -160,11 +162,13 @@ class Connection:
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
 async def test_a_client_that_leaves_cancels_the_answer(stack: Stack, accept: str) -> None:
     stack.answerer.script = [*an_answer()[:4], asyncio.Event()]
+    stack.settings = with_conversations(stack.settings, grace_s=0)
     connection = Connection(stack, accept)
     running = asyncio.create_task(connection.run())
     await asyncio.wait_for(stack.answerer.waiting.wait(), timeout=10)
     connection.left.set()
     await running
+    await asyncio.wait_for(stack.answerer.closed.wait(), timeout=10)
     assert stack.answerer.closed_early
 
 
@@ -175,7 +179,7 @@ async def test_silence_is_filled_with_heartbeats(stack: Stack) -> None:
     stack.answerer.script = script
     connection = Connection(stack)
     running = asyncio.create_task(connection.run())
-    assert (await asyncio.wait_for(connection.pieces.get(), timeout=10)).startswith(b"id: 1\nevent: meta")
+    assert (await asyncio.wait_for(connection.pieces.get(), timeout=10)).split(b"\n")[1] == b"event: meta"
     for _ in range(2):
         assert await asyncio.wait_for(connection.pieces.get(), timeout=10) == b": still here\n\n"
     go_on.set()

@@ -1,0 +1,1 @@
+"""What an installation needs and costs, before there is one: `footnote plan` (docs/plan.md)."""
