@@ -8,6 +8,9 @@ export const key = {
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
+/** The token of a session: the page sends it with whatever changes something, and no other page knows it. */
+export const session = { csrf: "" };
+
 /** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
 export class Problem extends Error {
   constructor({ detail, title, status = 0, request_id: requestId = "" }) {
@@ -20,6 +23,7 @@ export class Problem extends Error {
 async function request(path, options = {}) {
   const headers = new Headers(options.headers);
   if (key.get() && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${key.get()}`);
+  if (session.csrf && options.method) headers.set("X-Footnote-CSRF", session.csrf);
   let response;
   try {
     response = await fetch(path, { ...options, headers });

@@ -20,7 +20,7 @@ from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
 from api.usage import UsageLog
-from api.wiring import Services
+from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
@@ -107,6 +107,9 @@ class FakeAnswerer:
         self.waiting = asyncio.Event()
         self.closed = asyncio.Event()
         self.calls = 0
+
+    def warm_up(self) -> None:
+        pass
 
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
@@ -248,6 +251,7 @@ class Stack:
             answerer=part("answerer", self.answerer),
             catalog=catalog,
             keys=part("key store", self.keys),
+            identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),
             blobs=blobs,
             places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),
