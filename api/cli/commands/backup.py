@@ -26,8 +26,8 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def backup(folder: Path, as_json: bool) -> None:
     """Write the catalog and the documents' originals into FOLDER; again into the same, only new originals are copied.
 
-    Everything may go on meanwhile. The index isn't in it: it is built anew from the rest. Nor is the key of the sources'
-    secrets: keep it elsewhere. See docs/deploy/backup.md.
+    Everything may go on meanwhile. The index isn't in it: it is built anew from the rest. Nor is the key of the
+    sources' secrets: keep it elsewhere. See docs/deploy/backup.md.
     """
     manifest = _run(folder, into=True, quiet=as_json)
     if as_json:
