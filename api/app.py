@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from api.background import Background, flush_keys
 from api.hosts import AllowedHosts
@@ -33,8 +34,10 @@ from api.routes import (
     page_images,
     push,
     search,
+    sign_in,
     sources,
     status,
+    usage,
 )
 from api.supervisor.layout import instance_of
 from api.wiring import Services, wire
@@ -42,26 +45,9 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (
-    answers,
-    conversations,
-    feedback,
-    search,
-    openai,
-    documents,
-    page_images,
-    sources,
-    groups,
-    push,
-    index,
-    keys,
-    audit,
-    me,
-    mcp,
-    status,
-    health,
-    page,
-)
+ASKING = (answers, conversations, feedback, search, openai, documents, page_images)
+ADMINISTERING = (sources, groups, push, index, keys, audit, status, usage)
+ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -81,7 +67,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         anonymous=services.settings.api.anonymous,
         title="Footnote",
         description="Answers from your company's own documents, every claim with a footnote you can open.",
-        version="1",
+        version="1.1.0",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
@@ -93,6 +79,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
+    _allow_origins(app, services.settings.api.allowed_origins)
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,
@@ -100,6 +87,20 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
     )
     return app
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let pages elsewhere call the API, with a key or a token that they have: cookies aren't for them."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=False,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Accept", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "Content-Disposition"],
+            max_age=600,
+        )
 
 
 def _instance(settings: Settings) -> str | None:
@@ -126,6 +127,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await anyio.to_thread.run_sync(flush_keys, services)
         except FootnoteError as error:
             log_error(error)
+    try:
+        await anyio.to_thread.run_sync(services.audit.flush)
+        await anyio.to_thread.run_sync(services.usage.flush)
+    except FootnoteError as error:
+        log_error(error)
     if services.answerer.built is not None:
         await services.answerer.built.close()
     await services.limits.close()

@@ -19,6 +19,9 @@ log = get_logger(__name__)
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 15.0
 FLUSH_S = 60.0
+AUDIT_FLUSH_S = 1.0
+PRUNE_S = 3600.0
+USAGE_S = 10.0
 EXPIRE_S = 3600.0
 
 
@@ -75,12 +78,18 @@ class Background:
     Attributes:
         models: loads what asking needs; ``done`` once it is there.
         key_usage: writes down the configuration's keys at once, and each minute when keys were last used.
+        audit_log: writes what readers did.
+        usage: adds up what answers used.
+        audit_retention: removes what is older than ``audit.keep_days``.
         conversations: deletes those that were kept for long enough.
     """
 
     def __init__(self, services: Services) -> None:
         self.models = BackgroundTask("models", services.warm_up)
         self.key_usage = BackgroundTask("key usage", lambda: flush_keys(services), every_s=FLUSH_S)
+        self.audit_log = BackgroundTask("audit log", services.audit.flush, every_s=AUDIT_FLUSH_S)
+        self.usage = BackgroundTask("usage", services.usage.flush, every_s=USAGE_S)
+        self.audit_retention = BackgroundTask("audit retention", services.audit.prune, every_s=PRUNE_S)
         self.conversations = BackgroundTask("conversations", lambda: expire(services), every_s=EXPIRE_S)
 
     async def run(self) -> None:
@@ -88,6 +97,9 @@ class Background:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.models.run)
             tasks.start_soon(self.key_usage.run)
+            tasks.start_soon(self.audit_log.run)
+            tasks.start_soon(self.usage.run)
+            tasks.start_soon(self.audit_retention.run)
             tasks.start_soon(self.conversations.run)
 
 

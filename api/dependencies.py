@@ -10,8 +10,19 @@ from typing import Annotated, TypeVar, cast
 from fastapi import Depends, Request
 
 from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
+from api.auth.cookies import session_cookie
 from api.auth.keys import digest
-from api.auth.principal import Caller, bearer_key, caller_of
+from api.auth.principal import (
+    CSRF_HEADER,
+    GROUPS_HEADER,
+    USER_HEADER,
+    Caller,
+    bearer_key,
+    caller_of,
+    check_csrf,
+    is_jwt,
+    names_somebody,
+)
 from api.limits.admission import admitted
 from api.part import Part
 from api.wiring import Services
@@ -44,6 +55,7 @@ async def caller(request: Request, services: ServicesDep) -> Caller:
     Raises:
         FootnoteError: its key is no good, it can't be found out now, or they had their share of requests.
     """
+    services.audit.check_room()
     return await admitted(request, services.limits, services.settings.limits, partial(_identify, request, services))
 
 
@@ -51,6 +63,11 @@ async def _identify(request: Request, services: Services) -> Caller:
     anonymous = services.settings.api.anonymous
     try:
         key = bearer_key(request.headers)
+        if services.settings.identity.issuers:
+            signed_in = await _signed_in(request, services, key)
+            if signed_in is not None:
+                services.audit.note_sign_in(actor_of(request, signed_in))
+                return signed_in
         if key is not None:
             keys, catalog = await ready(services.keys), await ready(services.catalog)
 
@@ -61,11 +78,39 @@ async def _identify(request: Request, services: Services) -> Caller:
                 # Asked at each request, as the key is: who was taken out of a group is out of it with the next one.
                 return found.with_synced(catalog.memberships.groups_of(found.principal.user))
 
-            return await services.lanes.keys.run(known)
+            signed_in = await services.lanes.keys.run(known)
+            services.audit.note_sign_in(actor_of(request, signed_in))
+            return signed_in
     except NotAuthenticated as error:
-        note_refused_sign_in(request, error)
+        note_refused_sign_in(request, services.audit, error)
         raise
     return caller_of(request.headers, None, anonymous=anonymous)
+
+
+async def _signed_in(request: Request, services: Services, key: str | None) -> Caller | None:
+    """Whom a provider's token or a session of the page speaks for; None where the request carries neither.
+
+    Raises:
+        NotAuthenticated: the token is no good, or the session has ended.
+        NotAuthorised: they may not use Footnote, or what comes with a session doesn't come from the page.
+        Unavailable: it can't be found out now.
+    """
+    cookie = request.cookies.get(session_cookie(services.settings.identity)) if key is None else None
+    if cookie is None and (key is None or not is_jwt(key)):
+        return None
+    if names_somebody(request.headers):
+        raise NotAuthorised(f"Who signs in speaks for nobody else: leave out {USER_HEADER} and {GROUPS_HEADER}.")
+    identities, catalog = await ready(services.identities), await ready(services.catalog)
+
+    def known() -> Caller:
+        found = identities.of_token(key) if key is not None else identities.of_session(cookie or "")
+        if found is None:
+            raise NotAuthenticated("Your session has ended: sign in again.")
+        if cookie is not None:
+            check_csrf(found, request.method, request.headers.get(CSRF_HEADER))
+        return found.with_synced(catalog.memberships.groups_of(found.principal.user))
+
+    return await services.lanes.sign_ins.run(known)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
@@ -81,7 +126,7 @@ class Needs:
     def __init__(self, role: Role) -> None:
         self.role = role
 
-    async def __call__(self, request: Request, asking: CallerDep) -> Caller:
+    async def __call__(self, request: Request, asking: CallerDep, services: ServicesDep) -> Caller:
         """The caller.
 
         Raises:
@@ -96,7 +141,7 @@ class Needs:
                 asking.key.grant.scope.check_source(request.path_params.get("source_id"))
         except NotAuthorised:
             if self.role is not Role.READER:
-                note_refused_administration(request, asking)
+                note_refused_administration(request, services.audit, asking)
             raise
         return asking
 
@@ -147,7 +192,7 @@ ConversationsLane = Depends(_conversations, scope="function")
 
 
 def _audit(request: Request, services: ServicesDep, asking: CallerDep) -> Audit:
-    return Audit(services.catalog.get().audit, actor_of(request, asking))
+    return Audit(services.audit, actor_of(request, asking))
 
 
 AuditDep = Annotated[Audit, Depends(_audit)]
@@ -164,7 +209,7 @@ def has_monitoring_key(request: Request, services: Services) -> bool:
 
 async def _monitor(request: Request, services: ServicesDep) -> None:
     if not has_monitoring_key(request, services):
-        await Needs(Role.ADMIN)(request, await caller(request, services))
+        await Needs(Role.ADMIN)(request, await caller(request, services), services)
 
 
 MonitorDep = Depends(_monitor)

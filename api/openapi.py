@@ -17,6 +17,8 @@ from api.dependencies import CallerDep, Needs
 from api.openai_errors import OpenAiError, OpenAiRoute
 from api.problems import MEDIA_TYPE, METHODS, Problem
 from api.schemas.answers import EVENT_BODIES
+from api.schemas.openai import ChatChunk
+from api.sse import MEDIA_TYPE as EVENT_STREAM
 from core.roles import Role
 
 _KEY = "key"
@@ -41,6 +43,11 @@ _PROBLEMS = {
 }
 _FROM_FASTAPI = ("HTTPValidationError", "ValidationError")
 _FIRST_ERROR = 400
+_STREAM = {
+    "type": "string",
+    "contentMediaType": EVENT_STREAM,
+    "contentSchema": {"$ref": "#/components/schemas/AnswerEvent"},
+}
 ERRORS: Mapping[type[APIRoute], tuple[str, type[BaseModel]]] = {OpenAiRoute: ("application/json", OpenAiError)}
 """The media type and the body of errors, by the kind of route where they aren't problems."""
 
@@ -108,6 +115,9 @@ class DocumentedApp(FastAPI):
         if isinstance(route, OpenAiRoute):
             responses.pop("422", None)  # it answers with 400
         for status, response in responses.items():
+            for kind, content in response.get("content", {}).items():
+                if kind == EVENT_STREAM and not content:
+                    content["schema"] = _STREAM
             if int(status) >= _FIRST_ERROR and (_is_fastapis(response) or "content" not in response):
                 response["description"] = _PROBLEMS.get(int(status), response.get("description", ""))
                 response["content"] = {told[0]: {"schema": {"$ref": f"#/components/schemas/{told[1].__name__}"}}}
@@ -117,10 +127,31 @@ class DocumentedApp(FastAPI):
 def _schemas(derived: Mapping[str, Any]) -> dict[str, Any]:
     """The components, with the problem's in place of FastAPI's own, and what no route declares by itself."""
     found = {name: schema for name, schema in derived.items() if name not in _FROM_FASTAPI}
-    for body in (Problem, *(body for _, body in ERRORS.values()), *EVENT_BODIES.values()):
+    declared: tuple[type[BaseModel], ...] = (
+        *(Problem, ChatChunk),
+        *(body for _, body in ERRORS.values()),
+        *EVENT_BODIES.values(),
+    )
+    for body in declared:
         schema = body.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
         found |= schema.pop("$defs", {}) | {body.__name__: schema}
+    found["AnswerEvent"] = _event()
     return dict(sorted(found.items()))
+
+
+def _event() -> dict[str, Any]:
+    """One event of the answer's stream: its name, and its data."""
+    named = {name: body.__name__ for name, body in EVENT_BODIES.items()} | {"error": Problem.__name__}
+    one_of = [
+        {
+            "type": "object",
+            "title": name,
+            "properties": {"event": {"const": name}, "data": {"$ref": f"#/components/schemas/{body}"}},
+            "required": ["event", "data"],
+        }
+        for name, body in named.items()
+    ]
+    return {"title": "AnswerEvent", "description": "An event, and its data as JSON.", "oneOf": one_of}
 
 
 def _is_fastapis(response: Mapping[str, Any]) -> bool:

@@ -103,7 +103,7 @@ class Readiness:
         """
         limit = CHECK_TIMEOUT_S if timeout_s is None else timeout_s
         found = await asyncio.gather(*(probe.ask(limit) for probe in self._probes))
-        return [*found, self._models(), self._key_usage(), self._llm()]
+        return [*found, self._models(), self._key_usage(), self._audit_log(), self._llm()]
 
     def close(self) -> None:
         """Give up on questions that are under way."""
@@ -120,6 +120,11 @@ class Readiness:
         """Whether it is written down when keys are used; what fails of that is no reader's concern."""
         error = self._background.key_usage.error
         return Dependency("key usage", False, "down" if error else "ok", error)
+
+    def _audit_log(self) -> Dependency:
+        """Whether what readers do is written down; while it isn't, they are served until too much waits."""
+        error = self._background.audit_log.error
+        return Dependency("audit log", False, "down" if error else "ok", error)
 
     def _llm(self) -> Dependency:
         """Whether a chat model is set up; asking it would cost money, and without it answers are extractive."""

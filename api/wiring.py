@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
+from api.usage import UsageLog
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
 from core.lanes import Lanes
 from core.settings import Settings
 
 if TYPE_CHECKING:
+    from api.auth.identities import Identities
     from core.epoch import Epoch
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
@@ -37,12 +40,15 @@ class Services:
     settings: Settings
     lanes: Lanes
     limits: Limits
+    audit: AuditLog
+    usage: UsageLog
     index: Part[SearchIndex]
     embedder: Part[Embedder]
     retriever: Part[Retriever]
     answerer: Part[Answerer]
     catalog: Part[Catalog]
     keys: Part[KeyStore]
+    identities: Part[Identities]
     blobs: Part[BlobStore]
     places: PlaceLocator
     live: LiveAnswers
@@ -50,6 +56,8 @@ class Services:
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
     """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
+    queue_depths: Callable[[], Mapping[str, int]]
+    """How many tasks wait in each queue; raises as ``ping_broker`` does."""
 
     def warm_up(self) -> None:
         """Build what asking needs and load its models; blocks for as long as that takes.
@@ -66,6 +74,8 @@ class Services:
             self.retriever.built.close()
         if self.ingestion.built is not None:
             self.ingestion.built.close()
+        if self.identities.built is not None:
+            self.identities.built.close()
         if self.page_images.built is not None:
             self.page_images.built.close()
         if self.catalog.built is not None:
@@ -99,18 +109,22 @@ def wire(settings: Settings) -> Services:
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
+        audit=AuditLog(settings.audit, catalog.get),
+        usage=UsageLog(settings.usage, catalog.get),
         index=index,
         embedder=embedder,
         retriever=retriever,
         answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
+        identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
         blobs=blobs,
         places=places,
         live=_live(settings, lanes),
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
+        queue_depths=lambda: _queue_depths(settings),
     )
 
 
@@ -202,6 +216,20 @@ def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
     return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
+def build_identities(settings: Settings, catalog: Catalog) -> Identities:
+    """Who vouches for readers, over the catalog's sessions."""
+    import httpx  # noqa: PLC0415
+
+    from api.auth.identities import Identities  # noqa: PLC0415 - brings Authlib
+    from api.auth.sessions import SessionStore  # noqa: PLC0415
+
+    identity, clock = settings.identity, SystemClock()
+    public_url = (identity.public_url or f"http://localhost:{settings.api.port}").rstrip("/")
+    sessions = SessionStore(catalog.database, clock, identity)
+    http = httpx.Client(timeout=identity.timeout_s, follow_redirects=False)
+    return Identities(identity, sessions, public_url, http, clock)
+
+
 def _blobs(settings: Settings) -> BlobStore:
     from ingestion.blobs import open_blobs  # noqa: PLC0415
 
@@ -234,3 +262,9 @@ def _ping_broker(settings: Settings) -> None:
         except (OperationalError, OSError) as error:
             reason = f"The task queue doesn't answer ({type(error).__name__}): check broker.url, or run: footnote up."
             raise BrokerUnavailable(reason) from error
+
+
+def _queue_depths(settings: Settings) -> Mapping[str, int]:
+    from ingestion.broker import queue_depths  # noqa: PLC0415
+
+    return queue_depths(settings)

@@ -33,7 +33,7 @@ class LimitSettings(Section):
 
     url: SecretStr | None = None
     """redis:// or rediss:// URL (Redis or Valkey) where they are counted; None: the broker's."""
-    timeout_s: Seconds = 0.25
+    timeout_s: Seconds = 1.0
     """How long counting may take; then each process counts by itself for a second."""
     exempt: tuple[str, ...] = ("/healthz", "/readyz", "/metrics")
     """Routes that are not counted, as ``GET /openapi.json`` writes them."""

@@ -13,9 +13,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
+from core.identity_settings import IdentitySettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
@@ -23,10 +25,12 @@ from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, R
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
+from core.usage_settings import UsageSettings
 from core.verification_settings import VerificationSettings
 
 __all__ = [
     "ApiSettings",
+    "AuditSettings",
     "AwsSettings",
     "BlobSettings",
     "BrokerSettings",
@@ -36,6 +40,7 @@ __all__ = [
     "ConversationSettings",
     "EmbedderSettings",
     "GuardSettings",
+    "IdentitySettings",
     "IndexSettings",
     "JudgingSettings",
     "LimitSettings",
@@ -51,6 +56,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "UsageSettings",
     "VerificationSettings",
     "production_faults",
 ]
@@ -133,6 +139,8 @@ class ApiSettings(Section):
     None: localhost, 127.0.0.1, [::1], and ``host`` unless that means every address."""
     trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = ()
     """Addresses and networks of proxies in front, whose X-Forwarded-For is believed."""
+    allowed_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/*]+$")], ...] = ()
+    """Other web pages that may ask from a browser, as https://intranet.example.com: those with the widget."""
     searches: Annotated[int, Field(ge=0)] = 0
     """Searches at a time, those of answers among them; 0: as many as there are cores, and at least 2."""
     streams: Annotated[int, Field(ge=0)] = 0
@@ -191,7 +199,10 @@ class Settings(Section):
     conversations: ConversationSettings = ConversationSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
+    identity: IdentitySettings = IdentitySettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
+    usage: UsageSettings = UsageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     _file: Path | None = PrivateAttr(default=None)
 
@@ -225,6 +236,9 @@ def production_faults(settings: Settings) -> list[str]:
         'api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)': (
             not settings.api.allowed_hosts
         ),
+        "identity.public_url must begin with https://": (
+            settings.identity.of_page is not None and not (settings.identity.public_url or "").startswith("https://")
+        ),
         "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
         "broker.url must name a Redis or Valkey server": settings.broker.url is None,
         "index.kind must be 'opensearch'": settings.index.kind == "embedded",
@@ -251,6 +265,7 @@ def production_faults(settings: Settings) -> list[str]:
         **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
+        **{f"identity.issuers.{at}": one.client_secret for at, one in enumerate(settings.identity.issuers)},
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:

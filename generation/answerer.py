@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from core.errors import FootnoteError
 from core.lanes import Lanes
 from core.settings import Settings
-from core.telemetry import ANSWERS
+from core.telemetry import ANSWERS, FIRST_TOKEN_SECONDS
 from generation.answering.quote_places import PlaceLookup, Placing
 from generation.caching.remember import Remember
-from generation.events import AnswerEvent, Done, Meta
+from generation.events import AnswerEvent, Done, Meta, Token
 from generation.guarding.build import build_guard, discreet
 from generation.models.port import ChatModel
 from generation.prompts.prompt import Prompts
@@ -91,10 +92,13 @@ class Answerer:
             IndexUnavailable: nothing can be found right now.
         """
         draft = Draft(question)
-        outcome = "cancelled"
+        outcome, began, waits = "cancelled", time.perf_counter(), True
         try:
             async with aclosing(self._events(draft)) as events:
                 async for event in events:
+                    if waits and isinstance(event, Token):
+                        waits = False
+                        FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began)
                     if isinstance(event, Done):
                         outcome = draft.tally.outcome
                     yield event

@@ -24,7 +24,8 @@ from api.auth.key_records import OPERATOR, READER, ApiKeyRow, Grant, KeyRecord, 
 from core.clock import Clock
 from core.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
 from core.logs import get_logger
-from ingestion.catalog.audit import Actor, Deed, add_event
+from ingestion.catalog.audit import add_event
+from ingestion.catalog.audit_entries import Actor, Deed
 
 log = get_logger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,10 @@ from core.roles import Role, has_role
 
 USER_HEADER = "X-Footnote-User"
 GROUPS_HEADER = "X-Footnote-Groups"
+OPEN_WEBUI_HEADER = "X-OpenWebUI-User-Email"
+"""How Open WebUI names its user. It counts from a key that may act for others, and means nothing from another one."""
 _MAX_ID = 200
+_DOTS = 2
 _MAX_GROUPS = 1000
 _FORM = 'Send a JSON array, as ["hr", "eng"], or each group in a header line of its own.'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -97,6 +101,28 @@ class Caller:
         )
 
 
+CSRF_HEADER = "X-Footnote-CSRF"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def check_csrf(caller: Caller, method: str, sent: str | None) -> None:
+    """Return when a request with a session's cookie comes from the page, and not from one elsewhere.
+
+    A browser sends the cookie along with whatever a page elsewhere has it send; the token only Footnote's page knows.
+
+    Raises:
+        NotAuthorised: it changes something, and doesn't carry the token.
+    """
+    wanted = caller.sign_in.csrf if caller.sign_in else None
+    if method not in _SAFE and not (wanted and sent and hmac.compare_digest(wanted.encode(), sent.encode())):
+        raise NotAuthorised(f"With a session, {method} needs the header {CSRF_HEADER}, which /v1/me tells the page.")
+
+
+def is_jwt(key: str) -> bool:
+    """Whether a bearer is a provider's token, and no key of Footnote's."""
+    return key.startswith("eyJ") and key.count(".") == _DOTS
+
+
 def bearer_key(headers: Headers) -> str | None:
     """The key that the request carries, None if it carries none.
 
@@ -133,6 +159,7 @@ def caller_of(headers: Headers, key: KeyRecord | None, *, anonymous: bool) -> Ca
         return Caller(ANONYMOUS)
     grant = key.grant
     sources = frozenset(grant.scope.sources) or None
+    acting = acting or (grant.may_act and OPEN_WEBUI_HEADER in headers)
     if not acting:
         return Caller(Principal(grant.user, frozenset(grant.groups), sources=sources), frozenset(grant.roles), key)
     if not grant.may_act:
@@ -149,12 +176,13 @@ def names_somebody(headers: Headers) -> bool:
 
 
 def _acting_for(headers: Headers) -> Principal:
-    users = [_text(value) for value in headers.getlist(USER_HEADER)]
+    header = USER_HEADER if USER_HEADER in headers else OPEN_WEBUI_HEADER
+    users = [_text(value) for value in headers.getlist(header)]
     if len(users) > 1:
-        raise InvalidHeader(f"{USER_HEADER} can be sent once, not {len(users)} times.")
+        raise InvalidHeader(f"{header} can be sent once, not {len(users)} times.")
     user = users[0] if users else ""
     if user:
-        _check_name(user, USER_HEADER)
+        _check_name(user, header)
     groups = frozenset(group for value in headers.getlist(GROUPS_HEADER) for group in _groups(_text(value)))
     if len(groups) > _MAX_GROUPS:
         raise InvalidHeader(f"{GROUPS_HEADER} names {len(groups)} groups; at most {_MAX_GROUPS} can be sent.")

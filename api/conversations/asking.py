@@ -125,7 +125,7 @@ async def events_of(answerer: Answerer, question: Question, lane: Lane, meter: M
         Overloaded: the lane has no place.
         FootnoteError: the answer failed, or ended without an end.
     """
-    async with meter.answer() as watch, lane.place(), aclosing(answerer.answer(question)) as events:
+    async with meter.answer(question) as watch, lane.place(), aclosing(answerer.answer(question)) as events:
         with ANSWERS_IN_PROGRESS.track_inprogress():
             async for event in events:
                 watch.see(event)

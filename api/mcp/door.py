@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from api.client import AsyncFootnote
 
 # What says who asks; whoever is let in by it is let in by the routes that the tools call.
-_IDENTITY = ("authorization", "x-footnote-user", "x-footnote-groups")
+_IDENTITY = ("authorization", "x-footnote-user", "x-footnote-groups", "x-openwebui-user-email")
 
 
 class McpDoor:

@@ -42,6 +42,7 @@ export class AnswerView {
     for (const id of ["notes", "nearest"]) $(id).hidden = true;
     $("announcer").replaceChildren();
     $("colophon").textContent = "";
+    $("tools").hidden = true;
     $("asked").textContent = question;
     $("result").hidden = false;
     this.#progress(STAGES.retrieve);
@@ -83,6 +84,55 @@ export class AnswerView {
   /** What was written so far, without its footnotes. */
   get text() {
     return this.#text;
+  }
+
+  /** The ids of the answer and of its conversation, once they are known. */
+  get ids() {
+    return { answer: this.#meta.answer_id, conversation: this.#meta.conversation_id };
+  }
+
+  /** Show an answer that was kept, as far as its reader may see it. */
+  replay(turn) {
+    const { answer, sources } = turn;
+    this.take("meta", { answer_id: turn.answer_id, model: answer?.model, kept: turn.asked_at });
+    this.take("sources", { sources });
+    if (turn.withheld) {
+      this.#finish();
+      this.#notice("This answer isn’t shown any more: it was made from documents that you may not read, or that are gone.");
+      return;
+    }
+    if (!answer) {
+      this.#finish();
+      this.#notice("There is no answer: it broke off before its first word.");
+      return;
+    }
+    this.take("token", { text: answer.answer });
+    for (const citation of answer.citations) this.take("citation", citation);
+    for (const verdict of answer.verdicts) this.take("verdict", verdict);
+    if (answer.abstained) this.take("abstain", answer.abstained);
+    this.take("done", answer.done);
+    const changed = [...new Set(sources.filter((source) => source.changed).map(({ title }) => title))];
+    if (changed.length) this.#notice(`Changed since this answer was written: ${changed.join(" · ")}`);
+  }
+
+  /** The answer as Markdown, its quotes as footnotes. */
+  get markdown() {
+    const cut = slicer(this.#text);
+    const ends = [...this.#citations].sort((a, b) => a.end - b.end);
+    let [written, at] = ["", 0];
+    for (const { end, note } of ends) {
+      const mark = `[^${note.number}]`;
+      written += visible(cut(at, Math.max(at, end)));
+      if (end > at || !written.endsWith(mark)) written += mark;
+      at = Math.max(at, end);
+    }
+    written += visible(cut(at, length(this.#text)));
+    const notes = [...this.#notes].sort(([a], [b]) => a - b).map(([number, quotes]) => {
+      const said = quotes.filter(({ quote }) => quote).map(({ quote }) => `“${quote.replace(/\s+/g, " ").trim()}”`);
+      const where = [`**${quotes[0].title ?? "Untitled"}**`, placeOf(quotes[0])].filter(Boolean).join(", ");
+      return visible(`[^${number}]: ${[where, ...said].join(". ")} ${quotes[0].uri ?? ""}`.trim());
+    });
+    return [written.trim(), ...notes].join("\n\n") + "\n";
   }
 
   #stage({ name, state, queries = [] }) {
@@ -190,6 +240,7 @@ export class AnswerView {
     this.#finish();
     this.#sum(dropped);
     for (const said of notices) this.#notice(said);
+    if (reason === "stopped") this.#notice("Stopped. What you see is not complete.");
     if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
@@ -198,7 +249,8 @@ export class AnswerView {
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
     const author = verbatim ? "Taken word for word from the documents" : `Written by ${model ?? this.#meta.model}`;
     const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
-    const when = cached ? "from an earlier answer" : `in ${seconds}`;
+    const kept = this.#meta.kept && new Date(this.#meta.kept).toLocaleDateString(undefined, { dateStyle: "medium" });
+    const when = kept ? `on ${kept}` : cached ? "from an earlier answer" : `in ${seconds}`;
     if (this.#text) $("colophon").textContent = `${author}, ${when}. Check what matters in its source.`;
     const count = this.#notes.size;
     if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);

@@ -1,15 +1,21 @@
 // The page: a question, its filters, the key.
 
 import { AnswerView } from "./answer.js";
-import { ask, getJson, key, whoHas } from "./client.js";
+import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
 import "./failures.js";
+import { keeps, openShare } from "./history.js";
 import "./sources.js";
+import { current, offerTools } from "./tools.js";
 
 const $ = (id) => document.getElementById(id);
 const question = $("question");
 const MOST_TURNS = 8; // more than the service reads
+const WITHOUT_KEEPING = "last"; // stands for the last answer where the service keeps none
 let running = null;
-let turns = []; // of this visit: forgotten with the page
+let turns = []; // of this visit, where the service keeps none: forgotten with the page
+let keeping = false;
+let conversation = null; // {id, mine}
+let replaces = null; // the answer that the next question's stands in for
 
 /** The filters as the service takes them; undefined if there are none. */
 function filters() {
@@ -44,20 +50,32 @@ async function submit(event) {
   const text = question.value.trim();
   $("question-error").textContent = text ? "" : "Write a question first.";
   question.setAttribute("aria-invalid", String(!text));
-  if (!text) {
-    question.focus();
-    return;
-  }
-  running?.abort();
-  const mine = new AbortController();
-  running = mine;
+  if (text) await answer(text, replaces);
+  else question.focus();
+}
+
+/** Have a question answered, in the place of an earlier answer where `instead` is one. */
+async function answer(text, instead = null) {
+  stop();
+  replaces = null;
   const view = new AnswerView(text);
+  const before = instead === WITHOUT_KEEPING ? turns.slice(0, -2) : turns;
+  const kept = keeping
+    ? { conversation_id: conversation?.mine ? conversation.id : undefined, replaces: instead ?? undefined }
+    : { history: before };
+  await follow(view, text, (signal, onEvent) => ask({ question: text, filters: filters(), ...kept }, signal, onEvent), before);
+}
+
+/** Show an answer's events as they come, and what can be done with it once it is there. */
+async function follow(view, text, stream, before = turns) {
+  const mine = { aborting: new AbortController(), view };
+  running = mine;
   busy(true);
   try {
-    await ask({ question: text, history: turns, filters: filters() }, mine.signal, (name, data) => {
+    await stream(mine.aborting.signal, (name, data) => {
       if (running === mine) view.take(name, data);
     });
-    if (running === mine) remember(text, view.text);
+    if (running === mine) await settle(view, text, before);
   } catch (error) {
     if (running !== mine) return;
     if (error.name === "AbortError") view.stop();
@@ -70,41 +88,134 @@ async function submit(event) {
   }
 }
 
-/** Keep a turn, so that the next question may lean on it. */
-function remember(asked, answered) {
-  const said = answered.trim().slice(0, 2000);
-  turns.push({ role: "user", content: asked }, ...(said ? [{ role: "assistant", content: said }] : []));
-  turns = turns.slice(-MOST_TURNS);
+/** End what is being written. Its stream then ends with what there is; before its first event there is none. */
+function stop({ gently = false } = {}) {
+  const id = running?.view.ids.answer;
+  if (id) send("POST", `/v1/answers/${id}/stop`).catch(() => running?.aborting.abort());
+  if (!gently || !id) running?.aborting.abort();
+}
+
+/** Keep a turn, so that the next question may lean on it; where the service keeps it, show the conversation. */
+async function settle(view, asked, before) {
   $("new-conversation").hidden = false;
+  if (keeping && view.ids.conversation) {
+    await showConversation(view.ids.conversation, view).catch(() => offerTools({ view, question: asked, kept: false }));
+    return;
+  }
+  const said = view.text.trim().slice(0, 2000);
+  turns = [...before, { role: "user", content: asked }, { role: "assistant", content: said || "…" }].slice(-MOST_TURNS);
+  offerTools({ view, question: asked, kept: false });
+}
+
+/** Show a conversation's questions, and one of its answers: `view` already shows the last one. */
+async function showConversation(id, view = null) {
+  const found = await getJson(`/v1/conversations/${id}`);
+  conversation = { id, mine: found.mine };
+  window.history.replaceState(null, "", `#conversation=${id}`);
+  $("new-conversation").hidden = false;
+  $("turns").replaceChildren(...found.turns.map((turn) => make("li", {}, turnButton(turn))));
+  $("earlier").hidden = found.turns.length < 2;
+  const last = found.turns.at(-1);
+  if (last && view) offer(last, view);
+  else if (last) await showTurn(last);
+}
+
+function turnButton(turn) {
+  const button = make("button", { type: "button", className: "link" }, turn.question);
+  button.dataset.turn = turn.answer_id;
+  button.addEventListener("click", () => showTurn(turn));
+  return button;
+}
+
+async function showTurn(turn) {
+  stop();
+  const view = new AnswerView(turn.question);
+  $("asked").focus();
+  if (turn.state === "writing") {
+    await follow(view, turn.question, (signal, onEvent) => takeUp(turn.answer_id, signal, onEvent));
+    return;
+  }
+  view.replay(turn);
+  offer(turn, view);
+}
+
+function offer(turn, view) {
+  const documents = turn.sources.map((source) => source.document_id);
+  offerTools({ view, question: turn.question, kept: true, mine: conversation.mine, feedback: turn.feedback, documents });
+  for (const button of $("turns").querySelectorAll("button"))
+    button.toggleAttribute("aria-current", button.dataset.turn === turn.answer_id);
+}
+
+/** Open the conversation that the address names. */
+async function openNamed() {
+  const id = location.hash.match(/^#conversation=([0-9a-f]{32})$/)?.[1];
+  if (!id) return;
+  try {
+    await showConversation(id);
+  } catch (error) {
+    new AnswerView("Conversation").fail(error);
+  }
 }
 
 function forgetTurns() {
   turns = [];
+  conversation = replaces = null;
   $("new-conversation").hidden = true;
+  $("earlier").hidden = true;
 }
 
 function startAnew() {
-  running?.abort();
+  stop();
   forgetTurns();
+  window.history.replaceState(null, "", location.pathname);
   $("result").hidden = true;
   question.value = "";
   question.focus();
 }
 
-function showKey() {
+function editQuestion() {
+  replaces = conversation ? current().view.ids.answer : WITHOUT_KEEPING;
+  question.value = current().question;
+  question.focus();
+}
+
+async function showKey() {
   $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
   offerAdministration();
+  keeping = await keeps();
+  $("open-history").hidden = !keeping;
 }
 
 /** Offer what only administrators may see to them. */
 async function offerAdministration() {
   let admin = false;
   try {
-    admin = Boolean(key.get()) && (await getJson("/v1/me")).admin;
+    const known = key.get() || (await offerSignIn());
+    admin = Boolean(known) && (await getJson("/v1/me")).admin;
   } catch {
     // Whatever is wrong with the key or the service, the next question says it.
   }
   for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
+}
+
+/** Offer to sign in or out, where readers do that here; whether somebody is signed in. */
+async function offerSignIn() {
+  const { name, href } = await getJson("/auth");
+  if (!name) return false;
+  const me = await getJson("/v1/me").catch(() => ({ csrf: null }));
+  session.csrf = me.csrf ?? "";
+  const link = $("sign-in");
+  link.href = href;
+  link.textContent = `Sign in with ${name}`;
+  link.hidden = Boolean(me.csrf);
+  $("sign-out").hidden = !me.csrf;
+  $("sign-out").title = me.user ?? "";
+  return Boolean(me.csrf);
+}
+
+async function signOut() {
+  const { location: next } = await post("/auth/logout");
+  location.assign(next ?? "/");
 }
 
 /** Take the key that was entered, once the service knows it; say what is wrong with it otherwise. */
@@ -147,16 +258,26 @@ function setUpKey() {
     forgetTurns();
     dialog.close();
   });
-  dialog.addEventListener("close", () => {
+  dialog.addEventListener("close", async () => {
     input.value = "";
-    showKey();
+    await showKey();
+    if (!conversation) openNamed();
   });
   showKey();
 }
 
 $("ask").addEventListener("submit", submit);
 $("new-conversation").addEventListener("click", startAnew);
-$("stop").addEventListener("click", () => running?.abort());
+$("stop").addEventListener("click", () => stop({ gently: true }));
+$("again").addEventListener("click", () => answer(current().question, conversation ? current().view.ids.answer : WITHOUT_KEEPING));
+$("edit").addEventListener("click", editQuestion);
+$("open-share").addEventListener("click", () => openShare(conversation.id));
+$("begin-anew").addEventListener("click", () => {
+  $("history").close();
+  startAnew();
+});
+window.addEventListener("hashchange", openNamed);
+window.addEventListener("conversation-deleted", ({ detail }) => detail === conversation?.id && startAnew());
 question.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -169,5 +290,7 @@ $("clear-filters").addEventListener("click", () => {
   $("department").focus();
 });
 setUpKey();
+$("sign-out").addEventListener("click", signOut);
 countFilters();
+openNamed();
 question.focus();

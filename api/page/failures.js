@@ -1,6 +1,7 @@
 // For administrators: the documents that couldn't be taken in, why, and trying them again.
 
 import { getJson, make, post, visible } from "./client.js";
+import { loadOutdated } from "./outdated.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("failures");
@@ -20,6 +21,7 @@ async function load(from) {
     $("failure-count").textContent = (total ? count(total) : "Every document was taken in.") + secret;
     $("more-failures").hidden = shown >= Math.max(total, warned);
     $("retry-failures").hidden = !total;
+    if (!from) await loadOutdated();
   } catch (error) {
     $("failure-count").textContent = error.message;
   }

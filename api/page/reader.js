@@ -1,6 +1,6 @@
 // The panel that shows a document's text with the cited passage marked.
 
-import { getBlob, getJson, key, length, make, slicer, visible } from "./client.js";
+import { getBlob, getJson, key, length, make, send, slicer, visible } from "./client.js";
 import { PageView } from "./pages.js";
 
 const $ = (id) => document.getElementById(id);
@@ -35,6 +35,8 @@ export async function openReader(place, onClose) {
   $("reader-title").textContent = visible(place.title);
   $("reader-place").textContent = visible(placeOf(place));
   $("reader-notice").replaceChildren();
+  $("reader-said").textContent = "";
+  offerReport(place.document_id);
   $("reader-text").replaceChildren(make("p", { className: "place" }, "Opening the document…"));
   $("to-passage").hidden = true;
   usePages(null);
@@ -50,6 +52,30 @@ export async function openReader(place, onClose) {
     $("reader-text").replaceChildren();
     notice(error.status === 404 ? "This document is no longer there, or you may no longer read it." : error.message);
   }
+}
+
+let reportable = null;
+
+/** The kept answer whose sources a reader may call outdated; null where there is none. */
+export function reportFor(answer) {
+  reportable = answer;
+}
+
+function offerReport(document) {
+  const button = $("report-outdated");
+  const answer = reportable;
+  button.hidden = !answer?.documents.has(document);
+  button.disabled = false;
+  button.onclick = async () => {
+    button.disabled = true;
+    try {
+      await send("POST", `/v1/answers/${answer.id}/outdated`, { document_id: document });
+      $("reader-said").textContent = "Thank you: it is on the list of who looks after the documents.";
+    } catch (error) {
+      $("reader-said").textContent = error.message;
+      button.disabled = false;
+    }
+  };
 }
 
 async function spanOf(place, path) {

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.audit import actor_of
 from api.auth.principal import Caller
 from api.dependencies import CallerDep, FilesLane, ReaderDep, ServicesDep
 from api.document_links import links_for
@@ -22,6 +23,7 @@ from api.schemas.search import MetadataBody
 from api.wiring import Services
 from core.errors import NotFound
 from ingestion.blobs import original_key, parsed_key
+from ingestion.catalog.audit_entries import Deed
 from ingestion.catalog.records import DocumentRecord
 
 if TYPE_CHECKING:
@@ -41,8 +43,12 @@ BINARY = {"type": "string", "format": "binary"}
 """The schema of bytes."""
 
 
-def _visible(document_id: str, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
-    return visible_document(document_id, caller, services)
+def _visible(document_id: str, request: Request, caller: CallerDep, services: ServicesDep) -> DocumentRecord:
+    document = visible_document(document_id, caller, services)
+    part = request.url.path.partition(f"/{document.id}")[2].strip("/") or "metadata"
+    deed = Deed(action="document.open", object_id=document.id, detail={"part": part, "version": document.version})
+    services.audit.note(actor_of(request, caller), deed)
+    return document
 
 
 def visible_document(document_id: str, caller: Caller, services: Services) -> DocumentRecord:

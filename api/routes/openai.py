@@ -45,7 +45,12 @@ router = APIRouter(prefix="/v1", tags=["OpenAI's shape"], dependencies=[ReaderDe
 
 PLAIN, MARKED = "footnote", "footnote-marked"
 """The same answers; of the second, the text has marks and a list of sources."""
-_STREAM = {"description": "The completion, or the stream of its chunks.", "content": {MEDIA_TYPE: {}}}
+_CHUNKS = {
+    "type": "string",
+    "contentMediaType": MEDIA_TYPE,
+    "contentSchema": {"$ref": "#/components/schemas/ChatChunk"},
+}
+_STREAM = {"description": "The completion, or the stream of its chunks.", "content": {MEDIA_TYPE: {"schema": _CHUNKS}}}
 
 
 class Data(ServerEvent):

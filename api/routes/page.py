@@ -19,17 +19,24 @@ _MEDIA_TYPES = {
     "app.js": "text/javascript; charset=utf-8",
     "answer.js": "text/javascript; charset=utf-8",
     "blocks.js": "text/javascript; charset=utf-8",
+    "history.js": "text/javascript; charset=utf-8",
+    "outdated.js": "text/javascript; charset=utf-8",
+    "tools.js": "text/javascript; charset=utf-8",
     "failures.js": "text/javascript; charset=utf-8",
     "sources.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",
     "reader.js": "text/javascript; charset=utf-8",
     "pages.js": "text/javascript; charset=utf-8",
+    "widget.js": "text/javascript; charset=utf-8",
     "docs.js": "text/javascript; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+WIDGET = "widget.js"
+_ELSEWHERE = {"cross-origin-resource-policy": "cross-origin"}
+"""For what pages of other origins load: the script of the widget, which has nothing of anybody's in it."""
 _SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 """Files that the package fastapi-offline carries: FastAPI's own page loads them from elsewhere."""
 _DOCS_POLICY = CONTENT_POLICY.replace("img-src 'self' blob:", "img-src 'self' data:")
@@ -58,7 +65,12 @@ async def file(name: str, request: Request) -> Response:
 
 def _serve(name: str, request: Request, policy: str = CONTENT_POLICY) -> Response:
     content, tag = _read(name)
-    headers = {"etag": tag, "cache-control": "no-cache", "content-security-policy": policy}
+    headers = {
+        **(_ELSEWHERE if name == WIDGET else {}),
+        "etag": tag,
+        "cache-control": "no-cache",
+        "content-security-policy": policy,
+    }
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=_MEDIA_TYPES.get(name, _HTML))

@@ -28,7 +28,7 @@ def ensure_admin_key(settings: Settings, layout: Layout) -> None:
     from api.audit import Audit  # noqa: PLC0415
     from api.auth.key_records import OPERATOR  # noqa: PLC0415
     from api.auth.keys import KeyStore  # noqa: PLC0415 - SQLAlchemy, which the command line's other commands do without
-    from ingestion.catalog.audit import Actor  # noqa: PLC0415
+    from ingestion.catalog.audit_entries import Actor  # noqa: PLC0415
     from ingestion.catalog.build import open_catalog  # noqa: PLC0415
 
     clock = SystemClock()

@@ -73,7 +73,8 @@ def open_plan(folder: Path, questions: Sequence[EvalQuestion], configs: Sequence
                 )
         wanted = plan.configs | wanted
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)  # what its readers may read will lie there, and others may not
         Plan(questions=print_, configs=wanted).save(file)
     except OSError as error:
         raise InvalidRequest(f"{folder} can't be written ({error.strerror}): name another with --out.") from error

@@ -84,10 +84,10 @@ def write_sheet(rows: Sequence[Row], file: Path) -> None:
     with file.open("w", encoding="utf-8-sig", newline="") as stream:  # the mark tells Excel that it is UTF-8
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
-        writer.writerows([[_inert(value) for value in row] for row in values])
+        writer.writerows([[inert_cell(value) for value in row] for row in values])
 
 
-def _inert(value: Any) -> Any:
+def inert_cell(value: Any) -> Any:
     """A spreadsheet runs a cell that begins like a formula; an apostrophe before it makes it text."""
     return _QUOTE + value if isinstance(value, str) and value.startswith(_FORMULA) else value
 

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
+from ingestion.catalog.audit_keeping import AuditKeeping
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
@@ -32,6 +33,7 @@ from ingestion.catalog.sources import SourceStore
 from ingestion.catalog.standings import Standings
 from ingestion.catalog.stopping import Stopping
 from ingestion.catalog.tallies import Tallies
+from ingestion.catalog.usage import UsageStore
 from ingestion.catalog.visibility import Visibility
 from ingestion.catalog.warnings import WarningStore
 
@@ -88,6 +90,8 @@ class Catalog:
         self.visibility = Visibility(database)
         self.rebuilds = RebuildStore(database, clock)
         self.audit = AuditStore(database, clock)
+        self.usage = UsageStore(database)
+        self.audit_keeping = AuditKeeping(database, clock)
         self.memberships = MembershipStore(database)
         self.membership_syncs = MembershipSyncs(database, clock)
         self.checks = SourceCheckStore(database, clock)

@@ -212,13 +212,13 @@ def test_a_revoked_administrator_is_refused_at_once_and_replaced_by_up(running_s
     assert "a new one takes its place" in running_stack.run("up").stderr
     assert running_stack.admin_key != revoked
     assert "refused" not in running_stack.run("up").stderr
-    events = running_stack.json("audit", "list", "--limit", "2")["events"]
+    events = running_stack.json("audit", "list", "--action", "key", "--limit", "2")["events"]
     assert [(event["action"], event["name"], event["client"]) for event in events] == [
         ("key.create", "footnote up", None),
         ("key.revoke", "footnote up", "127.0.0.1"),
     ]
     assert events[1]["object_id"] == mine["id"]
-    [latest, more] = running_stack.run("audit", "list", "--limit", "1").stdout.splitlines()
+    [latest, more] = running_stack.run("audit", "list", "--action", "key", "--limit", "1").stdout.splitlines()
     assert "key.create" in latest
     assert latest.endswith("done, by footnote up")
     assert "--before" in more

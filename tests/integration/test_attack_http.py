@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 ADMIN_KEY = "an-administrator's-key-for-tests"
 SCHEMATHESIS = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
 RUN_S = 3600
+SUMMARY_LINES = 25
 READ = ("", "/original", "/text", "/chunks/{ordinal}")
 
 
@@ -140,6 +141,7 @@ def test_no_request_gets_a_5xx_or_what_is_not_documented(served: Served, caller:
     )
     assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-2000:]}"
     assert "No issues found" in done.stdout, done.stdout[-5000:]
+    print(f"\n{caller}:\n" + "\n".join(done.stdout.splitlines()[-SUMMARY_LINES:]))
     served.fuzzed_as.add(caller)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from api.cli import context
+from api.cli.commands.conversations import latest_id
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
 from api.cli.places import place_of
 from api.client.wire import Event
@@ -19,16 +20,22 @@ QUOTE_CHARS = 300
     epilog="Example:  footnote ask 'How many days of parental leave do I get?' --as ida --group hr --department HR"
 )
 @click.argument("question")
+@click.option("--continue", "goes_on", is_flag=True, help="Go on with your latest conversation.")
+@click.option("--conversation", metavar="ID", help="Go on with this one (`footnote conversations list`).")
 @reader_options
 @scope_options
 @json_option
-def ask(*, question: str, reader: Reader, scope: Scope, as_json: bool) -> None:
+def ask(*, question: str, goes_on: bool, conversation: str | None, reader: Reader, scope: Scope, as_json: bool) -> None:
     """Ask QUESTION (- reads it from standard input) and stream the answer, with a footnote for each claim.
 
     Without --as and --group, you see what is public.
     """
+    if goes_on and conversation:
+        raise click.UsageError("Give --continue or --conversation, not both.")
     body = scope.into({"question": question_from(question)})
     client = context.client(reader)
+    if goes_on or conversation:
+        body["conversation_id"] = conversation or latest_id(client)
     if as_json:
         print_json(client.request("POST", "/v1/answers", body))
         return
@@ -62,6 +69,8 @@ def show(events: Iterable[Event]) -> None:
 def _end(done: dict[str, Any]) -> None:
     if done.get("finish_reason") == "length":
         say("(The answer was cut off: it had reached the greatest length allowed, llm.max_tokens.)", err=True)
+    if done.get("finish_reason") == "stopped":
+        say("(The answer was stopped: it isn't complete.)", err=True)
     if done.get("citations_corrected"):
         say(f"({done['citations_corrected']} citations named a wrong source and were corrected.)", err=True)
     if done.get("sentences_dropped"):

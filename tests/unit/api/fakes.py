@@ -12,13 +12,15 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
-from api.wiring import Services
+from api.usage import UsageLog
+from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
@@ -38,7 +40,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts
+from retrieval.index.port import Generation, IndexCounts, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -59,6 +61,10 @@ class FakeIndex:
     def counts(self) -> IndexCounts:
         self.ping()
         return IndexCounts(documents=2, chunks=7, windows=9)
+
+    def room(self) -> IndexRoom:
+        self.ping()
+        return IndexRoom(total=1000, free=250)
 
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
@@ -207,6 +213,8 @@ class Stack:
     def __post_init__(self) -> None:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
+        self.usage = UsageLog(self.settings.usage, lambda: self.catalog)
+        self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
         self.page_images = PageRenderer()
@@ -232,17 +240,21 @@ class Stack:
             lanes=lanes,
             live=LiveAnswers(self.settings.conversations, lanes.answers, self.mirror),
             limits=self.limits,
+            audit=self.audit,
+            usage=self.usage,
             index=index,
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             catalog=catalog,
             keys=part("key store", self.keys),
+            identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),
             blobs=blobs,
             places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
+            queue_depths=lambda: {"parse": 3, "embed": 0},
         )
 
     def fail_document(self, source_id: str, name: str, reason: str) -> None:

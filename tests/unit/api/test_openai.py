@@ -10,6 +10,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
+from api.auth.key_records import Grant
 from core.errors import IndexUnavailable, Overloaded
 from core.principal import AccessList
 from generation.events import Abstain, Citation, Done, Nearest, SourceRef, Sources, Token
@@ -171,6 +172,16 @@ async def test_it_asks_as_whom_the_key_acts_for(client: openai.AsyncOpenAI, stac
     principal = stack.answerer.question.principal
     assert AccessList(users=frozenset({"ida"})).allows(principal)
     assert not AccessList(groups=frozenset({"finance"})).allows(principal)
+
+
+@pytest.mark.parametrize(("may_act", "user"), [(True, "ida@example.com"), (False, "gateway")])
+async def test_open_webui_names_its_user(url: str, stack: Stack, may_act: bool, user: str) -> None:
+    key = stack.keys.create("Open WebUI", Grant(user="gateway", groups=("all",), may_act=may_act))[1]
+    headers = {"X-OpenWebUI-User-Email": "ida@example.com"}
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, default_headers=headers) as webui:
+        await webui.chat.completions.create(model="footnote-marked", messages=QUESTION)
+    principal = stack.answerer.question.principal
+    assert (principal.user, principal.groups) == (user, frozenset() if may_act else {"all"})
 
 
 async def test_models_and_embeddings(client: openai.AsyncOpenAI, stack: Stack) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from api.schemas.answers import EVENT_BODIES
 from core.filters import parse_filters
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/auth"}
+EVERYBODY = {"/v1/me", "/auth/logout"}
 OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
 READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
 BELOW = ("/v1/documents", "/v1/answers/", "/v1/conversations")
@@ -36,7 +38,7 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
     for path, _, operation in operations(document):
         if path in OPEN:
             assert "security" not in operation
-        elif path == "/v1/me":
+        elif path in EVERYBODY:
             assert operation["security"] == [{"key": []}, {}]
         elif path in READERS or path.startswith(BELOW):
             assert operation["security"] == [{"key": ["reader"]}, {}], path
@@ -83,3 +85,18 @@ async def test_it_has_no_names_of_the_inside(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     assert not re.findall(r":(?:func|class|attr|meth|mod):|Raises:|Args:|HTTPValidationError", text)
     assert not re.findall(r"\b(?:core|api|retrieval|generation|ingestion)\.[a-z_]+\.[a-z_]+", text)
+
+
+async def test_every_event_of_a_stream_is_a_schema(document: dict[str, Any]) -> None:
+    told = document["paths"]["/v1/answers"]["post"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
+    assert told["contentSchema"] == {"$ref": "#/components/schemas/AnswerEvent"}
+    events = document["components"]["schemas"]["AnswerEvent"]["oneOf"]
+    named = {one["properties"]["event"]["const"]: one["properties"]["data"]["$ref"] for one in events}
+    assert set(named) == {*EVENT_BODIES, "error"}
+    assert all(ref.rpartition("/")[2] in document["components"]["schemas"] for ref in named.values())
+
+
+async def test_every_reference_leads_somewhere_and_nothing_is_a_vendors_own(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', text)) <= set(document["components"]["schemas"])
+    assert not re.findall(r'"x-[^"]*":', text)

@@ -46,6 +46,7 @@ async def test_ready_once_warm(stack: Stack) -> None:
             "broker": "ok",
             "disk": "ok",
             "key usage": "ok",
+            "audit log": "ok",
             "llm": "off",
         }
         assert stack.retriever.warmed == 1

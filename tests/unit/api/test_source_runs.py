@@ -56,7 +56,7 @@ async def test_what_is_done_with_runs_leaves_a_trail(stack: Stack, client: httpx
     assert (await client.post(f"{path}/resume")).json()["paused_at"] is None
     for what in ("cancel", "pause", "resume"):
         assert (await client.post(f"/v1/sources/absent/{what}")).status_code == 404
-    entries = (await client.get("/v1/audit")).json()["events"]
+    entries = (await client.get("/v1/audit?action=source")).json()["events"]
     done = {entry["action"]: entry for entry in entries if entry["outcome"] == "done" and entry["object_id"]}
     assert {"source.cancel", "source.pause", "source.resume"} <= done.keys()
     assert {"confirm_delete": True} in [entry["detail"] for entry in entries if entry["action"] == "source.sync"]

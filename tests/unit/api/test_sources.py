@@ -181,7 +181,7 @@ async def test_answers_show_no_secret_and_a_mask_keeps_it(tmp_path: Path, admin:
             refused = await ask("POST", "/v1/sources", {"kind": KIND, "config": config()})
             assert refused.status_code == 422
             assert (await ask("POST", "/v1/sources/rotate-secrets")).json() == {"renewed": 0}
-            events = (await ask("GET", "/v1/audit")).json()["events"]
+            events = (await ask("GET", "/v1/audit?action=source")).json()["events"]
     detail = {event["action"]: event["detail"] for event in reversed(events) if event["outcome"] == "done"}
     assert detail["source.change"] == {"changed": ["config.count"]}
     [source] = stack.catalog.sources.list()

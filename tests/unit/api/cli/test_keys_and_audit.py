@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +13,8 @@ from click.testing import CliRunner
 from api.cli import context
 from api.cli.commands.audit import audit
 from api.cli.commands.keys import keys
+from api.cli.commands.usage import usage
+from ingestion.catalog.audit_entries import GENESIS, digest
 from tests.unit.api.cli.test_failures import Client
 
 KEY = {
@@ -95,3 +99,71 @@ def test_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_that_nothing_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, audit, Client(events=[], next=None), "list") == "Nothing was done so far.\n"
+
+
+class AuditClient(Client):
+    """A log of three entries, the last of them broken if it is asked for."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        super().__init__()
+        self.broken = broken
+        self.entries = [{"number": number, "user": "=1+1", "detail": {}, "hash": f"h{number}"} for number in (1, 2, 3)]
+
+    def request(self, method: str, path: str, **parameters: Any) -> Any:
+        self.asked.append((method, path, parameters))
+        after = parameters.get("after", 0)
+        if path == "/v1/audit/entries":
+            return {"entries": [one for one in self.entries if one["number"] > after][: parameters["limit"]]}
+        last = min(after + 2, 3)
+        found = {"checked": last - after, "last": last, "hash": f"h{last}", "left": 3 - last, "removed": 5}
+        if self.broken and last == 3:
+            return {**found, "broken": 3, "reason": "It was changed."}
+        return {**found, "broken": None, "reason": None}
+
+
+def test_verifying_goes_on_to_the_end_and_says_where_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = run(monkeypatch, audit, AuditClient(), "verify", "--expect", "2:h2")
+    assert said == ("3 entries are as they were written. 5 older ones were removed by retention.\nThe last one: 3:h3\n")
+    for client, expect, wanted in (
+        (AuditClient(broken=True), "2:h2", "Entry 3 is broken: It was changed."),
+        (AuditClient(), "2:other", "Entry 2 is broken: It isn't there any more"),
+        (AuditClient(), "9:h9", "Entry 9 is broken: It isn't there any more"),
+    ):
+        monkeypatch.setattr(context, "client", lambda client=client: client)
+        done = CliRunner().invoke(audit, ["verify", "--expect", expect])
+        assert done.exit_code == 1
+        assert wanted in done.stdout
+    assert CliRunner().invoke(audit, ["verify", "--expect", "nonsense"]).exit_code == 2
+
+
+def test_an_export_is_all_of_it_and_no_spreadsheet_runs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    client = AuditClient()
+    lines = run(monkeypatch, audit, client, "export").splitlines()
+    assert [json.loads(line) for line in lines] == client.entries
+    file = tmp_path / "audit.csv"
+    said = run(monkeypatch, audit, client, "export", "--format", "csv", "--output", str(file), "--after", "1")
+    assert "2 entries" in said
+    assert file.read_text().splitlines() == ["number,user,detail,hash", "2,'=1+1,{},h2", "3,'=1+1,{},h3"]
+
+
+def test_a_file_is_verified_without_a_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    entry = {"user": "ann"}
+    first = digest(GENESIS, 1, entry)
+    file.write_text(json.dumps({"number": 1, **entry, "hash": first}) + "\n")
+    told = json.loads(run(monkeypatch, audit, Client(), "verify", "--file", str(file), "--json"))
+    assert (told["checked"], told["hash"], told["broken"]) == (1, first, None)
+    file.write_text(file.read_text().replace("ann", "bob"))
+    assert CliRunner().invoke(audit, ["verify", "--file", str(file)]).exit_code == 1
+
+
+def test_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {"name": "HR", "answers": 2, "input_tokens": 2000, "output_tokens": 200, "cost": 0.006}
+    client = Client(
+        since="2026-03-01", until="2026-03-31", by="department", currency="EUR", usage=[used, {**used, "cost": None}]
+    )
+    assert run(monkeypatch, usage, client, "--since", "2026-03-01").splitlines() == [
+        "2026-03-01 to 2026-03-31, by department:",
+        "  HR: 2 answers, 2,000 + 200 tokens, 0.01 EUR",
+        "  HR: 2 answers, 2,000 + 200 tokens, no price",
+    ]

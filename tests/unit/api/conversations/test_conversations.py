@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from api.auth.key_records import Grant
+from api.auth.scopes import Scope
 from core.principal import AccessList
 from generation.events import Done, Token
 from ingestion.catalog.tables import DocumentRow
@@ -140,6 +141,16 @@ async def test_what_may_not_be_read_any_more_is_gone(
     assert resumed.status_code == 404
     change(stack, acl=["group:hr"], state="indexed")
     assert (await shown(client, ida, conversation))["turns"][0]["answer"]["answer"] == SAID
+
+
+async def test_a_key_that_does_not_reach_the_source_is_not_told(
+    stack: Stack, client: httpx.AsyncClient, ida: dict[str, str]
+) -> None:
+    conversation = (await ask(client, ida))["conversation_id"]
+    elsewhere = Grant(user="ida", groups=("hr",), scope=Scope(sources=("0" * 32,)))
+    limited = {"Authorization": f"Bearer {stack.keys.create('limited', elsewhere)[1]}"}
+    [turn] = (await shown(client, limited, conversation))["turns"]
+    assert (turn["withheld"], turn["sources"]) == (True, [])
 
 
 async def test_a_changed_source_is_said_to_be(stack: Stack, client: httpx.AsyncClient, ida: dict[str, str]) -> None:

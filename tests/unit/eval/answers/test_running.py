@@ -100,6 +100,14 @@ def test_a_folder_goes_on_only_with_its_own_questions_and_configurations(
         open_plan(out, QUESTIONS, read_configurations(("few=retrieval.context_chunks=4",)))
 
 
+def test_what_readers_may_read_lies_in_a_folder_that_nobody_else_may_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_plan(tmp_path / "a" / "out", QUESTIONS, read_configurations(()))
+    assert (tmp_path / "a" / "out").stat().st_mode & 0o777 == 0o700
+
+
 SOURCE = {"number": 1, "chunk_id": "c", "document_id": "d", "ordinal": 2, "title": "Leave", "uri": "file:///leave.md"}
 EVENTS = [
     ("meta", {"answer_id": "a", "conversation_id": "c", "model": "m", "index_generation": "", "prompts": ["p-1"]}),

@@ -1,0 +1,139 @@
+// The reader's conversations: listed, searched, renamed, deleted, shared.
+
+import { getJson, key, make, send, visible } from "./client.js";
+
+const $ = (id) => document.getElementById(id);
+const dialog = $("history");
+const PAGE = 50;
+let shown = 0;
+let asked = 0;
+
+/** Whether the service keeps conversations of this reader. */
+export async function keeps() {
+  if (!key.get()) return false;
+  try {
+    return (await getJson("/v1/conversations?limit=1")).kept;
+  } catch {
+    return false; // the next question says what is wrong
+  }
+}
+
+async function load(from) {
+  const mine = ++asked;
+  const words = encodeURIComponent($("history-search").value.trim());
+  try {
+    const found = await getJson(`/v1/conversations?limit=${PAGE}&offset=${from}&q=${words}`);
+    if (mine !== asked) return;
+    if (!from) $("history-list").replaceChildren();
+    $("history-list").append(...found.conversations.map(row));
+    shown = from + PAGE;
+    $("more-history").hidden = shown >= found.total;
+    $("history-count").textContent = found.total === 1 ? "1 conversation" : `${found.total} conversations`;
+  } catch (error) {
+    if (mine === asked) $("history-count").textContent = error.message;
+  }
+}
+
+function row({ id, title, updated_at: at, shared }) {
+  const name = visible(title);
+  const open = make("button", { type: "button", className: "link" }, title);
+  open.addEventListener("click", () => leadTo(id));
+  const day = new Date(at).toLocaleDateString(undefined, { dateStyle: "medium" });
+  const rename = make("button", { type: "button", className: "link", ariaLabel: `Rename ${name}` }, "Rename");
+  const remove = make("button", { type: "button", className: "link", ariaLabel: `Delete ${name}` }, "Delete");
+  const item = make("li", {}, open, make("p", { className: "place" }, `${day}${shared ? " · shared" : ""}`), rename, remove);
+  rename.addEventListener("click", () => offerName(item, id, title));
+  remove.addEventListener("click", () => confirmDelete(remove, item, id));
+  return item;
+}
+
+/** Open a conversation: the address leads to it, and so may be sent to whom it is shared with. */
+function leadTo(id) {
+  dialog.close();
+  if (location.hash === `#conversation=${id}`) window.dispatchEvent(new HashChangeEvent("hashchange"));
+  else location.hash = `conversation=${id}`;
+}
+
+function offerName(item, id, title) {
+  const input = make("input", { value: title, maxLength: 200, ariaLabel: "Title" });
+  const form = make("form", {}, input, make("button", { type: "submit", className: "link" }, "Save"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const renamed = row(await send("PATCH", `/v1/conversations/${id}`, { title: input.value }));
+      item.replaceWith(renamed);
+      renamed.querySelector("button").focus();
+    } catch (error) {
+      $("history-count").textContent = error.message;
+    }
+  });
+  item.replaceChildren(form);
+  input.focus();
+}
+
+/** The first press asks, the second deletes. */
+async function confirmDelete(button, item, id) {
+  if (button.textContent === "Delete") {
+    button.textContent = "Delete it for good";
+    return;
+  }
+  try {
+    await send("DELETE", `/v1/conversations/${id}`);
+    item.remove();
+    $("history-count").textContent = "Deleted.";
+    $("history-title").focus();
+    window.dispatchEvent(new CustomEvent("conversation-deleted", { detail: id }));
+  } catch (error) {
+    $("history-count").textContent = error.message;
+  }
+}
+
+const named = (id) => $(id).value.split(",").map((name) => name.trim()).filter(Boolean);
+let sharing = null;
+
+/** Ask with whom to share a conversation. */
+export async function openShare(id) {
+  sharing = id;
+  $("share-said").textContent = "";
+  try {
+    showShared((await getJson(`/v1/conversations/${id}`)).shared);
+  } catch (error) {
+    $("share-said").textContent = error.message;
+  }
+  $("share").showModal(); // nothing that is typed into it is overwritten
+}
+
+function showShared(shared) {
+  $("share-everybody").checked = Boolean(shared?.everybody);
+  $("share-users").value = shared?.users.join(", ") ?? "";
+  $("share-groups").value = shared?.groups.join(", ") ?? "";
+  $("unshare").hidden = !shared;
+}
+
+async function share(event) {
+  event.preventDefault();
+  const readers = { everybody: $("share-everybody").checked, users: named("share-users"), groups: named("share-groups") };
+  await change("PUT", readers, `Shared. Its address: ${location.origin}/#conversation=${sharing}`);
+}
+
+async function change(method, body, said) {
+  try {
+    showShared((await send(method, `/v1/conversations/${sharing}/share`, body)).shared);
+    $("share-said").textContent = said;
+  } catch (error) {
+    $("share-said").textContent = error.message;
+  }
+}
+
+$("open-history").addEventListener("click", () => {
+  dialog.showModal();
+  $("history-title").focus();
+  load(0);
+});
+$("close-history").addEventListener("click", () => dialog.close());
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+$("history-search").addEventListener("input", () => load(0));
+$("more-history").addEventListener("click", () => load(shown));
+$("share-form").addEventListener("submit", share);
+$("unshare").addEventListener("click", () => change("DELETE", undefined, "It is shared with nobody."));
+$("close-share").addEventListener("click", () => $("share").close());
