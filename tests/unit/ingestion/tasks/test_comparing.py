@@ -72,6 +72,8 @@ def test_an_index_that_is_lost_is_filled_anew(pipeline: Pipeline) -> None:
     pipeline.index.marked, pipeline.index.lost = "", True
     start_worker(pipeline)
     assert found(pipeline) == {"missing": 3}
+    recovering.recover(pipeline.parts)
+    pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)
     assert pipeline.index.chunks.keys() == before.keys()
     assert pipeline.parts.catalog.documents.totals() == {"indexed": 3}
 
