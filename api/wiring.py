@@ -66,7 +66,7 @@ class Services:
             FootnoteError: the first part that can't be had; the others are tried all the same.
         """
         self.retriever.get().warm_up()
-        self.answerer.get()
+        self.answerer.get().warm_up()
 
     def close(self) -> None:
         """Let go of connections and files of the parts that were built; the answerer's are closed by the app."""
@@ -88,11 +88,13 @@ def check_settings(settings: Settings) -> None:
     Raises:
         ConfigurationError: one is; the service would never be able to answer.
     """
+    from generation.evidence_model.model import evidence_model  # noqa: PLC0415
     from generation.prompts.prompt import Prompts  # noqa: PLC0415
     from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
 
     default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
     Prompts.of(settings.prompts)
+    evidence_model(settings.evidence, "supports")
 
 
 def wire(settings: Settings) -> Services:

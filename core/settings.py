@@ -26,7 +26,7 @@ from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
 from core.section import Positive, Seconds, Section
 from core.usage_settings import UsageSettings
-from core.verification_settings import VerificationSettings
+from core.verification_settings import EvidenceSettings, VerificationSettings
 
 __all__ = [
     "ApiSettings",
@@ -193,6 +193,7 @@ class Settings(Section):
     llm: LlmSettings = LlmSettings()
     rewrite: RewriteSettings = RewriteSettings()
     verification: VerificationSettings = VerificationSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()

@@ -108,6 +108,9 @@ class FakeAnswerer:
         self.closed = asyncio.Event()
         self.calls = 0
 
+    def warm_up(self) -> None:
+        pass
+
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
         self.calls += 1
