@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import anyio
 
-from api.client.wire import ANSWERS, STREAM, Asking, Event, Searching, Service, Streaming, parsed
+from api.client.wire import ANSWERS, RESUME_S, Asking, Event, Searching, Service, Streaming, parsed
 from api.schemas.answers import AnswerBody, EventBody
 from api.schemas.documents import DocumentBody, TextBody
 from api.schemas.search import SearchBody
+from core.errors import Unavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -73,20 +74,29 @@ class AsyncFootnote:
         return await self._call(method, path, body, repeatable=method == "GET", **parameters)
 
     async def events(self, body: Mapping[str, Any]) -> AsyncGenerator[Event]:
-        """The events of an answer as the stream has them, ``body`` being the request's."""
+        """The events of an answer as the stream has them, ``body`` being the request's.
+
+        A stream that breaks off is taken up where it was, without asking again.
+        """
+        streaming = Streaming()
         for attempt in itertools.count():
-            with self._service.sentences():
-                async with self._http.stream("POST", ANSWERS, json=body, headers=STREAM) as response:
-                    if not response.is_error:
-                        streaming = Streaming()
-                        async for piece in response.aiter_text():
-                            for event in streaming.feed(piece):
-                                yield event
-                            if streaming.ended:
-                                return
-                        raise streaming.broken
-                    await response.aread()
-            await anyio.sleep(self._service.wait_s(response, attempt, repeatable=True))
+            try:
+                with self._service.sentences():
+                    async with self._http.stream("POST", ANSWERS, json=body, headers=streaming.headers) as response:
+                        if not response.is_error:
+                            async for piece in response.aiter_text():
+                                for event in streaming.feed(piece):
+                                    yield event
+                                if streaming.ended:
+                                    return
+                            raise streaming.broken
+                        await response.aread()
+                wait = self._service.wait_s(response, attempt, repeatable=True)
+            except Unavailable:
+                if not streaming.resumable or attempt >= self._service.retries:
+                    raise
+                wait = RESUME_S
+            await anyio.sleep(wait)
 
     async def _call(self, method: str, path: str, body: object, *, repeatable: bool, **parameters: Any) -> Any:
         given = {name: value for name, value in parameters.items() if value is not None}

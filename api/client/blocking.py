@@ -8,10 +8,11 @@ from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from api.client.wire import ANSWERS, STREAM, Asking, Event, Searching, Service, Streaming, parsed
+from api.client.wire import ANSWERS, RESUME_S, Asking, Event, Searching, Service, Streaming, parsed
 from api.schemas.answers import AnswerBody, EventBody
 from api.schemas.documents import DocumentBody, TextBody
 from api.schemas.search import SearchBody
+from core.errors import Unavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -76,21 +77,30 @@ class Footnote:
         return self._call(method, path, body, repeatable=method == "GET", **parameters)
 
     def events(self, body: Mapping[str, Any]) -> Generator[Event]:
-        """The events of an answer as the stream has them, ``body`` being the request's."""
+        """The events of an answer as the stream has them, ``body`` being the request's.
+
+        A stream that breaks off is taken up where it was, without asking again.
+        """
+        streaming = Streaming()
         for attempt in itertools.count():
-            with (
-                self._service.sentences(),
-                self._http.stream("POST", ANSWERS, json=body, headers=STREAM) as response,
-            ):
-                if not response.is_error:
-                    streaming = Streaming()
-                    for piece in response.iter_text():
-                        yield from streaming.feed(piece)
-                        if streaming.ended:
-                            return
-                    raise streaming.broken
-                response.read()
-            time.sleep(self._service.wait_s(response, attempt, repeatable=True))
+            try:
+                with (
+                    self._service.sentences(),
+                    self._http.stream("POST", ANSWERS, json=body, headers=streaming.headers) as response,
+                ):
+                    if not response.is_error:
+                        for piece in response.iter_text():
+                            yield from streaming.feed(piece)
+                            if streaming.ended:
+                                return
+                        raise streaming.broken
+                    response.read()
+                wait = self._service.wait_s(response, attempt, repeatable=True)
+            except Unavailable:
+                if not streaming.resumable or attempt >= self._service.retries:
+                    raise
+                wait = RESUME_S
+            time.sleep(wait)
 
     def readiness(self) -> dict[str, Any] | None:
         """What /readyz says; None if nothing answers."""

@@ -31,6 +31,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 ANSWERS = "/v1/answers"
 STREAM = {"Accept": "text/event-stream"}
+RESUME_S = 1.0
+"""How long to wait before a stream that broke off is taken up."""
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _KINDS: Mapping[int, type[FootnoteError]] = {
     400: InvalidRequest,
@@ -160,6 +162,7 @@ class Streaming:
 
     def __init__(self) -> None:
         self.ended = False
+        self.headers = STREAM
         self._reader = EventReader()
 
     def feed(self, text: str) -> Iterator[Event]:
@@ -171,10 +174,18 @@ class Streaming:
         for event in self._reader.feed(text):
             if self.ended:
                 return
+            if event.id:
+                self.headers = {**STREAM, "Last-Event-ID": event.id}
             if event.name == "error":
+                self.ended = True
                 raise _problem(int(event.data.get("status", 500)), event.data)
             self.ended = event.name == "done"
             yield event
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the service can go on behind what came so far: it has begun, and hasn't ended."""
+        return self.headers is not STREAM and not self.ended
 
     @property
     def broken(self) -> Unavailable:

@@ -1,6 +1,6 @@
 // The reader's conversations: listed, searched, renamed, deleted, shared.
 
-import { getJson, key, make, send, visible } from "./client.js";
+import { getJson, key, make, send, session, visible } from "./client.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("history");
@@ -10,7 +10,7 @@ let asked = 0;
 
 /** Whether the service keeps conversations of this reader. */
 export async function keeps() {
-  if (!key.get()) return false;
+  if (!key.get() && !session.csrf) return false;
   try {
     return (await getJson("/v1/conversations?limit=1")).kept;
   } catch {
@@ -95,12 +95,12 @@ let sharing = null;
 export async function openShare(id) {
   sharing = id;
   $("share-said").textContent = "";
-  $("share").showModal();
   try {
     showShared((await getJson(`/v1/conversations/${id}`)).shared);
   } catch (error) {
     $("share-said").textContent = error.message;
   }
+  $("share").showModal(); // nothing that is typed into it is overwritten
 }
 
 function showShared(shared) {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.commands import RunningStack
@@ -51,6 +52,11 @@ def page(browser: Browser, running_stack: RunningStack, request: pytest.FixtureR
     assert faults == []
 
 
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 def open_history(page: Page) -> None:
     page.get_by_role("button", name="Conversations").click()
     expect(page.get_by_role("dialog")).to_contain_text("conversation")
@@ -73,6 +79,7 @@ def test_a_conversation_is_found_again_renamed_and_deleted(page: Page) -> None:
     page.keyboard.press("Escape")
     open_history(page)
     panel = page.get_by_role("dialog")
+    assert_accessible(page)
     panel.get_by_label("Search titles and questions").fill("PARENTAL leave")
     expect(panel.get_by_role("listitem")).to_have_count(1)
     panel.get_by_role("button", name=re.compile("^Rename How many")).click()
@@ -93,6 +100,7 @@ def test_an_answer_is_rated_copied_asked_again_and_its_question_edited(page: Pag
     ask(page, QUESTION)
     page.get_by_role("button", name="Not helpful").click()
     page.get_by_label("Something is missing").check()
+    assert_accessible(page)
     page.get_by_label("In your own words").fill("And for adoptions?")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("button", name="Not helpful")).to_have_attribute("aria-pressed", "true")
@@ -120,6 +128,7 @@ def test_a_shared_conversation_is_read_by_others_and_a_source_reported(
     ask(page, QUESTION)
     page.get_by_role("button", name="Share").click()
     page.get_by_label("Users, parted by commas").fill("eve")
+    assert_accessible(page)
     page.get_by_role("dialog").get_by_role("button", name="Share", exact=True).click()
     expect(page.locator("#share-said")).to_contain_text("#conversation=")
     address = page.locator("#share-said").inner_text().partition("Its address: ")[2]

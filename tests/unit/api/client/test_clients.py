@@ -146,6 +146,33 @@ def test_something_else_than_footnote_is_said_in_a_sentence(said: httpx.Response
         blocking(Script(said)).search("q")
 
 
+def broken_off(*names: str) -> httpx.Response:
+    blocks = [f"id: a1.{at}\nevent: {name}\ndata: {{}}\n\n" for at, name in enumerate(names, start=1)]
+    return httpx.Response(200, text="".join(blocks))
+
+
+def test_a_stream_that_broke_off_is_taken_up_where_it_was(waits: list[float]) -> None:
+    script = Script(broken_off("meta", "token"), httpx.Response(200, text="id: a1.3\nevent: done\ndata: {}\n\n"))
+    events = list(blocking(script).events({"question": "q"}))
+    assert [event.id for event in events] == ["a1.1", "a1.2", "a1.3"]
+    assert "last-event-id" not in script.asked[0].headers
+    assert script.asked[1].headers["last-event-id"] == "a1.2"
+    assert waits == [1.0]
+
+
+async def test_the_asynchronous_client_takes_it_up_too(waits: list[float]) -> None:
+    script = Script(broken_off("meta"), httpx.Response(200, text="id: a1.2\nevent: done\ndata: {}\n\n"))
+    async with AsyncFootnote("http://footnote", transport=httpx.MockTransport(script)) as client:
+        assert [event.id async for event in client.events({"question": "q"})] == ["a1.1", "a1.2"]
+    assert script.asked[1].headers["last-event-id"] == "a1.1"
+
+
+def test_it_is_taken_up_so_often_and_no_more(waits: list[float]) -> None:
+    with pytest.raises(Unavailable, match="broke off"):
+        list(blocking(Script(broken_off("meta"))).events({"question": "q"}))
+    assert waits == [1.0, 1.0]
+
+
 def test_a_closed_iterator_reads_no_further() -> None:
     body = "event: meta\ndata: {}\n\nevent: token\ndata: {}\n\n"
     response = httpx.Response(200, text=body)
