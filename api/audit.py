@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from api.auth.key_records import RefusedKey
+from api.auth.principal import Caller, is_jwt
 from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from api.audit_log import AuditLog
     from api.audit_sinks import AuditSink
-    from api.auth.principal import Caller
 
 log = get_logger(__name__)
 
@@ -78,9 +78,13 @@ def actor_of(request: Request, caller: Caller) -> Actor:
 def note_refused_sign_in(request: Request, audit: AuditLog, error: NotAuthenticated) -> None:
     """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
     key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
+    if not isinstance(error, RefusedKey) and is_jwt(request.headers.get("authorization", "").partition(" ")[2]):
+        reason = "token"
     SIGN_INS_REFUSED.labels(reason).inc()
-    audit.note_refused_sign_in(reason, key_id, _client(request))
-    log.warning("audit.sign_in.refused", reason=reason, key_id=key_id, client=_client(request), path=request.url.path)
+    told = error.message if reason == "token" else None
+    client = _client(request)
+    audit.note_refused_sign_in(reason, key_id, client)
+    log.warning("audit.sign_in.refused", reason=reason, told=told, key_id=key_id, client=client, path=request.url.path)
 
 
 def note_refused_administration(request: Request, audit: AuditLog, caller: Caller) -> None:

@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from api.part import StillStarting
+from api.reviewing import sample_week
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
@@ -24,6 +25,7 @@ PRUNE_S = 3600.0
 USAGE_S = 10.0
 CANARY_S = 5.0
 EXPIRE_S = 3600.0
+REVIEWS_S = 900.0
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Background:
         canary: adds up how its answers ended, and takes it back where it is worse.
         audit_retention: removes what is older than ``audit.keep_days``.
         conversations: deletes those that were kept for long enough.
+        reviews: draws a week's answers for reviewers.
     """
 
     def __init__(self, services: Services) -> None:
@@ -94,6 +97,7 @@ class Background:
         self.canary = BackgroundTask("canary", services.canary.refresh, every_s=CANARY_S)
         self.audit_retention = BackgroundTask("audit retention", services.audit.prune, every_s=PRUNE_S)
         self.conversations = BackgroundTask("conversations", lambda: expire(services), every_s=EXPIRE_S)
+        self.reviews = BackgroundTask("reviews", lambda: sample_week(services), every_s=REVIEWS_S)
 
     async def run(self) -> None:
         """Run all of them."""
@@ -105,6 +109,7 @@ class Background:
             tasks.start_soon(self.canary.run)
             tasks.start_soon(self.audit_retention.run)
             tasks.start_soon(self.conversations.run)
+            tasks.start_soon(self.reviews.run)
 
 
 def flush_keys(services: Services) -> None:

@@ -10,8 +10,19 @@ from typing import Annotated, TypeVar, cast
 from fastapi import Depends, Request
 
 from api.audit import Audit, actor_of, note_refused_administration, note_refused_sign_in
+from api.auth.cookies import session_cookie
 from api.auth.keys import digest
-from api.auth.principal import Caller, bearer_key, caller_of
+from api.auth.principal import (
+    CSRF_HEADER,
+    GROUPS_HEADER,
+    USER_HEADER,
+    Caller,
+    bearer_key,
+    caller_of,
+    check_csrf,
+    is_jwt,
+    names_somebody,
+)
 from api.limits.admission import admitted
 from api.part import Part
 from api.wiring import Services
@@ -52,6 +63,11 @@ async def _identify(request: Request, services: Services) -> Caller:
     anonymous = services.settings.api.anonymous
     try:
         key = bearer_key(request.headers)
+        if services.settings.identity.issuers:
+            signed_in = await _signed_in(request, services, key)
+            if signed_in is not None:
+                services.audit.note_sign_in(actor_of(request, signed_in))
+                return signed_in
         if key is not None:
             keys, catalog = await ready(services.keys), await ready(services.catalog)
 
@@ -69,6 +85,32 @@ async def _identify(request: Request, services: Services) -> Caller:
         note_refused_sign_in(request, services.audit, error)
         raise
     return caller_of(request.headers, None, anonymous=anonymous)
+
+
+async def _signed_in(request: Request, services: Services, key: str | None) -> Caller | None:
+    """Whom a provider's token or a session of the page speaks for; None where the request carries neither.
+
+    Raises:
+        NotAuthenticated: the token is no good, or the session has ended.
+        NotAuthorised: they may not use Footnote, or what comes with a session doesn't come from the page.
+        Unavailable: it can't be found out now.
+    """
+    cookie = request.cookies.get(session_cookie(services.settings.identity)) if key is None else None
+    if cookie is None and (key is None or not is_jwt(key)):
+        return None
+    if names_somebody(request.headers):
+        raise NotAuthorised(f"Who signs in speaks for nobody else: leave out {USER_HEADER} and {GROUPS_HEADER}.")
+    identities, catalog = await ready(services.identities), await ready(services.catalog)
+
+    def known() -> Caller:
+        found = identities.of_token(key) if key is not None else identities.of_session(cookie or "")
+        if found is None:
+            raise NotAuthenticated("Your session has ended: sign in again.")
+        if cookie is not None:
+            check_csrf(found, request.method, request.headers.get(CSRF_HEADER))
+        return found.with_synced(catalog.memberships.groups_of(found.principal.user))
+
+    return await services.lanes.sign_ins.run(known)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]

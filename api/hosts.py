@@ -1,9 +1,9 @@
 """Which names the service answers to.
 
 A browser sends the name that it looked up. A web page whose name is made to point here (DNS rebinding) could read what
-readers without a key may read: it is refused, for its name isn't one of ours. Other ways for a page to act with
-somebody's rights are closed already: keys travel in the ``Authorization`` header, which no foreign page can send, and
-there are no cookies; so the ``Origin`` of a request needs no check.
+readers without a key may read: it is refused, for its name isn't one of ours. A page elsewhere can't send a key, which
+travels in the ``Authorization`` header; the cookie of a session counts only beside the session's token, which no other
+page knows (:mod:`api.auth.cookies`). So the ``Origin`` of a request needs no check.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from ipaddress import ip_address
 from core.settings import ApiSettings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-EVERYWHERE = ("/healthz", "/readyz")
-"""Answered under any name: an orchestrator asks by the address of the moment. They tell such a caller states only."""
+EVERYWHERE = ("/healthz", "/readyz", "/metrics")
+"""Answered under any name: orchestrators and Prometheus ask by the address of the moment. Without a key, which no
+foreign page has, the first two tell states only, and the last one nothing."""
 
 
 class AllowedHosts:

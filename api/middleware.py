@@ -11,6 +11,8 @@ import time
 import uuid
 
 from fastapi import HTTPException
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.addresses import TrustedProxies
@@ -20,6 +22,7 @@ from core.errors import InvalidRequest, Misdirected, Overloaded
 from core.logs import correlation_id
 from core.settings import ApiSettings
 from core.telemetry import HTTP_SECONDS
+from core.tracing import HEADER, continued
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _UPLOAD = re.compile(r"/v1/sources/[^/]+/documents(?:/.*)?", re.DOTALL)
@@ -89,7 +92,11 @@ class EdgeMiddleware:
         try:
             self._check(scope)
             _check_address(scope)
-            await self.app(scope, _limited(receive, *self._limit(scope), scope), send_with_headers)
+            with continued("request", _trace_of(scope), SpanKind.SERVER, **{"http.request.method": scope["method"]}):
+                await self.app(scope, _limited(receive, *self._limit(scope), scope), send_with_headers)
+                span = trace.get_current_span()
+                span.set_attribute("http.route", _route(scope))
+                span.set_attribute("http.response.status_code", status)
         except Exception as error:  # noqa: BLE001  the process boundary: a bug ends one request, not the service
             response = error_response(error)
             if not started:
@@ -138,6 +145,12 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
     return uuid.uuid4().hex
+
+
+def _trace_of(scope: Scope) -> dict[str, str]:
+    """The trace that the caller goes on with: the page's, or an application's."""
+    given = dict(scope["headers"]).get(HEADER.encode())
+    return {} if given is None else {HEADER: str(given, "latin-1")}
 
 
 def _route(scope: Scope) -> str:

@@ -15,6 +15,9 @@ from api.wiring import check_settings
 from core.errors import ConfigurationError
 from core.logs import configure_logs
 from core.settings_source import load_settings
+from core.telemetry import BUILD
+from core.tracing import set_up_tracing
+from core.version import footnote_version
 
 SHUTDOWN_S = 10
 """How long open streams may go on after a request to stop."""
@@ -30,10 +33,12 @@ def main() -> int:
     try:
         settings = load_settings()
         check_settings(settings)
+        set_up_tracing(settings.telemetry, "api")
     except ConfigurationError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2
     configure_logs(settings.telemetry)
+    BUILD.info({"version": footnote_version()})
     try:
         bound = _bind(settings.api.host, settings.api.port)
     except OSError as error:

@@ -22,6 +22,7 @@ _LABELS = ["source", "kind"]
 _GAUGES = {
     "passages": "Passages of a source that can be found.",
     "bytes": "Bytes of a source's documents.",
+    "interval_seconds": "Between two listings of a source.",
     "lag_seconds": "Since the last listing began that ended well.",
     "oldest_pending_seconds": "That the document has waited which has waited longest for its turn.",
     "answers": "0 while a source doesn't answer.",
@@ -75,6 +76,7 @@ def _values(standing: Standing, now: datetime) -> dict[str, float | None]:
     return {
         "passages": standing.passages,
         "bytes": standing.bytes,
+        "interval_seconds": float(standing.source.interval_s),
         "lag_seconds": seconds_since(standing.last_success_at, now),
         "oldest_pending_seconds": seconds_since(standing.oldest_pending_at, now),
         "answers": float(standing.waits is None),

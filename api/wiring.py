@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
-from api.canary.canary import Canary, candidate_of
+from api.canary.canary import Canary
+from api.canary.candidate import candidate_of, check_candidate
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
 from api.places import PlaceLocator
 from api.usage import UsageLog
 from core.clock import SystemClock
-from core.errors import BrokerUnavailable, ConfigurationError, FootnoteError
+from core.errors import BrokerUnavailable, FootnoteError
 from core.lanes import Lanes
-from core.model_settings import PromptSettings
 from core.settings import Settings
 
 if TYPE_CHECKING:
+    from api.auth.identities import Identities
     from core.epoch import Epoch
     from generation.answerer import Answerer
     from ingestion.blobs import BlobStore
@@ -52,6 +53,7 @@ class Services:
     """Answers the canary's share of conversations."""
     catalog: Part[Catalog]
     keys: Part[KeyStore]
+    identities: Part[Identities]
     blobs: Part[BlobStore]
     places: PlaceLocator
     live: LiveAnswers
@@ -59,6 +61,8 @@ class Services:
     ingestion: Part[Ingestion]
     ping_broker: Callable[[], None]
     """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
+    queue_depths: Callable[[], Mapping[str, int]]
+    """How many tasks wait in each queue; raises as ``ping_broker`` does."""
 
     def warm_up(self) -> None:
         """Build what asking needs and load its models; blocks for as long as that takes.
@@ -67,9 +71,9 @@ class Services:
             FootnoteError: the first part that can't be had; the others are tried all the same.
         """
         self.retriever.get().warm_up()
-        self.answerer.get()
+        self.answerer.get().warm_up()
         if self.settings.canary.share:
-            self.candidate.get()
+            self.candidate.get().warm_up()
 
     def close(self) -> None:
         """Let go of connections and files of the parts that were built; the answerer's are closed by the app."""
@@ -77,6 +81,8 @@ class Services:
             self.retriever.built.close()
         if self.ingestion.built is not None:
             self.ingestion.built.close()
+        if self.identities.built is not None:
+            self.identities.built.close()
         if self.page_images.built is not None:
             self.page_images.built.close()
         if self.catalog.built is not None:
@@ -89,25 +95,14 @@ def check_settings(settings: Settings) -> None:
     Raises:
         ConfigurationError: one is; the service would never be able to answer.
     """
+    from generation.evidence_model.model import evidence_model  # noqa: PLC0415
     from generation.prompts.prompt import Prompts  # noqa: PLC0415
     from retrieval.pipeline import default_pipeline, named_pipelines  # noqa: PLC0415
 
     default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
     Prompts.of(settings.prompts)
-    _check_candidate(settings)
-
-
-def _check_candidate(settings: Settings) -> None:
-    from generation.prompts.prompt import Prompts  # noqa: PLC0415
-    from retrieval.pipeline import named_pipelines  # noqa: PLC0415
-
-    canary = settings.canary
-    named = named_pipelines(settings, reranker=settings.reranker.model is not None)
-    if canary.pipeline is not None and canary.pipeline not in named:
-        raise ConfigurationError(f"canary.pipeline names {canary.pipeline!r}: use one of {', '.join(named)}.")
-    if settings.llm.provider == "none" and (canary.model or canary.prompts != PromptSettings()):
-        raise ConfigurationError("canary.model and canary.prompts need a model: set llm.provider.")
-    Prompts.of(candidate_of(settings).prompts)
+    evidence_model(settings.evidence, "supports")
+    check_candidate(settings)
 
 
 def wire(settings: Settings) -> Services:
@@ -120,6 +115,8 @@ def wire(settings: Settings) -> Services:
     retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
+    candidate = candidate_of(settings)
+    answerer = Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
     return Services(
         settings=settings,
         lanes=lanes,
@@ -129,19 +126,21 @@ def wire(settings: Settings) -> Services:
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
+        answerer=answerer,
         canary=Canary(settings, catalog.get),
-        candidate=Part(
-            "candidate answerer", lambda: _answerer(candidate_of(settings), retriever, places, lanes, catalog)
-        ),
+        candidate=Part("candidate", lambda: _answerer(candidate, retriever, places, lanes, catalog))
+        if candidate
+        else answerer,
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
+        identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
         blobs=blobs,
         places=places,
         live=_live(settings, lanes),
         page_images=Part("renderer of pages", lambda: _page_images(settings)),
         ingestion=Part("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
+        queue_depths=lambda: _queue_depths(settings),
     )
 
 
@@ -233,6 +232,20 @@ def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
     return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 
+def build_identities(settings: Settings, catalog: Catalog) -> Identities:
+    """Who vouches for readers, over the catalog's sessions."""
+    import httpx  # noqa: PLC0415
+
+    from api.auth.identities import Identities  # noqa: PLC0415 - brings Authlib
+    from api.auth.sessions import SessionStore  # noqa: PLC0415
+
+    identity, clock = settings.identity, SystemClock()
+    public_url = (identity.public_url or f"http://localhost:{settings.api.port}").rstrip("/")
+    sessions = SessionStore(catalog.database, clock, identity)
+    http = httpx.Client(timeout=identity.timeout_s, follow_redirects=False)
+    return Identities(identity, sessions, public_url, http, clock)
+
+
 def _blobs(settings: Settings) -> BlobStore:
     from ingestion.blobs import open_blobs  # noqa: PLC0415
 
@@ -265,3 +278,9 @@ def _ping_broker(settings: Settings) -> None:
         except (OperationalError, OSError) as error:
             reason = f"The task queue doesn't answer ({type(error).__name__}): check broker.url, or run: footnote up."
             raise BrokerUnavailable(reason) from error
+
+
+def _queue_depths(settings: Settings) -> Mapping[str, int]:
+    from ingestion.broker import queue_depths  # noqa: PLC0415
+
+    return queue_depths(settings)

@@ -119,6 +119,7 @@ class Lanes:
 
     Attributes:
         keys: checks of API keys. Every request with a key needs one, so its queue has no limit but time.
+        sign_ins: checks of tokens and sessions, which may wait for an identity provider.
         answers: answers under way, from their search to their last word.
         searches: what runs the models and asks the index, in searches and for answers.
         files: originals, texts and passages of documents.
@@ -129,6 +130,7 @@ class Lanes:
     """
 
     keys: Lane
+    sign_ins: Lane
     answers: Lane
     searches: Lane
     files: Lane
@@ -147,6 +149,7 @@ class Lanes:
 
         return cls(
             keys=lane("keys", 4, most_waiting=None),
+            sign_ins=lane("sign-ins", 4, most_waiting=None),
             answers=lane("answers", streams_of(settings), hint="api.streams"),
             searches=lane("searches", api.searches or max(2, os.cpu_count() or 1), hint="api.searches"),
             files=lane("files", 8),

@@ -1,4 +1,7 @@
-"""Structured logs: JSON for machines, readable lines on a terminal, each with the request's or task's id."""
+"""Structured logs: JSON for machines, readable lines on a terminal; with the ids of the request or task and the trace.
+
+docs/logs.md says what every line has.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,11 @@ def _add_correlation_id(_: object, __: str, event: structlog.typing.EventDict) -
     current = correlation_id.get()
     if current is not None:
         event["correlation_id"] = current
+    from core.tracing import trace_id  # noqa: PLC0415 - a command that logs nothing does without OpenTelemetry
+
+    trace = trace_id()
+    if trace is not None:
+        event["trace_id"] = trace
     return event
 
 

@@ -18,15 +18,17 @@ from core.cache_settings import CacheSettings
 from core.canary_settings import CanarySettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
+from core.identity_settings import IdentitySettings
 from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
 from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
+from core.review_settings import ReviewSettings
 from core.section import Positive, Seconds, Section
 from core.usage_settings import UsageSettings
-from core.verification_settings import VerificationSettings
+from core.verification_settings import EvidenceSettings, VerificationSettings
 
 __all__ = [
     "ApiSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "ConversationSettings",
     "EmbedderSettings",
     "GuardSettings",
+    "IdentitySettings",
     "IndexSettings",
     "JudgingSettings",
     "LimitSettings",
@@ -193,13 +196,16 @@ class Settings(Section):
     llm: LlmSettings = LlmSettings()
     rewrite: RewriteSettings = RewriteSettings()
     verification: VerificationSettings = VerificationSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
     canary: CanarySettings = CanarySettings()
     conversations: ConversationSettings = ConversationSettings()
+    review: ReviewSettings = ReviewSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
+    identity: IdentitySettings = IdentitySettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
     usage: UsageSettings = UsageSettings()
@@ -236,6 +242,9 @@ def production_faults(settings: Settings) -> list[str]:
         'api.allowed_hosts must list the names that readers use (["*"] where a proxy checks them)': (
             not settings.api.allowed_hosts
         ),
+        "identity.public_url must begin with https://": (
+            settings.identity.of_page is not None and not (settings.identity.public_url or "").startswith("https://")
+        ),
         "catalog.url must name a PostgreSQL database": settings.catalog.url is None,
         "broker.url must name a Redis or Valkey server": settings.broker.url is None,
         "index.kind must be 'opensearch'": settings.index.kind == "embedded",
@@ -262,6 +271,7 @@ def production_faults(settings: Settings) -> list[str]:
         **{f"judging.judges.{at}.api_key": one.api_key for at, one in enumerate(settings.judging.judges)},
         "embedder.remote.api_key": settings.embedder.remote.api_key,
         "reranker.remote.api_key": settings.reranker.remote.api_key,
+        **{f"identity.issuers.{at}": one.client_secret for at, one in enumerate(settings.identity.issuers)},
     }
     for key, secret in secrets.items():
         if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:

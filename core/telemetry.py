@@ -1,6 +1,6 @@
 """Spans and metrics at the joints. Neither carries questions, passages or names of people.
 
-Spans go to whatever OpenTelemetry provider the process has set up (none by default: they cost nothing then).
+Spans go to ``telemetry.otlp_endpoint`` (:mod:`core.tracing`); without one they cost nothing.
 Metrics are Prometheus collectors in the default registry, served by the API at ``/metrics``.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 _tracer = trace.get_tracer("footnote")
 
@@ -23,6 +23,7 @@ STAGE_SECONDS = Histogram(
 )
 STAGE_ERRORS = Counter("footnote_stage_errors_total", "Stages that ended in an error.", ["stage", "error"])
 DOCUMENTS = Counter("footnote_documents_total", "Documents by what became of them.", ["outcome"])
+FAILURES = Counter("footnote_failures_total", "Documents given up, by where and why.", ["stage", "error"])
 CHUNKS = Counter("footnote_chunks_total", "Chunks written to the index.")
 ANSWERS = Counter("footnote_answers_total", "Answers by how they ended.", ["outcome"])
 VERDICTS = Counter("footnote_verdicts_total", "Sentences of answers that were checked, by what was found.", ["verdict"])
@@ -43,6 +44,12 @@ CANARY_ANSWERS = Counter(
 )
 CANARY_RUNNING = Gauge("footnote_canary_share", "Conversations in a hundred that the candidate answers.")
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
+FIRST_TOKEN_SECONDS = Histogram(
+    "footnote_first_token_seconds",
+    "From a question to the first words of its answer.",
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 13, 30, 60),
+)
+BUILD = Info("footnote_build", "The version that this process runs.")
 
 
 @contextmanager

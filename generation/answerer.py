@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from core.errors import FootnoteError
 from core.lanes import Lanes
 from core.settings import Settings
-from core.telemetry import ANSWERS
+from core.telemetry import ANSWERS, FIRST_TOKEN_SECONDS
 from generation.answering.quote_places import PlaceLookup, Placing
 from generation.caching.remember import Remember
-from generation.events import AnswerEvent, Done, Meta
+from generation.events import AnswerEvent, Done, Meta, Token
 from generation.guarding.build import build_guard, discreet
 from generation.models.port import ChatModel
 from generation.prompts.prompt import Prompts
@@ -23,6 +24,7 @@ from generation.steps.select import Select
 from generation.steps.verify import Verify
 from generation.steps.write import Write
 from generation.verification.overlap import OverlapSupport
+from generation.verification.port import SupportModel
 
 MemoryMaker = Callable[[PassageSearch, str, Lanes], Remember]
 EXTRACTIVE = "extractive"
@@ -36,6 +38,7 @@ class Answerer:
         settings: their prompts are read here: ConfigurationError where a file is none.
         lanes: where its blocking work waits for its turn beside that of others; None: lanes of its own.
         memory: what remembers answers, made for who writes and these lanes; None: each is worked out.
+        support: tells whether passages support what is written; None: shared words and the embedder do.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Answerer:
         lanes: Lanes | None = None,
         *,
         memory: MemoryMaker | None = None,
+        support: SupportModel | None = None,
     ) -> None:
         self._lanes = lanes or Lanes.of(settings)
         self._retriever = retriever
@@ -62,14 +66,19 @@ class Answerer:
         self._write = Write(
             model, retriever, settings.llm, placing=placing, lanes=self._lanes, prompt=self._prompts.answering
         )
-        support = OverlapSupport(retriever.embedder)
-        self._checks: tuple[Check, ...] = (Verify(settings.verification, support, placing, self._lanes), self._guard)
+        self._support = support or OverlapSupport(retriever.embedder)
+        verify = Verify(settings.verification, self._support, placing, self._lanes)
+        self._checks: tuple[Check, ...] = (verify, self._guard)
         self._remember = memory(retriever, self.model_name, self._lanes) if memory else None
 
     @property
     def model_name(self) -> str:
         """Who writes the answers."""
         return self._model.name if self._model else EXTRACTIVE
+
+    def warm_up(self) -> None:
+        """Load what weighs evidence. Raises ModelUnavailable or ConfigurationError: it can't be loaded."""
+        self._support.warm_up()
 
     async def close(self) -> None:
         """Let go of the connections of the model, the guard and the cache."""
@@ -91,10 +100,13 @@ class Answerer:
             IndexUnavailable: nothing can be found right now.
         """
         draft = Draft(question)
-        outcome = "cancelled"
+        outcome, began, waits = "cancelled", time.perf_counter(), True
         try:
             async with aclosing(self._events(draft)) as events:
                 async for event in events:
+                    if waits and isinstance(event, Token):
+                        waits = False
+                        FIRST_TOKEN_SECONDS.observe(time.perf_counter() - began)
                     if isinstance(event, Done):
                         outcome = draft.tally.outcome
                     yield event

@@ -5,13 +5,19 @@ from __future__ import annotations
 from core.lanes import Lanes, streams_of
 from core.model_settings import ChatSettings
 from core.settings import Settings
+from core.verification_settings import EvidenceSettings
 from generation.answerer import Answerer, MemoryMaker
 from generation.answering.quote_places import PlaceLookup
 from generation.caching.port import Visibility
 from generation.caching.remember import Remember
 from generation.caching.store import AnswerStore
+from generation.evidence_model.model import evidence_model
 from generation.models.port import ChatModel
 from generation.steps.retrieve import PassageSearch
+from generation.verification.evidence_support import EvidenceSupport
+from generation.verification.overlap import OverlapSupport
+from generation.verification.port import SupportModel
+from retrieval.embedding.port import Embedder
 
 
 def build_chat_model(settings: Settings) -> ChatModel | None:
@@ -47,6 +53,17 @@ def build_memory(settings: Settings, visibility: Visibility, url: str) -> Memory
     return make
 
 
+def build_support(settings: EvidenceSettings, embedder: Embedder) -> SupportModel:
+    """What tells whether passages support statements. Loads nothing yet.
+
+    Raises:
+        ConfigurationError: ``evidence.model`` names no usable weights.
+    """
+    words = OverlapSupport(embedder)
+    model = evidence_model(settings, "supports")
+    return words if model is None else EvidenceSupport(model, words)
+
+
 def build_answerer(
     settings: Settings,
     retriever: PassageSearch,
@@ -56,4 +73,5 @@ def build_answerer(
     memory: MemoryMaker | None = None,
 ) -> Answerer:
     """The answerer over this retriever, at work in these lanes or in its own. Connects to nothing yet."""
-    return Answerer(retriever, build_chat_model(settings), settings, locate, lanes, memory=memory)
+    support = build_support(settings.evidence, retriever.embedder)
+    return Answerer(retriever, build_chat_model(settings), settings, locate, lanes, memory=memory, support=support)

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from core.errors import BrokerUnavailable
 from core.settings import Settings
+from core.tracing import trace_headers
 
 _MAX_SOCKET_PATH = 100
 """Bytes; the kernel's limit is 108, less on some systems."""
@@ -78,6 +79,20 @@ def broker_client(settings: Settings) -> redis.Redis:
     return redis.Redis.from_url(valkey_url(settings), socket_connect_timeout=1, socket_timeout=2)
 
 
+def queue_depths(settings: Settings) -> dict[str, int]:
+    """How many tasks wait in each queue, those that a worker has taken not among them.
+
+    Raises:
+        BrokerUnavailable: the broker doesn't answer.
+    """
+    names = sorted(set(QUEUES.values()))
+    try:
+        with broker_client(settings) as client:
+            return dict(zip(names, (int(client.llen(name)) for name in names), strict=True))
+    except (redis.RedisError, OSError) as error:
+        raise BrokerUnavailable(_explain(error)) from error
+
+
 def create_celery(load: Callable[[], Settings]) -> Celery:
     """A Celery app set up for Footnote's queues. The settings are loaded when they are first needed."""
     app = Celery("footnote", set_as_current=False)
@@ -137,13 +152,19 @@ class TaskQueue:
         self._app = app
 
     def send(self, task: str, arguments: Mapping[str, Any] | None = None, *, delay_s: float = 0) -> None:
-        """Put a task in its queue, to run ``delay_s`` seconds from now at the earliest.
+        """Put a task in its queue, to run ``delay_s`` seconds from now at the earliest. It goes on with our trace.
 
         Raises:
             BrokerUnavailable: the broker doesn't answer; the task was not sent.
         """
         try:
-            self._app.send_task(task, kwargs=dict(arguments or {}), queue=QUEUES[task], countdown=delay_s or None)
+            self._app.send_task(
+                task,
+                kwargs=dict(arguments or {}),
+                queue=QUEUES[task],
+                countdown=delay_s or None,
+                headers=trace_headers(),
+            )
         except (OperationalError, redis.RedisError, OSError) as error:
             raise BrokerUnavailable(_explain(error)) from error
 

@@ -73,7 +73,8 @@ def compare(catalog: Catalog, index: SearchIndex, position: str = "") -> Page:
     page, seen = _look(catalog, index, position)
     if not page.differences:
         return page
-    index.refresh()
+    if index.generations():
+        index.refresh()
     again, now = _look(catalog, index, position)
     stayed = {(one.document_id, one.kind) for one in page.differences}
     sure = [
@@ -100,7 +101,7 @@ def count(found: Sequence[Difference]) -> Mapping[str, int]:
 
 def _look(catalog: Catalog, index: SearchIndex, position: str) -> tuple[Page, dict[str, Known]]:
     # The index first: a document is in the catalog before it is in the index.
-    held = index.documents(position, PAGE)
+    held = index.documents(position, PAGE) if index.generations() else []  # one that was lost holds nothing
     known = catalog.comparisons.known(position, held[-1].document_id if held else None, PAGE)
     last = held[-1].document_id if held else known[-1].id if known else None
     if len(known) == PAGE:

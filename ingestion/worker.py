@@ -22,11 +22,14 @@ from celery.signals import beat_embedded_init, setup_logging, worker_init, worke
 from prometheus_client import start_http_server
 
 from core.data_dir import check_usable
-from core.errors import BrokerUnavailable, FootnoteError
+from core.errors import BrokerUnavailable, ConfigurationError, FootnoteError
 from core.logs import configure_logs, get_logger
 from core.settings import Settings
 from core.settings_source import load_settings
+from core.telemetry import BUILD
 from core.tether import tether
+from core.tracing import set_up_tracing
+from core.version import footnote_version
 from ingestion.broker import TaskQueue, create_celery
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
@@ -74,6 +77,14 @@ def _set_up_logging(**_: Any) -> None:
     configure_logs(_settings().telemetry)
 
 
+def _set_up_tracing(**_: Any) -> None:
+    try:
+        set_up_tracing(_settings().telemetry, "worker")
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+
+
 def _give_way(**_: Any) -> None:
     """Let whoever answers a reader on this machine go first; the threads and child processes to come inherit it."""
     os.nice(NICENESS)
@@ -91,6 +102,7 @@ def _serve_metrics(**_: Any) -> None:
     port, host = telemetry.worker_metrics_port, telemetry.worker_metrics_host
     if port is None:
         return
+    BUILD.info({"version": footnote_version()})
     try:
         start_http_server(port, host)
     except OSError as error:
@@ -113,6 +125,7 @@ def _close(**_: Any) -> None:
 beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_give_way, weak=False)
+worker_init.connect(_set_up_tracing, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_shutdown.connect(_close, weak=False)

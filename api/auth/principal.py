@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ GROUPS_HEADER = "X-Footnote-Groups"
 OPEN_WEBUI_HEADER = "X-OpenWebUI-User-Email"
 """How Open WebUI names its user. It counts from a key that may act for others, and means nothing from another one."""
 _MAX_ID = 200
+_DOTS = 2
 _MAX_GROUPS = 1000
 _FORM = 'Send a JSON array, as ["hr", "eng"], or each group in a header line of its own.'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -97,6 +99,28 @@ class Caller:
             f"This needs the role {role}. A key has it by: footnote keys create --role {role} NAME; "
             "somebody who signs in, by a rule in identity.issuers."
         )
+
+
+CSRF_HEADER = "X-Footnote-CSRF"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def check_csrf(caller: Caller, method: str, sent: str | None) -> None:
+    """Return when a request with a session's cookie comes from the page, and not from one elsewhere.
+
+    A browser sends the cookie along with whatever a page elsewhere has it send; the token only Footnote's page knows.
+
+    Raises:
+        NotAuthorised: it changes something, and doesn't carry the token.
+    """
+    wanted = caller.sign_in.csrf if caller.sign_in else None
+    if method not in _SAFE and not (wanted and sent and hmac.compare_digest(wanted.encode(), sent.encode())):
+        raise NotAuthorised(f"With a session, {method} needs the header {CSRF_HEADER}, which /v1/me tells the page.")
+
+
+def is_jwt(key: str) -> bool:
+    """Whether a bearer is a provider's token, and no key of Footnote's."""
+    return key.startswith("eyJ") and key.count(".") == _DOTS
 
 
 def bearer_key(headers: Headers) -> str | None:

@@ -187,12 +187,3 @@ class Canary:
     def _set_running(self, running: bool) -> None:
         self._running = running
         CANARY_RUNNING.set(self._settings.share if running else 0)
-
-
-def candidate_of(settings: Settings) -> Settings:
-    """The settings of the candidate's answers."""
-    canary = settings.canary
-    llm = settings.llm if canary.model is None else settings.llm.model_copy(update={"model": canary.model})
-    prompts = settings.prompts.model_copy(update=canary.prompts.model_dump(exclude_none=True))
-    retrieval = settings.retrieval.model_copy(update={"pipeline": canary.pipeline or settings.retrieval.pipeline})
-    return settings.model_copy(update={"llm": llm, "prompts": prompts, "retrieval": retrieval})

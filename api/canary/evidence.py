@@ -1,13 +1,13 @@
 """Whether two arms fail equally often: an e-process, that may be looked at every day.
 
 After Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests that allow for optional
-stopping" (Journal of Statistical Planning and Inference 230, 2024). A day with ``n_a`` and ``n_b`` outcomes is one block. For
-any two rates ``p_a``, ``p_b`` fixed before, with ``p = (n_a p_a + n_b p_b) / (n_a + n_b)``, the likelihood of the day
-under ``p_a``, ``p_b`` over that under ``p`` for all has an expectation of at most 1 whenever both arms fail equally
-often: each outcome's factor has a mean that is linear in the true rate; by the inequality of arithmetic and geometric
-means, the product of all is at most their weighted mean's power, and that mean is 1. So products over days are a
-test supermartingale, and so is a mixture of them over pairs of rates. By Ville's inequality it ever reaches
-``1 / alpha`` with a probability of at most ``alpha``, however often one looks and whenever one stops.
+stopping" (Journal of Statistical Planning and Inference 230, 2024). A day with ``n_a`` and ``n_b`` outcomes is one
+block. For any two rates ``p_a``, ``p_b`` fixed before, with ``p = (n_a p_a + n_b p_b) / (n_a + n_b)``, the likelihood
+of the day under ``p_a``, ``p_b`` over that under ``p`` for all has an expectation of at most 1 whenever both arms fail
+equally often: each outcome's factor has a mean that is linear in the true rate; by the inequality of arithmetic and
+geometric means, the product of all is at most their weighted mean's power, and that mean is 1. So products over days
+are a test supermartingale, and so is a mixture of them over pairs of rates. By Ville's inequality it ever reaches ``1
+/ alpha`` with a probability of at most ``alpha``, however often one looks and whenever one stops.
 
 Nothing is assumed of the rate itself, which may change from day to day, nor of the share of each arm, as long as it is
 set without a look at the day's outcomes. Outcomes have to be independent: those of different conversations are.

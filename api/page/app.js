@@ -1,7 +1,7 @@
 // The page: a question, its filters, the key.
 
 import { AnswerView } from "./answer.js";
-import { ask, getJson, key, make, send, takeUp, whoHas } from "./client.js";
+import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
 import "./failures.js";
 import { keeps, openShare } from "./history.js";
 import "./sources.js";
@@ -181,7 +181,7 @@ function editQuestion() {
 
 async function showKey() {
   $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
-  offerAdministration();
+  await offerAdministration(); // who is signed in is known then
   keeping = await keeps();
   $("open-history").hidden = !keeping;
 }
@@ -190,11 +190,32 @@ async function showKey() {
 async function offerAdministration() {
   let admin = false;
   try {
-    admin = Boolean(key.get()) && (await getJson("/v1/me")).admin;
+    const known = key.get() || (await offerSignIn());
+    admin = Boolean(known) && (await getJson("/v1/me")).admin;
   } catch {
     // Whatever is wrong with the key or the service, the next question says it.
   }
   for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
+}
+
+/** Offer to sign in or out, where readers do that here; whether somebody is signed in. */
+async function offerSignIn() {
+  const { name, href } = await getJson("/auth");
+  if (!name) return false;
+  const me = await getJson("/v1/me").catch(() => ({ csrf: null }));
+  session.csrf = me.csrf ?? "";
+  const link = $("sign-in");
+  link.href = href;
+  link.textContent = `Sign in with ${name}`;
+  link.hidden = Boolean(me.csrf);
+  $("sign-out").hidden = !me.csrf;
+  $("sign-out").title = me.user ?? "";
+  return Boolean(me.csrf);
+}
+
+async function signOut() {
+  const { location: next } = await post("/auth/logout");
+  location.assign(next ?? "/");
 }
 
 /** Take the key that was entered, once the service knows it; say what is wrong with it otherwise. */
@@ -269,6 +290,7 @@ $("clear-filters").addEventListener("click", () => {
   $("department").focus();
 });
 setUpKey();
+$("sign-out").addEventListener("click", signOut);
 countFilters();
 openNamed();
 question.focus();

@@ -8,6 +8,9 @@ export const key = {
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
+/** The token of a session: the page sends it with whatever changes something, and no other page knows it. */
+export const session = { csrf: "" };
+
 /** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
 export class Problem extends Error {
   constructor({ detail, title, status = 0, request_id: requestId = "" }) {
@@ -20,6 +23,7 @@ export class Problem extends Error {
 async function request(path, options = {}) {
   const headers = new Headers(options.headers);
   if (key.get() && !headers.has("Authorization")) headers.set("Authorization", `Bearer ${key.get()}`);
+  if (session.csrf && options.method) headers.set("X-Footnote-CSRF", session.csrf);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -53,6 +57,12 @@ export const getBlob = async (path) => (await request(path)).blob();
 
 const TRIES = 5; // a stream that broke is taken up again so often, after longer and longer waits
 
+/** A trace that begins here, as W3C Trace Context writes it: the service and its workers go on with it. */
+function newTrace() {
+  const hex = (bytes) => [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0"));
+  return `00-${hex(16).join("")}-${hex(8).join("")}-01`;
+}
+
 /**
  * Ask, and hand over each event of the answer as it comes: `onEvent(name, data)`. A stream that breaks goes on.
  * Resolves after the terminal event. Throws a Problem if there is none, and AbortError if `signal` is aborted.
@@ -60,7 +70,7 @@ const TRIES = 5; // a stream that broke is taken up again so often, after longer
 export async function ask(body, signal, onEvent) {
   const response = await request("/v1/answers", {
     method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+    headers: { "Content-Type": "application/json", Accept: "text/event-stream", traceparent: newTrace() },
     body: JSON.stringify(body),
     signal,
   });

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.dependencies import MonitorDep, ServicesDep, caller, has_monitoring_key
+from api.operation_metrics import OperationMetrics
 from api.readiness import Dependency, State
 from api.schemas.base import ResponseBody
 from api.source_metrics import SourceMetrics
@@ -78,11 +80,17 @@ async def _is_told_details(request: Request, services: Services, found: list[Dep
 
 
 @router.get("/metrics", include_in_schema=False, dependencies=[MonitorDep])
-def metrics(services: ServicesDep) -> Response:
+async def metrics(request: Request, services: ServicesDep) -> Response:
     """Prometheus metrics, for whoever runs the service; without those of sources while the catalog is down."""
-    text = generate_latest()
+    found = await request.app.state.readiness.check()
+    text = await run_in_threadpool(_exposition, services, found)
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def _exposition(services: Services, found: list[Dependency]) -> bytes:
+    text = generate_latest() + generate_latest(OperationMetrics(services, found))
     try:
         text += generate_latest(SourceMetrics(services.catalog.get()))
     except FootnoteError as error:
         log.warning("metrics.without_sources", reason=error.message)
-    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+    return text

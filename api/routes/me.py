@@ -20,6 +20,7 @@ async def me(caller: CallerDep) -> MeBody:
         synced_groups=sorted(principal.synced),
         roles=sorted(caller.roles),
         admin=caller.admin,
+        csrf=caller.sign_in.csrf if caller.sign_in else None,
     )
 
 

@@ -97,7 +97,8 @@ class KeyCreated(KeyBody):
 class MeBody(ResponseBody):
     """Whom a request speaks for; ``user`` is null for a reader without an identity.
 
-    ``synced_groups`` are those that sources have them in, as ``SOURCE_ID/NAME``.
+    ``synced_groups`` are those that sources have them in, as ``SOURCE_ID/NAME``. ``csrf``: what the page sends in
+    ``X-Footnote-CSRF`` with each request that changes something; null where there is no session.
     """
 
     user: str | None
@@ -105,6 +106,7 @@ class MeBody(ResponseBody):
     synced_groups: list[str]
     roles: list[Role]
     admin: bool
+    csrf: str | None
 
 
 class KeyList(ResponseBody):

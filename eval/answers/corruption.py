@@ -21,6 +21,7 @@ from generation.text.sentences import Sentence, split_sentences
 KINDS = ("number", "date", "unit", "name", "negation", "subject")
 PARAPHRASES = Path(__file__).parents[1] / "questions" / "paraphrases.jsonl"
 _PASSAGE_CHARS = 3500
+_OTHERS = 200
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _MARKUP = re.compile(r"[\[\]{}<>|`*#_=]|https?:|\n")
 _WORDS = range(6, 36)
@@ -177,6 +178,19 @@ def _paraphrase(row: dict[str, Any], passages: Sequence[Chunk]) -> Case:
                     case = _case("paraphrase", row["paraphrase"], one.text, passages, at)
                     return Case(case.kind, row["split"], case.text, case.source, case.chunks)
     raise DatasetError(f"{PARAPHRASES}: {row['file']} has no sentence that begins with {row['begins']!r}.")
+
+
+def corrupted_by(text: str, others: Sequence[str], drawn: random.Random) -> str | None:
+    """A sentence with one thing in it changed, of a kind that is drawn; None: there is nothing of any kind.
+
+    Args:
+        others: sentences whose names and subjects may stand for its own.
+    """
+    pools = _pools(drawn.sample(others, min(_OTHERS, len(others))))
+    for kind in drawn.sample(KINDS, len(KINDS)):
+        if (pools.names and pools.subjects) and (found := _CORRUPT[kind](text, drawn, pools)) not in (None, text):
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True)

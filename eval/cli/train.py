@@ -74,6 +74,41 @@ def reranker(
     _say(outcome, as_json=as_json)
 
 
+@train.command(epilog="Example:  footnote train evidence --out models/evidence  (docs/evidence.md)")
+@click.option("--task", type=click.Choice(["answers", "supports"]), help="Only this one; without it, both.")
+@click.option("--data", type=FOLDER, default=Path("../shared/data"), show_default=True)
+@click.option("--out", type=FOLDER, required=True, help="Where weights and checkpoints go.")
+@click.option("--seed", default=7, show_default=True)
+@click.option("--pairs", default=6000, show_default=True, help="Learn from about so many, of each task.")
+@click.option("--epochs", default=1, show_default=True, help="Go through the data so often at most.")
+@click.option("--threads", default=1, show_default=True, help="Of the CPU.")
+@json_option
+def evidence(
+    *, task: str | None, data: Path, out: Path, seed: int, pairs: int, epochs: int, threads: int, as_json: bool
+) -> None:
+    """Train the evidence model: does a sentence answer a question, does a passage support a statement.
+
+    The same command goes on where it was stopped. Put the folder into evidence.model to use it.
+    """
+    from eval.training.evidence.fitting import Fitting  # noqa: PLC0415 - torch
+    from eval.training.evidence.making import make  # noqa: PLC0415
+    from generation.evidence_model.weights import Task  # noqa: PLC0415
+
+    tasks: tuple[Task, ...] = ("answers", "supports")
+    how = Fitting(most=pairs, seed=seed, epochs=epochs, threads=threads)
+    made = {}
+    with bars() as progress:
+        for one in tasks:
+            if task in (None, one):
+                made[one] = make(one, data, out, how, progress)
+    if as_json:
+        print_json(made)
+        return
+    for name, about in made.items():
+        dev = about["dev"]
+        click.echo(f"{name}: AUROC {dev['auroc']:.3f} on {dev['pairs']} pairs that it didn't learn from, in {out}")
+
+
 def _checked(recipe: Path, out: Path) -> Recipe:
     """The recipe, once everything that can be said at once is said."""
     with extra():

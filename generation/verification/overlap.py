@@ -28,7 +28,7 @@ _SURE = 0.95
 """A line that holds as much of a statement's words needs no vectors to be taken for its source."""
 _ALIKE = 0.45
 """Cosine from which words that stand for others may mean the same."""
-_OTHER_WORDS = 0.2
+OTHER_WORDS = 0.2
 """The greatest probability of a statement with words in it that don't mean what stands in the source."""
 _MAX_CHARS = 480
 _LINES = 2
@@ -52,6 +52,9 @@ class OverlapSupport:
 
     def __init__(self, embedder: Embedder | None) -> None:
         self._embedder = embedder
+
+    def warm_up(self) -> None:
+        """There is nothing of its own to load."""
 
     def probabilities(self, statement: str, passages: Sequence[str]) -> list[float]:
         """How likely each passage supports the statement; see the port."""
@@ -88,7 +91,7 @@ class OverlapSupport:
             weights = _BY_BOTH
         found = _logistic(weights, features)
         if any(pair.opposite or not self._alike(pair, vectors) for pair in one.replaced):
-            return min(found, _OTHER_WORDS)
+            return min(found, OTHER_WORDS)
         return found
 
     def _cosine(self, statement: str, one: _Compared, vectors: dict[str, Vectors]) -> float:

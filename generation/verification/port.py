@@ -9,6 +9,10 @@ from typing import Protocol
 class SupportModel(Protocol):
     """Judges statements whose hard facts have been found in the passage, or that have none."""
 
+    def warm_up(self) -> None:
+        """Load what it needs. Raises ModelUnavailable or ConfigurationError: that can't be done."""
+        ...
+
     def probabilities(self, statement: str, passages: Sequence[str]) -> list[float]:
         """For each passage how likely it supports the whole statement, from 0 to 1. Blocks.
 

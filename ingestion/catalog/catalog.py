@@ -28,6 +28,7 @@ from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
+from ingestion.catalog.reviews import ReviewStore
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
@@ -65,6 +66,7 @@ class Catalog:
         inbox: what was pushed.
         canaries: how often the arms of canaries fail.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
+        reviews: which answers people look at, and what they find.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -100,6 +102,7 @@ class Catalog:
         self.inbox = InboxStore(database, clock)
         self.conversations = ConversationStore(database, clock)
         self.feedback = FeedbackStore(database, clock)
+        self.reviews = ReviewStore(database, clock)
         self.canaries = CanaryStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:

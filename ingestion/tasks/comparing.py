@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from core.errors import FootnoteError
 from core.logs import get_logger
 from ingestion.catalog.comparisons import Comparison
+from ingestion.catalog.records import DocumentState
 from ingestion.comparing import compare, count, put_right
 from ingestion.tasks.hand_off import request_permissions, send_or_leave
 from ingestion.tasks.parts import Parts
@@ -31,6 +32,7 @@ _BLOBS = "blobs "
 """Before the position of a comparison that has come to the blobs."""
 NOW_AND_AGAIN = "It is done now and again."
 _UNMARKED = "The index was never compared with this catalog."
+_LOST = "The index is gone: it has no generation, though documents of the catalog were in it."
 _STRANGE = "The index was another catalog's: this one is new, or one of the two was exchanged."
 _RESTORED = "The index is ahead of the catalog, which was restored from an older state."
 _BEHIND = "The index is behind the catalog: it was restored from an older state, or was away for long."
@@ -63,6 +65,8 @@ def check_mark(parts: Parts, *, strictly: bool = False) -> int | None:
     """
     index = parts.index_as_it_is
     if not index.generations():
+        if parts.catalog.documents.totals().get(DocumentState.INDEXED) and parts.catalog.comparisons.begin(_LOST):
+            log.warning("comparison.begun", reason=_LOST)
         return None
     known = parts.catalog.comparisons.get()
     catalog, _, number = index.mark().partition(" ")

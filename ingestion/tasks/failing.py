@@ -8,7 +8,7 @@ import traceback
 from core.errors import DocumentError, FootnoteError
 from core.logs import get_logger
 from core.settings import SyncSettings
-from core.telemetry import DOCUMENTS
+from core.telemetry import DOCUMENTS, FAILURES
 from ingestion.catalog.records import Work
 from ingestion.source_secrets import without_secrets
 from ingestion.tasks.hand_off import request_permissions
@@ -65,4 +65,5 @@ def give_up(parts: Parts, work: Work, owner: str | None, stage: str, error: Exce
     if recorded:
         request_permissions(parts, work.record.source_id)
         DOCUMENTS.labels("failed").inc()
+        FAILURES.labels(stage, type(error).__name__).inc()
         log.warning("document.failed", document_id=work.record.id, stage=stage, error_class=type(error).__name__)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from core.errors import FootnoteError, StorageUnavailable
 from core.logs import get_logger
-from core.telemetry import DOCUMENTS, stage
+from core.telemetry import DOCUMENTS, FAILURES, stage
 from ingestion.catalog.queue import Ticket
 from ingestion.catalog.records import DocumentState, Work
 from ingestion.tasks.failing import explain, may_retry
@@ -125,6 +125,7 @@ def _refused(parts: Parts, work: Work, error: FootnoteError) -> None:
     message = f"The index refuses its permissions and metadata, so it was taken out: {explain(error)}"
     if parts.catalog.index_due.refused(work, error_class=type(error).__name__, message=message):
         DOCUMENTS.labels("failed").inc()
+        FAILURES.labels(STAGE, type(error).__name__).inc()
         log.warning("document.failed", document_id=record.id, stage=STAGE, error_class=type(error).__name__)
 
 

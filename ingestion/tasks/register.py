@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from celery import Celery, Task
+from opentelemetry.trace import SpanKind
 
 from core.errors import Unavailable
 from core.logs import correlation_id, get_logger
+from core.telemetry import stage
+from core.tracing import HEADER, continued
 from ingestion.tasks import (
     checking,
     comparing,
@@ -55,10 +58,16 @@ def register(app: Celery, parts: Callable[[], Parts]) -> None:
 
 @contextmanager
 def _as_task(task: Task) -> Iterator[None]:
-    """Put the task's id into the logs. A dependency that is down is no crash: the catalog has what is left to do."""
+    """Put the task's id into the logs, and its span into the trace of whoever sent it.
+
+    A dependency that is down is no crash: the catalog has what is left to do.
+    """
     token = correlation_id.set(task.request.id)
+    name = task.name.replace("footnote.", "task.")
+    sent_with = {HEADER: parent} if (parent := task.request.get(HEADER)) else {}
     try:
-        yield
+        with continued(task.name, sent_with, SpanKind.CONSUMER), stage(name):
+            yield
     except Unavailable as error:
         log.warning("task.gave_up", task=task.name, error_class=type(error).__name__, reason=error.message)
     finally:

@@ -22,6 +22,7 @@ from retrieval.index.port import (
     Generation,
     IndexCounts,
     IndexedDocument,
+    IndexRoom,
     LegResults,
     SearchIndex,
 )
@@ -125,6 +126,10 @@ class EveryGeneration:
     def counts(self) -> IndexCounts:
         """See the port."""
         return self._index.counts()
+
+    def room(self) -> IndexRoom:
+        """See the port."""
+        return self._index.room()
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
         """See the port."""

@@ -79,6 +79,14 @@ class IndexCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexRoom:
+    """Bytes on the disk of the index; where it has several nodes, on that of which the least is free."""
+
+    total: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One build of the index: all its vectors come from one embedder.
 
@@ -198,6 +206,10 @@ class SearchIndex(Protocol):
 
     def counts(self) -> IndexCounts:
         """What the live generation holds."""
+        ...
+
+    def room(self) -> IndexRoom:
+        """How full its disk is."""
         ...
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:

@@ -33,6 +33,11 @@ def test_it_is_a_search_index(index: SearchIndex) -> None:
     index.ping()
 
 
+def test_it_tells_how_full_its_disk_is(index: SearchIndex) -> None:
+    room = index.room()
+    assert 0 < room.free < room.total
+
+
 class TestWriting:
     def test_what_was_written_is_read_back_to_the_letter(self, index: SearchIndex) -> None:
         full = passage(

@@ -25,6 +25,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 
 from api.app import create_app
+from api.auth.key_records import Grant
 from tests.integration.stacks import ROOT, Stack, started, until
 
 pytestmark = pytest.mark.attack
@@ -71,7 +72,7 @@ def _serve(stack: Stack, home: Path) -> Iterator[Served]:
     thread.start()
     until(lambda: server.started, "the service")
     [listening] = server.servers[0].sockets
-    _, reader = services.keys.get().create("a reader", "tomas", ["security"])
+    _, reader = services.keys.get().create("a reader", Grant(user="tomas", groups=("security",)))
     spare, _ = services.keys.get().create("to be revoked")
     (home / "more").mkdir()
     [source] = stack.ingestion.catalog.sources.list()

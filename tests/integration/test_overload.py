@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.auth.key_records import Grant
 from api.auth.keys import KeyStore
 from core.chunk import Chunk, EmbeddedChunk
 from core.clock import SystemClock
@@ -63,7 +64,7 @@ def fill(settings: Settings) -> str:
     index.refresh()
     index.close()
     catalog = open_catalog(settings)
-    _, key = KeyStore(catalog.engine, SystemClock()).create("a reader", user="anna")
+    _, key = KeyStore(catalog.engine, SystemClock()).create("a reader", Grant(user="anna"))
     catalog.close()
     return key
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.chunk import Chunk
 from core.settings import EmbedderSettings, Settings
+from core.verification_settings import EvidenceSettings
 from eval.answers.corruption import KINDS, Case, cases
 from eval.answers.evidence import auroc, fit_logistic, training_claims, wice_dev
 from eval.bench.report import machine_line, markdown, write_json
@@ -18,8 +19,10 @@ from eval.bench.timing import conditions, milliseconds
 from eval.cli.shared import FILE, FOLDER
 from eval.metrics import latency, share
 from eval.progress import Progress, bars, tracked
+from generation.build import build_support
 from generation.verification.claims import Written
 from generation.verification.overlap import OverlapSupport
+from generation.verification.port import SupportModel
 from generation.verification.verifier import Verifier
 from retrieval.embedding.build import build_embedder
 
@@ -49,25 +52,30 @@ class Judged:
 @click.option("--split", type=click.Choice(["tune", "held"]), help="Only this half of the files.")
 @click.option("--wice/--no-wice", default=True, help="Also score WiCE's development set.")
 @click.option("--beside/--idle", default=True, help="Measure times beside a busy process too, or idle only.")
-@click.option("--words", is_flag=True, help="Without the embedder, as when it is down.")
+@click.option("--words", is_flag=True, help="By shared words alone, as when models are down.")
+@click.option("--model", type=FOLDER, help="An evidence model beside shared words, as evidence.model.")
 @click.option("--show", is_flag=True, help="Print what was judged wrongly.")
 @click.option("--fit", is_flag=True, help="Only fit the support model's weights to FM2 and WiCE's training parts.")
 @click.option("--out", type=FILE, help="Write the figures as JSON.")
 def verification(
     *, handbooks: Path, evidence: Path, corrupted: int, seed: int, split: str | None, wice: bool, beside: bool,
-    words: bool, show: bool, fit: bool, out: Path | None,
+    words: bool, model: Path | None, show: bool, fit: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Judge sentences of real handbooks: untouched, in other words, and with one thing changed."""
-    embedder = None if words else build_embedder(Settings(embedder=EmbedderSettings(threads=1)))
-    model = OverlapSupport(embedder)
+    embedder = build_embedder(Settings(embedder=EmbedderSettings(threads=1)))
+    support = (
+        OverlapSupport(None)
+        if words
+        else build_support(EvidenceSettings(model=str(model) if model else None), embedder)
+    )
     with bars() as progress:
         if fit:
-            click.echo(_fitted(model, evidence, progress))
+            click.echo(_fitted(OverlapSupport(embedder), evidence, progress))
             return
         given = [one for one in cases(handbooks, corrupted=corrupted, seed=seed) if split in (None, one.split)]
-        judged = [_judged(one, model) for one in tracked(given, "judging", progress)]
-        area = _wice(evidence, model, progress) if wice else None
-        timed = conditions(lambda: latency(_times(given, model)), beside=beside)
+        judged = [_judged(one, support) for one in tracked(given, "judging", progress)]
+        area = _wice(evidence, support, progress) if wice else None
+        timed = conditions(lambda: latency(_times(given, support)), beside=beside)
     if show:
         for one in judged:
             if one.doubted != (one.case.kind in KINDS):
@@ -87,7 +95,7 @@ def verification(
     write_json({"rows": rows, "wice_dev_auroc": area, "ms": {name: str(ms) for name, ms in timed.items()}}, out)
 
 
-def _judged(case: Case, model: OverlapSupport) -> Judged:
+def _judged(case: Case, model: SupportModel) -> Judged:
     found = Verifier(case.chunks, model).judge(_written(case.text), [1])
     return Judged(case, found.verdict, found.reasons)
 
@@ -107,7 +115,7 @@ def _shares(mine: Sequence[Judged]) -> tuple[str, str]:
     )
 
 
-def _times(given: Sequence[Case], model: OverlapSupport) -> list[float]:
+def _times(given: Sequence[Case], model: SupportModel) -> list[float]:
     """Of sentences that no look at the words settles; their passages have been read, as for an answer's later ones."""
     found = []
     for case in [one for one in given if one.kind != "untouched"][:_TIMED]:
@@ -119,7 +127,7 @@ def _times(given: Sequence[Case], model: OverlapSupport) -> list[float]:
     return found
 
 
-def _wice(folder: Path, model: OverlapSupport, progress: Progress) -> float:
+def _wice(folder: Path, model: SupportModel, progress: Progress) -> float:
     best: dict[str, float] = {}
     label: dict[str, bool] = {}
     for one in tracked(wice_dev(folder), "WiCE", progress):

@@ -42,6 +42,7 @@ from retrieval.index.port import (
     Generation,
     IndexCounts,
     IndexedDocument,
+    IndexRoom,
     Leg,
     LegResults,
 )
@@ -227,6 +228,10 @@ class LanceIndex:
         rows = self._columns(["document_id", "window_count"], EVERYTHING)
         windows = pc.sum(rows["window_count"]).as_py() or 0
         return IndexCounts(pc.count_distinct(rows["document_id"]).as_py(), rows.num_rows, windows)
+
+    def room(self) -> IndexRoom:
+        """How full the folder's disk is."""
+        return self._store.room()
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
         """The next documents by id; see the port."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.errors import Conflict, FootnoteError, IndexUnavailable, NotFound, StorageUnavailable
-from retrieval.index.port import Generation
+from retrieval.index.port import Generation, IndexRoom
 
 LOCK_TIMEOUT_S = 120.0
 """How long a writer waits for the others: longer than the longest write, which is a compaction."""
@@ -109,6 +110,13 @@ class Store:
                 yield
             finally:
                 lock.release()
+
+    def room(self) -> IndexRoom:
+        """How full the folder's disk is. Raises IndexUnavailable."""
+        with self.reporting("look at the disk of"):
+            place = next(one for one in (self.path.absolute(), *self.path.absolute().parents) if one.exists())
+            disk = shutil.disk_usage(place)
+        return IndexRoom(total=disk.total, free=disk.free)
 
     @contextmanager
     def reporting(self, doing: str) -> Iterator[None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.errors import IndexUnavailable
 from retrieval.index.opensearch.client import Client
 from retrieval.index.opensearch.filters import Query
-from retrieval.index.port import MOST_VALUES, IndexCounts
+from retrieval.index.port import MOST_VALUES, IndexCounts, IndexRoom
 
 CARDINALITY_PRECISION = 40_000
 """OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
@@ -25,6 +26,20 @@ def counts(client: Client, target: str) -> IndexCounts:
         chunks=int(answer["hits"]["total"]["value"]),
         windows=int(found["windows"]["value"]),
     )
+
+
+def room(client: Client) -> IndexRoom:
+    """The disk of the node that has the least free.
+
+    Raises:
+        IndexUnavailable, ConfigurationError: OpenSearch doesn't say, as a serverless collection doesn't.
+    """
+    answer = client.request("GET", "/_nodes/data:true/stats/fs", params={"filter_path": "nodes.*.fs.total"}, attempts=1)
+    disks = [node["fs"]["total"] for node in answer.get("nodes", {}).values()]
+    if not disks:
+        raise IndexUnavailable("OpenSearch doesn't tell how full the disks of its nodes are.")
+    fullest = min(disks, key=lambda disk: int(disk["available_in_bytes"]))
+    return IndexRoom(total=int(fullest["total_in_bytes"]), free=int(fullest["available_in_bytes"]))
 
 
 def documents(client: Client, target: str, query: Query) -> int:

@@ -41,6 +41,7 @@ from retrieval.index.port import (
     Generation,
     IndexCounts,
     IndexedDocument,
+    IndexRoom,
     Leg,
     LegResults,
 )
@@ -190,6 +191,10 @@ class OpenSearchIndex:
     def counts(self) -> IndexCounts:
         """What the live generation holds, as of the last refresh; documents above 40,000 are approximate."""
         return holdings.counts(self._client, self._read)
+
+    def room(self) -> IndexRoom:
+        """How full the node is whose disk has the least free."""
+        return holdings.room(self._client)
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
         """The next documents by id; see the port."""

@@ -21,7 +21,7 @@ from api.live.port import Mirror
 from api.part import Part
 from api.places import PlaceLocator
 from api.usage import UsageLog
-from api.wiring import Services
+from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
@@ -41,7 +41,7 @@ from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts
+from retrieval.index.port import Generation, IndexCounts, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -62,6 +62,10 @@ class FakeIndex:
     def counts(self) -> IndexCounts:
         self.ping()
         return IndexCounts(documents=2, chunks=7, windows=9)
+
+    def room(self) -> IndexRoom:
+        self.ping()
+        return IndexRoom(total=1000, free=250)
 
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
@@ -104,6 +108,9 @@ class FakeAnswerer:
         self.waiting = asyncio.Event()
         self.closed = asyncio.Event()
         self.calls = 0
+
+    def warm_up(self) -> None:
+        pass
 
     async def answer(self, question: Any) -> AsyncGenerator[AnswerEvent]:
         self.question = question
@@ -249,11 +256,13 @@ class Stack:
             candidate=part("candidate answerer", self.candidate),
             catalog=catalog,
             keys=part("key store", self.keys),
+            identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),
             blobs=blobs,
             places=PlaceLocator(catalog, blobs),
             page_images=part("renderer of pages", self.page_images),
             ingestion=part("ingestion", self.ingestion),
             ping_broker=self.ping_broker,
+            queue_depths=lambda: {"parse": 3, "embed": 0},
         )
 
     def fail_document(self, source_id: str, name: str, reason: str) -> None:

@@ -70,7 +70,7 @@ def test_nothing_around_a_good_name_makes_another_one_pass(noise: bytes, good: s
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("path", ["/", "/v1/search", "/v1/me", "/metrics", "/openapi.json", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/v1/search", "/v1/me", "/openapi.json", "/nowhere"])
 async def test_a_foreign_name_is_refused_everywhere(client: httpx.AsyncClient, path: str) -> None:
     refused = await client.get(path, headers={"Host": "evil.example"})
     assert refused.status_code == 421
@@ -86,6 +86,9 @@ async def test_health_answers_an_orchestrator_by_any_address_and_tells_it_states
     async with serving(stack) as client:
         assert (await client.get("/healthz", headers={"Host": "10.1.2.3:8321"})).status_code == 200
         foreign = await client.get("/readyz", headers={"Host": "10.1.2.3:8321"})
+        assert (await client.get("/metrics", headers={"Host": "10.1.2.3:8321"})).status_code == 401
+        told = await client.get("/metrics", headers={"Host": "10.1.2.3:8321", **admin})
+        assert 'footnote_dependency_up{dependency="index",required="true"} 0.0' in told.text
         assert foreign.json()["dependencies"]["index"] == {"state": "down", "required": True, "detail": None}
         assert "search.internal" not in foreign.text
         assert "search.internal" in (await client.get("/readyz", headers=admin)).text

@@ -16,7 +16,8 @@ from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/auth"}
+EVERYBODY = {"/v1/me", "/auth/logout"}
 OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
 READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
 BELOW = ("/v1/documents", "/v1/answers/", "/v1/conversations")
@@ -37,7 +38,7 @@ async def test_every_operation_says_which_key_it_needs(document: dict[str, Any])
     for path, _, operation in operations(document):
         if path in OPEN:
             assert "security" not in operation
-        elif path == "/v1/me":
+        elif path in EVERYBODY:
             assert operation["security"] == [{"key": []}, {}]
         elif path in READERS or path.startswith(BELOW):
             assert operation["security"] == [{"key": ["reader"]}, {}], path

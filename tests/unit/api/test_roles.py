@@ -24,7 +24,8 @@ from tests.unit.api.fakes import Stack
 pytestmark = pytest.mark.anyio
 
 METADATA = (PROTECTED, f"{PROTECTED}/mcp")
-NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}", *METADATA}
+SIGNING_IN = ("/auth", "/auth/login", "/auth/callback", "/auth/logout")
+NEED_NONE = {"/healthz", "/readyz", "/metrics", "/v1/me", "/", "/docs", "/page/{name}", *METADATA} | {*SIGNING_IN}
 """Told to everybody, or (the metrics) to a key of their own as well."""
 DUTIES = [
     ("GET", "/v1/sources", Role.CURATOR),

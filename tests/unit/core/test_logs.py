@@ -5,7 +5,9 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import jsonschema
 import pytest
 import structlog
 
@@ -35,6 +37,26 @@ def test_json_lines_carry_the_correlation_id(capsys: pytest.CaptureFixture[str])
     assert first["documents"] == 3
     assert {first["correlation_id"], second["correlation_id"]} == {"req-1"}
     assert second["level"] == "warning"
+
+
+def test_lines_are_as_the_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = json.loads((Path(__file__).parents[3] / "docs/logs.schema.json").read_text())
+    configure_logs(TelemetrySettings(log_format="json", log_level="DEBUG"))
+    get_logger("core.example").debug("synced", documents=3)
+    logging.getLogger("other.library").critical("a sentence with %s", "a value")
+    token = correlation_id.set("req-1")
+    try:
+        _fail_with(question="x")
+    except ValueError:
+        get_logger("core.failing").exception("failed")
+    correlation_id.reset(token)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for line in lines:
+        jsonschema.validate(line, schema)
+    assert lines[-1]["exception"][0]["exc_type"] == "ValueError"
+    for broken in ({**lines[0], "level": "INFO"}, {**lines[0], "trace_id": "1"}, {"event": "x"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
 
 
 def test_the_level_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from api.auth.key_records import Grant
-from api.canary.canary import Canary, Ending, candidate_of
+from api.canary.canary import Canary, Ending
+from api.canary.candidate import candidate_of
 from api.wiring import check_settings
 from core.errors import ConfigurationError, IndexUnavailable, Overloaded, StorageUnavailable
 from core.roles import Role
@@ -271,10 +272,11 @@ def test_the_candidate_differs_in_what_is_set_alone(tmp_path: Path) -> None:
     settings = trying(tmp_path, model="two", prompts={"answering": "a.md"})
     settings = settings.model_copy(update={"llm": settings.llm.model_validate(llm)})
     other = candidate_of(settings)
+    assert other is not None
     assert (other.llm.model, other.llm.provider, str(other.prompts.answering)) == ("two", "openai", "a.md")
     assert other.prompts.rewriting is None
-    assert other.retrieval.pipeline == "lexical"
-    same = {"llm", "prompts", "retrieval"}
+    assert candidate_of(trying(tmp_path)) is None  # its pipeline comes with the question
+    same = {"llm", "prompts"}
     assert other.model_dump(exclude=same) == settings.model_dump(exclude=same)
     assert trying(tmp_path).canary.id != trying(tmp_path, pipeline="vector").canary.id
     assert trying(tmp_path).canary.id == trying(tmp_path, share=5).canary.id

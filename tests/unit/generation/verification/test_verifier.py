@@ -90,6 +90,9 @@ def test_a_denied_sentence_s_middle_is_no_quotation(make_chunk: Any) -> None:
 
 
 class Broken:
+    def warm_up(self) -> None:
+        pass
+
     def probabilities(self, statement: str, passages: Sequence[str]) -> list[float]:
         raise ModelUnavailable("It is down.")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
-from core.errors import BrokerUnavailable, NotFound, UnreadableDocument
+from core.errors import BrokerUnavailable, IndexUnavailable, NotFound, UnreadableDocument
 from core.filters import AnyOf, Filter
 from core.metadata import Metadata
 from core.principal import AccessList
@@ -167,6 +167,8 @@ class FakeIndex:
         self.down = True
         """Whether an error means that it answers nothing at all, or only refuses writes."""
         self.marked = ""
+        self.lost = False
+        """Whether it has no generation: somebody has to make one first."""
         self.refused: set[str] = set()
         """Documents whose permissions can't be written."""
         self.refreshed = 0
@@ -174,12 +176,13 @@ class FakeIndex:
 
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         self._check()
+        self.lost = False
         return Generation("g1", embedder, dimensions, live=True, model=model)
 
     def generations(self) -> list[Generation]:
         if self.down:
             self._check()
-        return [Generation("g1", FakeEmbedder.name, FakeEmbedder.dimensions, live=True)]
+        return [] if self.lost else [Generation("g1", FakeEmbedder.name, FakeEmbedder.dimensions, live=True)]
 
     def for_generation(self, name: str) -> FakeIndex:
         return self
@@ -257,7 +260,7 @@ class FakeIndex:
         return {chunk.id: self.windows[chunk.id] for chunk in found if chunk.document_id in filter.values}
 
     def documents(self, after: str, limit: int) -> list[IndexedDocument]:
-        self._check()
+        self._check_there()
         chunks = [chunk for chunk in self.chunks.values() if chunk.document_id > after]
         found = []
         for key in sorted({chunk.document_id for chunk in chunks})[:limit]:
@@ -269,7 +272,7 @@ class FakeIndex:
         return found
 
     def mark(self) -> str:
-        self._check()
+        self._check_there()
         return self.marked
 
     def set_mark(self, mark: str) -> None:
@@ -277,7 +280,7 @@ class FakeIndex:
         self.marked = mark
 
     def refresh(self) -> None:
-        self._check()
+        self._check_there()
         if self.at_refresh:
             self.at_refresh()
         self.refreshed += 1
@@ -294,6 +297,11 @@ class FakeIndex:
         for key in gone:
             del self.chunks[key]
         return len(gone)
+
+    def _check_there(self) -> None:
+        self._check()
+        if self.lost:
+            raise IndexUnavailable("The index has no generation yet: ensure() makes the first.")
 
     def _check(self) -> None:
         if self.error:

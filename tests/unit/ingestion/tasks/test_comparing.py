@@ -59,6 +59,25 @@ def test_what_a_lost_catalog_leaves_is_hidden_and_told(pipeline: Pipeline) -> No
     assert pipeline.index.chunks == {}
 
 
+def test_an_index_that_is_lost_is_filled_anew(pipeline: Pipeline) -> None:
+    pipeline.index.lost = True
+    start_worker(pipeline)
+    assert pipeline.parts.catalog.comparisons.get().finished_at is None, "where nothing was, nothing is missing"
+    pipeline.index.lost = False
+    fill(pipeline, 3)
+    pipeline.sync()
+    before = dict(pipeline.index.chunks)
+    pipeline.index.chunks.clear()
+    pipeline.index.fences.clear()
+    pipeline.index.marked, pipeline.index.lost = "", True
+    start_worker(pipeline)
+    assert found(pipeline) == {"missing": 3}
+    recovering.recover(pipeline.parts)
+    pipeline.tasks.run_delayed(pipeline.parts, pipeline.clock)
+    assert pipeline.index.chunks.keys() == before.keys()
+    assert pipeline.parts.catalog.documents.totals() == {"indexed": 3}
+
+
 def test_a_restored_catalog_trusts_no_permissions_that_are_older_than_the_index(pipeline: Pipeline) -> None:
     fill(pipeline, 3)
     pipeline.sync()

@@ -1,0 +1,48 @@
+"""``footnote migrate``, and images and catalogs that don't fit each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from api.cli.main import cli
+from core.errors import ConfigurationError, Conflict
+from core.settings import Settings
+from ingestion.catalog.build import database_of, open_catalog
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return Settings(data_dir=tmp_path / ".footnote")
+
+
+def run(*arguments: str) -> dict[str, object]:
+    done = CliRunner().invoke(cli, ["migrate", "--json", *arguments], catch_exceptions=False)
+    found: dict[str, object] = json.loads(done.output)
+    return found
+
+
+def test_a_catalog_is_brought_up_to_date(settings: Settings) -> None:
+    (settings.data_dir).mkdir()
+    with pytest.raises(Conflict, match="not there yet"):
+        CliRunner().invoke(cli, ["migrate", "--check"], catch_exceptions=False)
+    assert run()["current"] is True
+    assert run("--check") == run()
+
+
+def test_an_image_refuses_a_catalog_of_a_newer_one(settings: Settings) -> None:
+    open_catalog(settings).close()
+    database = database_of(settings)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'm9999'"))
+    database.close()
+    for arguments in ([], ["--check"]):
+        with pytest.raises(ConfigurationError, match=r"newer Footnote.*m9999.*run that newer version"):
+            CliRunner().invoke(cli, ["migrate", *arguments], catch_exceptions=False)
+    with pytest.raises(ConfigurationError, match="newer Footnote"):
+        open_catalog(settings)
