@@ -20,6 +20,7 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    canary,
     conversations,
     documents,
     feedback,
@@ -47,7 +48,7 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, status, usage)
+ADMINISTERING = (sources, groups, push, index, keys, audit, canary, status, usage)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
@@ -131,9 +132,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         await anyio.to_thread.run_sync(services.audit.flush)
         await anyio.to_thread.run_sync(services.usage.flush)
+        await anyio.to_thread.run_sync(services.canary.refresh)
     except FootnoteError as error:
         log_error(error)
-    if services.answerer.built is not None:
-        await services.answerer.built.close()
+    for answerer in {services.answerer, services.candidate}:
+        if answerer.built is not None:
+            await answerer.built.close()
     await services.limits.close()
     await anyio.to_thread.run_sync(services.close)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
+from core.canary_settings import CanarySettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.identity_settings import IdentitySettings
@@ -36,6 +37,7 @@ __all__ = [
     "BlobSettings",
     "BrokerSettings",
     "CacheSettings",
+    "CanarySettings",
     "CatalogSettings",
     "ChunkingSettings",
     "ConversationSettings",
@@ -198,6 +200,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    canary: CanarySettings = CanarySettings()
     conversations: ConversationSettings = ConversationSettings()
     review: ReviewSettings = ReviewSettings()
     judging: JudgingSettings = JudgingSettings()

@@ -29,6 +29,7 @@ COMMANDS = {
     "migrate": ("api.cli.commands.migrate", "Bring the catalog's schema up to date, before a new version starts."),
     "usage": ("api.cli.commands.usage", "Show who used how much of the language model, and its cost."),
     "audit": ("api.cli.commands.audit", "Show what administrators did, and when."),
+    "canary": ("api.cli.commands.canary", "Show how a candidate stands beside what is set, and take it back."),
     "backup": ("api.cli.commands.backup", "Write the catalog and the originals into a folder."),
     "restore": ("api.cli.commands.backup", "Put a backup into an empty catalog and blob store."),
     "plan": ("api.cli.commands.plan", "What an installation needs and costs, before there is one."),

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.audit_keeping import AuditKeeping
+from ingestion.catalog.canaries import CanaryStore
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
@@ -63,6 +64,7 @@ class Catalog:
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
         checks: settings of sources that workers are to try out.
         inbox: what was pushed.
+        canaries: how often the arms of canaries fail.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
         reviews: which answers people look at, and what they find.
     """
@@ -101,6 +103,7 @@ class Catalog:
         self.conversations = ConversationStore(database, clock)
         self.feedback = FeedbackStore(database, clock)
         self.reviews = ReviewStore(database, clock)
+        self.canaries = CanaryStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""
