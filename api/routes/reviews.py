@@ -29,7 +29,7 @@ from ingestion.catalog.reviews import CRITERIA, Open, Review, unknown
 
 router = APIRouter(prefix="/v1/reviews", tags=["reviews"], route_class=JsonRoute)
 
-_AT_ONCE = 25
+_AT_ONCE = 100
 Count = Annotated[int, Query(ge=1, le=100)]
 
 

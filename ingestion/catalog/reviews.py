@@ -187,12 +187,13 @@ class ReviewStore:
         )
         with self._database.read() as connection:
             rows = {row.answer_id: row for row in connection.execute(wanted).all()}
+            documents = _documents(connection, answer_ids)
             return [
                 Open(
                     sample=rows[one].sample,
                     due_at=rows[one].due_at,
                     turn=turn_of(rows[one]),
-                    documents=_before(connection, rows[one].conversation_id, rows[one].number),
+                    documents=frozenset(documents[one]),
                 )
                 for one in answer_ids
                 if one in rows
@@ -244,9 +245,15 @@ def unknown(answer_id: str) -> NotFound:
     return NotFound(f"There is no answer {answer_id[:64]!r} for you to review: `GET /v1/reviews/next` has some.")
 
 
-def _before(connection: Connection, conversation_id: str, number: int) -> frozenset[str]:
-    told = select(TurnRow.documents).where(TurnRow.conversation_id == conversation_id, TurnRow.number <= number)
-    return frozenset(document for documents in connection.execute(told).scalars() for document in documents)
+def _documents(connection: Connection, answer_ids: Sequence[str]) -> Mapping[str, set[str]]:
+    """What each answer, and those before it in its conversation, were made from."""
+    earlier = TURNS.alias()
+    before = (earlier.c.conversation_id == TurnRow.conversation_id) & (earlier.c.number <= TurnRow.number)
+    told = select(TurnRow.answer_id, earlier.c.documents).join(earlier, before).where(TurnRow.answer_id.in_(answer_ids))
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in connection.execute(told):
+        found[row.answer_id].update(row.documents)
+    return found
 
 
 def _candidates(connection: Connection, since: datetime, until: datetime) -> builtins.list[Candidate]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,21 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from api.auth.key_records import Grant
 from api.cli import context, review_sheets
+from api.cli.client import Client as CliClient
 from api.cli.commands.reviews import reviews
 from core.errors import Conflict, FootnoteError
+from core.principal import AccessList
+from core.review_settings import ReviewSettings
+from core.roles import Role
 from eval.judging.cases import read_cases
 from eval.judging.labels import read_labels
+from eval.judging.reviews import found_in
 from eval.judging.rubric import SCALE
 from ingestion.catalog.reviews import CRITERIA
+from tests.unit.api.conftest import on_a_port
+from tests.unit.api.fakes import ADMIN_KEY, Stack, an_answer, make_settings
 
 PAIR = {
     "id": "a1", "sample": "2026-W02", "question": "=HYPERLINK(\"x\")", "due_at": "2026-01-12T00:00:00Z",
@@ -169,3 +178,45 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_sheet_asks_what_the_service_does() -> None:
     assert review_sheets.CRITERIA == CRITERIA
     assert isinstance(reviews, click.Group)
+
+
+def test_from_the_draw_to_the_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two reviewers, a service and sheets: what they fill in is what `footnote eval reviews` tells."""
+    review = ReviewSettings(weekly=10, twice=1.0)
+    stack = Stack(make_settings(tmp_path / "data").model_copy(update={"review": review}))
+    stack.add_document("d1", AccessList.everyone(), facts={"department": "HR"})
+    stack.answerer.script = an_answer()
+    people = {name: stack.keys.create(name, Grant(user=name, roles=(Role.REVIEWER,)))[1] for name in ("ann", "ben")}
+    reader = stack.keys.create("ida", Grant(user="ida"))[1]
+    labels = tmp_path / "labels.csv"
+    with on_a_port(stack) as url, ExitStack() as opened:
+
+        def client_of(key: str | None) -> CliClient:
+            return opened.enter_context(CliClient(url, key or ADMIN_KEY))
+
+        monkeypatch.setattr(context, "client", lambda reader: client_of(reader.key))
+
+        def footnote(*arguments: str) -> str:
+            done = CliRunner().invoke(reviews, arguments)
+            assert done.exit_code == 0, (done.output, done.exception)
+            return done.output
+
+        for question in ("How much leave?", "And in Norway?"):
+            client_of(reader).request("POST", "/v1/answers", {"question": question})
+        assert "Drew 2 answers" in footnote("sample", "--now")
+        for number, (name, key) in enumerate(people.items()):
+            sheet = tmp_path / f"{name}.csv"
+            footnote("export", "--csv", str(sheet), "--key", key)
+            fill_in(sheet, **{**FILLED, "relevance": str(4 + number)}, cause="evidence")
+            assert footnote("import", "--csv", str(sheet), "--key", key) == "Took in 2 reviews.\n"
+        assert "4 of 4 reviews of 2 answers" in footnote("list")
+        footnote("results", "--labels", str(labels))
+    stack.catalog.close()
+    found = found_in(labels)
+    assert (found.answers, found.reviewers) == (2, 2)
+    assert {one.criterion: (one.same, one.answers) for one in found.agreement} == {
+        "groundedness": (1.0, 2), "relevance": (0.0, 2), "coherence": (1.0, 2), "faithfulness": (1.0, 2),
+    }  # fmt: skip
+    assert {one.criterion: one.mean.value for one in found.means}["relevance"] == 4.5
+    [mending] = found.to_mend
+    assert (mending.cause, mending.share.value, len(mending.answers)) == ("evidence", 1.0, 2)
