@@ -71,7 +71,8 @@ def _show(found: Drift) -> None:
     else:
         one = found.topics
         click.echo(
-            f"Topics of the latest week beside the four before: PSI {one.psi:.3f} over {one.clusters} clusters; "
+            f"Topics of the latest week beside the four before: PSI {one.psi:.3f} over {one.clusters} clusters (up to "
+            f"{one.usual:.3f} is usual); "
             f"{one.new:.1%} of the questions are new (5 % is usual); one cluster went from {one.grown[0]:.1%} to "
             f"{one.grown[1]:.1%}."
         )

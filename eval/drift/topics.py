@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 Points = NDArray[np.float32]
 LEAST = 50
@@ -20,8 +21,8 @@ class Topics:
     """How a week's questions stand to those before.
 
     Attributes:
-        psi: the population stability index over clusters of the questions before; by custom, under 0.1 nothing has
-            moved, and over 0.25 much has.
+        psi: the population stability index over clusters of the questions before.
+        usual: what it stays under in 95 % of weeks in which nothing has moved, by the number of questions.
         clusters: how many.
         new: the share of the week's questions whose nearest one before is further away than that of 95 % of the
             questions before is; 0.05 is what to expect.
@@ -29,6 +30,7 @@ class Topics:
     """
 
     psi: float
+    usual: float
     clusters: int
     new: float
     grown: tuple[float, float]
@@ -43,14 +45,24 @@ def topics(before: Points, week: Points, seed: int = 0) -> Topics | None:
     most = int(np.argmax(now - was))
     within = before @ before.T
     np.fill_diagonal(within, -np.inf)
-    usual = np.quantile(1 - within.max(axis=1), 0.95)
-    new = float((1 - (week @ before.T).max(axis=1) > usual + 1e-6).mean())
-    return Topics(psi(was, now), len(centres), new, (float(was[most]), float(now[most])))
+    away = np.quantile(1 - within.max(axis=1), 0.95)
+    new = float((1 - (week @ before.T).max(axis=1) > away + 1e-6).mean())
+    usual = usual_psi(len(centres), len(before), len(week))
+    return Topics(psi(was, now), usual, len(centres), new, (float(was[most]), float(now[most])))
 
 
 def psi(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     """The population stability index of two distributions over the same classes, none of whose shares is 0."""
     return float(((actual - expected) * np.log(actual / expected)).sum())
+
+
+def usual_psi(classes: int, before: int, now: int) -> float:
+    """What the index of two samples of one distribution stays under in 95 % of cases.
+
+    Divided by ``1 / before + 1 / now`` it is about chi-squared, with a degree of freedom less than there are classes
+    (Yurdakul, Statistical Properties of Population Stability Index, 2018).
+    """
+    return float(chi2.ppf(0.95, max(classes - 1, 1)) * (1 / before + 1 / now))
 
 
 def k_means(points: Points, k: int, seed: int) -> Points:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eval.drift.topics import k_means, nearest, psi, topics
+from eval.drift.topics import k_means, nearest, psi, topics, usual_psi
 
 
 def around(centres: list[list[float]], counts: list[int], seed: int) -> NDArray[np.float32]:
@@ -25,6 +25,14 @@ def test_psi_of_known_distributions() -> None:
     # (.9 - .5) ln(.9 / .5) + (.1 - .5) ln(.1 / .5)
     assert psi(np.array([0.5, 0.5]), np.array([0.9, 0.1])) == pytest.approx(0.8788898309344878, abs=1e-12)
     assert psi(np.array([0.2, 0.3, 0.5]), np.array([0.2, 0.3, 0.5])) == 0
+
+
+def test_what_is_usual() -> None:
+    assert usual_psi(10, 200, 50) == pytest.approx(16.918977604620448 / 40)  # the quantile of tables, 9 degrees
+    rng, shares = np.random.default_rng(5), np.array([0.1, 0.2, 0.3, 0.4])
+    was, now = (rng.multinomial(n, shares, 2000) / n for n in (400, 200))
+    over = np.mean([psi(one, two) > usual_psi(4, 400, 200) for one, two in zip(was, now, strict=True)])
+    assert 0.03 <= over <= 0.08
 
 
 def test_psi_is_symmetric() -> None:
@@ -46,7 +54,7 @@ def test_more_clusters_than_different_points() -> None:
 def test_the_same_questions_are_no_news() -> None:
     found = topics(around(AXES[:4], [100] * 4, 1), around(AXES[:4], [50] * 4, 2))
     assert found is not None
-    assert found.psi < 0.1
+    assert found.psi < found.usual
     assert found.new < 0.15
 
 
@@ -56,7 +64,7 @@ def test_other_shares_move_psi_and_another_topic_is_new() -> None:
     other = topics(before, around(AXES[:5], [25] * 4 + [100], 2))
     assert moved is not None
     assert other is not None
-    assert moved.psi > 0.25
+    assert moved.psi > 2 * moved.usual
     assert moved.grown[1] > moved.grown[0]
     assert moved.new < 0.15
     assert other.new >= 0.5
