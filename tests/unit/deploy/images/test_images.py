@@ -31,7 +31,8 @@ def test_images_install_what_was_tested() -> None:
     for name in ("requirements.txt", "requirements-cuda.txt"):
         installed = pins(IMAGES / name)
         assert installed
-        assert {name: version for name, version in installed.items() if tested.get(name) != version} == {}
+        others = {name: version for name, version in installed.items() if tested.get(name) != version}
+        assert others == {}, "run make lock (it needs uv: pip install uv)"
 
 
 def test_every_requirement_has_hashes() -> None:
@@ -48,7 +49,7 @@ def test_extras_of_the_images_are_there() -> None:
     direct = [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
     names = {re.split(r"[\[<>=~]", one)[0].lower().replace("_", "-").replace(".", "-") for one in direct}
     locked = {name for path in IMAGES.glob("requirements*.txt") for name in pins(path)}
-    assert names - locked == set()
+    assert names - locked == set(), "run make lock (it needs uv: pip install uv)"
 
 
 def test_the_bill_names_every_package_with_its_licence(tmp_path: Path) -> None:
