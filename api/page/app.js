@@ -181,7 +181,7 @@ function editQuestion() {
 
 async function showKey() {
   $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
-  offerAdministration();
+  await offerAdministration(); // who is signed in is known then
   keeping = await keeps();
   $("open-history").hidden = !keeping;
 }

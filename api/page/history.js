@@ -1,6 +1,6 @@
 // The reader's conversations: listed, searched, renamed, deleted, shared.
 
-import { getJson, key, make, send, visible } from "./client.js";
+import { getJson, key, make, send, session, visible } from "./client.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("history");
@@ -10,7 +10,7 @@ let asked = 0;
 
 /** Whether the service keeps conversations of this reader. */
 export async function keeps() {
-  if (!key.get()) return false;
+  if (!key.get() && !session.csrf) return false;
   try {
     return (await getJson("/v1/conversations?limit=1")).kept;
   } catch {

@@ -50,7 +50,10 @@ def realm(redirect: str) -> dict[str, Any]:
         "clientId": CLIENT,
         "secret": SECRET,
         "redirectUris": [redirect],
-        "attributes": {"post.logout.redirect.uris": "+", "pkce.code.challenge.method": "S256"},
+        "attributes": {
+            "post.logout.redirect.uris": redirect.removesuffix("auth/callback"),
+            "pkce.code.challenge.method": "S256",
+        },
         "directAccessGrantsEnabled": True,
         "standardFlowEnabled": True,
         "protocolMappers": [

@@ -8,14 +8,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from alembic import command
 from structlog.testing import capture_logs
 
-from api.auth.key_records import Grant, RefusedKey
+from api.auth.key_records import OPERATOR, Grant, RefusedKey
 from api.auth.keys import KeyStore, digest
 from api.auth.scopes import Scope
 from core.clock import SystemClock
 from core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound, StorageUnavailable
+from core.roles import Role
 from ingestion.catalog.catalog import Catalog
+from ingestion.catalog.migrate import alembic_config, migrate
 from tests.unit.api.fakes import ADMIN_KEY
 from tests.unit.ingestion.catalog.conftest import SteppedClock, catalog, catalog_settings, clock, open_more
 
@@ -184,3 +187,27 @@ def test_the_configuration_s_key_is_rotated_there(catalog: Catalog) -> None:
     keys = process(catalog, ADMIN_KEY)
     with pytest.raises(Conflict, match=r"api\.admin_key"):
         keys.rotate(keys.verify(ADMIN_KEY).id, timedelta(0))
+
+
+def test_keys_of_before_go_on_as_they_were_and_limits_do_not_get_lost(catalog: Catalog, keys: KeyStore) -> None:
+    """An administrator's could act for somebody. What is limited is gone where limits are unknown."""
+    plain = {
+        name: keys.create(name, grant)[1]
+        for name, grant in {
+            "admin": OPERATOR,
+            "reader": Grant(user="ida", groups=("hr",)),
+            "limited": Grant(scope=Scope(("search",))),
+            "ending": Grant(roles=(Role.ADMIN,), may_act=True, expires_at=SystemClock().now() + timedelta(days=1)),
+            "auditor": Grant(roles=(Role.AUDITOR,)),
+        }.items()
+    }
+    with catalog.database.write() as connection:
+        command.downgrade(alembic_config(connection), "0018")
+        rows = connection.exec_driver_sql("SELECT name, admin FROM api_keys ORDER BY name").all()
+        assert [(name, bool(admin)) for name, admin in rows] == [("admin", True), ("reader", False)]
+    migrate(catalog.database)
+    assert keys.verify(plain["admin"]).grant == OPERATOR
+    assert keys.verify(plain["reader"]).grant == Grant(user="ida", groups=("hr",))
+    for gone in ("limited", "ending", "auditor"):
+        with pytest.raises(RefusedKey):
+            keys.verify(plain[gone])
