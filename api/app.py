@@ -20,6 +20,7 @@ from api.readiness import Readiness
 from api.routes import (
     answers,
     audit,
+    canary,
     conversations,
     documents,
     feedback,
@@ -33,6 +34,7 @@ from api.routes import (
     page,
     page_images,
     push,
+    reviews,
     search,
     sign_in,
     sources,
@@ -45,8 +47,8 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ASKING = (answers, conversations, feedback, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, status, usage)
+ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
+ADMINISTERING = (sources, groups, push, index, keys, audit, canary, status, usage)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
@@ -130,9 +132,11 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         await anyio.to_thread.run_sync(services.audit.flush)
         await anyio.to_thread.run_sync(services.usage.flush)
+        await anyio.to_thread.run_sync(services.canary.refresh)
     except FootnoteError as error:
         log_error(error)
-    if services.answerer.built is not None:
-        await services.answerer.built.close()
+    for answerer in {services.answerer, services.candidate}:
+        if answerer.built is not None:
+            await answerer.built.close()
     await services.limits.close()
     await anyio.to_thread.run_sync(services.close)

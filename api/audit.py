@@ -76,7 +76,7 @@ def actor_of(request: Request, caller: Caller) -> Actor:
 
 
 def note_refused_sign_in(request: Request, audit: AuditLog, error: NotAuthenticated) -> None:
-    """Count and log what was sent as a key and opens nothing: malformed, unknown or revoked. Never the key itself."""
+    """Count and log what was sent as a key or a token and opens nothing. Never the key itself."""
     key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
     if not isinstance(error, RefusedKey) and is_jwt(request.headers.get("authorization", "").partition(" ")[2]):
         reason = "token"

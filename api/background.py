@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from api.part import StillStarting
+from api.reviewing import sample_week
 from api.wiring import Services
 from core.errors import FootnoteError
 from core.logs import get_logger
@@ -22,7 +23,9 @@ FLUSH_S = 60.0
 AUDIT_FLUSH_S = 1.0
 PRUNE_S = 3600.0
 USAGE_S = 10.0
+CANARY_S = 5.0
 EXPIRE_S = 3600.0
+REVIEWS_S = 900.0
 
 
 @dataclass(slots=True)
@@ -80,8 +83,10 @@ class Background:
         key_usage: writes down the configuration's keys at once, and each minute when keys were last used.
         audit_log: writes what readers did.
         usage: adds up what answers used.
+        canary: adds up how its answers ended, and takes it back where it is worse.
         audit_retention: removes what is older than ``audit.keep_days``.
         conversations: deletes those that were kept for long enough.
+        reviews: draws a week's answers for reviewers.
     """
 
     def __init__(self, services: Services) -> None:
@@ -89,8 +94,10 @@ class Background:
         self.key_usage = BackgroundTask("key usage", lambda: flush_keys(services), every_s=FLUSH_S)
         self.audit_log = BackgroundTask("audit log", services.audit.flush, every_s=AUDIT_FLUSH_S)
         self.usage = BackgroundTask("usage", services.usage.flush, every_s=USAGE_S)
+        self.canary = BackgroundTask("canary", services.canary.refresh, every_s=CANARY_S)
         self.audit_retention = BackgroundTask("audit retention", services.audit.prune, every_s=PRUNE_S)
         self.conversations = BackgroundTask("conversations", lambda: expire(services), every_s=EXPIRE_S)
+        self.reviews = BackgroundTask("reviews", lambda: sample_week(services), every_s=REVIEWS_S)
 
     async def run(self) -> None:
         """Run all of them."""
@@ -99,8 +106,10 @@ class Background:
             tasks.start_soon(self.key_usage.run)
             tasks.start_soon(self.audit_log.run)
             tasks.start_soon(self.usage.run)
+            tasks.start_soon(self.canary.run)
             tasks.start_soon(self.audit_retention.run)
             tasks.start_soon(self.conversations.run)
+            tasks.start_soon(self.reviews.run)
 
 
 def flush_keys(services: Services) -> None:

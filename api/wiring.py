@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
+from api.canary.canary import Canary
+from api.canary.candidate import candidate_of, check_candidate
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
@@ -46,6 +48,9 @@ class Services:
     embedder: Part[Embedder]
     retriever: Part[Retriever]
     answerer: Part[Answerer]
+    canary: Canary
+    candidate: Part[Answerer]
+    """Answers the canary's share of conversations."""
     catalog: Part[Catalog]
     keys: Part[KeyStore]
     identities: Part[Identities]
@@ -67,6 +72,8 @@ class Services:
         """
         self.retriever.get().warm_up()
         self.answerer.get().warm_up()
+        if self.settings.canary.share:
+            self.candidate.get().warm_up()
 
     def close(self) -> None:
         """Let go of connections and files of the parts that were built; the answerer's are closed by the app."""
@@ -95,6 +102,7 @@ def check_settings(settings: Settings) -> None:
     default_pipeline(settings, named_pipelines(settings, reranker=settings.reranker.model is not None))
     Prompts.of(settings.prompts)
     evidence_model(settings.evidence, "supports")
+    check_candidate(settings)
 
 
 def wire(settings: Settings) -> Services:
@@ -107,6 +115,8 @@ def wire(settings: Settings) -> Services:
     retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
+    candidate = candidate_of(settings)
+    answerer = Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
     return Services(
         settings=settings,
         lanes=lanes,
@@ -116,7 +126,11 @@ def wire(settings: Settings) -> Services:
         index=index,
         embedder=embedder,
         retriever=retriever,
-        answerer=Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog)),
+        answerer=answerer,
+        canary=Canary(settings, catalog.get),
+        candidate=Part("candidate", lambda: _answerer(candidate, retriever, places, lanes, catalog))
+        if candidate
+        else answerer,
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),

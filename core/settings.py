@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_valida
 
 from core.audit_settings import AuditSettings
 from core.cache_settings import CacheSettings
+from core.canary_settings import CanarySettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.identity_settings import IdentitySettings
@@ -24,6 +25,7 @@ from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
 from core.opensearch_settings import AwsSettings, OpenSearchSettings
 from core.pipeline import PipelineConfig
+from core.review_settings import ReviewSettings
 from core.section import Positive, Seconds, Section
 from core.usage_settings import UsageSettings
 from core.verification_settings import EvidenceSettings, VerificationSettings
@@ -35,6 +37,7 @@ __all__ = [
     "BlobSettings",
     "BrokerSettings",
     "CacheSettings",
+    "CanarySettings",
     "CatalogSettings",
     "ChunkingSettings",
     "ConversationSettings",
@@ -197,7 +200,9 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     prompts: PromptSettings = PromptSettings()
     cache: CacheSettings = CacheSettings()
+    canary: CanarySettings = CanarySettings()
     conversations: ConversationSettings = ConversationSettings()
+    review: ReviewSettings = ReviewSettings()
     judging: JudgingSettings = JudgingSettings()
     api: ApiSettings = ApiSettings()
     identity: IdentitySettings = IdentitySettings()

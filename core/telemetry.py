@@ -39,6 +39,10 @@ OVERLOADED = Counter("footnote_overloaded_total", "Requests refused because a la
 USAGE_TOKENS = Counter("footnote_usage_tokens_total", "Tokens of answers.", ["department", "key", "kind"])
 COST = Counter("footnote_cost_total", "What tokens of answers cost, in usage.currency.", ["department", "key"])
 LIMITED = Counter("footnote_limited_total", "Requests refused because somebody had their share.", ["whose", "what"])
+CANARY_ANSWERS = Counter(
+    "footnote_canary_answers_total", "Answers during a canary, by who gave them.", ["arm", "ended"]
+)
+CANARY_RUNNING = Gauge("footnote_canary_share", "Conversations in a hundred that the candidate answers.")
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
 FIRST_TOKEN_SECONDS = Histogram(
     "footnote_first_token_seconds",

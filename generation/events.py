@@ -24,7 +24,8 @@ class Meta:
 
     ``index_generation`` is the generation that searches worked on so far, empty before the first search of a process:
     :attr:`Sources.index_generation` is the one that answered. ``prompts`` are the versions of what the model is told,
-    as ``answering-1f0c9a3b``: the name and a digest of the file; none where no model writes.
+    as ``answering-1f0c9a3b``: the name and a digest of the file; none where no model writes. ``arm`` is ``baseline`` or
+    ``candidate`` while a canary runs, else empty.
     """
 
     answer_id: str
@@ -32,6 +33,7 @@ class Meta:
     model: str
     index_generation: str
     prompts: tuple[str, ...] = ()
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from api.asking import checked_question
+from api.canary.canary import Canary, Ending
 from api.conversations.owner import Owner, owner_of
 from api.conversations.recording import Keeping, Recording
 from api.conversations.views import history_of, shown_turns
+from api.dependencies import ready
 from api.live.answers import Publish
 from api.metering import Meter
 from api.schemas.answers import AnswerRequest, wire
 from api.sse import ServerEvent
-from core.errors import Conflict, FootnoteError, InvalidRequest, NotFound
+from core.errors import Conflict, FootnoteError, InvalidRequest, LimitReached, NotFound, Overloaded
 from core.filters import parse_filters
 from core.lanes import Lane
 from core.telemetry import ANSWERS_IN_PROGRESS
 from generation.caching.recording import documents_in
-from generation.events import AnswerEvent, Done
+from generation.events import AnswerEvent, Done, Meta
 from generation.models.port import Message
 from generation.question import Question
+from ingestion.catalog.canaries import Arm
 from ingestion.catalog.conversations import MOST_TURNS
 
 if TYPE_CHECKING:
@@ -35,12 +38,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that was checked, with what is needed to answer it."""
+    """A question that was checked, with what is needed to answer it. ``arm``: None where no canary runs for it."""
 
     question: Question
     owner: Owner
     recording: Recording
     meter: Meter
+    arm: Arm | None
+    canary: Canary
+
+    async def answerer(self, services: Services) -> Answerer:
+        """Who answers it. Raises FootnoteError: it can't be had now."""
+        return await ready(services.candidate if self.arm == "candidate" else services.answerer)
 
     async def write(self, answerer: Answerer, lane: Lane, publish: Publish) -> None:
         """Answer it, and hand over each event once it is taken down.
@@ -49,15 +58,26 @@ class Asked:
             Overloaded: the lane has no place.
             FootnoteError: the answer failed, or ended without an end.
         """
+        ending = Ending()
         try:
             async with aclosing(events_of(answerer, self.question, lane, self.meter)) as events:
                 async for event in events:
-                    told = await self.recording.take(event)
+                    ending.see(event)
+                    known = replace(event, arm=self.arm or "") if isinstance(event, Meta) else event
+                    told = await self.recording.take(known)
                     publish(ServerEvent.of(*wire(told)), documents_in([told]))
+        except (InvalidRequest, LimitReached, Overloaded):  # no candidate's doing
+            raise
         except Exception:
+            self._ended(ending)
             if self.recording.events:
                 await self.recording.cut("failed")
             raise
+        self._ended(ending)
+
+    def _ended(self, ending: Ending) -> None:
+        if self.arm is not None:
+            self.canary.note(self.arm, ending, first=not self.question.history)
 
     async def cut(self) -> ServerEvent:
         """It was stopped; the event that tells so."""
@@ -88,18 +108,20 @@ async def asked(body: AnswerRequest, caller: Caller, services: Services, meter: 
             raise InvalidRequest("replaces needs the conversation_id of the conversation that the answer is in.")
         said = body.model_dump(mode="json", include={"filters", "pipeline"}, exclude_none=True)
         keeping = Keeping(owner=owner.name, continued=continued, replaces=body.replaces, asked=said)
+    conversation_id = body.conversation_id or uuid.uuid4().hex
+    arm = services.canary.arm(conversation_id) if body.pipeline is None else None
     question = Question(
         text=text,
         principal=caller.principal,
         history=history,
         filters=filters,
-        pipeline=body.pipeline,
+        pipeline=services.settings.canary.pipeline if arm == "candidate" else body.pipeline,
         answer_id=uuid.uuid4().hex,
-        conversation_id=body.conversation_id or uuid.uuid4().hex,
+        conversation_id=conversation_id,
         fresh=body.replaces is not None,
     )
     recording = Recording(question, keeping, services.catalog, services.lanes.conversations)
-    return Asked(question, owner, recording, meter)
+    return Asked(question, owner, recording, meter, arm, services.canary)
 
 
 def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: Services) -> tuple[Message, ...]:

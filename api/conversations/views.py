@@ -40,10 +40,7 @@ def shown_turns(
     Raises:
         StorageUnavailable: the catalog doesn't answer: nothing is shown.
     """
-    wanted = sorted({document for turn in turns for document in turn.documents})
-    now: dict[str, str | None] = {}
-    for at in range(0, len(wanted), _AT_ONCE):
-        now |= catalog.documents.readable(wanted[at : at + _AT_ONCE], principal)
+    now = readable_among({document for turn in turns for document in turn.documents}, principal, catalog)
     said = feedback or {}
     return [_shown(turn, now, catalog.clock.now(), said.get(turn.answer_id)) for turn in turns]
 
@@ -88,6 +85,14 @@ def _source(
     document = str(source["document_id"])
     before = then.get(document)
     return KeptSourceBody.model_validate({**source, "changed": before is None or before != now[document]})
+
+
+def readable_among(documents: Collection[str], principal: Principal, catalog: Catalog) -> dict[str, str | None]:
+    """Those of any number of documents that this reader may read now, with the hashes of their bytes. Blocks."""
+    wanted, now = sorted(documents), dict[str, str | None]()
+    for at in range(0, len(wanted), _AT_ONCE):
+        now |= catalog.documents.readable(wanted[at : at + _AT_ONCE], principal)
+    return now
 
 
 def readable_all(documents: Collection[str], principal: Principal, catalog: Catalog) -> bool:

@@ -4,6 +4,7 @@ import { AnswerView } from "./answer.js";
 import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
 import "./failures.js";
 import { keeps, openShare } from "./history.js";
+import "./reviews.js";
 import "./sources.js";
 import { current, offerTools } from "./tools.js";
 
@@ -186,16 +187,20 @@ async function showKey() {
   $("open-history").hidden = !keeping;
 }
 
-/** Offer what only administrators may see to them. */
+/** Offer what only administrators and reviewers may see to them. */
 async function offerAdministration() {
   let admin = false;
+  let reviewer = false;
   try {
     const known = key.get() || (await offerSignIn());
-    admin = Boolean(known) && (await getJson("/v1/me")).admin;
+    const me = known ? await getJson("/v1/me") : { admin: false, roles: [] };
+    admin = me.admin;
+    reviewer = admin || me.roles.includes("reviewer");
   } catch {
     // Whatever is wrong with the key or the service, the next question says it.
   }
   for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
+  $("open-reviews").hidden = !reviewer;
 }
 
 /** Offer to sign in or out, where readers do that here; whether somebody is signed in. */

@@ -57,7 +57,7 @@ async def answers(
     if MEDIA_TYPE in request.headers.get("accept", ""):
         return await streamed(body, caller, services, meter)
     question = await asked(body, caller, services, meter)
-    answerer = await ready(services.answerer)
+    answerer = await question.answerer(services)
 
     async def collect() -> None:
         await question.write(answerer, services.lanes.answers, lambda *_: None)
@@ -102,7 +102,7 @@ async def streamed(
         resumable: its client can take it up again; else the answer ends with it.
     """
     question = await asked(body, caller, services, meter)
-    answerer, answer_id = await ready(services.answerer), question.question.answer_id
+    answerer, answer_id = await question.answerer(services), question.question.answer_id
     begun = await services.live.begin(
         answer_id,
         question.owner.name,

@@ -22,6 +22,7 @@ _MEDIA_TYPES = {
     "history.js": "text/javascript; charset=utf-8",
     "outdated.js": "text/javascript; charset=utf-8",
     "tools.js": "text/javascript; charset=utf-8",
+    "reviews.js": "text/javascript; charset=utf-8",
     "failures.js": "text/javascript; charset=utf-8",
     "sources.js": "text/javascript; charset=utf-8",
     "client.js": "text/javascript; charset=utf-8",

@@ -179,6 +179,7 @@ class AnswerBody(ResponseBody):
     """An answer as one object. ``abstained`` is null, or why the sources don't answer the question.
 
     ``prompts`` are the versions of what the model is told, as ``answering-1f0c9a3b``; empty where no model writes.
+    ``arm`` is ``baseline`` or ``candidate`` while a canary runs, else empty.
     """
 
     answer_id: str
@@ -186,6 +187,7 @@ class AnswerBody(ResponseBody):
     model: str
     index_generation: str
     prompts: tuple[str, ...] = ()
+    arm: str = ""
     answer: str
     citations: list[CitationBody]
     verdicts: list[VerdictBody]
@@ -201,13 +203,14 @@ class StoppedBody(ResponseBody):
 
 
 class MetaBody(ResponseBody):
-    """Event ``meta``, the first: what the answer is. ``model`` is who writes."""
+    """Event ``meta``, the first: what the answer is. ``model`` is who writes; ``arm`` as in the whole answer."""
 
     answer_id: str
     conversation_id: str
     model: str
     index_generation: str
     prompts: tuple[str, ...] = ()
+    arm: str = ""
 
 
 class StageBody(ResponseBody):
@@ -280,6 +283,7 @@ def body_of(events: Sequence[AnswerEvent]) -> AnswerBody:
         model=meta.model,
         index_generation=found.index_generation or meta.index_generation,
         prompts=meta.prompts,
+        arm=meta.arm,
         answer="".join(event.text for event in events if isinstance(event, Token)),
         citations=[CitationBody.model_validate(event) for event in events if isinstance(event, Citation)],
         verdicts=[VerdictBody.model_validate(event) for event in events if isinstance(event, Verdict)],

@@ -19,6 +19,7 @@ from eval.cli.shared import LazyGroup
         "gate": ("eval.cli.gate", "Exit with status 1 unless a run is better on one set, worse on none."),
         "judge": ("eval.cli.judge", "Have language models score answers, or compare two configurations'."),
         "calibrate": ("eval.cli.calibrate", "Hold a judge's scores against people's labels."),
+        "reviews": ("eval.cli.reviews", "What reviewers found: agreement, each week's means, causes to mend."),
         "questions": ("eval.cli.questions", "Make a set of questions from the knowledge base, and a sheet for people."),
         "judge-pool": ("eval.cli.judge_pool", "Write a sheet of what pipelines found, for people to judge."),
         "history": ("eval.cli.history", "Show how figures moved over the runs that were kept."),

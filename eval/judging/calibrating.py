@@ -100,8 +100,8 @@ def calibrate(
         labels=len(held.pairs),
         unsure=labels.unsure,
         failed=held.failed,
-        kappa=bootstrap(_kappa_of(scale, weighted=False), rows),
-        weighted_kappa=bootstrap(_kappa_of(scale, weighted=True), rows),
+        kappa=bootstrap(kappa_of(scale, weighted=False), rows),
+        weighted_kappa=bootstrap(kappa_of(scale, weighted=True), rows),
         linear_kappa=_known(kappa(table, "linear")),
         alpha=_known(alpha([_raters(pair, labels) for pair in held.pairs])),
         alpha_people=None if math.isnan(people) else people,
@@ -131,7 +131,9 @@ def _known(value: float) -> float:
     return 0.0 if math.isnan(value) else value
 
 
-def _kappa_of(scale: Scale, *, weighted: bool) -> Callable[[NDArray[np.float64]], float]:
+def kappa_of(scale: Scale, *, weighted: bool) -> Callable[[NDArray[np.float64]], float]:
+    """Cohen's kappa of rows of two ratings; 0 where chance can't be told from agreement."""
+
     def statistic(rows: NDArray[np.float64]) -> float:
         return _known(kappa(confusion(rows[:, 0], rows[:, 1], scale), "quadratic" if weighted else "none"))
 
@@ -185,7 +187,7 @@ def _drift(held: Held, scale: Scale, previous: Calibration) -> Drift:
     now, before = (
         np.array([[pair.human, pair.judge] for pair in pairs], dtype=float) for pairs in (held.pairs, previous.pairs)
     )
-    of = _kappa_of(scale, weighted=True)
+    of = kappa_of(scale, weighted=True)
     return Drift(
         since=previous.created,
         kappa=_difference(of, now, before),

@@ -35,11 +35,12 @@ class Labels:
         return {key: median_low(labels.values()) for key, labels in self.by_item.items()}
 
 
-def read_labels(file: Path, criterion: str, scale: tuple[int, int]) -> Labels:
+def read_labels(file: Path, criterion: str, scale: tuple[int, int], *, none: bool = False) -> Labels:
     """Read the labels of one criterion; a line that names none is of every criterion.
 
     Args:
         file: JSONL, or CSV with the columns item, label, and where wanted configuration, criterion, reviewer.
+        none: whether there may be none of the criterion but "can't tell".
 
     Raises:
         DatasetError: the file isn't there, holds no label of the criterion, or a line isn't a label, is outside the
@@ -47,7 +48,7 @@ def read_labels(file: Path, criterion: str, scale: tuple[int, int]) -> Labels:
     """
     found: dict[Key, dict[str, int]] = {}
     unsure = 0
-    for where, row in _lines(file):
+    for where, row in lines(file):
         if row.get("criterion") not in (None, "", criterion):
             continue
         item, said = str(row.get("item") or ""), row.get("label")
@@ -64,7 +65,7 @@ def read_labels(file: Path, criterion: str, scale: tuple[int, int]) -> Labels:
                 f"{where}: {reviewer or 'somebody'} has labelled {item!r} {labels[reviewer]} before, and {label} here. "
                 "Keep one of the two, or name two reviewers."
             )
-    if not found:
+    if not found and not none:
         raise DatasetError(f"{file} holds no label for {criterion}. A line reads: {_SHAPE}")
     return Labels(found, unsure)
 
@@ -82,7 +83,12 @@ def _label(said: Any, where: str, scale: tuple[int, int]) -> int:
     return int(label)
 
 
-def _lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a file of labels, CSV by its name or else JSONL, each with where it stands.
+
+    Raises:
+        DatasetError: it can't be read, or a line isn't JSON; names the line.
+    """
     if file.suffix.casefold() != ".csv":
         yield from read_rows(file)
         return

@@ -17,7 +17,19 @@ from core.settings import Settings
 from generation.prompts.prompt import Prompts
 from generation.question import Question
 
-_NO_MATTER = {"api", "broker", "blobs", "cache", "catalog", "data_dir", "environment", "parsing", "sync", "telemetry"}
+_NO_MATTER = {
+    "api",
+    "broker",
+    "blobs",
+    "cache",
+    "canary",
+    "catalog",
+    "data_dir",
+    "environment",
+    "parsing",
+    "sync",
+    "telemetry",
+}
 """Settings that change no answer by themselves. All others are in the key, those that are yet to come as well."""
 
 

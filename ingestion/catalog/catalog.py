@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.audit_keeping import AuditKeeping
+from ingestion.catalog.canaries import CanaryStore
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
@@ -27,6 +28,7 @@ from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
 from ingestion.catalog.retries import Retries
+from ingestion.catalog.reviews import ReviewStore
 from ingestion.catalog.runs import RunStore
 from ingestion.catalog.source_checks import SourceCheckStore
 from ingestion.catalog.sources import SourceStore
@@ -62,7 +64,9 @@ class Catalog:
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
         checks: settings of sources that workers are to try out.
         inbox: what was pushed.
+        canaries: how often the arms of canaries fail.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
+        reviews: which answers people look at, and what they find.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -98,6 +102,8 @@ class Catalog:
         self.inbox = InboxStore(database, clock)
         self.conversations = ConversationStore(database, clock)
         self.feedback = FeedbackStore(database, clock)
+        self.reviews = ReviewStore(database, clock)
+        self.canaries = CanaryStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

@@ -68,7 +68,10 @@ class TurnRow(Base):
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     documents: Mapped[dict[str, Any]]
 
-    __table_args__ = (Index("ux_conversation_turns_number", "conversation_id", "number", unique=True),)
+    __table_args__ = (
+        Index("ux_conversation_turns_number", "conversation_id", "number", unique=True),
+        Index(None, "asked_at"),
+    )
 
 
 CONVERSATIONS = cast(Table, ConversationRow.__table__)

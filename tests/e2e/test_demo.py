@@ -165,7 +165,7 @@ def test_a_key_reads_as_its_user_until_it_is_revoked(running_stack: RunningStack
         (("ask", "a" * 100_000), "100000 characters"),
         (("ask", b"caf\xe9"), "isn't valid UTF-8"),
         (("ask", "x", "--since", "yesterday"), "--since takes a day as YYYY-MM-DD"),
-        (("ask", "x", "--key", "fn_0_wrong"), "unknown or revoked"),
+        (("ask", "x", "--key", "fn_0_wrong"), "unknown, expired or revoked"),
         (("search", "x", "--pipeline", "magic"), "lexical"),
         (("ingest", "nowhere"), "nowhere isn't there"),
         (("ingest", "documents/hr", "--acl", "everyone"), "everyone"),
@@ -207,7 +207,7 @@ def test_a_revoked_administrator_is_refused_at_once_and_replaced_by_up(running_s
     assert mine["last_used_at"]
     running_stack.run("keys", "revoke", mine["id"])
     refused = running_stack.refusal("sources", "list")
-    assert "unknown or revoked" in refused
+    assert "unknown, expired or revoked" in refused
     assert "`footnote up` puts a new one there" in refused
     assert "a new one takes its place" in running_stack.run("up").stderr
     assert running_stack.admin_key != revoked

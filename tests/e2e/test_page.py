@@ -256,7 +256,7 @@ def test_a_wrong_key_is_said_to_be(page: Page) -> None:
     page.get_by_role("button", name="Access key").click()
     page.get_by_label("Key", exact=True).fill("fn_wrong")
     page.get_by_role("button", name="Use this key").click()
-    expect(page.get_by_role("alert").filter(has_text="unknown or revoked")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="unknown, expired or revoked")).to_be_visible()
     page.get_by_label("Key", exact=True).fill("fn_wröng key")
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_role("alert").filter(has_text="no spaces")).to_be_visible()
@@ -270,7 +270,7 @@ def test_a_key_that_is_revoked_later_is_said_to_be(page: Page, running_stack: Ru
     use_key(page, made["key"])
     httpx.delete(f"{running_stack.url}/v1/keys/{made['id']}", headers=administrator).raise_for_status()
     ask(page, QUESTION)
-    expect(page.locator("#notices")).to_contain_text("unknown or revoked")
+    expect(page.locator("#notices")).to_contain_text("unknown, expired or revoked")
     expect(page.get_by_role("button", name="Enter a key")).to_be_visible()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import insert
 
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
+from api.canary.canary import Canary
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
@@ -207,6 +208,7 @@ class Stack:
     index: FakeIndex = field(default_factory=FakeIndex)
     retriever: FakeRetriever = field(default_factory=FakeRetriever)
     answerer: FakeAnswerer = field(default_factory=FakeAnswerer)
+    candidate: FakeAnswerer = field(default_factory=FakeAnswerer)
     embedder: Any = field(default_factory=WordEmbedder)
     broker_error: FootnoteError | None = None
     build_index: Callable[[], Any] | None = None
@@ -217,6 +219,7 @@ class Stack:
         self.catalog = open_catalog(self.settings)
         self.blobs: BlobStore = open_blobs(self.settings)
         self.usage = UsageLog(self.settings.usage, lambda: self.catalog)
+        self.canary = Canary(self.settings, lambda: self.catalog)
         self.audit = AuditLog(self.settings.audit, lambda: self.catalog)
         self.keys = KeyStore(self.catalog.engine, SystemClock(), [ADMIN_KEY])
         self.ingestion = FakeIngestion(self.catalog)
@@ -249,6 +252,8 @@ class Stack:
             embedder=part("embedder", self.embedder),
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
+            canary=self.canary,
+            candidate=part("candidate answerer", self.candidate),
             catalog=catalog,
             keys=part("key store", self.keys),
             identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),

@@ -19,6 +19,7 @@ FILES = {
     "/page/history.js": "text/javascript",
     "/page/outdated.js": "text/javascript",
     "/page/tools.js": "text/javascript",
+    "/page/reviews.js": "text/javascript",
     "/page/failures.js": "text/javascript",
     "/page/sources.js": "text/javascript",
     "/page/client.js": "text/javascript",

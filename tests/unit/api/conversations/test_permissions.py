@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,13 @@ class World:
         rated = {"rating": "down", "comment": "no"}
         for answer in self.answers:
             await self.client.put(f"/v1/answers/{answer}/feedback", json=rated, headers=self.acting("ida"))
+        now = self.stack.catalog.clock.now()
+        times = now - timedelta(days=1), now + timedelta(days=1), now
+        self.stack.catalog.reviews.sample(self.answers[0], *times, size=9, twice=1.0, seed="s")
+        for answer in self.answers:
+            said = " ".join(secret(int(name[1:])) for name in self.stack.catalog.conversations.turn(answer).documents)
+            for reviewer in ("one", "two"):
+                self.stack.catalog.reviews.say(answer, reviewer, {}, None, said)
 
     def change(self, change: Change) -> None:
         number, terms = change
@@ -110,6 +118,7 @@ class World:
         everywhere = [path, f"{path}/export", f"{path}/export?format=json"]
         everywhere += [f"/v1/answers/{answer}/events" for answer in self.answers]
         everywhere += ["/v1/conversations", "/v1/conversations?q=secret0word", "/v1/feedback"]
+        everywhere += ["/v1/reviews", "/v1/reviews/next?limit=100", "/v1/reviews/labels"]
         for user in (*USERS, None):
             headers = self.acting(user) if user else {"Authorization": f"Bearer {ADMIN_KEY}"}
             terms = {"public", f"user:{user}", *(["group:hr"] if user == "bob" else [])}
