@@ -22,6 +22,7 @@ from eval.cli.shared import LazyGroup
         "reviews": ("eval.cli.reviews", "What reviewers found: agreement, each week's means, causes to mend."),
         "questions": ("eval.cli.questions", "Make a set of questions from the knowledge base, and a sheet for people."),
         "judge-pool": ("eval.cli.judge_pool", "Write a sheet of what pipelines found, for people to judge."),
+        "drift": ("eval.cli.drift", "Show how answers and questions moved, week by week."),
         "history": ("eval.cli.history", "Show how figures moved over the runs that were kept."),
     },
 )

@@ -110,6 +110,7 @@ FILLED = dict.fromkeys(CRITERIA, "5")
         ({"groundedness": "5"}, "line 3, relevance: '' is outside the scale: use a whole number from 1 to 5, or ?"),
         ({**FILLED, "cause": "luck"}, "line 3: the cause 'luck' is none of retrieval"),
         ({**FILLED, "id": ""}, "line 3: there is no id"),
+        ({**FILLED, "comment": "x" * 2001}, "line 3: the comment has more than 2000"),
     ],
 )
 def test_what_is_no_review_names_its_line_and_nothing_is_taken_in(

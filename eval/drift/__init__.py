@@ -1,0 +1,1 @@
+"""How answers and questions move from week to week: ``footnote eval drift``."""
