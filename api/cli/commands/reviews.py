@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -86,7 +87,7 @@ def import_(file: Path, key: str | None, as_json: bool) -> None:
     client, refused = _client(key), []
     for line, answer_id, body in filled:
         try:
-            client.request("PUT", f"/v1/reviews/{answer_id}", body)
+            client.request("PUT", f"/v1/reviews/{quote(answer_id, safe='')}", body)
         except (Conflict, NotFound) as error:
             refused.append({"line": line, "id": answer_id, "reason": error.message})
     if as_json:

@@ -141,8 +141,8 @@ def test_a_review_that_comes_too_late_is_told_and_the_others_stand(
 ) -> None:
     sheet = exported(monkeypatch, tmp_path)
     fill_in(sheet, **FILLED)
-    sheet.write_text(sheet.read_text() + "a2,,,,5,5,5,5,,\n")
-    answers = {"/v1/reviews/a1": Conflict("Enough reviewers have seen it."), "/v1/reviews/a2": None}
+    sheet.write_text(sheet.read_text() + "../keys,,,,5,5,5,5,,\n")
+    answers = {"/v1/reviews/a1": Conflict("Enough reviewers have seen it."), "/v1/reviews/..%2Fkeys": None}
     done, _ = run(monkeypatch, answers, "import", "--csv", str(sheet), "--json")
     assert done.exit_code == 1
     told = json.loads(done.output)
