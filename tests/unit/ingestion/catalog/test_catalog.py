@@ -13,7 +13,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from api.auth.keys import ApiKeyRow
+from api.auth.key_records import ApiKeyRow
+from api.auth.sessions import SessionRow
 from core.errors import ConfigurationError, Conflict, NotFound
 from core.metadata import Metadata
 from core.principal import AccessList
