@@ -91,7 +91,7 @@ constraints: ## Find the newest versions that pyproject.toml allows, and write t
 	@rm -rf build/constraints
 	@echo "Wrote constraints.txt; now run make test."
 
-lock: ## Write what images install, with hashes, from pyproject.toml and constraints.txt (needs uv: pip install uv)
+lock: ## Write what images install, with hashes, from pyproject.toml and constraints.txt 
 	$(BIN)/python -m deploy.images.lock
 
 # What builds images, and from which Python: name@sha256:... (docs/deploy/images.md).

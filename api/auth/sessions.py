@@ -46,7 +46,7 @@ class SessionRow(Base):
     created_at: Mapped[datetime]
     renew_at: Mapped[datetime]
     confirmed_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 @dataclass(frozen=True, slots=True)

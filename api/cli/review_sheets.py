@@ -13,6 +13,7 @@ from core.errors import InvalidRequest
 
 CRITERIA = ("groundedness", "relevance", "coherence", "faithfulness")
 CAUSES = ("retrieval", "evidence", "writing", "outdated")
+LONGEST_COMMENT = 2000
 UNSURE = frozenset({"?", "can't tell", "can’t tell"})
 _SCORES = ("1", "2", "3", "4", "5")
 _FILLED_IN = (*CRITERIA, "cause", "comment")
@@ -64,6 +65,8 @@ def filled_in(file: Path) -> list[tuple[int, str, Body]]:
             raise InvalidRequest(
                 f"{where}: the cause {cause!r} is none of {', '.join(CAUSES)}; leave it empty for none."
             )
+        if len(row.get("comment", "")) > LONGEST_COMMENT:
+            raise InvalidRequest(f"{where}: the comment has more than {LONGEST_COMMENT} characters: shorten it.")
         scores = {name: _score(row[name], f"{where}, {name}") for name in CRITERIA}
         reviews.append((line, answer_id, {**scores, "cause": cause, "comment": row.get("comment", "")}))
     return reviews

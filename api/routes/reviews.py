@@ -95,13 +95,14 @@ def sample(services: ServicesDep, audit: AuditDep) -> SampleBody:
 
 
 @router.put("/{answer_id}", status_code=204, dependencies=[ReviewerDep, AdminLane], responses={409: {}})
-def say(answer_id: str, body: ReviewRequest, caller: CallerDep, services: ServicesDep) -> None:
+def say(answer_id: str, body: ReviewRequest, caller: CallerDep, audit: AuditDep, services: ServicesDep) -> None:
     """Review an answer, or change what one said of it."""
     catalog, reviewer = services.catalog.get(), _reviewer(caller)
-    if not _shown(catalog.reviews.get([answer_id]), caller, catalog):
-        raise unknown(answer_id)
     scores = {criterion: getattr(body, criterion) for criterion in CRITERIA}
-    catalog.reviews.say(answer_id, reviewer, scores, body.cause, body.comment.strip())
+    with audit.doing("review.say", answer_id):
+        if not _shown(catalog.reviews.get([answer_id]), caller, catalog):
+            raise unknown(answer_id)
+        catalog.reviews.say(answer_id, reviewer, scores, body.cause, body.comment.strip())
 
 
 def _reviewer(caller: Caller) -> str:

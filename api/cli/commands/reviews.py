@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from api.cli import context
 from api.cli.options import Reader, json_option, print_json, say
 from api.cli.review_sheets import cases_of, filled_in, labels_of, sheet_of, text_of
-from core.errors import FootnoteError, InvalidRequest
+from core.errors import Conflict, InvalidRequest, NotFound
 
 _PAGE = 100
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -86,10 +87,8 @@ def import_(file: Path, key: str | None, as_json: bool) -> None:
     client, refused = _client(key), []
     for line, answer_id, body in filled:
         try:
-            client.request("PUT", f"/v1/reviews/{answer_id}", body)
-        except FootnoteError as error:
-            if error.retryable:
-                raise
+            client.request("PUT", f"/v1/reviews/{quote(answer_id, safe='')}", body)
+        except (Conflict, NotFound) as error:
             refused.append({"line": line, "id": answer_id, "reason": error.message})
     if as_json:
         print_json({"taken": len(filled) - len(refused), "refused": refused})

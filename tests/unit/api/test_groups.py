@@ -49,6 +49,7 @@ async def test_a_reader_has_their_own_groups_and_those_of_sources(stack: Stack, 
         "user": "Ann@Example.com",
         "groups": ["staff"],
         "synced_groups": [f"{wiki}/HR"],
+        "csrf": None,
         "roles": ["reader"],
         "admin": False,
     }

@@ -20,6 +20,6 @@ def test_slugs_are_unique() -> None:
     assert len(set(slugs)) == len(slugs)
 
 
-def test_only_what_is_unavailable_is_worth_a_retry() -> None:
+def test_only_what_passes_by_itself_is_worth_a_retry() -> None:
     retryable = {error for error in _all(errors.FootnoteError) if error.retryable}
-    assert retryable == set(_all(errors.Unavailable))
+    assert retryable == {*_all(errors.Unavailable), errors.LimitReached}

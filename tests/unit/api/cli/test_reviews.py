@@ -110,6 +110,7 @@ FILLED = dict.fromkeys(CRITERIA, "5")
         ({"groundedness": "5"}, "line 3, relevance: '' is outside the scale: use a whole number from 1 to 5, or ?"),
         ({**FILLED, "cause": "luck"}, "line 3: the cause 'luck' is none of retrieval"),
         ({**FILLED, "id": ""}, "line 3: there is no id"),
+        ({**FILLED, "comment": "x" * 2001}, "line 3: the comment has more than 2000"),
     ],
 )
 def test_what_is_no_review_names_its_line_and_nothing_is_taken_in(
@@ -140,8 +141,8 @@ def test_a_review_that_comes_too_late_is_told_and_the_others_stand(
 ) -> None:
     sheet = exported(monkeypatch, tmp_path)
     fill_in(sheet, **FILLED)
-    sheet.write_text(sheet.read_text() + "a2,,,,5,5,5,5,,\n")
-    answers = {"/v1/reviews/a1": Conflict("Enough reviewers have seen it."), "/v1/reviews/a2": None}
+    sheet.write_text(sheet.read_text() + "../keys,,,,5,5,5,5,,\n")
+    answers = {"/v1/reviews/a1": Conflict("Enough reviewers have seen it."), "/v1/reviews/..%2Fkeys": None}
     done, _ = run(monkeypatch, answers, "import", "--csv", str(sheet), "--json")
     assert done.exit_code == 1
     told = json.loads(done.output)

@@ -17,7 +17,7 @@ from core.judging_settings import JudgingSettings
 from eval.judging.calibrating import Held, calibrate
 from eval.judging.calibration import require
 from eval.judging.judge import Identity
-from eval.judging.labels import Labels
+from eval.judging.labels import Labels, read_labels
 from eval.judging.records import PairRow, Row, ScoreRow, append
 
 WICE = Path(__file__).parents[5] / "shared" / "data" / "evidence" / "wice" / "judges"
@@ -197,3 +197,20 @@ def test_labels_come_from_a_sheet_too(workplace: Path) -> None:
     (workplace / "l.csv").write_text("\n".join([*lines, "60;can't tell;ida"]) + "\n", encoding="utf-8-sig")
     found = json.loads(run("--labels", "l.csv", "--json").stdout)
     assert (found["labels"], found["unsure"], found["alpha_people"]) == (50, 1, 1.0)
+
+
+def test_what_reviewers_said_calibrates_a_judge(tmp_path: Path) -> None:
+    """Lines as `footnote reviews results` writes them, with the places of their answers in the sample."""
+    labels = tmp_path / "labels.jsonl"
+    place = {"criterion": "groundedness", "sample": "2026-W02", "weight": 2.0, "cause": None, "comment": ""}
+    lines = [
+        {"item": str(n), "label": 1 + n % 5 if n < 20 else None, "reviewer": name, **place}
+        for name in ("user:ann", "user:ben")
+        for n in range(25)
+    ]
+    labels.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows: list[Row] = [scored(str(n), 1 + n % 5) for n in range(25)]
+    read = read_labels(labels, "groundedness", (1, 5))
+    found = calibrate(Held.of(rows, "strict", "groundedness", read, (1, 5)), read, (1, 5), JudgingSettings())
+    assert (found.labels, found.unsure, found.unlabelled) == (20, 10, 5)
+    assert (found.weighted_kappa.value, found.alpha_people) == (1.0, 1.0)

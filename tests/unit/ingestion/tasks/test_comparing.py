@@ -70,6 +70,7 @@ def test_an_index_that_is_lost_is_filled_anew(pipeline: Pipeline) -> None:
     pipeline.index.chunks.clear()
     pipeline.index.fences.clear()
     pipeline.index.marked, pipeline.index.lost = "", True
+    pipeline.parts._built.pop("index")  # as in a process that starts anew
     start_worker(pipeline)
     assert found(pipeline) == {"missing": 3}
     recovering.recover(pipeline.parts)
