@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.dependencies import AdminLane, AuditorDep, ServicesDep
-from api.schemas.base import ResponseBody
+from api.schemas.base import AsWritten, ResponseBody
 from ingestion.catalog.usage import UsageBy, Used
 
 router = APIRouter(prefix="/v1/usage", tags=["operation"], dependencies=[AuditorDep, AdminLane])
 
 By = Annotated[UsageBy, Query(description="What the sums are by.")]
+Day = Annotated[date, AsWritten]
 
 
 class UsedBody(ResponseBody):
@@ -41,7 +42,7 @@ class UsageList(ResponseBody):
 
 @router.get("")
 def usage(
-    services: ServicesDep, by: By = "department", since: date | None = None, until: date | None = None
+    services: ServicesDep, by: By = "department", since: Day | None = None, until: Day | None = None
 ) -> UsageList:
     """Answers of the language model, their tokens and what they cost; of the last thirty days, if nothing is said."""
     last = until or datetime.now(UTC).date()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.schemas.base import ResponseBody
+from api.schemas.base import AsWritten, ResponseBody
 from ingestion.catalog.audit_entries import Outcome
 
 
@@ -17,7 +17,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=300)]
-Moment = Annotated[datetime, AfterValidator(_utc)]
+Moment = Annotated[datetime, AsWritten, AfterValidator(_utc)]
 
 
 class AuditSearch(BaseModel):

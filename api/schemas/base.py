@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from core.filters import misplaced
@@ -15,6 +16,19 @@ T = TypeVar("T")
 Many = Annotated[tuple[T, ...], Strict(False)]
 """A JSON array in a request. JSON has no tuples, so that strictness about the array itself would refuse every one; its
 elements are as strict as the rest. A date in a request would be declared in the same way."""
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _no_number(sent: Any) -> Any:
+    """Refuse numbers, and text that is one: they would be taken for seconds since 1970."""
+    if isinstance(sent, int | float) or (isinstance(sent, str) and not _DATE.match(sent)):
+        raise ValueError("write it as 2026-01-31 or 2026-01-31T09:00:00Z")
+    return sent
+
+
+AsWritten = BeforeValidator(_no_number)
+"""A date or time in a request, as ISO 8601 writes it."""
 
 
 class RequestBody(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, Field, Strict
 
 from api.auth.key_records import KeyRecord
-from api.schemas.base import Many, RequestBody, ResponseBody
+from api.schemas.base import AsWritten, Many, RequestBody, ResponseBody
 from core.roles import Role
 
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ def _to_come(moment: datetime) -> datetime:
     raise ValueError(f"name a time before the year {_LATEST.year}, or leave it out for a key without an end")
 
 
-Moment = Annotated[AwareDatetime, Strict(False), AfterValidator(_to_come)]
+Moment = Annotated[AwareDatetime, Strict(False), AsWritten, AfterValidator(_to_come)]
 AnyRole = Annotated[Role, Strict(False)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 

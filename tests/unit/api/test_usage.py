@@ -72,3 +72,10 @@ async def test_a_model_without_a_price_has_no_cost(
         stack.catalog.usage.add({UsageOf(today, "", "HR", "other"): Used(1, 10, 1)})
     body = (await client.get("/v1/usage?since=2026-03-01&until=2026-03-01", headers=admin)).json()
     assert body["usage"] == [{"name": "HR", "answers": 2, "input_tokens": 20, "output_tokens": 2, "cost": None}]
+
+
+@pytest.mark.parametrize("asked", ["usage?until=0", "usage?since=20260101", "audit?until=0.5", "audit?since=17"])
+async def test_a_number_is_no_date(client: httpx.AsyncClient, admin: dict[str, str], asked: str) -> None:
+    refused = await client.get(f"/v1/{asked}", headers=admin)
+    assert refused.status_code == 422
+    assert "2026-01-31" in refused.text
