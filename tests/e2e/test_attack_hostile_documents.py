@@ -37,7 +37,7 @@ STATE = """() => ({
     "iframe, object, embed, base, video, math, template, meta[http-equiv], style, [style], [onerror], [onload],"
     + " [onclick], [onmouseover], [ontoggle], [onfocus], a[href^='javascript'], a[href^='data'],"
     + " script:not([src^='/page/']), link:not([href^='/page/']), img:not([src^='/page/']):not([src^='blob:']),"
-    + " form:not(#ask):not(#key-form)",
+    + " form:not(#ask):not(#key-form):not(#why):not(#share-form):not(#review-form)",
   )].map((element) => element.outerHTML.slice(0, 200)),
 })"""
 OPEN = """(place) => import("/page/reader.js").then((reader) => reader.openReader(place, () => {}))"""
