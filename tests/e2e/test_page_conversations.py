@@ -34,7 +34,7 @@ def make_key(stack: RunningStack, user: str) -> str:
     return str(made.raise_for_status().json()["key"])
 
 
-@pytest.fixture(params=["ida"])
+@pytest.fixture(params=["ylva"])
 def page(browser: Browser, running_stack: RunningStack, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page with a key; nothing may go wrong in it."""
     faults: list[str] = []
