@@ -41,7 +41,23 @@ class AuditSearch(BaseModel):
     until: Moment | None = None
 
 
-class AuditBody(ResponseBody):
+class _Deed(ResponseBody):
+    """What an event and an entry say alike: who did what, from where, and how it ended."""
+
+    action: str
+    outcome: Outcome
+    reason: str | None
+    key_id: str | None
+    name: str
+    user: str | None
+    client: str | None
+    request_id: str | None
+    object_id: str | None
+    object_name: str | None
+    detail: dict[str, Any]
+
+
+class AuditBody(_Deed):
     """What somebody did.
 
     ``outcome``: done, failed (``reason`` says of what kind), or begun where the end isn't known. ``name`` is the key's,
@@ -51,17 +67,6 @@ class AuditBody(ResponseBody):
 
     id: int
     at: datetime
-    action: str
-    outcome: Outcome
-    reason: str | None
-    key_id: str | None
-    name: str
-    user: str | None
-    client: str | None
-    request_id: str | None
-    object_id: str | None
-    object_name: str | None
-    detail: dict[str, Any]
 
 
 class AuditList(ResponseBody):
@@ -71,7 +76,7 @@ class AuditList(ResponseBody):
     next: int | None
 
 
-class AuditEntryBody(ResponseBody):
+class AuditEntryBody(_Deed):
     """An entry as it was written; a deed has one when it begins and one when it ends.
 
     ``at`` is text, to the letter as it was hashed.
@@ -80,17 +85,6 @@ class AuditEntryBody(ResponseBody):
     number: int
     at: str
     deed: str
-    action: str
-    outcome: Outcome
-    reason: str | None
-    key_id: str | None
-    name: str
-    user: str | None
-    client: str | None
-    request_id: str | None
-    object_id: str | None
-    object_name: str | None
-    detail: dict[str, Any]
     hash: str
 
 

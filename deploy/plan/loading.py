@@ -22,11 +22,11 @@ EDIT_SHARE = 0.014
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What workers were measured to do; of a GPU nothing was, its figure is assumed.
+    """What workers do. Two of them are assumed: measure your own, with a sample and ``footnote bench ingest``.
 
     Attributes:
-        parsed: documents a second and core, of five pages: pages of the handbooks took a worker .2 s and a core.
-        embedded: tokens a second of one worker, by its kind.
+        parsed: documents a second and core: assumed.
+        embedded: tokens a second of one worker, or of one request at a time to a hosted model: assumed.
         indexed: chunks a second and core of the data nodes: a million in 1,050 s on two busy cores.
         kept: of the embedder's rate, what a whole ingestion keeps (``footnote bench ingest``).
     """

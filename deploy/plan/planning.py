@@ -14,9 +14,9 @@ from deploy.plan.workload import Workload
 
 _DAYS = HOURS / 24
 _CHANGED_BLOBS = 1.2
-"""Bytes kept for each byte of originals: what was read out of them lies beside them, and older versions for a day."""
+"""Bytes kept for each byte of originals, as what was read out of them lies beside them: assumed."""
 _CATALOG_BYTES = 2_500
-"""Of the catalog and its indexes for a document: 2.1 to 2.4 kB, `footnote bench catalog` at 10 million."""
+"""Of the catalog and its indexes for a document: assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _plan(name: str, workload: Workload, asked: Asked, prices: Prices) -> Plan:
     month = month_cost(cluster, prices) | _services(workload, prices) | _workers(kept, day, asked, prices)
     month |= _models(workload, asked, prices)
     once = _first_load(workload, load, asked, prices)
-    return Plan(name, cluster, asked.chat_model, load, day, month, once, _notes(cluster, asked))
+    return Plan(name, cluster, asked.chat_model, load, day, month, once, _notes(cluster))
 
 
 def _services(workload: Workload, prices: Prices) -> dict[str, float]:
@@ -163,13 +163,12 @@ def _first_load(workload: Workload, load: Load, asked: Asked, prices: Prices) ->
     return once
 
 
-def _notes(cluster: Cluster, asked: Asked) -> tuple[str, ...]:
+def _notes(cluster: Cluster) -> tuple[str, ...]:
     notes = []
     if cluster.layout.lost is None:
         notes.append(
             f"What '{cluster.layout.name}' loses of recall hasn't been measured by us: its bytes and memory are of "
             "OpenSearch's documentation. Measure it with `footnote bench scale` on nodes with native libraries."
         )
-    if asked.embed_with.endswith("gpu"):
-        notes.append("The rate of a GPU worker is assumed, not measured: give your own with --embed-rate.")
+    notes.append("Rates of parsing and embedding are assumed unless they come from a sample or are given.")
     return tuple(notes)
