@@ -164,11 +164,18 @@ class LlmSettings(ChatSettings):
 
 
 class RewriteSettings(Section):
-    """Making a follow-up stand by itself before it is searched for."""
+    """What a question is made to say before it is searched for, and what is done where it says little."""
 
     enabled: bool = True
+    """Make a follow-up stand by itself."""
     timeout_s: Seconds = 2
     """How long the model may take over it; then the earlier question's words are carried over by rule."""
+    parts: bool = True
+    """Search for each of several questions in one by itself."""
+    spelling: bool = True
+    """Mend a word that no passage has, where a passage that the reader may read has one spelt nearly as it."""
+    vague: bool = True
+    """Show what the best two documents say where a question is too short to be answered."""
 
 
 class PromptSettings(Section):

@@ -60,7 +60,8 @@ class Answerer:
         self._guard = build_guard(settings, self._prompts, self._lanes, modelled=model is not None)
         self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
         # Some are dropped as duplicates of others: more are asked for than are needed.
-        self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
+        most = min(200, 2 * settings.retrieval.context_chunks)
+        self._retrieve = Retrieve(retriever, self._lanes, most, spelling=settings.rewrite.spelling)
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
         self._write = Write(

@@ -71,6 +71,9 @@ class Passage:
     def search(self, *_: Any, **__: Any) -> SearchResponse:
         return SearchResponse((SearchHit(self.chunk, 1.0, Ranks(), Scores()),), 1, {}, (), "g", "hybrid")
 
+    def spelt_nearly(self, *_: Any) -> Sequence[Chunk]:
+        return ()
+
 
 class Quoting:
     """A model that repeats what it is given, a citation behind each sentence."""

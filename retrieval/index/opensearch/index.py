@@ -30,6 +30,7 @@ from retrieval.index.opensearch.queries import (
     batched,
     candidates,
     lexical_search,
+    near_search,
     vector_search,
 )
 from retrieval.index.opensearch.vectors import VectorLayout, decode
@@ -83,8 +84,6 @@ class OpenSearchIndex:
         self._layouts = Layouts(self._client, read)
         self._write_layouts = Layouts(self._client, write)
 
-    # Writing
-
     def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
         """Write chunks, replacing those of the same id; see the port."""
         if not chunks:
@@ -114,12 +113,14 @@ class OpenSearchIndex:
         """Make everything written so far findable."""
         self._writing.refresh()
 
-    # Reading
-
     def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25 among those that pass the filter."""
         search = lexical_search(query, to_query(filter), k, fields)
         return self._only("lexical", self._search({"lexical": search}, UNKNOWN)[0])
+
+    def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
+        """Chunks that may have a word spelt nearly as this one; see the port."""
+        return self._only("lexical", self._search({"lexical": near_search(word, to_query(filter), k)}, UNKNOWN)[0])
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
@@ -201,8 +202,6 @@ class OpenSearchIndex:
         with stage("index.documents"):
             answer = self._client.request("POST", f"/{self._read}/_search", inventory_search(after, limit))
         return inventory(answer)
-
-    # Generations
 
     def mark(self) -> str:
         """What :meth:`set_mark` kept last, with the live generation."""
