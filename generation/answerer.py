@@ -65,7 +65,13 @@ class Answerer:
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
         self._write = Write(
-            model, retriever, settings.llm, placing=placing, lanes=self._lanes, prompt=self._prompts.answering
+            model,
+            retriever,
+            settings.llm,
+            placing=placing,
+            lanes=self._lanes,
+            prompt=self._prompts.answering,
+            vague=settings.rewrite.vague,
         )
         self._support = support or OverlapSupport(retriever.embedder)
         verify = Verify(settings.verification, self._support, placing, self._lanes)

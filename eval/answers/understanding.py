@@ -39,7 +39,7 @@ class Case:
     Attributes:
         turns: what was asked and answered before it, in turn.
         expected: ends of URIs; of each group one must be found.
-        in_path: parts of URIs that every document must have one of, which an answer to a vague question is made from.
+        in_path: parts of URIs, of which a document must have one that a vague question is answered from.
         meant: the question as it would be without its fault: by itself, or spelt rightly.
     """
 
@@ -180,8 +180,8 @@ async def _understood(answerer: Answerer, question: Question, *, whole: bool) ->
 
 def _is_right(case: Case, understood: Understood, first: int) -> bool:
     if case.in_path:
-        cited = dict.fromkeys(understood.cited)
-        return bool(cited) and all(any(part in uri.casefold() for part in case.in_path) for uri in cited)
+        cited = set(understood.cited)
+        return len(cited) > 1 and any(part in uri.casefold() for part in case.in_path for uri in cited)
     head = understood.found[:first]
     return all(any(uri.endswith(group) for uri in head) for group in case.expected)
 

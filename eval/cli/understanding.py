@@ -42,8 +42,8 @@ def understanding(
 ) -> None:
     """Ask follow-ups, questions in parts, misspelt and vague ones, over the index in use: is the right file found?
 
-    Right is a question one of whose expected files is among the first passages; of one in two parts, of both; a vague
-    one that is answered from files of its topic alone. Single questions show that nothing else is harmed.
+    Right is a question one of whose expected files is among the first passages; one in two parts, for either; a vague
+    one that is answered from two files, at least one of its topic. Single questions show that nothing else is harmed.
     """
     current = settings()
     model = build_chat_model(current) if with_model else None

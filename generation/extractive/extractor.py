@@ -8,7 +8,7 @@ docs/answers.md has what they are worth elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 80
 """A reader takes in about as many at once; more only where a single sentence has more."""
-_WORDS_NARROW, _WORDS_FURTHER = 60, 40
+_WORDS_NARROW, _WORDS_FURTHER, _WORDS_READING = 60, 40, 50
 _MAX_PASSAGES = 2
 _NEAR_BEST = 0.86
 """A further passage must score at least this share of the best one."""
+_NAMES_IT = 0.5
+"""The share of a subject's words that a sentence and what it stands under must hold to be about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +53,79 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         wanted = Wanted.of(question, chunks)
         if wanted.missing_names:
             return Extraction((), "The sources don't mention what the question is about.")
-        candidates = find_candidates(wanted, chunks)
-        degraded = ""
-        try:
-            scored = score_all(question, candidates, embedder)
-        except (ModelUnavailable, UnreadableDocument) as error:
-            scored = score_by_words(question, candidates)
-            degraded = f"embedder: {error.message}"
+        scored, degraded = _scored(wanted, chunks, embedder)
         if not answers(scored):
             return Extraction((), "No passage in the sources is close enough to the question.", degraded)
         return Extraction(tuple(_passages(scored, chunks, Asking.of(question))), "", degraded)
 
 
+def extract_each(questions: Sequence[str], chunks: Sequence[Chunk], embedder: Embedder) -> list[Extraction]:
+    """An answer to each of several questions; what one has shown no later one shows again."""
+    shown: set[tuple[int, int]] = set()
+    found: list[Extraction] = []
+    for question in questions:
+        one = extract(question, chunks, embedder)
+        fresh = tuple(part for part in one.extracts if (part.source, part.start) not in shown)
+        shown.update((part.source, part.start) for part in fresh)
+        found.append(Extraction(fresh, one.reason, one.degraded))
+    return found
+
+
+def readings(subject: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
+    """What the best two documents say on a subject of a word or two, a passage of each that has its words.
+
+    It says nothing of whether that is what was asked for: nothing was asked.
+    """
+    with stage("generate.readings", chunks=len(chunks)):
+        scored, degraded = _scored(Wanted.of(subject, chunks), chunks, embedder)
+        first: dict[str, Scored] = {}
+        for one in scored:
+            if one.candidate.lexical >= _NAMES_IT:
+                first.setdefault(chunks[one.candidate.source].document_id, one)
+        found: list[Extract] = []
+        for one in list(first.values())[:_MAX_PASSAGES]:
+            found.extend(_passage(one, scored, chunks, _WORDS_READING, ()))
+        reason = "" if found else "No passage in the sources is close enough to the question."
+        return Extraction(tuple(found), reason, degraded)
+
+
+def _scored(wanted: Wanted, chunks: Sequence[Chunk], embedder: Embedder) -> tuple[list[Scored], str]:
+    """The sentences, best first, and why words alone had to decide, if they had."""
+    candidates = find_candidates(wanted, chunks)
+    try:
+        return score_all(wanted.question, candidates, embedder), ""
+    except (ModelUnavailable, UnreadableDocument) as error:
+        return score_by_words(wanted.question, candidates), f"embedder: {error.message}"
+
+
+def _passage(
+    one: Scored, scored: Sequence[Scored], chunks: Sequence[Chunk], budget: int, shown: Collection[tuple[int, int]]
+) -> list[Extract]:
+    """What stands around a sentence, without what has been shown."""
+    source = one.candidate.source
+    worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
+    passage = Passage.of(chunks[source])
+    numbers = around(one.candidate.number, passage, worth, budget)
+    fresh = [at for at in numbers if (source, chunks[source].start + passage.sentences[at].start) not in shown]
+    return list(extracts(source, chunks[source].start, passage, fresh))
+
+
 def _passages(scored: Sequence[Scored], chunks: Sequence[Chunk], asking: Asking) -> list[Extract]:
     """The passage around the best sentence, and around further ones that score nearly as well elsewhere."""
     found: list[Extract] = []
-    shown: list[tuple[int, int]] = []
+    shown: set[tuple[int, int]] = set()
     anchors: list[Scored] = []
     budget = _WORDS_NARROW if asking.one_fact else MAX_WORDS
     for one in scored:
         if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score:
             break
-        source, number = one.candidate.source, one.candidate.number
-        if (source, number) in shown or any(one.says_the_same(other) for other in anchors):
+        source = one.candidate.source
+        begins = (source, chunks[source].start + one.candidate.sentence.start)
+        if begins in shown or any(one.says_the_same(other) for other in anchors):
             continue
-        worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
-        passage = Passage.of(chunks[source])
-        fresh = [at for at in around(number, passage, worth, budget) if (source, at) not in shown]
-        found.extend(extracts(source, chunks[source].start, passage, fresh))
-        shown.extend((source, at) for at in fresh)
+        fresh = _passage(one, scored, chunks, budget, shown)
+        found.extend(fresh)
+        shown.update((source, extract.start) for extract in fresh)
         anchors.append(one)
         budget = _WORDS_FURTHER
     return found

@@ -24,6 +24,7 @@ class Draft:
         queries: what is searched for; several count alike.
         beside: what is searched for as well, and gets only a few places. The question itself is here or among those.
         parts: the questions in this one, where there are several.
+        subject: what the question names without asking anything of it; empty where it asks something.
         found: what the search found.
         chunks: the passages that the answer is made from, in the order of their numbers.
     """
@@ -34,6 +35,7 @@ class Draft:
     queries: Sequence[str] = ()
     beside: Sequence[str] = ()
     parts: Sequence[str] = ()
+    subject: str = ""
     found: SearchResponse | None = None
     chunks: Sequence[Chunk] = ()
 

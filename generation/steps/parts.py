@@ -27,6 +27,11 @@ _BREAK = re.compile(
 _ASKS = re.compile(rf"^\W*(?:{_ASKING})\b", re.IGNORECASE)
 
 
+def asks(text: str) -> bool:
+    """Whether it begins as a question does."""
+    return _ASKS.match(text) is not None
+
+
 def parts_of(question: str) -> tuple[str, ...]:
     """The questions in it, each as it stands by itself; only the question itself where it is one.
 
@@ -34,7 +39,7 @@ def parts_of(question: str) -> tuple[str, ...]:
     """
     pieces = [piece.strip(" ,;") for piece in _BREAK.split(" ".join(question.split()))]
     pieces = [piece for piece in pieces if piece]
-    if not 1 < len(pieces) <= MOST or not all(_ASKS.match(piece) and terms(piece) for piece in pieces):
+    if not 1 < len(pieces) <= MOST or not all(asks(piece) and terms(piece) for piece in pieces):
         return (question,)
     found: list[str] = []
     for piece in pieces:

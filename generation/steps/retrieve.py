@@ -121,7 +121,7 @@ def _note(meant: Mapping[str, str], draft: Draft) -> None:
         return
     draft.queries = tuple(mended(query, meant) for query in draft.queries)
     draft.parts = tuple(mended(part, meant) for part in draft.parts)
-    draft.standalone = mended(draft.standalone, meant)
+    draft.standalone, draft.subject = mended(draft.standalone, meant), mended(draft.subject, meant)
     draft.tally.notices += [
         f"No passage that you may read has “{word}”: “{better}” was searched for." for word, better in meant.items()
     ]

@@ -79,7 +79,9 @@ def _meant(word: str, chunks: Sequence[Chunk]) -> str | None:
                 forms.setdefault(form.casefold(), Counter())[form] += 1
     edits = {one: distance(folded, one) for one in forms if len(word) >= _CHANGED or not _one_changed(folded, one)}
     best = min(edits, key=lambda one: (edits[one], -forms[one].total(), one), default="")
-    return forms[best].most_common(1)[0][0] if best and edits[best] <= most else None
+    if not best or edits[best] > most:
+        return None
+    return best if best in forms[best] and not named else forms[best].most_common(1)[0][0]
 
 
 def _one_changed(one: str, other: str) -> bool:

@@ -74,7 +74,9 @@ def test_a_follow_up_finds_by_rule_what_its_words_alone_do_not(tmp_path: Path) -
     assert found["rewritten by hand"].understood.queries[0] == row["standalone"]
 
 
-def test_a_vague_question_is_right_where_all_that_it_cites_is_of_the_topic(tmp_path: Path) -> None:
-    row = {"question": "When does the office open?", "files": [], "in_path": ["office"]}
+def test_a_vague_question_is_right_where_two_documents_are_cited_and_one_is_of_its_topic(tmp_path: Path) -> None:
+    row = {"question": "morning", "files": [], "in_path": ["office"]}
     found = ask(tmp_path, "vague.jsonl", "vague", row)
-    assert all(one.right and one.understood.cited == ["hr/office.md"] for one in found.values())
+    assert not found["understood"].right
+    assert found["understood"].understood.cited == ["hr/office.md"]
+    assert found["understood"].understood.notices[0].startswith("The question says little")
