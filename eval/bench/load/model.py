@@ -12,6 +12,8 @@ import time
 
 import click
 
+from eval.cli.shared import json_option, print_json
+
 _SENTENCE = "The first passage answers this as far as it can be told here [1]. "
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 _READ_S = 30.0
@@ -55,7 +57,8 @@ async def serve(port: int, tokens: int, per_s: float) -> asyncio.Server:
 @click.option("--port", default=8399, show_default=True)
 @click.option("--tokens", default=150, show_default=True, help="Of each answer.")
 @click.option("--per-second", default=50.0, show_default=True, help="Tokens of one stream.")
-def model(*, port: int, tokens: int, per_second: float) -> None:
+@json_option
+def model(*, port: int, tokens: int, per_second: float, as_json: bool) -> None:
     """Stream made-up answers at a steady pace, in a language model's place, until stopped.
 
     Footnote's settings for it: llm.provider = "openai", llm.model = "any", llm.url = "http://127.0.0.1:8399/v1".
@@ -63,7 +66,11 @@ def model(*, port: int, tokens: int, per_second: float) -> None:
 
     async def run() -> None:
         async with await serve(port, tokens, per_second) as server:
-            click.echo(f"http://127.0.0.1:{port}/v1")
+            url = f"http://127.0.0.1:{port}/v1"
+            if as_json:
+                print_json({"url": url})
+            else:
+                click.echo(url)
             await server.serve_forever()
 
     asyncio.run(run())
