@@ -114,6 +114,13 @@ class DocumentStore:
         with self._database.read() as connection:
             return [document_of(row) for row in connection.execute(statement)]
 
+    def named(self, name: str) -> list[DocumentRecord]:
+        """The documents of this id, or of this external id in any of the sources; the ids follow from the names."""
+        with self._database.read() as connection:
+            sources = connection.execute(select(SourceRow.id).where(~SourceRow.deleting)).scalars()
+            ids = {name, *(document_id(source, name) for source in sources)}
+        return sorted(self.get_many(ids), key=lambda document: document.id)
+
     def list(
         self,
         source_id: str,
@@ -133,13 +140,6 @@ class DocumentStore:
         with self._database.read() as connection:
             found = connection.execute(statement.order_by(DocumentRow.external_id).limit(limit).offset(offset))
             return [document_of(row) for row in found]
-
-    def named(self, name: str) -> list[DocumentRecord]:
-        """The documents of this id, or of this external id in any of the sources; the ids follow from the names."""
-        with self._database.read() as connection:
-            sources = connection.execute(select(SourceRow.id).where(~SourceRow.deleting)).scalars()
-            ids = {name, *(document_id(source, name) for source in sources)}
-        return sorted(self.get_many(ids), key=lambda document: document.id)
 
     def count_inner(self, document_id: str) -> int:
         """How many documents lie in this one, at any depth."""
