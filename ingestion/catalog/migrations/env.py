@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import delete, insert
 
 from ingestion.catalog.tables import Base, schema_compatibility
@@ -13,7 +14,12 @@ from ingestion.catalog.tables import Base, schema_compatibility
 connection = context.config.attributes["connection"]
 
 
-def note_compatibility(*, heads: Collection[Any], **_: object) -> None:
+def note_compatibility(
+    ctx: MigrationContext,  # noqa: ARG001 - Alembic passes all of them, by name
+    step: MigrationInfo,  # noqa: ARG001
+    heads: Collection[Any],
+    run_args: Mapping[str, Any],  # noqa: ARG001
+) -> None:
     """Write down which programs the schema is for, as the step that it is at now says."""
     for head in heads:
         oldest = getattr(context.script.get_revision(str(head)).module, "compatible_from", None)
