@@ -16,7 +16,7 @@ from core.telemetry import stage
 from retrieval.index.opensearch import holdings
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
-from retrieval.index.opensearch.failures import from_status, reason
+from retrieval.index.opensearch.failures import from_status, or_raised, reason
 from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
 from retrieval.index.opensearch.inventory import inventory, inventory_search
@@ -116,15 +116,15 @@ class OpenSearchIndex:
     def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25 among those that pass the filter."""
         search = lexical_search(query, to_query(filter), k, fields)
-        return self._only("lexical", self._search({"lexical": search}, UNKNOWN)[0])
+        return or_raised(self._search({"lexical": search}, UNKNOWN)[0]["lexical"])
 
     def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
         """Chunks that may have a word spelt nearly as this one; see the port."""
-        return self._only("lexical", self._search({"lexical": near_search(word, to_query(filter), k)}, UNKNOWN)[0])
+        return or_raised(self._search({"lexical": near_search(word, to_query(filter), k)}, UNKNOWN)[0]["lexical"])
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
-        return self._only("vector", self._ask({}, embedding, filter, k))
+        return or_raised(self._ask({}, embedding, filter, k)["vector"])
 
     def both(
         self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
@@ -188,6 +188,11 @@ class OpenSearchIndex:
     def values(self, field: TermField, filter: Filter) -> list[str]:
         """The field's values on chunks that pass the filter, those of most chunks first."""
         return holdings.values(self._client, self._read, field, to_query(filter))
+
+    def facets(self, wanted: Mapping[TermField, Filter], most: int) -> dict[TermField, list[tuple[str, int]]]:
+        """How many documents have which values; see the port."""
+        queries = {field: to_query(passing) for field, passing in wanted.items()}
+        return holdings.facets(self._client, self._read, queries, most)
 
     def counts(self) -> IndexCounts:
         """What the live generation holds, as of the last refresh; documents above 40,000 are approximate."""
@@ -288,10 +293,3 @@ class OpenSearchIndex:
             if moves:
                 answered |= {hit["_index"] for hit in response.get("hits", {}).get("hits", [])}
         return outcomes, answered
-
-    @staticmethod
-    def _only(leg: Leg, found: _Outcomes) -> list[Candidate]:
-        outcome = found[leg]
-        if isinstance(outcome, FootnoteError):
-            raise outcome
-        return outcome
