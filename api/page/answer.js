@@ -1,7 +1,8 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
-import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
+import { blocksOf, leavesOf } from "./blocks.js";
 import { length, make, slicer, visible } from "./client.js";
+import { doubted, drawn, emphasised, keyOf } from "./drawing.js";
 import { openReader, placeOf } from "./reader.js";
 
 const $ = (id) => document.getElementById(id);
@@ -118,11 +119,13 @@ export class AnswerView {
   /** The answer as Markdown, its quotes as footnotes. */
   get markdown() {
     const cut = slicer(this.#text);
+    const plain = (from, to) => [visible(cut(from, to))];
     const ends = [...this.#citations].sort((a, b) => a.end - b.end);
     let [written, at] = ["", 0];
-    for (const { end, note } of ends) {
+    for (const { end, note, key } of ends) {
       const mark = `[^${note.number}]`;
-      written += visible(cut(at, Math.max(at, end)));
+      const pieces = emphasised(at, Math.max(at, end), key, plain);
+      written += pieces.map((piece) => (piece.textContent == null ? piece : `**${piece.textContent}**`)).join("");
       if (end > at || !written.endsWith(mark)) written += mark;
       at = Math.max(at, end);
     }
@@ -150,7 +153,7 @@ export class AnswerView {
     this.#notes.set(citation.number, quotes);
     let note = quotes.find((quote) => quote.quote_start === citation.quote_start);
     if (!note) quotes.push((note = { ...this.#sources.get(citation.number), ...citation }));
-    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note });
+    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note, key: keyOf(citation) });
   }
 
   #draw() {
@@ -189,7 +192,8 @@ export class AnswerView {
         const to = Math.min(citation.end, leaf.to);
         if (to > from) {
           if (from > at) plain(at, from);
-          pieces.push(make("span", { className: "cited" }, ...doubted(from, to, cut, doubtful)));
+          const shown = emphasised(from, to, citation.key, (first, last) => doubted(first, last, cut, doubtful));
+          pieces.push(make("span", { className: "cited" }, ...shown));
           at = to;
         }
         if (marks.get(leaf).includes(citation)) pieces.push(this.#reference(citation.order, citation.note));
@@ -296,55 +300,10 @@ export class AnswerView {
   }
 }
 
-const DOUBTS = { unsupported: "Not supported by the documents", partial: "Supported only in part" };
-
-/** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
-function doubted(from, to, cut, verdicts) {
-  const pieces = [];
-  let at = from;
-  for (const { answer_start: start, answer_end: end, verdict, reasons } of verdicts) {
-    const first = Math.max(at, start);
-    const last = Math.min(to, end);
-    if (last <= first) continue;
-    if (first > at) pieces.push(visible(cut(at, first)));
-    const why = visible([DOUBTS[verdict], ...reasons].join(": "));
-    const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
-    if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
-    pieces.push(span);
-    at = last;
-  }
-  if (to > at) pieces.push(visible(cut(at, to)));
-  return pieces;
-}
-
 function cited(sup) {
   let before = sup.previousElementSibling;
   while (before?.tagName === "SUP") before = before.previousElementSibling;
   return before;
-}
-
-/** A block of the answer as elements; `show` draws a stretch of its text. */
-function drawn(block, show) {
-  if (block.kind === "text") {
-    const lines = block.leaves.flatMap((leaf, number) => (number ? ["\n", ...show(leaf)] : show(leaf)));
-    return make("p", {}, ...lines);
-  }
-  if (block.kind === "list") {
-    const list = make(block.ordered ? "ol" : "ul", {}, ...block.leaves.map((leaf) => make("li", {}, ...show(leaf))));
-    if (block.ordered) list.start = block.first;
-    return list;
-  }
-  const columns = columnsOf(block);
-  const head = columns.map((name) => make("th", { scope: "col" }, name));
-  const rows = block.rows.map(({ cells, header }) => {
-    // A cell stands under its column's name; empty ones were left out of the text.
-    const rest = cells.filter(({ name }) => !columns.includes(name));
-    const placed = columns.map((name) => cells.find((cell) => cell.name === name));
-    const kind = header ? "th" : "td";
-    return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
-  });
-  const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
-  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "Table" }, table);
 }
 
 /** A button that opens a passage; one below another of the same source tells only what is different. */

@@ -21,6 +21,7 @@ _MEDIA_TYPES = {
     "blocks.js": "text/javascript; charset=utf-8",
     "history.js": "text/javascript; charset=utf-8",
     "outdated.js": "text/javascript; charset=utf-8",
+    "drawing.js": "text/javascript; charset=utf-8",
     "tools.js": "text/javascript; charset=utf-8",
     "reviews.js": "text/javascript; charset=utf-8",
     "failures.js": "text/javascript; charset=utf-8",

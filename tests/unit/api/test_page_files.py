@@ -14,6 +14,7 @@ FILES = {
     "/page/app.js": "text/javascript",
     "/page/answer.js": "text/javascript",
     "/page/blocks.js": "text/javascript",
+    "/page/drawing.js": "text/javascript",
     "/page/reader.js": "text/javascript",
     "/page/pages.js": "text/javascript",
     "/page/history.js": "text/javascript",
