@@ -2,6 +2,7 @@
 
 import { columnsOf } from "./blocks.js";
 import { length, make, visible } from "./client.js";
+import { t } from "./texts.js";
 
 /** A block of the answer as elements; `show` draws a stretch of its text. */
 export function drawn(block, show) {
@@ -24,7 +25,7 @@ export function drawn(block, show) {
     return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
   });
   const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
-  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "Table" }, table);
+  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: t("answer.table") }, table);
 }
 
 /** Where in the answer the words stand that answer the question; null where that isn't known, or the quote was changed. */
@@ -41,8 +42,6 @@ export function emphasised(from, to, key, show) {
   return [...show(from, start), make("strong", {}, ...show(start, end)), ...show(end, to)];
 }
 
-const DOUBTS = { unsupported: "Not supported by the documents", partial: "Supported only in part" };
-
 /** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
 export function doubted(from, to, cut, verdicts) {
   const pieces = [];
@@ -52,7 +51,7 @@ export function doubted(from, to, cut, verdicts) {
     const last = Math.min(to, end);
     if (last <= first) continue;
     if (first > at) pieces.push(visible(cut(at, first)));
-    const why = visible([DOUBTS[verdict], ...reasons].join(": "));
+    const why = visible([t(`doubt.${verdict}`), ...reasons].join(": "));
     const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
     if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
     pieces.push(span);
