@@ -8,13 +8,14 @@ docs/answers.md has what they are worth elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
 from core.errors import ModelUnavailable, UnreadableDocument
 from core.telemetry import stage
+from generation.extractive.answering_words import answering_words
 from generation.extractive.arrangement import Extract, Passage, around, extracts
 from generation.extractive.candidates import Wanted, find_candidates
 from generation.extractive.confidence import answers
@@ -36,12 +37,14 @@ _NAMES_IT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The chosen sentences in reading order; empty where nothing answers, and then ``reason`` says why."""
+    """The chosen sentences as they are shown, in order; empty where nothing answers, and then ``reason`` says why."""
 
     extracts: tuple[Extract, ...]
     reason: str = ""
     degraded: str = ""
     """Why it had to do without the embedder, if it had."""
+    cut: bool = False
+    """A list in it is too long to be shown whole."""
 
 
 def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
@@ -56,18 +59,19 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         scored, degraded = _scored(wanted, chunks, embedder)
         if not answers(scored):
             return Extraction((), "No passage in the sources is close enough to the question.", degraded)
-        return Extraction(tuple(_passages(scored, chunks, Asking.of(question))), "", degraded)
+        return _extraction(question, scored, chunks, degraded)
 
 
 def extract_each(questions: Sequence[str], chunks: Sequence[Chunk], embedder: Embedder) -> list[Extraction]:
     """An answer to each of several questions; what one has shown no later one shows again."""
-    shown: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int]] = set()
     found: list[Extraction] = []
     for question in questions:
         one = extract(question, chunks, embedder)
-        fresh = tuple(part for part in one.extracts if (part.source, part.start) not in shown)
-        shown.update((part.source, part.start) for part in fresh)
-        found.append(Extraction(fresh, one.reason, one.degraded))
+        fresh = [part for part in one.extracts if (part.source, part.start) not in seen]
+        seen.update((part.source, part.start) for part in fresh)
+        begins = [replace(part, joins=False) for part in fresh[:1]]
+        found.append(replace(one, extracts=(*begins, *fresh[1:])))
     return found
 
 
@@ -84,7 +88,11 @@ def readings(subject: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
                 first.setdefault(chunks[one.candidate.source].document_id, one)
         found: list[Extract] = []
         for one in list(first.values())[:_MAX_PASSAGES]:
-            found.extend(_passage(one, scored, chunks, _WORDS_READING, ()))
+            source = one.candidate.source
+            worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
+            passage = Passage.of(chunks[source])
+            shown = around(one.candidate.number, passage, worth, _WORDS_READING)
+            found.extend(extracts(source, chunks[source].start, passage, shown))
         reason = "" if found else "No passage in the sources is close enough to the question."
         return Extraction(tuple(found), reason, degraded)
 
@@ -98,34 +106,40 @@ def _scored(wanted: Wanted, chunks: Sequence[Chunk], embedder: Embedder) -> tupl
         return score_by_words(wanted.question, candidates), f"embedder: {error.message}"
 
 
-def _passage(
-    one: Scored, scored: Sequence[Scored], chunks: Sequence[Chunk], budget: int, shown: Collection[tuple[int, int]]
-) -> list[Extract]:
-    """What stands around a sentence, without what has been shown."""
-    source = one.candidate.source
-    worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
-    passage = Passage.of(chunks[source])
-    numbers = around(one.candidate.number, passage, worth, budget)
-    fresh = [at for at in numbers if (source, chunks[source].start + passage.sentences[at].start) not in shown]
-    return list(extracts(source, chunks[source].start, passage, fresh))
-
-
-def _passages(scored: Sequence[Scored], chunks: Sequence[Chunk], asking: Asking) -> list[Extract]:
-    """The passage around the best sentence, and around further ones that score nearly as well elsewhere."""
+def _extraction(question: str, scored: Sequence[Scored], chunks: Sequence[Chunk], degraded: str) -> Extraction:
+    """The passage around the best sentence, and around a further one that scores nearly as well elsewhere."""
+    asking = Asking.of(question)
     found: list[Extract] = []
-    shown: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int]] = set()
     anchors: list[Scored] = []
+    cut = False
     budget = _WORDS_NARROW if asking.one_fact else MAX_WORDS
     for one in scored:
         if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score:
             break
-        source = one.candidate.source
-        begins = (source, chunks[source].start + one.candidate.sentence.start)
-        if begins in shown or any(one.says_the_same(other) for other in anchors):
+        source, number = one.candidate.source, one.candidate.number
+        if (source, number) in seen or any(one.says_the_same(other) for other in anchors):
             continue
-        fresh = _passage(one, scored, chunks, budget, shown)
-        found.extend(fresh)
-        shown.update((source, extract.start) for extract in fresh)
+        worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
+        passage = Passage.of(chunks[source])
+        shown = around(number, passage, worth, budget)
+        fresh = replace(shown, numbers=tuple(at for at in shown.numbers if (source, at) not in seen))
+        pieces = extracts(source, chunks[source].start, passage, fresh)
+        found.extend(
+            _marked(pieces, chunks[source].start, one, answering_words(question, asking, one.candidate.sentence.text))
+        )
+        seen.update((source, at) for at in fresh.numbers)
+        cut = cut or shown.cut
         anchors.append(one)
         budget = _WORDS_FURTHER
-    return found
+    return Extraction(tuple(found), "", degraded, cut)
+
+
+def _marked(pieces: Iterable[Extract], start: int, anchor: Scored, key: tuple[int, int] | None) -> Iterator[Extract]:
+    """The pieces, the words that answer marked in the one that was chosen."""
+    begins = start + anchor.candidate.sentence.start
+    for piece in pieces:
+        if key is not None and piece.start == begins:
+            yield replace(piece, key=(begins + key[0], begins + key[1]))
+        else:
+            yield piece

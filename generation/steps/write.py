@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LITTLE = "The question says little: this is what the documents that come closest say. Ask more exactly for more."
 _log = get_logger(__name__)
+_CUT = "A list in this answer goes on: open its footnote to read all of it."
 
 
 class Write:
@@ -127,6 +128,8 @@ class Write:
             yield event
         if extraction.extracts:
             draft.tally.outcome = "extracted"
+            if extraction.cut:
+                draft.tally.notices.append(_CUT)
         else:
             yield _abstained(extraction.reason, draft)
 
@@ -144,7 +147,8 @@ def _chosen(draft: Draft, embedder: Embedder, *, vague: bool) -> tuple[Extractio
         return found, [_LITTLE] if found.extracts else []
     left = [asked for asked, part in zip(questions, each, strict=True) if part.reason]
     notices = [f"The sources don't answer “{asked}”" for asked in left] if extracts else []
-    return Extraction(extracts, "" if extracts else each[0].reason, each[0].degraded), notices
+    reason, cut = "" if extracts else each[0].reason, any(part.cut for part in each)
+    return Extraction(extracts, reason, each[0].degraded, cut), notices
 
 
 def _abstained(reason: str, draft: Draft) -> Abstain:
