@@ -68,6 +68,9 @@ class EmbedderSettings(Section):
     """Full windows that go through the model together; 0: as suits the device (CPU 8, GPU 128)."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
+    languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = ()
+    """Those that the model reads, as ``en``; readers are told where a question or a passage isn't in one. None: English
+    for the packaged model, and nothing is said with another."""
     remote: RemoteEmbedderSettings = RemoteEmbedderSettings()
 
 

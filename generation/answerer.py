@@ -61,7 +61,8 @@ class Answerer:
         self._guard = build_guard(settings, self._prompts, self._lanes, modelled=model is not None)
         self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
         most = asked_for(settings.retrieval.context_chunks)
-        self._retrieve = Retrieve(retriever, self._lanes, most, spelling=settings.rewrite.spelling)
+        languages = settings.embedder.languages
+        self._retrieve = Retrieve(retriever, self._lanes, most, spelling=settings.rewrite.spelling, languages=languages)
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
         self._write = Write(

@@ -15,12 +15,15 @@ from core.telemetry import stage
 from generation.events import AnswerEvent, StageEvent
 from generation.steps.draft import Draft
 from generation.steps.spelling import mended, mendings
+from generation.text.languages import language_notices, read_by
 
 if TYPE_CHECKING:
     from core.chunk import Chunk
     from retrieval.embedding.port import Embedder
     from retrieval.hit import SearchResponse
 
+_LOOKED_AT = 8
+"""Passages whose language is looked at: about as many as an answer is made from."""
 _BESIDE = (5, 7)
 """Where the best hits of a query that is only searched for as well come in, from 0. Mixed by rank they pushed out what
 the rewritten question found: an expected file was among the first five for 36 of 40 conversations instead of 39."""
@@ -70,13 +73,23 @@ class Retrieve:
     Args:
         limit: how many passages are asked for.
         spelling: mend words that no passage has.
+        languages: those that the embedder reads; none: as its name tells.
     """
 
-    def __init__(self, search: PassageSearch, lanes: Lanes, limit: int, *, spelling: bool = True) -> None:
+    def __init__(
+        self,
+        search: PassageSearch,
+        lanes: Lanes,
+        limit: int,
+        *,
+        spelling: bool = True,
+        languages: Sequence[str] = (),
+    ) -> None:
         self._search = search
         self._lanes = lanes
         self._limit = limit
         self._spelling = spelling
+        self._languages = tuple(languages)
 
     async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         """Search; called by one who holds a place of the searches' lane.
@@ -99,14 +112,20 @@ class Retrieve:
             yield StageEvent(name="rerank", state="started")
             yield StageEvent(name="rerank", state="finished", ms=tally.timings_ms["rerank"])
 
+    def _foreign(self, question: str, found: SearchResponse) -> list[str]:
+        chunks = [hit.chunk for hit in found.hits[:_LOOKED_AT]]
+        said = [(chunk.text, chunk.metadata.language or "") for chunk in chunks]
+        return language_notices(question, said, self._languages or read_by(self._search.embedder.name))
+
     def _found(self, draft: Draft) -> tuple[SearchResponse, Mapping[str, str]]:
         """What the queries found, and the words of the question that were mended."""
         found = merged([self._one(query, draft) for query in (*draft.queries, *draft.beside)], len(draft.queries))
+        found = replace(found, notices=(*found.notices, *self._foreign(draft.question.text, found)))
         meant = mendings(self._search, draft.question, found.hits) if self._spelling else {}
         if not meant:
             return found, {}
         better = [self._one(mended(query, meant), draft) for query in draft.queries]
-        return merged([*better, found], len(better)), meant
+        return replace(merged([*better, found], len(better)), notices=found.notices), meant
 
     def _one(self, query: str, draft: Draft) -> SearchResponse:
         asked = draft.question

@@ -142,7 +142,9 @@ def cited(parsed: ParsedDocument) -> Iterator[tuple[Citation, Chunk]]:
             start=one.start, end=one.end, heading_path=one.heading_path,
         )  # fmt: skip
         sentences = [sentence.text for sentence in split_sentences(text)][:MAX_CITATIONS]
-        answerer = Answerer(Passage(chunk), Quoting(sentences), Settings(), locate)
+        answerer = Answerer(
+            Passage(chunk), Quoting(sentences), Settings.model_validate({"embedder": {"languages": ["en"]}}), locate
+        )
         for citation in asyncio.run(citations(answerer)):
             yield citation, chunk
 

@@ -85,3 +85,7 @@ def test_no_more_than_three_words_are_looked_up(found: Any) -> None:
 )
 def test_letters_are_put_in_left_out_changed_or_swapped(one: str, other: str, edits: int) -> None:
     assert distance(one, other) == distance(other, one) == edits
+
+
+def test_a_question_in_a_language_that_the_embedder_does_not_read_is_told(found: Any) -> None:
+    assert said(ask(found, "Wie viele Urlaubstage habe ich?"))[1][0].startswith("The question seems to be in German")
