@@ -44,7 +44,7 @@ def lexical_search(query: str, filter: Query, k: int, fields: FieldWeights = USU
 def near_search(word: str, filter: Query, k: int) -> dict[str, Any]:
     """Words that are spelt nearly so: their stems, with an edit or two, and letters that changed places as one."""
     word = word.encode("utf-8", "replace").decode("utf-8")
-    asked = [{"match": {SEARCH_FIELD: {"query": word, "fuzziness": "AUTO"}}}]
+    asked: list[Query] = [{"match": {SEARCH_FIELD: {"query": word, "fuzziness": "AUTO"}}}]
     shorter = " ".join(beginnings(word))
     if shorter:
         asked.append({"match": {SEARCH_FIELD: {"query": shorter, "fuzziness": 1}}})
