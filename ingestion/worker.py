@@ -31,6 +31,7 @@ from core.tether import tether
 from core.tracing import set_up_tracing
 from core.version import footnote_version
 from ingestion.broker import TaskQueue, create_celery
+from ingestion.catalog.build import check_catalog
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
 
@@ -85,6 +86,14 @@ def _set_up_tracing(**_: Any) -> None:
         raise SystemExit(_MISCONFIGURED) from None
 
 
+def _check_catalog(**_: Any) -> None:
+    try:
+        check_catalog(_settings())
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+
+
 def _give_way(**_: Any) -> None:
     """Let whoever answers a reader on this machine go first; the threads and child processes to come inherit it."""
     os.nice(NICENESS)
@@ -126,6 +135,7 @@ beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_give_way, weak=False)
 worker_init.connect(_set_up_tracing, weak=False)
+worker_init.connect(_check_catalog, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_shutdown.connect(_close, weak=False)
