@@ -28,6 +28,7 @@ from api.routes import (
     health,
     index,
     keys,
+    ledger,
     mcp,
     me,
     openai,
@@ -35,8 +36,10 @@ from api.routes import (
     page_images,
     push,
     reviews,
+    rules,
     search,
     sign_in,
+    source_kinds,
     sources,
     status,
     usage,
@@ -48,7 +51,7 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, canary, status, usage)
+ADMINISTERING = (source_kinds, sources, ledger, groups, push, index, keys, rules, audit, canary, status, usage)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 

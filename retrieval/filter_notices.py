@@ -7,10 +7,9 @@ no suggestion either.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 
 from core.errors import FootnoteError
-from core.filters import All, AnyCase, AnyOf, Between, Filter, Not
+from core.filters import All, AnyCase, AnyOf, Between, Filter, Not, clauses_of
 from core.logs import get_logger
 from retrieval.index.port import SearchIndex
 
@@ -29,7 +28,7 @@ def filter_notices(index: SearchIndex, readable: Filter, requested: Filter, *, f
         requested: what they asked for besides.
         found: whether the search found something.
     """
-    clauses = list(_clauses(requested))
+    clauses = list(clauses_of(requested))
     notices: list[str] = []
     try:
         for clause in clauses:
@@ -43,14 +42,6 @@ def filter_notices(index: SearchIndex, readable: Filter, requested: Filter, *, f
     return notices
 
 
-def _clauses(filter: Filter) -> Iterator[Filter]:
-    if isinstance(filter, All):
-        for clause in filter.clauses:
-            yield from _clauses(clause)
-    else:
-        yield filter
-
-
 def _unknown(index: SearchIndex, readable: Filter, clause: AnyOf | AnyCase, *, found: bool) -> list[str]:
     if found and len(clause.values) == 1:
         return []  # what was found has it
@@ -58,6 +49,9 @@ def _unknown(index: SearchIndex, readable: Filter, clause: AnyOf | AnyCase, *, f
     missing = sorted(value for value in clause.values if value.casefold() not in held)
     if not missing:
         return []
+    if clause.field == "document_id":
+        what = "1 of the documents" if len(missing) == 1 else f"{len(missing)} of the documents"
+        return [f"{what} to look in {'is' if len(missing) == 1 else 'are'} gone, or not for you to read."]
     known = index.values(clause.field, readable)
     notices = [_told(clause.field, value, known) for value in missing[:_NAMED]]
     if len(missing) > _NAMED:

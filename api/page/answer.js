@@ -1,29 +1,12 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
-import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
-import { length, make, slicer, visible } from "./client.js";
+import { make, visible } from "./client.js";
+import { drawnAnswer, keyOf } from "./drawing.js";
 import { openReader, placeOf } from "./reader.js";
+import { day, language, t, tOr } from "./texts.js";
+import { markdownOf, richTextOf } from "./written.js";
 
 const $ = (id) => document.getElementById(id);
-const STAGES = {
-  remember: "Waiting for the answer to the same question…",
-  rewrite: "Understanding the question…",
-  retrieve: "Searching the documents…",
-  rerank: "Picking the best passages…",
-  generate: "Writing the answer…",
-  verify: "Writing the answer and checking it…",
-};
-const WITHOUT = {
-  llm: "The language model didn’t answer, so this answer is made of sentences taken word for word from the documents.",
-  vector: "Search by meaning is not available right now: only the words of your question were searched for.",
-  lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
-  incomplete: "The language model broke off: what you see is not complete.",
-  links: "A link or address that is in none of the documents was taken out of this answer.",
-  verify: "The answer was checked against the documents by its words alone.",
-  uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
-  model: "Another language model than the first one wrote this answer.",
-  reranker: "The passages could not be put into their best order.",
-};
 
 /** Shows one answer as its events come. */
 export class AnswerView {
@@ -45,7 +28,7 @@ export class AnswerView {
     $("tools").hidden = true;
     $("asked").textContent = question;
     $("result").hidden = false;
-    this.#progress(STAGES.retrieve);
+    this.#progress(t("stage.retrieve"));
   }
 
   /** Take one event of the stream. */
@@ -68,8 +51,8 @@ export class AnswerView {
   fail(problem) {
     this.#finish();
     const box = make("div", { className: "notice bad" }, make("strong", {}, problem.message));
-    if (this.#text) box.append(make("span", { className: "small" }, "What you see above is not complete."));
-    if (problem.requestId) box.append(make("span", { className: "small" }, `Request ${problem.requestId}`));
+    if (this.#text) box.append(make("span", { className: "small" }, t("answer.partial")));
+    if (problem.requestId) box.append(make("span", { className: "small" }, t("answer.request", { id: problem.requestId })));
     if (problem.status === 401) box.append(askForKey());
     $("notices").append(box);
     this.#announce(problem.message);
@@ -78,7 +61,7 @@ export class AnswerView {
   /** The reader stopped it. */
   stop() {
     this.#finish();
-    this.#notice("Stopped. What you see is not complete.");
+    this.#notice(t("answer.stopped"));
   }
 
   /** What was written so far, without its footnotes. */
@@ -98,12 +81,12 @@ export class AnswerView {
     this.take("sources", { sources });
     if (turn.withheld) {
       this.#finish();
-      this.#notice("This answer isn’t shown any more: it was made from documents that you may not read, or that are gone.");
+      this.#notice(t("answer.withheld"));
       return;
     }
     if (!answer) {
       this.#finish();
-      this.#notice("There is no answer: it broke off before its first word.");
+      this.#notice(t("answer.none"));
       return;
     }
     this.take("token", { text: answer.answer });
@@ -112,32 +95,27 @@ export class AnswerView {
     if (answer.abstained) this.take("abstain", answer.abstained);
     this.take("done", answer.done);
     const changed = [...new Set(sources.filter((source) => source.changed).map(({ title }) => title))];
-    if (changed.length) this.#notice(`Changed since this answer was written: ${changed.join(" · ")}`);
+    if (changed.length) this.#notice(t("answer.changed", { titles: changed.join(" · ") }));
   }
 
   /** The answer as Markdown, its quotes as footnotes. */
   get markdown() {
-    const cut = slicer(this.#text);
-    const ends = [...this.#citations].sort((a, b) => a.end - b.end);
-    let [written, at] = ["", 0];
-    for (const { end, note } of ends) {
-      const mark = `[^${note.number}]`;
-      written += visible(cut(at, Math.max(at, end)));
-      if (end > at || !written.endsWith(mark)) written += mark;
-      at = Math.max(at, end);
-    }
-    written += visible(cut(at, length(this.#text)));
-    const notes = [...this.#notes].sort(([a], [b]) => a - b).map(([number, quotes]) => {
-      const said = quotes.filter(({ quote }) => quote).map(({ quote }) => `“${quote.replace(/\s+/g, " ").trim()}”`);
-      const where = [`**${quotes[0].title ?? "Untitled"}**`, placeOf(quotes[0])].filter(Boolean).join(", ");
-      return visible(`[^${number}]: ${[where, ...said].join(". ")} ${quotes[0].uri ?? ""}`.trim());
-    });
-    return [written.trim(), ...notes].join("\n\n") + "\n";
+    return markdownOf(this.#text, this.#citations, this.#notes);
+  }
+
+  /** The same as HTML. */
+  get richText() {
+    return richTextOf(this.#text, this.#citations, this.#notes);
+  }
+
+  /** What it cites, in the order in which its sources are numbered. */
+  get cited() {
+    return [...this.#notes].sort(([a], [b]) => a - b).flatMap(([, quotes]) => quotes);
   }
 
   #stage({ name, state, queries = [] }) {
-    if (state === "started") this.#progress(STAGES[name] ?? "Working…");
-    else if (queries.length) this.#notice(`Searched for: ${queries.join(" · ")}`);
+    if (state === "started") this.#progress(tOr(`stage.${name}`, t("stage.other")));
+    else if (queries.length) this.#notice(t("answer.searched", { queries: queries.join(" · ") }));
   }
 
   #progress(text) {
@@ -150,7 +128,7 @@ export class AnswerView {
     this.#notes.set(citation.number, quotes);
     let note = quotes.find((quote) => quote.quote_start === citation.quote_start);
     if (!note) quotes.push((note = { ...this.#sources.get(citation.number), ...citation }));
-    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note });
+    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note, key: keyOf(citation) });
   }
 
   #draw() {
@@ -163,52 +141,29 @@ export class AnswerView {
 
   #render() {
     const focused = document.activeElement?.dataset?.ref;
-    const cut = slicer(this.#text);
-    const blocks = blocksOf(this.#text);
-    const show = this.#inline(cut, blocks.flatMap(leavesOf));
-    $("answer").replaceChildren(...blocks.map((block) => drawn(block, show)));
+    const mark = (note, order) => this.#reference(order, note);
+    $("answer").replaceChildren(...drawnAnswer(this.#text, this.#citations, this.#verdicts, mark));
     if (focused) document.querySelector(`[data-ref="${focused}"]`)?.focus();
     this.#renderNotes();
-  }
-
-  /** What draws a stretch of the text, with the footnotes of what ends in it or before the next one. */
-  #inline(cut, leaves) {
-    const ordered = [...this.#citations].sort((a, b) => a.end - b.end).map((citation, order) => ({ ...citation, order }));
-    const marks = new Map(leaves.map((leaf) => [leaf, []]));
-    for (const citation of ordered) {
-      const leaf = leaves.findLast(({ from }) => from < citation.end) ?? leaves[0];
-      if (leaf) marks.get(leaf).push(citation);
-    }
-    const doubtful = this.#verdicts.filter(({ verdict }) => verdict === "unsupported" || verdict === "partial");
-    return (leaf) => {
-      const pieces = [];
-      let at = leaf.from;
-      const plain = (from, to) => pieces.push(...doubted(from, to, cut, doubtful));
-      for (const citation of ordered) {
-        const from = Math.max(at, citation.start);
-        const to = Math.min(citation.end, leaf.to);
-        if (to > from) {
-          if (from > at) plain(at, from);
-          pieces.push(make("span", { className: "cited" }, ...doubted(from, to, cut, doubtful)));
-          at = to;
-        }
-        if (marks.get(leaf).includes(citation)) pieces.push(this.#reference(citation.order, citation.note));
-      }
-      if (leaf.to > at) plain(at, leaf.to);
-      return pieces;
-    };
   }
 
   #reference(order, note) {
     const button = make("button", { type: "button", className: "ref" }, String(note.number));
     button.dataset.ref = order;
-    button.setAttribute("aria-label", `Footnote ${note.number}: ${visible(note.title ?? "source")}`);
+    button.setAttribute("aria-label", t("notes.reference", { number: String(note.number), title: visible(note.title ?? t("notes.source")) }));
     button.setAttribute("aria-haspopup", "dialog");
-    button.addEventListener("click", () => open(note, () => document.querySelector(`[data-ref="${order}"]`)));
+    button.addEventListener("click", () => this.#open(note, () => document.querySelector(`[data-ref="${order}"]`)));
     const sup = make("sup", {}, button);
     for (const [event, lit] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]])
       sup.addEventListener(event, () => cited(sup)?.classList.toggle("lit", lit));
     return sup;
+  }
+
+  /** Open a passage, beside which the reader may step through all that are cited of its document. */
+  #open(place, opener) {
+    const siblings = this.cited.filter(({ document_id: id }) => id === place.document_id);
+    siblings.sort((a, b) => (a.quote_start ?? 0) - (b.quote_start ?? 0));
+    openReader(place, { onClose: () => opener()?.focus(), passages: siblings.includes(place) ? siblings : [place] });
   }
 
   #renderNotes() {
@@ -218,12 +173,12 @@ export class AnswerView {
       const id = `note-${number}`;
       let item = document.getElementById(id);
       if (!item) {
-        item = make("li", { id, value: number });
+        item = make("li", { id, value: number, dir: "auto" });
         list.insertBefore(item, [...list.children].find((other) => other.value > number) ?? null);
       }
       for (const quote of quotes.slice(item.children.length)) {
         const above = quotes[item.children.length - 1];
-        item.append(passageButton(quote, String(number), above));
+        item.append(passageButton(quote, (button) => this.#open(quote, () => button), String(number), above));
       }
     }
   }
@@ -231,7 +186,7 @@ export class AnswerView {
   #abstain({ reason, nearest }) {
     this.#notice(reason);
     $("nearest").hidden = !nearest.length;
-    $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
+    $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source, (button) => this.#open(source, () => button)))));
   }
 
   #done(done) {
@@ -240,20 +195,23 @@ export class AnswerView {
     this.#finish();
     this.#sum(dropped);
     for (const said of notices) this.#notice(said);
-    if (reason === "stopped") this.#notice("Stopped. What you see is not complete.");
-    if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
+    if (reason === "stopped") this.#notice(t("answer.stopped"));
+    if (reason === "length") this.#notice(t("answer.length"));
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
-      this.#notice(WITHOUT[part] ?? `This answer had to do without: ${part}.`, why);
+      this.#notice(tOr(`without.${part}`, t("without.other", { part })), why);
     }
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
-    const author = verbatim ? "Taken word for word from the documents" : `Written by ${model ?? this.#meta.model}`;
-    const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
-    const kept = this.#meta.kept && new Date(this.#meta.kept).toLocaleDateString(undefined, { dateStyle: "medium" });
-    const when = kept ? `on ${kept}` : cached ? "from an earlier answer" : `in ${seconds}`;
-    if (this.#text) $("colophon").textContent = `${author}, ${when}. Check what matters in its source.`;
-    const count = this.#notes.size;
-    if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
+    const author = verbatim ? t("answer.verbatim") : t("answer.written", { model: model ?? this.#meta.model });
+    const { kept } = this.#meta;
+    const when = kept ? t("answer.on", { day: day(kept) }) : cached ? t("answer.cached") : t("answer.took", { seconds: this.#seconds() });
+    if (this.#text) $("colophon").textContent = t("answer.colophon", { author, when });
+    if (this.#text) this.#announce(t("answer.complete", { n: this.#notes.size }));
+  }
+
+  #seconds() {
+    const tenths = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+    return ((performance.now() - this.#began) / 1000).toLocaleString(language, tenths);
   }
 
   /** One line on what the check found, where it found anything to say. */
@@ -261,9 +219,8 @@ export class AnswerView {
     const claims = this.#verdicts.filter(({ verdict }) => verdict !== "not_a_claim");
     const doubtful = claims.filter(({ verdict }) => verdict !== "supported").length;
     const parts = [];
-    if (doubtful)
-      parts.push(`${doubtful} of ${claims.length} statements ${doubtful === 1 ? "is" : "are"} not, or not wholly, supported by the documents: see the dotted lines.`);
-    if (dropped) parts.push(`${dropped} unsupported sentence${dropped === 1 ? " was" : "s were"} left out.`);
+    if (doubtful) parts.push(t("answer.doubtful", { n: doubtful, of: claims.length }));
+    if (dropped) parts.push(t("answer.dropped", { n: dropped }));
     if (parts.length && this.#text) this.#notice(parts.join(" "));
   }
 
@@ -296,61 +253,16 @@ export class AnswerView {
   }
 }
 
-const DOUBTS = { unsupported: "Not supported by the documents", partial: "Supported only in part" };
-
-/** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
-function doubted(from, to, cut, verdicts) {
-  const pieces = [];
-  let at = from;
-  for (const { answer_start: start, answer_end: end, verdict, reasons } of verdicts) {
-    const first = Math.max(at, start);
-    const last = Math.min(to, end);
-    if (last <= first) continue;
-    if (first > at) pieces.push(visible(cut(at, first)));
-    const why = visible([DOUBTS[verdict], ...reasons].join(": "));
-    const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
-    if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
-    pieces.push(span);
-    at = last;
-  }
-  if (to > at) pieces.push(visible(cut(at, to)));
-  return pieces;
-}
-
 function cited(sup) {
   let before = sup.previousElementSibling;
   while (before?.tagName === "SUP") before = before.previousElementSibling;
   return before;
 }
 
-/** A block of the answer as elements; `show` draws a stretch of its text. */
-function drawn(block, show) {
-  if (block.kind === "text") {
-    const lines = block.leaves.flatMap((leaf, number) => (number ? ["\n", ...show(leaf)] : show(leaf)));
-    return make("p", {}, ...lines);
-  }
-  if (block.kind === "list") {
-    const list = make(block.ordered ? "ol" : "ul", {}, ...block.leaves.map((leaf) => make("li", {}, ...show(leaf))));
-    if (block.ordered) list.start = block.first;
-    return list;
-  }
-  const columns = columnsOf(block);
-  const head = columns.map((name) => make("th", { scope: "col" }, name));
-  const rows = block.rows.map(({ cells, header }) => {
-    // A cell stands under its column's name; empty ones were left out of the text.
-    const rest = cells.filter(({ name }) => !columns.includes(name));
-    const placed = columns.map((name) => cells.find((cell) => cell.name === name));
-    const kind = header ? "th" : "td";
-    return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
-  });
-  const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
-  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "Table" }, table);
-}
-
 /** A button that opens a passage; one below another of the same source tells only what is different. */
-function passageButton(place, number = "", above = null) {
+function passageButton(place, open, number = "", above = null) {
   const body = make("span", {});
-  if (!above) body.append(make("span", { className: "title" }, place.title ?? "Untitled"));
+  if (!above) body.append(make("span", { className: "title" }, place.title ?? t("notes.untitled")));
   const where = placeOf(place);
   if (where && !(above && placeOf(above) === where)) body.append(make("span", { className: "place" }, where));
   if (place.quote) body.append(make("q", {}, shorten(place.quote)));
@@ -358,7 +270,7 @@ function passageButton(place, number = "", above = null) {
   if (number) button.append(make("span", { className: "n" }, above ? "" : number));
   button.append(body);
   button.setAttribute("aria-haspopup", "dialog");
-  button.addEventListener("click", () => open(place, () => button));
+  button.addEventListener("click", () => open(button));
   return button;
 }
 
@@ -367,12 +279,8 @@ const shorten = (text) => {
   return flat.length > 320 ? `${flat.slice(0, 320).replace(/\s\S*$/, "")}…` : flat;
 };
 
-function open(place, opener) {
-  openReader(place, () => opener()?.focus());
-}
-
 function askForKey() {
-  const button = make("button", { type: "button", className: "link" }, "Enter a key");
+  const button = make("button", { type: "button", className: "link" }, t("key.enter"));
   button.addEventListener("click", () => $("open-key").click());
   return button;
 }

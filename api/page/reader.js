@@ -1,7 +1,9 @@
 // The panel that shows a document's text with the cited passage marked.
 
 import { getBlob, getJson, key, length, make, send, slicer, visible } from "./client.js";
+import { lookOnlyIn } from "./filters.js";
 import { PageView } from "./pages.js";
+import { t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("reader");
@@ -9,6 +11,8 @@ const MOST_ELEMENTS = 4000;
 const KINDS = { title: "heading", list_item: "item", table: "mono", code: "mono" };
 
 let opening = 0;
+let opened = { place: null, passages: [] };
+let read = { path: "", text: null }; // the document that was read last: stepping through its passages reads no other
 let pages = null;
 let preferred = "page"; // until the reader says otherwise
 
@@ -16,7 +20,7 @@ let preferred = "page"; // until the reader says otherwise
 export function placeOf(source) {
   const cells = source.cells ?? [];
   const parts = [...cells];
-  if (source.page != null) parts.unshift(`Page ${source.page}`);
+  if (source.page != null) parts.unshift(t("reader.number", { number: String(source.page) }));
   const headings = (source.heading_path ?? []).filter((heading, depth) => depth || heading !== source.title);
   // A sheet is named by its cells already.
   const sheet = cells[0]?.replace(/!.*$/s, "");
@@ -28,16 +32,19 @@ export function placeOf(source) {
  * Open a document at a passage.
  * `place`: {document_id, ordinal, title, page, heading_path} and, for a citation, {quote, quote_start, quote_end, boxes,
  * cells}; without ordinal and quote its beginning is shown. In an open panel the document takes the place of the other.
+ * `passages`: all that can be stepped through, `place` among them.
  */
-export async function openReader(place, onClose) {
+export async function openReader(place, { onClose = null, passages = [] } = {}) {
   const mine = ++opening;
+  opened = { place, passages };
+  offerSteps();
   const path = `/v1/documents/${encodeURIComponent(place.document_id)}`;
   $("reader-title").textContent = visible(place.title);
   $("reader-place").textContent = visible(placeOf(place));
   $("reader-notice").replaceChildren();
   $("reader-said").textContent = "";
   offerReport(place.document_id);
-  $("reader-text").replaceChildren(make("p", { className: "place" }, "Opening the document…"));
+  $("reader-text").replaceChildren(make("p", { className: "place" }, t("reader.opening")));
   $("to-passage").hidden = true;
   usePages(null);
   $("download").href = `${path}/original`;
@@ -45,13 +52,38 @@ export async function openReader(place, onClose) {
   if (!dialog.open) dialog.showModal();
   $("reader-title").focus();
   try {
-    const [document, span] = await Promise.all([getJson(`${path}/text`), spanOf(place, path)]);
+    const [document, span] = await Promise.all([textOf(path), spanOf(place, path)]);
     if (mine === opening && dialog.open) show(document, span, place, path);
   } catch (error) {
     if (mine !== opening) return;
     $("reader-text").replaceChildren();
-    notice(error.status === 404 ? "This document is no longer there, or you may no longer read it." : error.message);
+    notice(error.status === 404 ? t("reader.gone") : error.message);
   }
+}
+
+async function textOf(path) {
+  if (read.path !== path) read = { path, text: await getJson(`${path}/text`) };
+  return read.text;
+}
+
+/** Let the reader go on to the passages before and behind this one. */
+function offerSteps() {
+  const { place, passages } = opened;
+  const at = passages.indexOf(place);
+  $("steps").hidden = passages.length < 2;
+  $("passage-number").textContent = t("reader.passage_of", { number: String(at + 1), count: String(passages.length) });
+  $("passage-before").disabled = at <= 0;
+  $("passage-after").disabled = at >= passages.length - 1;
+}
+
+async function step(by) {
+  const { place, passages } = opened;
+  const next = passages[passages.indexOf(place) + by];
+  if (!next) return;
+  const had = document.activeElement;
+  await openReader(next, { passages });
+  // A button that is switched off loses the focus.
+  (had?.disabled || !had?.isConnected ? $("reader-title") : had).focus({ preventScroll: true });
 }
 
 let reportable = null;
@@ -70,7 +102,7 @@ function offerReport(document) {
     button.disabled = true;
     try {
       await send("POST", `/v1/answers/${answer.id}/outdated`, { document_id: document });
-      $("reader-said").textContent = "Thank you: it is on the list of who looks after the documents.";
+      $("reader-said").textContent = t("reader.reported");
     } catch (error) {
       $("reader-said").textContent = error.message;
       button.disabled = false;
@@ -92,9 +124,9 @@ function show(document, span, place, path) {
   const unquoted = Boolean(found) && Boolean(span.whole) && "quote" in place;
   if (unquoted) {
     found.className = "passage";
-    notice("This passage was cited, but no sentence of it was found to say what the answer says.");
+    notice(t("reader.unquoted"));
   }
-  if (span && !found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
+  if (span && !found) notice(t("reader.changed"));
   const elements = document.elements.length
     ? document.elements
     : [{ kind: "text", start: 0, end: length(document.text), page: null }];
@@ -102,7 +134,7 @@ function show(document, span, place, path) {
   const at = found ? elements.findIndex((element) => element.end > found.start) : 0;
   const first = Math.max(0, at - MOST_ELEMENTS / 2);
   const shown = elements.slice(first, first + MOST_ELEMENTS);
-  if (shown.length < elements.length) notice("This document is long: the part around the passage is shown.");
+  if (shown.length < elements.length) notice(t("reader.long"));
   const container = $("reader-text");
   if (!span) $("reader-title").textContent = visible(document.title);
   container.replaceChildren(...blocks(shown, cut, found, links));
@@ -148,14 +180,14 @@ function toPassage() {
 }
 
 function turned(number) {
-  $("page-number").textContent = `Page ${number} of ${pages.count}`;
+  $("page-number").textContent = t("reader.number_of", { number: String(number), count: String(pages.count) });
   $("page-before").disabled = number <= 1;
   $("page-after").disabled = number >= pages.count;
 }
 
 function pageFailed(error) {
   choose("text");
-  notice(`This page can’t be shown as an image. ${error.message}`);
+  notice(t("reader.no_image", { why: error.message }));
 }
 
 /** The quote's place in the text: where it was said to be, else wherever its words are. */
@@ -173,7 +205,7 @@ function* blocks(elements, cut, found, links) {
   for (const element of elements) {
     if (element.page != null && element.page !== page) {
       page = element.page;
-      yield make("p", { className: "page" }, `Page ${page}`);
+      yield make("p", { className: "page" }, t("reader.number", { number: String(page) }));
     }
     const className = KINDS[element.kind] ?? "plain";
     const block = make(className === "heading" ? "h3" : "p", { className });
@@ -250,5 +282,16 @@ $("enlarge").addEventListener("click", () => {
   $("enlarge").setAttribute("aria-pressed", String(large));
   pages.toMark();
 });
-dialog.addEventListener("close", () => usePages(null));
+$("passage-before").addEventListener("click", () => step(-1));
+$("passage-after").addEventListener("click", () => step(1));
+$("only-this").addEventListener("click", () => {
+  const { document_id } = opened.place;
+  dialog.close();
+  lookOnlyIn([{ document_id, title: $("reader-title").textContent }]);
+  $("question").focus();
+});
+dialog.addEventListener("close", () => {
+  usePages(null);
+  read = { path: "", text: null }; // who opens it next may be somebody else, and it may have changed
+});
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

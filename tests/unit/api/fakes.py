@@ -18,14 +18,14 @@ from api.canary.canary import Canary
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
-from api.part import Part
-from api.places import PlaceLocator
+from api.place_locator import PlaceLocator
 from api.usage import UsageLog
 from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
 from core.lanes import Lanes
+from core.lazy import Lazy
 from core.metadata import Metadata
 from core.principal import PUBLIC, AccessList
 from core.settings import Settings
@@ -40,8 +40,9 @@ from ingestion.page_images.renderer import PageRenderer
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
+from retrieval.explaining import Explanation, PassageWay, Verdict
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts, IndexRoom
+from retrieval.index.port import Generation, IndexCounts, IndexedDocument, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -70,6 +71,10 @@ class FakeIndex:
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
 
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        self.ping()
+        return [IndexedDocument(f"{after}1", {2: 3}, frozenset({"group:hr"}), 2)][:limit]
+
 
 class FakeRetriever:
     """Finds one passage, and remembers what it was asked."""
@@ -79,6 +84,7 @@ class FakeRetriever:
         self.warmed = 0
         self.loaded: threading.Event | None = None
         self.failure: Exception | None = None
+        self.held: dict[str, list[tuple[str, int]]] = {}
 
     def search(self, query: str, principal: Any, **options: Any) -> SearchResponse:
         self.asked = {"query": query, "principal": principal, **options}
@@ -86,6 +92,16 @@ class FakeRetriever:
             raise InvalidRequest("There is no pipeline 'magic'. Pipelines are: lexical, vector, hybrid.")
         hit = SearchHit(a_chunk(), 0.03, Ranks(1, None, None), Scores(7.5, None, 0.03, None))
         return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid", ("No such word.",))
+
+    def facets(self, principal: Any, wanted: Mapping[str, Any], most: int) -> dict[str, list[tuple[str, int]]]:
+        self.asked = {"principal": principal, "wanted": wanted, "most": most}
+        return {field: self.held.get(field, [])[:most] for field in wanted}
+
+    def explain(self, query: str, principal: Any, document_id: str, **options: Any) -> Explanation:
+        response = self.search(query, principal, **options)
+        ranks = {"lexical": 1, "vector": 40, "fused": 3}
+        way = PassageWay("c1", 0, 2, ranks, Scores(7.5, 0.2), place=3, twin_of=None, given=True)
+        return Explanation(Verdict.GIVEN, ("public",), (), (way,), True, response)
 
     def warm_up(self) -> None:
         if self.loaded is not None:
@@ -230,8 +246,8 @@ class Stack:
             raise self.broker_error
 
     def services(self) -> Services:
-        def part(name: str, value: Any) -> Part[Any]:
-            return Part(name, value if callable(value) else lambda: value, retry_after_s=0)
+        def part(name: str, value: Any) -> Lazy[Any]:
+            return Lazy(name, value if callable(value) else lambda: value, retry_after_s=0)
 
         index = part("search index", self.build_index or self.index)
         catalog, blobs = part("catalog", self.catalog), part("document store", self.blobs)
