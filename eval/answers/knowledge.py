@@ -49,7 +49,7 @@ def of_the_catalog(catalog: Catalog) -> Known:
         offset = 0
         while page := catalog.documents.list(source.id, limit=_PAGE, offset=offset):
             readers.update((record.id, record.acl) for record in page)
-            versions.update((record.id, str(record.version)) for record in page)
+            versions.update((record.id, record.content_hash) for record in page if record.content_hash)
             offset += len(page)
 
     def principal(asked: EvalQuestion) -> Principal:
@@ -69,7 +69,7 @@ def of_a_corpus(collection: Collection) -> Known:
 def check(questions: Sequence[EvalQuestion], known: Known) -> list[str]:
     """Faults of what questions refer to: documents that are gone, or that their reader may not read. One a line.
 
-    A question was made from versions of documents, where it says so; those that have changed since are told too.
+    A question was made from versions of documents, where it says so; those whose bytes have changed since are told too.
     """
     faults = []
     for asked in questions:
@@ -87,8 +87,8 @@ def check(questions: Sequence[EvalQuestion], known: Known) -> list[str]:
                     f"{asked.where}: {who} may not read {name!r}. Give the question another reader, {_WAY_OUT}"
                 )
         faults += [
-            f"{asked.where}: stale: the question was made from version {version} of {document!r}, which is now "
-            f"{known.versions.get(document, 'gone')}. Look at it again, or make the set anew."
+            f"{asked.where}: stale: {document!r} {'has other bytes' if document in known.versions else 'is gone'}, "
+            f"since the question was made from it ({version[:12]}). Look at it again, or make the set anew."
             for document, version in asked.versions.items()
             if known.versions.get(document) != version
         ]

@@ -57,7 +57,7 @@ class EvalQuestion(_Part):
         words: what an answer must hold; of ``a|b`` either.
         no_answer: the documents don't answer it: the right answer is none.
         kind, department, type, language, split: slices of reports.
-        versions: of the documents that it was made from, by id: stale questions are told.
+        versions: hashes of the bytes of the documents that it was made from, by id: stale questions are told.
     """
 
     id: str

@@ -14,7 +14,7 @@ import click
 from core.errors import ConfigurationError, FootnoteError, InvalidRequest
 from eval.answers import knowledge, running
 from eval.answers.asking import Asker, InProcess, OverHttp
-from eval.answers.citing import Citing
+from eval.answers.citing import Citing, support_name
 from eval.answers.configurations import Configuration, read_configurations
 from eval.answers.figures import make_run, score_citations
 from eval.answers.questions import EvalQuestion, read_eval_questions
@@ -25,7 +25,7 @@ from eval.answers.tables import show, show_answers, summary
 from eval.cli.shared import FILE, FOLDER, json_option, print_json, settings
 from eval.datasets import DatasetError
 from eval.progress import Progress, bars
-from generation.verification.overlap import OverlapSupport
+from generation.build import build_support
 from retrieval.embedding.build import build_embedder
 
 _MOST_FAULTS = 10
@@ -122,8 +122,13 @@ def _run(
             partial = f"{said} What was answered is kept: the same command goes on."
         in_process = [one for one in configs if not one.url]
         embedder = searches.of(in_process[0]).embedder if in_process else build_embedder(settings())
-        score_citations(asked.out, questions, Citing(OverlapSupport(embedder)), progress)
-    run = make_run(asked.out, name, questions, configs, partial=partial, note=asked.note, faults=faults)
+        support = build_support(settings().evidence, embedder)
+        support.warm_up()
+        score_citations(asked.out, questions, Citing(support), support_name(settings().evidence), progress)
+    run = make_run(
+        asked.out, name, questions, configs, partial=partial, note=asked.note, faults=faults,
+        support=support_name(settings().evidence),
+    )  # fmt: skip
     run.save(asked.out / RUN_FILE)
     return run
 
