@@ -119,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
         tasks.start_soon(app.state.mcp.run)
+        tasks.start_soon(services.shadow.run)
         tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()

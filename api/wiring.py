@@ -10,6 +10,7 @@ from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.canary.canary import Canary
 from api.canary.candidate import candidate_of, check_candidate
+from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.part import Part
@@ -51,6 +52,7 @@ class Services:
     canary: Canary
     candidate: Part[Answerer]
     """Answers the canary's share of conversations."""
+    shadow: Shadow
     catalog: Part[Catalog]
     keys: Part[KeyStore]
     identities: Part[Identities]
@@ -72,7 +74,7 @@ class Services:
         """
         self.retriever.get().warm_up()
         self.answerer.get().warm_up()
-        if self.settings.canary.share:
+        if self.settings.canary.tried:
             self.candidate.get().warm_up()
 
     def close(self) -> None:
@@ -115,22 +117,26 @@ def wire(settings: Settings) -> Services:
     retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Part("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
-    candidate = candidate_of(settings)
     answerer = Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
+    generation, tried = settings.canary.generation, candidate_of(settings)
+    searched = Part("candidate's search", lambda: _retriever(asking, index, embedder, generation))
+    beside = searched if generation else retriever
+    candidate = Part("candidate", lambda: _answerer(tried, beside, places, lanes, catalog)) if tried else answerer
+    canary = Canary(settings, catalog.get, generations=lambda: [one.name for one in index.get().generations()])
+    usage = UsageLog(settings.usage, catalog.get)
     return Services(
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
         audit=AuditLog(settings.audit, catalog.get),
-        usage=UsageLog(settings.usage, catalog.get),
+        usage=usage,
         index=index,
         embedder=embedder,
         retriever=retriever,
         answerer=answerer,
-        canary=Canary(settings, catalog.get),
-        candidate=Part("candidate", lambda: _answerer(candidate, retriever, places, lanes, catalog))
-        if candidate
-        else answerer,
+        canary=canary,
+        candidate=candidate,
+        shadow=Shadow(settings, canary=canary, candidate=candidate, lanes=lanes, usage=usage, catalog=catalog),
         catalog=catalog,
         keys=Part("key store", lambda: _keys(settings, catalog)),
         identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
@@ -182,13 +188,18 @@ def _embedder(settings: Settings) -> Embedder:
     return build_embedder(settings)
 
 
-def _retriever(settings: Settings, index: Part[SearchIndex], embedder: Part[Embedder]) -> Retriever:
+def _retriever(
+    settings: Settings, index: Part[SearchIndex], embedder: Part[Embedder], generation: str | None = None
+) -> Retriever:
+    """``generation``: the one that it searches, whichever is live; None: the live one."""
     from retrieval.embedding.build import build_embedders  # noqa: PLC0415
+    from retrieval.index.pinned import pinned  # noqa: PLC0415
     from retrieval.reranking.build import build_reranker  # noqa: PLC0415
     from retrieval.retriever import Retriever  # noqa: PLC0415
 
     model = embedder.get()
-    return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
+    found = index.get() if generation is None else pinned(index.get(), generation)
+    return Retriever(found, model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
 def _answerer(
