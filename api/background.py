@@ -9,10 +9,10 @@ from datetime import timedelta
 import anyio
 import anyio.to_thread
 
-from api.part import StillStarting
 from api.reviewing import sample_week
 from api.wiring import Services
 from core.errors import FootnoteError
+from core.lazy import StillStarting
 from core.logs import get_logger
 
 log = get_logger(__name__)

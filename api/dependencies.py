@@ -24,9 +24,9 @@ from api.auth.principal import (
     names_somebody,
 )
 from api.limits.admission import admitted
-from api.part import Part
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotAuthorised
+from core.lazy import Lazy
 from core.roles import Role
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def ready(part: Part[T]) -> T:
+async def ready(part: Lazy[T]) -> T:
     """The part's value, without a thread if it is built, else built in one.
 
     Raises:

@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 
 from api.background import Background
-from api.part import Part, StillStarting
 from api.wiring import Services
 from core.errors import FootnoteError
+from core.lazy import Lazy, StillStarting
 from core.logs import get_logger
 from ingestion.disk import check_room
 
@@ -46,7 +46,7 @@ class _Probe:
     However many ask at once, one question is under way, and all are told its answer.
     """
 
-    def __init__(self, name: str, ping: Callable[[], None], *, required: bool, part: Part[Any] | None = None) -> None:
+    def __init__(self, name: str, ping: Callable[[], None], *, required: bool, part: Lazy[Any] | None = None) -> None:
         self.name = name
         self._ping = ping
         self._required = required

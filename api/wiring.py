@@ -13,12 +13,12 @@ from api.canary.candidate import candidate_of, check_candidate
 from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
-from api.part import Part
-from api.places import PlaceLocator
+from api.place_locator import PlaceLocator
 from api.usage import UsageLog
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError
 from core.lanes import Lanes
+from core.lazy import Lazy
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,29 +38,29 @@ BROKER_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The parts of the service. Each is built on first use; see :class:`api.part.Part`."""
+    """The parts of the service. Each is built on first use; see :class:`core.lazy.Lazy`."""
 
     settings: Settings
     lanes: Lanes
     limits: Limits
     audit: AuditLog
     usage: UsageLog
-    index: Part[SearchIndex]
-    embedder: Part[Embedder]
-    retriever: Part[Retriever]
-    answerer: Part[Answerer]
+    index: Lazy[SearchIndex]
+    embedder: Lazy[Embedder]
+    retriever: Lazy[Retriever]
+    answerer: Lazy[Answerer]
     canary: Canary
-    candidate: Part[Answerer]
+    candidate: Lazy[Answerer]
     """Answers the canary's share of conversations."""
     shadow: Shadow
-    catalog: Part[Catalog]
-    keys: Part[KeyStore]
-    identities: Part[Identities]
-    blobs: Part[BlobStore]
+    catalog: Lazy[Catalog]
+    keys: Lazy[KeyStore]
+    identities: Lazy[Identities]
+    blobs: Lazy[BlobStore]
     places: PlaceLocator
     live: LiveAnswers
-    page_images: Part[PageRenderer]
-    ingestion: Part[Ingestion]
+    page_images: Lazy[PageRenderer]
+    ingestion: Lazy[Ingestion]
     ping_broker: Callable[[], None]
     """Returns when the task queue answers; raises :class:`core.errors.BrokerUnavailable` when it doesn't."""
     queue_depths: Callable[[], Mapping[str, int]]
@@ -111,17 +111,17 @@ def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
     lanes = Lanes.of(settings)
     asking = _for_short_texts(settings)
-    catalog = Part("catalog", lambda: _catalog(settings))
-    index = Part("search index", lambda: _index(asking, embedder))
-    embedder = Part("embedder", lambda: _embedder(asking))
-    retriever = Part("retriever", lambda: _retriever(asking, index, embedder))
-    blobs = Part("document store", lambda: _blobs(settings))
+    catalog = Lazy("catalog", lambda: _catalog(settings))
+    index = Lazy("search index", lambda: _index(asking, embedder))
+    embedder = Lazy("embedder", lambda: _embedder(asking))
+    retriever = Lazy("retriever", lambda: _retriever(asking, index, embedder))
+    blobs = Lazy("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
-    answerer = Part("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
+    answerer = Lazy("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
     generation, tried = settings.canary.generation, candidate_of(settings)
-    searched = Part("candidate's search", lambda: _retriever(asking, index, embedder, generation))
+    searched = Lazy("candidate's search", lambda: _retriever(asking, index, embedder, generation))
     beside = searched if generation else retriever
-    candidate = Part("candidate", lambda: _answerer(tried, beside, places, lanes, catalog)) if tried else answerer
+    candidate = Lazy("candidate", lambda: _answerer(tried, beside, places, lanes, catalog)) if tried else answerer
     canary = Canary(settings, catalog.get, generations=lambda: [one.name for one in index.get().generations()])
     usage = UsageLog(settings.usage, catalog.get)
     return Services(
@@ -138,13 +138,13 @@ def wire(settings: Settings) -> Services:
         candidate=candidate,
         shadow=Shadow(settings, canary=canary, candidate=candidate, lanes=lanes, usage=usage, catalog=catalog),
         catalog=catalog,
-        keys=Part("key store", lambda: _keys(settings, catalog)),
-        identities=Part("sign-in", lambda: build_identities(settings, catalog.get())),
+        keys=Lazy("key store", lambda: _keys(settings, catalog)),
+        identities=Lazy("sign-in", lambda: build_identities(settings, catalog.get())),
         blobs=blobs,
         places=places,
         live=_live(settings, lanes),
-        page_images=Part("renderer of pages", lambda: _page_images(settings)),
-        ingestion=Part("ingestion", lambda: _ingestion(settings)),
+        page_images=Lazy("renderer of pages", lambda: _page_images(settings)),
+        ingestion=Lazy("ingestion", lambda: _ingestion(settings)),
         ping_broker=lambda: _ping_broker(settings),
         queue_depths=lambda: _queue_depths(settings),
     )
@@ -168,7 +168,7 @@ def _limits(settings: Settings) -> Limits:
 # The imports are inside: they bring torch, LanceDB and Celery, and are paid for when a part is first built.
 
 
-def _index(settings: Settings, embedder: Part[Embedder]) -> SearchIndex:
+def _index(settings: Settings, embedder: Lazy[Embedder]) -> SearchIndex:
     from retrieval.embedding.build import build_embedders  # noqa: PLC0415
     from retrieval.index.build import build_index  # noqa: PLC0415
 
@@ -189,7 +189,7 @@ def _embedder(settings: Settings) -> Embedder:
 
 
 def _retriever(
-    settings: Settings, index: Part[SearchIndex], embedder: Part[Embedder], generation: str | None = None
+    settings: Settings, index: Lazy[SearchIndex], embedder: Lazy[Embedder], generation: str | None = None
 ) -> Retriever:
     """``generation``: the one that it searches, whichever is live; None: the live one."""
     from retrieval.embedding.build import build_embedders  # noqa: PLC0415
@@ -203,7 +203,7 @@ def _retriever(
 
 
 def _answerer(
-    settings: Settings, retriever: Part[Retriever], places: PlaceLocator, lanes: Lanes, catalog: Part[Catalog]
+    settings: Settings, retriever: Lazy[Retriever], places: PlaceLocator, lanes: Lanes, catalog: Lazy[Catalog]
 ) -> Answerer:
     from generation.build import build_answerer, build_memory  # noqa: PLC0415
     from ingestion.broker import cache_url  # noqa: PLC0415
@@ -216,7 +216,7 @@ def _answerer(
 class _CatalogsVisibility:
     """What the answer cache asks the catalog, which may be down while answers go on."""
 
-    catalog: Part[Catalog]
+    catalog: Lazy[Catalog]
 
     def epoch(self, terms: Collection[str]) -> Epoch:
         return self.catalog.get().visibility.epoch(terms)
@@ -239,7 +239,7 @@ def _catalog(settings: Settings) -> Catalog:
     return open_catalog(settings)
 
 
-def _keys(settings: Settings, catalog: Part[Catalog]) -> KeyStore:
+def _keys(settings: Settings, catalog: Lazy[Catalog]) -> KeyStore:
     return KeyStore(catalog.get().engine, SystemClock(), settings.api.standing_keys)
 
 

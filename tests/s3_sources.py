@@ -7,8 +7,8 @@ from typing import Any
 
 from core.clock import Clock, SystemClock
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Upsert
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.s3.config import S3Config
 from ingestion.connectors.s3.connector import S3Connector
 from tests.listings import Listed, Memory, read
@@ -23,7 +23,7 @@ def connect(
     *,
     max_file_bytes: int = 1_000_000,
     clock: Clock | None = None,
-    places: Places | None = None,
+    protected: ProtectedPaths | None = None,
     creating: bool = False,
     **config: Any,
 ) -> S3Connector:
@@ -33,7 +33,7 @@ def connect(
         max_file_bytes=max_file_bytes,
         default_acl=AccessList.everyone(),
         clock=clock or SystemClock(),
-        places=places or Places(),
+        protected=protected or ProtectedPaths(),
         creating=creating,
     )
     return S3Connector.open(S3Config(bucket=bucket, endpoint=endpoint, **given), context)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from api.canary.canary import Canary, Ending
-from api.part import Part
 from api.schemas.answers import body_of
 from api.usage import UsageLog
 from api.watch import Watch
 from core.clock import Clock, SystemClock
 from core.errors import FootnoteError
 from core.lanes import Lanes
+from core.lazy import Lazy
 from core.logs import get_logger
 from core.settings import Settings
 from core.telemetry import CANARY_SHADOWS_DROPPED
@@ -56,10 +56,10 @@ class Shadow:
         settings: Settings,
         *,
         canary: Canary,
-        candidate: Part[Answerer],
+        candidate: Lazy[Answerer],
         lanes: Lanes,
         usage: UsageLog,
-        catalog: Part[Catalog],
+        catalog: Lazy[Catalog],
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from api.part import Part
 from api.schemas.answers import AnswerBody, body_of
 from core.errors import FootnoteError
 from core.lanes import Lane
+from core.lazy import Lazy
 from core.logs import get_logger
 from core.telemetry import DEGRADED
 from generation.caching.recording import documents_in
@@ -52,7 +52,7 @@ class Recording:
 
     question: Question
     keeping: Keeping | None
-    catalog: Part[Catalog]
+    catalog: Lazy[Catalog]
     lane: Lane
     events: list[AnswerEvent] = field(default_factory=list)
     _hashes: dict[str, str | None] = field(default_factory=dict)

@@ -3,27 +3,9 @@
 import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
 import { length, make, slicer, visible } from "./client.js";
 import { openReader, placeOf } from "./reader.js";
+import { day, language, t, tOr } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
-const STAGES = {
-  remember: "Waiting for the answer to the same question…",
-  rewrite: "Understanding the question…",
-  retrieve: "Searching the documents…",
-  rerank: "Picking the best passages…",
-  generate: "Writing the answer…",
-  verify: "Writing the answer and checking it…",
-};
-const WITHOUT = {
-  llm: "The language model didn’t answer, so this answer is made of sentences taken word for word from the documents.",
-  vector: "Search by meaning is not available right now: only the words of your question were searched for.",
-  lexical: "Search by words is not available right now: only the meaning of your question was searched for.",
-  incomplete: "The language model broke off: what you see is not complete.",
-  links: "A link or address that is in none of the documents was taken out of this answer.",
-  verify: "The answer was checked against the documents by its words alone.",
-  uncited: "No footnotes: the model named no source for what it wrote. Read it with care.",
-  model: "Another language model than the first one wrote this answer.",
-  reranker: "The passages could not be put into their best order.",
-};
 
 /** Shows one answer as its events come. */
 export class AnswerView {
@@ -45,7 +27,7 @@ export class AnswerView {
     $("tools").hidden = true;
     $("asked").textContent = question;
     $("result").hidden = false;
-    this.#progress(STAGES.retrieve);
+    this.#progress(t("stage.retrieve"));
   }
 
   /** Take one event of the stream. */
@@ -68,8 +50,8 @@ export class AnswerView {
   fail(problem) {
     this.#finish();
     const box = make("div", { className: "notice bad" }, make("strong", {}, problem.message));
-    if (this.#text) box.append(make("span", { className: "small" }, "What you see above is not complete."));
-    if (problem.requestId) box.append(make("span", { className: "small" }, `Request ${problem.requestId}`));
+    if (this.#text) box.append(make("span", { className: "small" }, t("answer.partial")));
+    if (problem.requestId) box.append(make("span", { className: "small" }, t("answer.request", { id: problem.requestId })));
     if (problem.status === 401) box.append(askForKey());
     $("notices").append(box);
     this.#announce(problem.message);
@@ -78,7 +60,7 @@ export class AnswerView {
   /** The reader stopped it. */
   stop() {
     this.#finish();
-    this.#notice("Stopped. What you see is not complete.");
+    this.#notice(t("answer.stopped"));
   }
 
   /** What was written so far, without its footnotes. */
@@ -98,12 +80,12 @@ export class AnswerView {
     this.take("sources", { sources });
     if (turn.withheld) {
       this.#finish();
-      this.#notice("This answer isn’t shown any more: it was made from documents that you may not read, or that are gone.");
+      this.#notice(t("answer.withheld"));
       return;
     }
     if (!answer) {
       this.#finish();
-      this.#notice("There is no answer: it broke off before its first word.");
+      this.#notice(t("answer.none"));
       return;
     }
     this.take("token", { text: answer.answer });
@@ -112,7 +94,7 @@ export class AnswerView {
     if (answer.abstained) this.take("abstain", answer.abstained);
     this.take("done", answer.done);
     const changed = [...new Set(sources.filter((source) => source.changed).map(({ title }) => title))];
-    if (changed.length) this.#notice(`Changed since this answer was written: ${changed.join(" · ")}`);
+    if (changed.length) this.#notice(t("answer.changed", { titles: changed.join(" · ") }));
   }
 
   /** The answer as Markdown, its quotes as footnotes. */
@@ -129,15 +111,15 @@ export class AnswerView {
     written += visible(cut(at, length(this.#text)));
     const notes = [...this.#notes].sort(([a], [b]) => a - b).map(([number, quotes]) => {
       const said = quotes.filter(({ quote }) => quote).map(({ quote }) => `“${quote.replace(/\s+/g, " ").trim()}”`);
-      const where = [`**${quotes[0].title ?? "Untitled"}**`, placeOf(quotes[0])].filter(Boolean).join(", ");
+      const where = [`**${quotes[0].title ?? t("notes.untitled")}**`, placeOf(quotes[0])].filter(Boolean).join(", ");
       return visible(`[^${number}]: ${[where, ...said].join(". ")} ${quotes[0].uri ?? ""}`.trim());
     });
     return [written.trim(), ...notes].join("\n\n") + "\n";
   }
 
   #stage({ name, state, queries = [] }) {
-    if (state === "started") this.#progress(STAGES[name] ?? "Working…");
-    else if (queries.length) this.#notice(`Searched for: ${queries.join(" · ")}`);
+    if (state === "started") this.#progress(tOr(`stage.${name}`, t("stage.other")));
+    else if (queries.length) this.#notice(t("answer.searched", { queries: queries.join(" · ") }));
   }
 
   #progress(text) {
@@ -202,7 +184,7 @@ export class AnswerView {
   #reference(order, note) {
     const button = make("button", { type: "button", className: "ref" }, String(note.number));
     button.dataset.ref = order;
-    button.setAttribute("aria-label", `Footnote ${note.number}: ${visible(note.title ?? "source")}`);
+    button.setAttribute("aria-label", t("notes.reference", { number: String(note.number), title: visible(note.title ?? t("notes.source")) }));
     button.setAttribute("aria-haspopup", "dialog");
     button.addEventListener("click", () => open(note, () => document.querySelector(`[data-ref="${order}"]`)));
     const sup = make("sup", {}, button);
@@ -240,20 +222,23 @@ export class AnswerView {
     this.#finish();
     this.#sum(dropped);
     for (const said of notices) this.#notice(said);
-    if (reason === "stopped") this.#notice("Stopped. What you see is not complete.");
-    if (reason === "length") this.#notice("The answer was cut off: it had reached the greatest length allowed.");
+    if (reason === "stopped") this.#notice(t("answer.stopped"));
+    if (reason === "length") this.#notice(t("answer.length"));
     for (const entry of degraded) {
       const [part, why = ""] = entry.split(/:\s*(.*)/s);
-      this.#notice(WITHOUT[part] ?? `This answer had to do without: ${part}.`, why);
+      this.#notice(tOr(`without.${part}`, t("without.other", { part })), why);
     }
     const verbatim = this.#meta.model === "extractive" || degraded.some((entry) => entry.startsWith("llm:"));
-    const author = verbatim ? "Taken word for word from the documents" : `Written by ${model ?? this.#meta.model}`;
-    const seconds = `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
-    const kept = this.#meta.kept && new Date(this.#meta.kept).toLocaleDateString(undefined, { dateStyle: "medium" });
-    const when = kept ? `on ${kept}` : cached ? "from an earlier answer" : `in ${seconds}`;
-    if (this.#text) $("colophon").textContent = `${author}, ${when}. Check what matters in its source.`;
-    const count = this.#notes.size;
-    if (this.#text) this.#announce(`The answer is complete, with ${count} footnote${count === 1 ? "" : "s"}.`);
+    const author = verbatim ? t("answer.verbatim") : t("answer.written", { model: model ?? this.#meta.model });
+    const { kept } = this.#meta;
+    const when = kept ? t("answer.on", { day: day(kept) }) : cached ? t("answer.cached") : t("answer.took", { seconds: this.#seconds() });
+    if (this.#text) $("colophon").textContent = t("answer.colophon", { author, when });
+    if (this.#text) this.#announce(t("answer.complete", { n: this.#notes.size }));
+  }
+
+  #seconds() {
+    const tenths = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+    return ((performance.now() - this.#began) / 1000).toLocaleString(language, tenths);
   }
 
   /** One line on what the check found, where it found anything to say. */
@@ -261,9 +246,8 @@ export class AnswerView {
     const claims = this.#verdicts.filter(({ verdict }) => verdict !== "not_a_claim");
     const doubtful = claims.filter(({ verdict }) => verdict !== "supported").length;
     const parts = [];
-    if (doubtful)
-      parts.push(`${doubtful} of ${claims.length} statements ${doubtful === 1 ? "is" : "are"} not, or not wholly, supported by the documents: see the dotted lines.`);
-    if (dropped) parts.push(`${dropped} unsupported sentence${dropped === 1 ? " was" : "s were"} left out.`);
+    if (doubtful) parts.push(t("answer.doubtful", { n: doubtful, of: claims.length }));
+    if (dropped) parts.push(t("answer.dropped", { n: dropped }));
     if (parts.length && this.#text) this.#notice(parts.join(" "));
   }
 
@@ -296,8 +280,6 @@ export class AnswerView {
   }
 }
 
-const DOUBTS = { unsupported: "Not supported by the documents", partial: "Supported only in part" };
-
 /** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
 function doubted(from, to, cut, verdicts) {
   const pieces = [];
@@ -307,7 +289,7 @@ function doubted(from, to, cut, verdicts) {
     const last = Math.min(to, end);
     if (last <= first) continue;
     if (first > at) pieces.push(visible(cut(at, first)));
-    const why = visible([DOUBTS[verdict], ...reasons].join(": "));
+    const why = visible([t(`doubt.${verdict}`), ...reasons].join(": "));
     const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
     if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
     pieces.push(span);
@@ -344,13 +326,13 @@ function drawn(block, show) {
     return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
   });
   const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
-  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "Table" }, table);
+  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: t("answer.table") }, table);
 }
 
 /** A button that opens a passage; one below another of the same source tells only what is different. */
 function passageButton(place, number = "", above = null) {
   const body = make("span", {});
-  if (!above) body.append(make("span", { className: "title" }, place.title ?? "Untitled"));
+  if (!above) body.append(make("span", { className: "title" }, place.title ?? t("notes.untitled")));
   const where = placeOf(place);
   if (where && !(above && placeOf(above) === where)) body.append(make("span", { className: "place" }, where));
   if (place.quote) body.append(make("q", {}, shorten(place.quote)));
@@ -372,7 +354,7 @@ function open(place, opener) {
 }
 
 function askForKey() {
-  const button = make("button", { type: "button", className: "link" }, "Enter a key");
+  const button = make("button", { type: "button", className: "link" }, t("key.enter"));
   button.addEventListener("click", () => $("open-key").click());
   return button;
 }

@@ -6,6 +6,7 @@ import "./failures.js";
 import { keeps, openShare } from "./history.js";
 import "./reviews.js";
 import "./sources.js";
+import { t } from "./texts.js";
 import { current, offerTools } from "./tools.js";
 
 const $ = (id) => document.getElementById(id);
@@ -33,7 +34,7 @@ function filters() {
 
 function countFilters() {
   const count = Object.keys(filters() ?? {}).length;
-  $("filter-count").textContent = count ? ` (${count} set)` : "";
+  $("filter-count").textContent = count ? t("filters.count", { n: count }) : "";
   $("clear-filters").hidden = !count;
 }
 
@@ -49,7 +50,7 @@ function busy(on) {
 async function submit(event) {
   event.preventDefault();
   const text = question.value.trim();
-  $("question-error").textContent = text ? "" : "Write a question first.";
+  $("question-error").textContent = text ? "" : t("ask.empty");
   question.setAttribute("aria-invalid", String(!text));
   if (text) await answer(text, replaces);
   else question.focus();
@@ -154,7 +155,7 @@ async function openNamed() {
   try {
     await showConversation(id);
   } catch (error) {
-    new AnswerView("Conversation").fail(error);
+    new AnswerView(t("history.one")).fail(error);
   }
 }
 
@@ -181,7 +182,7 @@ function editQuestion() {
 }
 
 async function showKey() {
-  $("open-key").textContent = key.get() ? "Access key: set" : "Access key";
+  $("open-key").textContent = t(key.get() ? "key.set" : "key.open");
   await offerAdministration(); // who is signed in is known then
   keeping = await keeps();
   $("open-history").hidden = !keeping;
@@ -211,7 +212,7 @@ async function offerSignIn() {
   session.csrf = me.csrf ?? "";
   const link = $("sign-in");
   link.href = href;
-  link.textContent = `Sign in with ${name}`;
+  link.textContent = t("sign.with", { name });
   link.hidden = Boolean(me.csrf);
   $("sign-out").hidden = !me.csrf;
   $("sign-out").title = me.user ?? "";

@@ -1,5 +1,7 @@
 // How the page talks to the service: the key, JSON, and the answer's stream of events.
 
+import { t } from "./texts.js";
+
 const KEY = "footnote.key";
 
 /** The reader's key: kept for this tab only, and sent nowhere but here. */
@@ -14,7 +16,7 @@ export const session = { csrf: "" };
 /** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
 export class Problem extends Error {
   constructor({ detail, title, status = 0, request_id: requestId = "" }) {
-    super(detail ?? title ?? "Something went wrong.");
+    super(detail ?? title ?? t("page.wrong"));
     this.status = status;
     this.requestId = requestId;
   }
@@ -29,18 +31,18 @@ async function request(path, options = {}) {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ detail: "Footnote can’t be reached. Check that it is running and that you are online." });
+    throw new Problem({ detail: t("page.unreachable") });
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  throw new Problem({ status: response.status, title: `The service answered with ${response.status}.`, ...body });
+  throw new Problem({ status: response.status, title: t("page.status", { status: String(response.status) }), ...body });
 }
 
 export const getJson = async (path) => (await request(path)).json();
 
 /** Whom a key speaks for, before it is used. Throws a Problem if the service doesn't know it. */
 export async function whoHas(candidate) {
-  if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Problem({ detail: "A key has no spaces and no such letters." });
+  if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Problem({ detail: t("key.letters") });
   return (await request("/v1/me", { headers: { Authorization: `Bearer ${candidate}` } })).json();
 }
 
@@ -98,7 +100,7 @@ async function readToItsEnd(response, last, signal, onEvent) {
       return null; // the service isn't reached: it may be in a while
     });
   }
-  throw new Problem({ detail: "The connection broke off before the answer was complete. Ask again." });
+  throw new Problem({ detail: t("page.broken") });
 }
 
 /** Read a stream as far as it goes: whether to its end, and the id of the last event. */

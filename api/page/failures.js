@@ -2,11 +2,11 @@
 
 import { getJson, make, post, visible } from "./client.js";
 import { loadOutdated } from "./outdated.js";
+import { minute, t, tOr } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("failures");
 const PAGE = 50;
-const STAGES = { list: "looking at it", parse: "reading it", embed: "indexing it" };
 
 let shown = 0;
 
@@ -17,8 +17,9 @@ async function load(from) {
     if (!from) $("failure-list").replaceChildren();
     $("failure-list").append(...failures.map(row), ...warnings.map(warning));
     shown = from + PAGE;
-    const secret = warned ? ` ${warned} with a warning about secrets.` : "";
-    $("failure-count").textContent = (total ? count(total) : "Every document was taken in.") + secret;
+    const said = [total ? t("failures.count", { n: total }) : t("failures.none")];
+    if (warned) said.push(t("failures.warned", { n: warned }));
+    $("failure-count").textContent = said.join(" ");
     $("more-failures").hidden = shown >= Math.max(total, warned);
     $("retry-failures").hidden = !total;
     if (!from) await loadOutdated();
@@ -27,13 +28,11 @@ async function load(from) {
   }
 }
 
-const count = (total) => (total === 1 ? "1 document couldn’t be taken in." : `${total} documents couldn’t be taken in.`);
-
 function row(failure) {
-  const tried = failure.attempts === 1 ? "once" : `${failure.attempts} times`;
-  const failed = `Failed at ${STAGES[failure.stage] ?? failure.stage} (${failure.error_class}), tried ${tried}.`;
-  const button = make("button", { type: "button", className: "link" }, "Try again");
-  button.setAttribute("aria-label", `Try ${visible(failure.external_id)} again`);
+  const stage = tOr(`failures.${failure.stage}`, failure.stage);
+  const failed = t("failures.how", { stage, cause: failure.error_class, n: failure.attempts });
+  const button = make("button", { type: "button", className: "link" }, t("failures.retry"));
+  button.setAttribute("aria-label", t("failures.retry_one", { name: visible(failure.external_id) }));
   button.addEventListener("click", () => retry(button, failure.document_id));
   return make(
     "li",
@@ -51,15 +50,14 @@ function warning({ external_id: name, message }) {
 }
 
 function when({ first_seen: first, last_seen: last }) {
-  return minute(first) === minute(last) ? `Seen ${minute(last)}.` : `First seen ${minute(first)}, last ${minute(last)}.`;
+  const seen = { first: minute(first), last: minute(last) };
+  return t(seen.first === seen.last ? "failures.seen" : "failures.first_seen", seen);
 }
 
-const minute = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-
 function whatHelps({ stage, retryable }) {
-  if (stage === "list") return "Every sync looks at it again.";
-  if (retryable) return "It may pass by itself: the next sync tries it again.";
-  return "It is tried again once the document changes, or what reads it.";
+  if (stage === "list") return t("failures.next_list");
+  if (retryable) return t("failures.next_retry");
+  return t("failures.next_change");
 }
 
 /** Try all of them again, or one; `button` rests meanwhile. */
@@ -68,9 +66,8 @@ async function retry(button, document) {
   try {
     const which = document === undefined ? "" : `?document_id=${encodeURIComponent(document)}`;
     const { retried } = await post(`/v1/failures/retry${which}`);
-    const many = retried === 1 ? "1 document is being tried again." : `${retried} documents are being tried again.`;
-    const said = document !== undefined && !retried ? "A sync that is running has it already." : many;
-    $("failure-said").textContent = `${said} Look again in a while.`;
+    const said = document !== undefined && !retried ? t("failures.running") : t("failures.retried", { n: retried });
+    $("failure-said").textContent = said;
   } catch (error) {
     $("failure-said").textContent = error.message;
   } finally {

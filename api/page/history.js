@@ -1,6 +1,7 @@
 // The reader's conversations: listed, searched, renamed, deleted, shared.
 
 import { getJson, key, make, send, session, visible } from "./client.js";
+import { day, t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("history");
@@ -28,7 +29,7 @@ async function load(from) {
     $("history-list").append(...found.conversations.map(row));
     shown = from + PAGE;
     $("more-history").hidden = shown >= found.total;
-    $("history-count").textContent = found.total === 1 ? "1 conversation" : `${found.total} conversations`;
+    $("history-count").textContent = t("history.count", { n: found.total });
   } catch (error) {
     if (mine === asked) $("history-count").textContent = error.message;
   }
@@ -38,10 +39,10 @@ function row({ id, title, updated_at: at, shared }) {
   const name = visible(title);
   const open = make("button", { type: "button", className: "link" }, title);
   open.addEventListener("click", () => leadTo(id));
-  const day = new Date(at).toLocaleDateString(undefined, { dateStyle: "medium" });
-  const rename = make("button", { type: "button", className: "link", ariaLabel: `Rename ${name}` }, "Rename");
-  const remove = make("button", { type: "button", className: "link", ariaLabel: `Delete ${name}` }, "Delete");
-  const item = make("li", {}, open, make("p", { className: "place" }, `${day}${shared ? " · shared" : ""}`), rename, remove);
+  const when = shared ? `${day(at)} · ${t("history.shared")}` : day(at);
+  const rename = make("button", { type: "button", className: "link", ariaLabel: t("history.rename_one", { title: name }) }, t("history.rename"));
+  const remove = make("button", { type: "button", className: "link", ariaLabel: t("history.delete_one", { title: name }) }, t("history.delete"));
+  const item = make("li", {}, open, make("p", { className: "place" }, when), rename, remove);
   rename.addEventListener("click", () => offerName(item, id, title));
   remove.addEventListener("click", () => confirmDelete(remove, item, id));
   return item;
@@ -55,8 +56,8 @@ function leadTo(id) {
 }
 
 function offerName(item, id, title) {
-  const input = make("input", { value: title, maxLength: 200, ariaLabel: "Title" });
-  const form = make("form", {}, input, make("button", { type: "submit", className: "link" }, "Save"));
+  const input = make("input", { value: title, maxLength: 200, ariaLabel: t("history.name") });
+  const form = make("form", {}, input, make("button", { type: "submit", className: "link" }, t("history.save")));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
@@ -73,14 +74,15 @@ function offerName(item, id, title) {
 
 /** The first press asks, the second deletes. */
 async function confirmDelete(button, item, id) {
-  if (button.textContent === "Delete") {
-    button.textContent = "Delete it for good";
+  if (!button.dataset.asked) {
+    button.dataset.asked = "yes";
+    button.textContent = t("history.confirm");
     return;
   }
   try {
     await send("DELETE", `/v1/conversations/${id}`);
     item.remove();
-    $("history-count").textContent = "Deleted.";
+    $("history-count").textContent = t("history.deleted");
     $("history-title").focus();
     window.dispatchEvent(new CustomEvent("conversation-deleted", { detail: id }));
   } catch (error) {
@@ -113,7 +115,7 @@ function showShared(shared) {
 async function share(event) {
   event.preventDefault();
   const readers = { everybody: $("share-everybody").checked, users: named("share-users"), groups: named("share-groups") };
-  await change("PUT", readers, `Shared. Its address: ${location.origin}/#conversation=${sharing}`);
+  await change("PUT", readers, t("share.said", { address: `${location.origin}/#conversation=${sharing}` }));
 }
 
 async function change(method, body, said) {
@@ -135,5 +137,5 @@ dialog.addEventListener("click", (event) => event.target === dialog && dialog.cl
 $("history-search").addEventListener("input", () => load(0));
 $("more-history").addEventListener("click", () => load(shown));
 $("share-form").addEventListener("submit", share);
-$("unshare").addEventListener("click", () => change("DELETE", undefined, "It is shared with nobody."));
+$("unshare").addEventListener("click", () => change("DELETE", undefined, t("share.unshared")));
 $("close-share").addEventListener("click", () => $("share").close());

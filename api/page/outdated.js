@@ -1,6 +1,7 @@
 // For curators: the documents that readers say are outdated, beside those that failed.
 
 import { getJson, make, send, visible } from "./client.js";
+import { t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -12,14 +13,14 @@ export async function loadOutdated() {
 }
 
 function row({ document_id: id, title, external_id: name, readers, comments, changed }) {
-  const button = make("button", { type: "button", className: "link" }, "Seen to");
-  button.setAttribute("aria-label", `Take ${visible(title || name)} off the list`);
-  const said = readers === 1 ? "1 reader says so." : `${readers} readers say so.`;
+  const button = make("button", { type: "button", className: "link" }, t("outdated.seen"));
+  button.setAttribute("aria-label", t("outdated.seen_one", { name: visible(title || name) }));
+  const said = [t("outdated.readers", { n: readers }), ...(changed ? [t("outdated.changed")] : [])].join(" ");
   const item = make(
     "li",
     {},
     make("p", { className: "title" }, title || name),
-    make("p", { className: "place" }, `${name}. ${said}${changed ? " It has changed since." : ""}`),
+    make("p", { className: "place" }, `${name}. ${said}`),
     ...comments.map((comment) => make("p", {}, comment)),
     button,
   );
@@ -28,7 +29,7 @@ function row({ document_id: id, title, external_id: name, readers, comments, cha
       await send("DELETE", `/v1/outdated/${id}`);
       item.remove();
       $("outdated").hidden = !$("outdated-list").children.length;
-      $("failure-said").textContent = "It is off the list.";
+      $("failure-said").textContent = t("outdated.settled");
       $("failures-title").focus();
     } catch (error) {
       $("failure-said").textContent = error.message;

@@ -1,6 +1,7 @@
 // The pages of a PDF as images, with the cited passage marked on them.
 
 import { getBlob, make, visible } from "./client.js";
+import { t } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const AIR = 1.5; // points around a line, so that the mark doesn't touch its letters
@@ -86,10 +87,11 @@ export class PageView {
   }
 
   #describe(number, marked) {
-    const page = `Page ${number} of ${this.count} of ${this.#title}.`;
-    if (!marked) return page;
+    const page = { number: String(number), count: String(this.count), title: this.#title };
+    if (!marked) return t("reader.image", page);
     const flat = this.#quote.replace(/\s+/g, " ").trim();
-    return `${page} Marked on it: “${flat.slice(0, LONGEST_QUOTE)}${flat.length > LONGEST_QUOTE ? "…" : ""}”`;
+    const quote = `${flat.slice(0, LONGEST_QUOTE)}${flat.length > LONGEST_QUOTE ? "…" : ""}`;
+    return t("reader.image_marked", { ...page, quote });
   }
 
   async #load(image, number) {

@@ -2,6 +2,7 @@
 
 import { getBlob, getJson, key, length, make, send, slicer, visible } from "./client.js";
 import { PageView } from "./pages.js";
+import { t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("reader");
@@ -16,7 +17,7 @@ let preferred = "page"; // until the reader says otherwise
 export function placeOf(source) {
   const cells = source.cells ?? [];
   const parts = [...cells];
-  if (source.page != null) parts.unshift(`Page ${source.page}`);
+  if (source.page != null) parts.unshift(t("reader.number", { number: String(source.page) }));
   const headings = (source.heading_path ?? []).filter((heading, depth) => depth || heading !== source.title);
   // A sheet is named by its cells already.
   const sheet = cells[0]?.replace(/!.*$/s, "");
@@ -37,7 +38,7 @@ export async function openReader(place, onClose) {
   $("reader-notice").replaceChildren();
   $("reader-said").textContent = "";
   offerReport(place.document_id);
-  $("reader-text").replaceChildren(make("p", { className: "place" }, "Opening the document…"));
+  $("reader-text").replaceChildren(make("p", { className: "place" }, t("reader.opening")));
   $("to-passage").hidden = true;
   usePages(null);
   $("download").href = `${path}/original`;
@@ -50,7 +51,7 @@ export async function openReader(place, onClose) {
   } catch (error) {
     if (mine !== opening) return;
     $("reader-text").replaceChildren();
-    notice(error.status === 404 ? "This document is no longer there, or you may no longer read it." : error.message);
+    notice(error.status === 404 ? t("reader.gone") : error.message);
   }
 }
 
@@ -70,7 +71,7 @@ function offerReport(document) {
     button.disabled = true;
     try {
       await send("POST", `/v1/answers/${answer.id}/outdated`, { document_id: document });
-      $("reader-said").textContent = "Thank you: it is on the list of who looks after the documents.";
+      $("reader-said").textContent = t("reader.reported");
     } catch (error) {
       $("reader-said").textContent = error.message;
       button.disabled = false;
@@ -92,9 +93,9 @@ function show(document, span, place, path) {
   const unquoted = Boolean(found) && Boolean(span.whole) && "quote" in place;
   if (unquoted) {
     found.className = "passage";
-    notice("This passage was cited, but no sentence of it was found to say what the answer says.");
+    notice(t("reader.unquoted"));
   }
-  if (span && !found) notice("The document has changed since it was cited: the quoted passage is not in it any more.");
+  if (span && !found) notice(t("reader.changed"));
   const elements = document.elements.length
     ? document.elements
     : [{ kind: "text", start: 0, end: length(document.text), page: null }];
@@ -102,7 +103,7 @@ function show(document, span, place, path) {
   const at = found ? elements.findIndex((element) => element.end > found.start) : 0;
   const first = Math.max(0, at - MOST_ELEMENTS / 2);
   const shown = elements.slice(first, first + MOST_ELEMENTS);
-  if (shown.length < elements.length) notice("This document is long: the part around the passage is shown.");
+  if (shown.length < elements.length) notice(t("reader.long"));
   const container = $("reader-text");
   if (!span) $("reader-title").textContent = visible(document.title);
   container.replaceChildren(...blocks(shown, cut, found, links));
@@ -148,14 +149,14 @@ function toPassage() {
 }
 
 function turned(number) {
-  $("page-number").textContent = `Page ${number} of ${pages.count}`;
+  $("page-number").textContent = t("reader.number_of", { number: String(number), count: String(pages.count) });
   $("page-before").disabled = number <= 1;
   $("page-after").disabled = number >= pages.count;
 }
 
 function pageFailed(error) {
   choose("text");
-  notice(`This page can’t be shown as an image. ${error.message}`);
+  notice(t("reader.no_image", { why: error.message }));
 }
 
 /** The quote's place in the text: where it was said to be, else wherever its words are. */
@@ -173,7 +174,7 @@ function* blocks(elements, cut, found, links) {
   for (const element of elements) {
     if (element.page != null && element.page !== page) {
       page = element.page;
-      yield make("p", { className: "page" }, `Page ${page}`);
+      yield make("p", { className: "page" }, t("reader.number", { number: String(page) }));
     }
     const className = KINDS[element.kind] ?? "plain";
     const block = make(className === "heading" ? "h3" : "p", { className });

@@ -1,15 +1,11 @@
 // For reviewers: one answer after the other, each claim beside its passages, scored by keyboard.
 
 import { getJson, make, send, slicer } from "./client.js";
+import { day, t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("reviews");
-const CRITERIA = {
-  groundedness: "Groundedness: is each statement found in the sources?",
-  relevance: "Relevance: does it answer the question that was asked?",
-  coherence: "Coherence: does it read as one clear text?",
-  faithfulness: "Faithfulness: are numbers, names and conditions as the sources have them?",
-};
+const CRITERIA = ["groundedness", "relevance", "coherence", "faithfulness"];
 const SCORES = ["1", "2", "3", "4", "5", "?"];
 let pair = null;
 
@@ -21,7 +17,7 @@ async function loadNext() {
     const [{ samples }, { pairs }] = await Promise.all([getJson("/v1/reviews"), getJson("/v1/reviews/next")]);
     $("review-progress").textContent = progressOf(samples);
     if (!pairs.length) {
-      $("review-pair").append(make("p", { className: "notice" }, "Nothing is left for you to review."));
+      $("review-pair").append(make("p", { className: "notice" }, t("reviews.nothing")));
       return;
     }
     show(pairs[0]);
@@ -33,20 +29,19 @@ async function loadNext() {
 function progressOf(samples) {
   const open = samples.filter(({ done, wanted }) => done < wanted);
   const told = open.map(({ sample, done, wanted, mine, due_at: due, overdue }) => {
-    const day = new Date(due).toLocaleDateString(undefined, { dateStyle: "medium" });
-    return `${sample}: ${done} of ${wanted}, ${mine} by you, ${overdue ? "overdue since" : "due"} ${day}.`;
+    return t(overdue ? "reviews.overdue" : "reviews.due", { sample, done, wanted, mine, day: day(due) });
   });
-  return told.join(" ") || "Every review that was wanted is done.";
+  return told.join(" ") || t("reviews.done");
 }
 
 function show(next) {
   pair = next;
   const { question, answer } = next;
-  const said = answer.answer || `No answer: ${answer.abstained?.reason ?? "it has no words."}`;
+  const said = answer.answer || t("reviews.no_answer", { reason: answer.abstained?.reason ?? t("reviews.no_words") });
   $("review-pair").append(
     make("p", { className: "asked" }, question),
     make("p", { className: "answer" }, said),
-    make("h3", {}, "Claims and their passages"),
+    make("h3", {}, t("reviews.claims")),
     make("ul", { className: "failed claims" }, ...claimsOf(answer)),
   );
   $("review-form").reset();
@@ -65,7 +60,7 @@ function claimsOf({ answer, citations, sources }) {
     const claim = cut(citation.answer_start, citation.answer_end).trim();
     claims.set(claim, [...(claims.get(claim) ?? []), citation]);
   }
-  if (!claims.size) return [make("li", {}, "It cites nothing.")];
+  if (!claims.size) return [make("li", {}, t("reviews.no_claims"))];
   return [...claims].map(([claim, cited]) => {
     const passages = cited.map(({ number, quote }) =>
       make("div", {}, make("p", { className: "place" }, `${number}. ${titles.get(number) ?? ""}`), make("q", {}, quote ?? "")),
@@ -77,12 +72,12 @@ function claimsOf({ answer, citations, sources }) {
 const groups = () => [...$("review-scores").children];
 const chosen = (group) => group.querySelector("input:checked")?.value;
 
-function groupOf([name, label]) {
+function groupOf(name) {
   const choices = SCORES.map((value) => {
     const input = make("input", { type: "radio", name, value });
-    return make("label", {}, input, value === "?" ? "? can’t tell" : value);
+    return make("label", {}, input, value === "?" ? t("reviews.unsure") : value);
   });
-  return make("fieldset", {}, make("legend", {}, label), make("div", { className: "scores" }, ...choices));
+  return make("fieldset", {}, make("legend", {}, t(`reviews.${name}`)), make("div", { className: "scores" }, ...choices));
 }
 
 /** A digit or ? scores the criterion that has the focus, else the first without a score, and goes on to the next. */
@@ -101,11 +96,11 @@ async function save(event) {
   event.preventDefault();
   const missing = groups().find((one) => !chosen(one));
   if (missing) {
-    $("review-said").textContent = "Score each criterion from 1 to 5, or with ? if you can’t tell.";
+    $("review-said").textContent = t("reviews.missing");
     missing.querySelector("input").focus();
     return;
   }
-  const scores = groups().map((one, at) => [Object.keys(CRITERIA)[at], chosen(one) === "?" ? null : Number(chosen(one))]);
+  const scores = groups().map((one, at) => [CRITERIA[at], chosen(one) === "?" ? null : Number(chosen(one))]);
   const more = { cause: $("review-cause").value || null, comment: $("review-comment").value };
   $("save-review").disabled = true;
   try {
@@ -119,7 +114,7 @@ async function save(event) {
   }
 }
 
-$("review-scores").append(...Object.entries(CRITERIA).map(groupOf));
+$("review-scores").append(...CRITERIA.map(groupOf));
 $("open-reviews").addEventListener("click", () => {
   dialog.showModal();
   $("reviews-title").focus();

@@ -1,6 +1,7 @@
 // For administrators: where documents come from, how their syncs go, and letting them rest, go on or end.
 
 import { getJson, make, post, visible } from "./client.js";
+import { language, minute, t, tOr } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const dialog = $("sources");
@@ -16,7 +17,7 @@ async function load() {
     const { sources } = await getJson("/v1/sources");
     if (!dialog.open) return;
     show(sources);
-    $("source-count").textContent = sources.length === 1 ? "1 source." : `${sources.length} sources.`;
+    $("source-count").textContent = t("sources.count", { n: sources.length });
   } catch (error) {
     $("source-count").textContent = error.message;
   }
@@ -42,35 +43,39 @@ function row(source) {
 }
 
 function held({ documents, passages, bytes }) {
-  const states = Object.entries(documents).map(([state, count]) => `${count} ${state}`);
-  return `Documents: ${states.join(", ") || "none"}. ${passages} passages, ${megabytes(bytes)}.`;
+  const states = counts(Object.entries(documents)) || t("sources.no_documents");
+  return t("sources.held", { states, passages, megabytes: Math.round(bytes / 1e5) / 10 });
 }
 
 function pauses({ paused_at: paused, waits }) {
-  const silent = waits && `It doesn’t answer since ${minute(waits.since)}, tried again ${minute(waits.until)}: ${waits.reason}`;
-  return [paused && `Paused since ${minute(paused)}.`, silent];
+  const silent = waits && t("sources.silent", { since: minute(waits.since), until: minute(waits.until), reason: waits.reason });
+  return [paused && t("sources.paused", { since: minute(paused) }), silent];
 }
 
 function going(run) {
-  const counts = OUTCOMES.map((name) => `${run[name]} ${name}`).join(", ");
-  const rate = run.rate ? ` ${run.rate.toPrecision(2)} documents a second` : "";
-  const left = run.eta_s ? `, about ${duration(run.eta_s)} left` : "";
-  const waits = run.waiting ? ` Waits: ${run.waiting}` : "";
-  return `Now ${run.phase ?? run.state}: ${counts}, ${run.open} on their way.${rate}${left}${waits}`;
+  const done = counts(OUTCOMES.map((name) => [name, run[name]]));
+  const speed = [run.rate && t("sources.rate", { rate: Number(run.rate.toPrecision(2)) })];
+  speed.push(run.eta_s && t("sources.left", { time: duration(run.eta_s) }));
+  return [
+    t("sources.now", { phase: state(run.phase ?? run.state), counts: done, open: run.open }),
+    speed.filter(Boolean).join(", "),
+    run.waiting && t("sources.waits", { why: run.waiting }),
+  ].filter(Boolean).join(" ");
 }
 
 function last({ last_sync: run }) {
-  if (!run) return "Never synced.";
-  const why = run.error ? `: ${run.error}` : ".";
-  return `Last sync ${minute(run.started_at)}, ${run.state}${why}`;
+  if (!run) return t("sources.never");
+  const how = { at: minute(run.started_at), state: state(run.state), why: run.error };
+  return t(run.error ? "sources.last_why" : "sources.last", how);
 }
 
-const planned = ({ next_sync_at: at }) => at && `Next sync ${minute(at)}.`;
+const planned = ({ next_sync_at: at }) => at && t("sources.next", { at: minute(at) });
 
 function buttons({ id, name, paused_at: paused, active }) {
-  const offered = paused ? [["resume", "Resume"]] : [["sync", "Sync now"], ["pause", "Pause"]];
-  if (active.some((run) => run.state !== "cancelled")) offered.push(["cancel", "Cancel the sync"]);
-  return offered.map(([what, label]) => {
+  const offered = paused ? ["resume"] : ["sync", "pause"];
+  if (active.some((run) => run.state !== "cancelled")) offered.push("cancel");
+  return offered.map((what) => {
+    const label = t(`sources.${what}`);
     const button = make("button", { type: "button", className: "link" }, label);
     button.dataset.does = `${id} ${what}`;
     button.setAttribute("aria-label", `${label}: ${visible(name)}`);
@@ -79,30 +84,25 @@ function buttons({ id, name, paused_at: paused, active }) {
   });
 }
 
-const DONE = {
-  sync: "The sync was asked for.",
-  pause: "It rests until it is resumed.",
-  resume: "It goes on.",
-  cancel: "It ends once what had begun is through.",
-};
+const DONE = { sync: "sources.synced", pause: "sources.rests", resume: "sources.resumed", cancel: "sources.cancelled" };
 
 async function act(button, id, what) {
   button.disabled = true;
   try {
     await post(`/v1/sources/${encodeURIComponent(id)}/${what}`);
-    $("source-said").textContent = DONE[what];
+    $("source-said").textContent = t(DONE[what]);
   } catch (error) {
     $("source-said").textContent = error.message;
   }
   load();
 }
 
-const minute = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(undefined, { maximumFractionDigits: 1 })} MB`;
+const state = (name) => tOr(`state.${name}`, name);
+const counts = (found) => found.map(([name, count]) => `${count.toLocaleString(language)} ${state(name)}`).join(", ");
 
 function duration(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} seconds`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`;
+  if (seconds < 90) return t("sources.seconds", { n: Math.round(seconds) });
+  return seconds < 5400 ? t("sources.minutes", { n: Math.round(seconds / 60) }) : t("sources.hours", { n: Math.round(seconds / 3600) });
 }
 
 $("open-sources").addEventListener("click", () => {

@@ -2,16 +2,10 @@
 
 import { make, send } from "./client.js";
 import { reportFor } from "./reader.js";
+import { t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
-const REASONS = {
-  wrong: "It is wrong",
-  incomplete: "Something is missing",
-  off_topic: "It answers something else",
-  wrong_source: "A source doesn’t say that",
-  outdated: "It is outdated",
-  unclear: "It is hard to understand",
-};
+const REASONS = ["wrong", "incomplete", "off_topic", "wrong_source", "outdated", "unclear"];
 let shown = null; // {view, question, kept, rating}
 
 /** Offer what can be done with this answer; `kept` tells whether the service keeps it, `mine` whose it is. */
@@ -46,7 +40,7 @@ async function rate(rating, more = {}) {
     if (of !== shown) return;
     of.rating = back ? null : rating;
     press();
-    $("tools-said").textContent = back ? "Taken back." : "Thank you.";
+    $("tools-said").textContent = t(back ? "tools.back" : "tools.thanks");
     $("why").hidden = back || rating === "up" || Object.keys(more).length > 0;
     if (!$("why").hidden) $("reasons").querySelector("input").focus();
   } catch (error) {
@@ -65,14 +59,14 @@ async function sendWhy(event) {
 async function copy() {
   try {
     await navigator.clipboard.writeText(shown.view.markdown);
-    $("tools-said").textContent = "Copied.";
+    $("tools-said").textContent = t("tools.copied");
   } catch {
-    $("tools-said").textContent = "The browser didn’t allow copying.";
+    $("tools-said").textContent = t("tools.uncopied");
   }
 }
 
-for (const [value, label] of Object.entries(REASONS))
-  $("reasons").append(make("label", {}, make("input", { type: "checkbox", value }), ` ${label}`));
+for (const value of REASONS)
+  $("reasons").append(make("label", {}, make("input", { type: "checkbox", value }), ` ${t(`why.${value}`)}`));
 $("thumb-up").addEventListener("click", () => rate("up"));
 $("thumb-down").addEventListener("click", () => rate("down"));
 $("why").addEventListener("submit", sendWhy);

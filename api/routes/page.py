@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 from importlib import resources
 
@@ -13,33 +14,24 @@ from core.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
-_HTML = "text/html; charset=utf-8"
-_MEDIA_TYPES = {
-    "index.html": _HTML,
-    "app.js": "text/javascript; charset=utf-8",
-    "answer.js": "text/javascript; charset=utf-8",
-    "blocks.js": "text/javascript; charset=utf-8",
-    "history.js": "text/javascript; charset=utf-8",
-    "outdated.js": "text/javascript; charset=utf-8",
-    "tools.js": "text/javascript; charset=utf-8",
-    "reviews.js": "text/javascript; charset=utf-8",
-    "failures.js": "text/javascript; charset=utf-8",
-    "sources.js": "text/javascript; charset=utf-8",
-    "client.js": "text/javascript; charset=utf-8",
-    "reader.js": "text/javascript; charset=utf-8",
-    "pages.js": "text/javascript; charset=utf-8",
-    "widget.js": "text/javascript; charset=utf-8",
-    "docs.js": "text/javascript; charset=utf-8",
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "json": "application/json",
+    "svg": "image/svg+xml",
 }
 WIDGET = "widget.js"
 _ELSEWHERE = {"cross-origin-resource-policy": "cross-origin"}
 """For what pages of other origins load: the script of the widget, which has nothing of anybody's in it."""
 _SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 """Files that the package fastapi-offline carries: FastAPI's own page loads them from elsewhere."""
+_FILES = {
+    **{
+        file.name: file for file in resources.files("api").joinpath("page").iterdir() if not file.name.endswith(".html")
+    },
+    **{name: resources.files("fastapi_offline").joinpath("static", name) for name in _SWAGGER_UI},
+}
 _DOCS_POLICY = CONTENT_POLICY.replace("img-src 'self' blob:", "img-src 'self' data:")
 """Swagger UI's style has its icons in it."""
 
@@ -59,26 +51,30 @@ def docs(request: Request) -> Response:
 @router.get("/page/{name}")
 async def file(name: str, request: Request) -> Response:
     """A file of the page."""
-    if name not in _MEDIA_TYPES:
+    if name not in _FILES:
         raise NotFound(f"The page has no file {name[:64]!r}.")
     return _serve(name, request)
 
 
 def _serve(name: str, request: Request, policy: str = CONTENT_POLICY) -> Response:
-    content, tag = _read(name)
+    content, packed, tag = _read(name)
     headers = {
         **(_ELSEWHERE if name == WIDGET else {}),
         "etag": tag,
         "cache-control": "no-cache",
+        "vary": "accept-encoding",
         "content-security-policy": policy,
     }
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=_MEDIA_TYPES.get(name, _HTML))
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["content-encoding"] = packed, "gzip"
+    return Response(content, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
 
 
 @functools.cache
-def _read(name: str) -> tuple[bytes, str]:
-    package, folder = ("fastapi_offline", "static") if name in _SWAGGER_UI else ("api", "page")
-    content = resources.files(package).joinpath(folder, name).read_bytes()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+def _read(name: str) -> tuple[bytes, bytes, str]:
+    """A file's bytes, the same as gzip packs them, and their mark."""
+    file = _FILES.get(name) or resources.files("api").joinpath("page", name)
+    content = file.read_bytes()
+    return content, gzip.compress(content, mtime=0), f'W/"{hashlib.sha256(content).hexdigest()[:16]}"'

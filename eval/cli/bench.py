@@ -15,6 +15,8 @@ BENCHES = {
     "ingest": (f"{_SEARCH}ingest", "How much of the embedder's own speed ingestion keeps."),
     "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
     "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
+    "load": ("eval.bench.load.command", "Latency, refusals and memory at a given rate of searches and streams."),
+    "model": ("eval.bench.load.model", "A language model's place, for load: streams at a steady pace."),
     "limits": ("eval.bench.limits", "How exactly processes keep to a rate limit together."),
     "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
     "verification": ("eval.bench.answers.verification", "What the check of answers catches, and what it costs."),

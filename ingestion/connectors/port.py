@@ -16,7 +16,7 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from core.section import AccessTerms
 from ingestion.connectors.budget import LocalBudget, SourceBudget
-from ingestion.connectors.places import Places
+from ingestion.connectors.protected_paths import ProtectedPaths
 
 Cursor = Mapping[str, Any]
 """A connector's own bookmark, JSON and small (4 kB at most); kept in the catalog between syncs."""
@@ -220,7 +220,7 @@ class ConnectorContext:
             the source tells the size, and its sink does where it doesn't.
         default_acl: who may read what neither the source nor its configuration says anything of.
         clock: what time it is.
-        places: where Footnote's own files are; of use to sources that read this machine's disk.
+        protected: where Footnote's own files are; of use to sources that read this machine's disk.
         budget: how often the source may be asked, for :class:`ingestion.connectors.http.SourceClient`.
         proxy: the URL of the proxy that leads to the web, for the same; None: none.
         creating: the source is being made or changed: what a listing would merely leave out is refused now.
@@ -231,7 +231,7 @@ class ConnectorContext:
     max_file_bytes: int
     default_acl: AccessList
     clock: Clock
-    places: Places
+    protected: ProtectedPaths
     budget: SourceBudget = field(default_factory=LocalBudget)
     proxy: str | None = field(default=None, repr=False)
     creating: bool = False

@@ -15,8 +15,8 @@ from core.clock import SystemClock
 from core.errors import ConfigurationError, InvalidRequest
 from core.principal import AccessList
 from core.settings import Settings
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Connector, ConnectorContext, Inbox, SourceConfig
+from ingestion.connectors.protected_paths import ProtectedPaths
 
 ENTRY_POINTS = "footnote.connectors"
 """The group of entry points by which a package brings a connector: its kind's name, and its class."""
@@ -115,7 +115,7 @@ def context_of(settings: Settings, source_id: str, *, creating: bool = False) ->
         max_file_bytes=settings.parsing.max_file_mb * 1_000_000,
         default_acl=AccessList.everyone() if default is None else AccessList.from_terms(default),
         clock=SystemClock(),
-        places=Places.of(settings),
+        protected=ProtectedPaths.of(settings),
         budget=SharedBudget(broker_client(settings), source_id),
         proxy=None if proxy is None else proxy.get_secret_value(),
         creating=creating,

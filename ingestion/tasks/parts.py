@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar
 
+from core.lazy import Lazy
 from core.settings import Settings
 from ingestion.blobs import BlobStore, open_blobs
 from ingestion.broker import TaskQueue
@@ -16,7 +16,7 @@ from ingestion.catalog.records import Source
 from ingestion.connectors.port import Connector, Inbox
 from ingestion.inbox import SourceInbox
 from ingestion.partitioning.port import Partitioner
-from ingestion.source_keys import SourceKeys, read_keys
+from ingestion.source_keys import read_keys
 from ingestion.source_secrets import SourceSecrets
 from ingestion.tasks.ownership import Owners
 from ingestion.tasks.trials import Trials
@@ -24,6 +24,8 @@ from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder
 from retrieval.index.every_generation import EveryGeneration
 from retrieval.index.port import SearchIndex
+
+T = TypeVar("T")
 
 
 def _connector(kind: str, config: Mapping[str, Any], settings: Settings, source_id: str, inbox: Inbox) -> Connector:
@@ -84,34 +86,42 @@ class Parts:
         self.tasks = tasks
         self.owners = Owners()
         self.trials = Trials()
-        self._makers = makers or Makers()
-        self._lock = threading.RLock()
-        self._built: dict[str, Any] = {}
+        make = self._makers = makers or Makers()
+        self._catalog = _lazy("catalog", lambda: make.catalog(settings))
+        self._blobs = _lazy("document store", lambda: make.blobs(settings))
+        self._embedder = _lazy("embedder", lambda: make.embedder(settings))
+        self._embedders = _lazy("embedders", lambda: make.embedders(settings, self.embedder))
+        self._partitioner = _lazy("partitioner", lambda: make.partitioner(settings))
+        self._source_keys = _lazy("source keys", lambda: read_keys(settings))
+        self._index_as_it_is = _lazy(
+            "search index", lambda: EveryGeneration(make.index(settings), lambda: self.embedders)
+        )
+        self._index = _lazy("live search index", self._with_live_generation)
 
     @property
     def catalog(self) -> Catalog:
         """The ledger."""
-        return cast(Catalog, self._get("catalog", lambda: self._makers.catalog(self.settings)))
+        return self._catalog.get()
 
     @property
     def blobs(self) -> BlobStore:
         """Originals and parsed documents."""
-        return cast(BlobStore, self._get("blobs", lambda: self._makers.blobs(self.settings)))
+        return self._blobs.get()
 
     @property
     def embedder(self) -> Embedder:
         """The model."""
-        return cast(Embedder, self._get("embedder", lambda: self._makers.embedder(self.settings)))
+        return self._embedder.get()
 
     @property
     def embedders(self) -> Embedders:
         """The models of all generations of the index."""
-        return cast(Embedders, self._get("embedders", lambda: self._makers.embedders(self.settings, self.embedder)))
+        return self._embedders.get()
 
     @property
     def partitioner(self) -> Partitioner:
         """The reader of documents."""
-        return cast(Partitioner, self._get("partitioner", lambda: self._makers.partitioner(self.settings)))
+        return self._partitioner.get()
 
     def parser(self) -> int:
         """The number of what reads documents here: another one when a package, a program or a limit changes.
@@ -123,12 +133,12 @@ class Parts:
     @property
     def index(self) -> SearchIndex:
         """The index, with a live generation; writes go to every generation there is."""
-        return cast(SearchIndex, self._get("index", self._with_live_generation))
+        return self._index.get()
 
     @property
     def index_as_it_is(self) -> SearchIndex:
         """The index for what needs no model: permissions, deletions, comparing. It may have no generation yet."""
-        return cast(SearchIndex, self._get("index as it is", self._make_index))
+        return self._index_as_it_is.get()
 
     def connector(self, source: Source) -> Connector:
         """A connector to a source, as it is configured now; the caller closes it."""
@@ -139,27 +149,20 @@ class Parts:
     @property
     def secrets(self) -> SourceSecrets:
         """What opens the secrets of sources."""
-        return SourceSecrets(lambda: cast(SourceKeys, self._get("source keys", lambda: read_keys(self.settings))))
+        return SourceSecrets(self._source_keys.get)
 
     def close(self) -> None:
         """Close everything that was built."""
-        with self._lock:
-            for name in ("partitioner", "index as it is", "catalog"):
-                if name in self._built:
-                    self._built.pop(name).close()
-            self._built.clear()
-
-    def _make_index(self) -> SearchIndex:
-        return EveryGeneration(self._makers.index(self.settings), lambda: self.embedders)
+        for built in (self._partitioner.built, self._index_as_it_is.built, self._catalog.built):
+            if built is not None:
+                built.close()
 
     def _with_live_generation(self) -> SearchIndex:
         index = self.index_as_it_is
         self.embedders.ensure(index)
         return index
 
-    def _get(self, name: str, make: Callable[[], Any]) -> Any:
-        if name not in self._built:
-            with self._lock:
-                if name not in self._built:
-                    self._built[name] = make()
-        return self._built[name]
+
+def _lazy(name: str, build: Callable[[], T]) -> Lazy[T]:
+    """A worker's tasks wait for a part as long as it takes, and each tries anew one that failed."""
+    return Lazy(name, build, wait_s=None, retry_after_s=0)

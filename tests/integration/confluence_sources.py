@@ -9,8 +9,8 @@ from typing import Any
 from core.clock import SystemClock
 from core.principal import AccessList, Principal
 from ingestion.connectors.confluence.connector import ConfluenceConnector
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Cursor, Note, Page, Unreadable, Upsert
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.registry import read_config
 from tests.servers.confluence.server import Confluence, config, serving
 from tests.servers.confluence.site import Site
@@ -37,7 +37,7 @@ class Notes:
 def connector(confluence: Confluence, *, most: int = 10_000_000, **more: Any) -> ConfluenceConnector:
     """A connector that is opened as the worker opens it."""
     context = ConnectorContext(
-        source_id=SOURCE, max_file_bytes=most, default_acl=AccessList(), clock=SystemClock(), places=Places()
+        source_id=SOURCE, max_file_bytes=most, default_acl=AccessList(), clock=SystemClock(), protected=ProtectedPaths()
     )
     read = read_config("confluence", config(confluence, **more))
     return ConfluenceConnector.open(read, context)  # type: ignore[arg-type]

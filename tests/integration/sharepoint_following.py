@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import ConnectorContext, Cursor, Delete, Note, Page, Unreadable, Upsert
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.registry import read_config
 from ingestion.connectors.sharepoint.connector import SharePointConnector
 from tests.servers.graph.server import GraphServer
@@ -32,7 +32,7 @@ def context(max_file_bytes: int = 1_000_000) -> ConnectorContext:
         max_file_bytes=max_file_bytes,
         default_acl=AccessList.everyone(),
         clock=StoppedClock(),
-        places=Places(),
+        protected=ProtectedPaths(),
     )
 
 

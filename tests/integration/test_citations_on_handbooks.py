@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from api.part import Part
-from api.places import PlaceLocator
+from api.place_locator import PlaceLocator
 from core.chunk import Chunk
 from core.errors import DocumentError
+from core.lazy import Lazy
 from core.metadata import Metadata
 from core.principal import ANONYMOUS
 from core.settings import ChunkingSettings, Settings
@@ -130,7 +130,7 @@ def read(partitioner: Partitioner, file: Path) -> ParsedDocument:
 
 def cited(parsed: ParsedDocument) -> Iterator[tuple[Citation, Chunk]]:
     """Each sentence of each passage cited by an answer of its own passage, with that passage."""
-    part: Part[Any] = Part("kept", lambda: Kept(parsed.to_bytes()))
+    part: Lazy[Any] = Lazy("kept", lambda: Kept(parsed.to_bytes()))
     locate = PlaceLocator(cast("Any", part), cast("Any", part))
     for one in parsed.passages:
         text = parsed.text[one.start : one.end]

@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SecretFile, SourceRefuses, SourceUnavailable
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Page, Unreadable, Upsert, Withheld
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.s3.bucket import Bucket, Listed
 from tests.listings import Memory
 from tests.s3_server import KEY, SECRET, serve
@@ -275,18 +275,18 @@ def test_footnotes_own_blobs_are_never_read(store: Store) -> None:
     store.put("own/documents/x/original")
     store.put("own/other.txt")
     store.put("a.txt")
-    places = Places(bucket=f"s3://{store.bucket}/own/", bucket_at=store.url)
-    found = by_id(store.list(places=places))
+    protected = ProtectedPaths(bucket=f"s3://{store.bucket}/own/", bucket_at=store.url)
+    found = by_id(store.list(protected=protected))
     assert sorted(found) == ["a.txt", "own/"]
     assert isinstance(found["own/"], Withheld)
-    (whole,) = store.list(places=places, prefix="own/documents").changes
+    (whole,) = store.list(protected=protected, prefix="own/documents").changes
     assert isinstance(whole, Withheld)
-    connector = connect(store.url, store.bucket, places=places)
+    connector = connect(store.url, store.bucket, protected=protected)
     with pytest.raises(SecretFile):
         fetched(connector, "own/other.txt")
     connector.close()
     with pytest.raises(InvalidRequest, match="can't be a source"):
-        connect(store.url, store.bucket, places=places, prefix="own", creating=True)
+        connect(store.url, store.bucket, protected=protected, prefix="own", creating=True)
     blob = f"documents/{'0' * 32}/{'0' * 64}/original"
     store.put(f"elsewhere/{blob}")
     assert isinstance(by_id(store.list())[f"elsewhere/{blob}"], Withheld)

@@ -23,8 +23,8 @@ from core.errors import (
 from core.principal import AccessList
 from ingestion.connectors.budget import LocalBudget
 from ingestion.connectors.http import Timing
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Delete, Present, Unreadable, Upsert, Withheld
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.registry import read_config
 from ingestion.connectors.website.config import WebsiteConfig
 from ingestion.connectors.website.connector import WebsiteConnector
@@ -69,7 +69,7 @@ def connect(
         max_file_bytes=max_file_bytes,
         default_acl=AccessList.everyone(),
         clock=clock or SystemClock(),
-        places=Places(),
+        protected=ProtectedPaths(),
         budget=LocalBudget(lambda: waiting.waited),
     )
     return WebsiteConnector(WebsiteConfig(start=site.url + start, **given), context, waiting.timing())
@@ -473,7 +473,7 @@ def test_settings_say_who_may_read_and_where_to_start() -> None:
         assert "secret" not in raised.value.message
     config = read_config("website", {"start": "https://example.org", "default_acl": ["public"], "exclude": ["**"]})
     context = ConnectorContext(
-        source_id="s", max_file_bytes=1, default_acl=AccessList(), clock=SystemClock(), places=Places()
+        source_id="s", max_file_bytes=1, default_acl=AccessList(), clock=SystemClock(), protected=ProtectedPaths()
     )
     with pytest.raises(InvalidRequest, match="leave out 'start'"):
         WebsiteConnector.open(config, context)  # type: ignore[arg-type]

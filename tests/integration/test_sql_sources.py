@@ -13,8 +13,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from core.clock import SystemClock
 from core.errors import FootnoteError, SourceRefuses, SourceUnavailable
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, ConnectorContext, Cursor, Page, Present, Unreadable, Upsert
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.sql.config import SqlConfig
 from ingestion.connectors.sql.connector import NO_KEY, SqlConnector
 from tests.scale import sized
@@ -65,7 +65,7 @@ def opened(engine: Engine) -> Iterator[Open]:
             max_file_bytes=1_000_000,
             default_acl=AccessList.everyone(),
             clock=SystemClock(),
-            places=Places(),
+            protected=ProtectedPaths(),
         )
         connectors.append(SqlConnector.open(SqlConfig.model_validate(values), context))
         return connectors[-1]

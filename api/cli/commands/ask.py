@@ -9,8 +9,8 @@ import click
 
 from api.cli import context
 from api.cli.commands.conversations import latest_id
+from api.cli.commands.search import place_of
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
-from api.cli.places import place_of
 from api.client.wire import Event
 
 QUOTE_CHARS = 300

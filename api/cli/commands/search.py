@@ -8,7 +8,6 @@ import click
 
 from api.cli import context
 from api.cli.options import Reader, Scope, json_option, print_json, question_from, reader_options, say, scope_options
-from api.cli.places import place_of
 
 TEXT_CHARS = 240
 
@@ -48,3 +47,20 @@ def _show(place: int, hit: dict[str, Any]) -> None:
     for other in hit.get("duplicates") or ():
         title = f"{other['title']}, " if other["title"] != hit["title"] else ""
         say(f"     also in {title}{other['uri']}")
+
+
+def place_of(passage: dict[str, Any]) -> str:
+    """Where in its document a passage stands: page, cells and headings, each after a comma.
+
+    A heading that repeats the title, or the sheet, is left out.
+    """
+    page, cells, headings = passage.get("page"), passage.get("cells") or (), list(passage.get("heading_path") or ())
+    if headings and headings[0] == passage.get("title"):
+        del headings[0]
+    if cells and headings == [cells[0].rpartition("!")[0]]:
+        headings = []
+    parts = [f"page {page}"] if page else []
+    parts += cells
+    if headings:
+        parts.append(" > ".join(headings))
+    return "".join(f", {part}" for part in parts)

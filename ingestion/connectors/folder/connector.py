@@ -26,7 +26,6 @@ from ingestion.connectors.folder.config import FolderConfig
 from ingestion.connectors.folder.rules import Rules
 from ingestion.connectors.folder.scan import Found, Scanner, Unusable, never, uri_of
 from ingestion.connectors.folder.sidecars import Sidecars, dump_facts, load_facts, written_in
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import (
     Change,
     ConnectorContext,
@@ -39,6 +38,7 @@ from ingestion.connectors.port import (
     Upsert,
     Withheld,
 )
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.partitioning.facts import BadFacts, Facts, clean_tags
 from ingestion.partitioning.front_matter import LONGEST, facts_at_top
 from ingestion.partitioning.kinds import told_kind
@@ -64,7 +64,7 @@ class FolderConnector:
         config: which folder, and what to say of its documents.
         max_file_bytes: files above this are listed but not read.
         clock: tells how old a file is.
-        places: where Footnote's own files are, which are never documents.
+        protected: where Footnote's own files are, which are never documents.
         default_acl: who may read what nobody says anything of.
     """
 
@@ -76,13 +76,13 @@ class FolderConnector:
         max_file_bytes: int,
         clock: Clock | None = None,
         *,
-        places: Places | None = None,
+        protected: ProtectedPaths | None = None,
         default_acl: AccessList | None = None,
     ) -> None:
         self._config = config
         self._max_bytes = max_file_bytes
         self._clock = clock or SystemClock()
-        self._scanner = Scanner(config.path, config.include, config.exclude, places)
+        self._scanner = Scanner(config.path, config.include, config.exclude, protected)
         self._rules = Rules(config.rules)
         self._defaults = Facts(
             Metadata(department=config.department, tags=clean_tags(config.tags)).coming_from("source settings"),
@@ -98,13 +98,13 @@ class FolderConnector:
             InvalidRequest: it isn't there, or no source may read it; or, when the source is made or changed, the folder
                 holds Footnote's data directory, or lies in one.
         """
-        path, places = config.path, context.places
+        path, protected = config.path, context.protected
         if (fault := _fault_of(path)) is not None:
             raise InvalidRequest(f"The path {str(path)[:_SHOWN]} {fault}. Name a folder that the worker can read.")
-        forbidden = places.forbids(path) or (places.refuses(path) if context.creating else None)
+        forbidden = protected.forbids(path) or (protected.refuses(path) if context.creating else None)
         if forbidden is not None:
             raise InvalidRequest(f"The path {path} can't be a source: {forbidden}.")
-        return cls(config, context.max_file_bytes, context.clock, places=places, default_acl=context.default_acl)
+        return cls(config, context.max_file_bytes, context.clock, protected=protected, default_acl=context.default_acl)
 
     def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Every document there is now; see :meth:`ingestion.connectors.port.Connector.changes`.

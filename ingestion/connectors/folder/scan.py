@@ -11,8 +11,8 @@ from pathlib import Path
 from core.errors import NotFound, SecretFile, SourceUnavailable
 from core.logs import get_logger
 from ingestion.connectors.globs import compile_globs
-from ingestion.connectors.places import OTHERS, OWN, OWN_FILE, Places, looks_like_data
 from ingestion.connectors.port import Withheld
+from ingestion.connectors.protected_paths import OTHERS, OWN, OWN_FILE, ProtectedPaths, looks_like_data
 from ingestion.partitioning.sidecars import described_by, is_sidecar
 from ingestion.secret_files import secret_by_name
 
@@ -55,10 +55,12 @@ class Scanner:
     Secret files and data of Footnote are withheld, whatever the globs say. What the globs leave out isn't mentioned.
     """
 
-    def __init__(self, root: Path, include: list[str], exclude: list[str], places: Places | None = None) -> None:
+    def __init__(
+        self, root: Path, include: list[str], exclude: list[str], protected: ProtectedPaths | None = None
+    ) -> None:
         self.root = root
-        self._places = places or Places()
-        self._seen = self._places.seen()
+        self._protected = protected or ProtectedPaths()
+        self._seen = self._protected.seen()
         self._include = compile_globs(include)
         self._exclude = compile_globs(exclude)
 
@@ -91,7 +93,7 @@ class Scanner:
         if not path.is_file():
             raise NotFound(f"{external_id} is no longer in {self.root}.")
         try:
-            above = self._places.withholds(path.parent)
+            above = self._protected.withholds(path.parent)
             secret = above or self._secret(path, external_id) or self._own_file(path.stat())
         except OSError as error:
             raise SourceUnavailable(f"{path} can't be looked at: {error.strerror}.") from error
@@ -106,7 +108,7 @@ class Scanner:
             return named
         target = path.resolve()
         inside = target.relative_to(self.root.resolve()).as_posix()
-        return secret_by_name(inside) or self._places.withholds(target.parent)
+        return secret_by_name(inside) or self._protected.withholds(target.parent)
 
     def _data(self, folder: Path) -> str | None:
         if self._seen.is_own_folder(folder.stat()):
@@ -122,7 +124,7 @@ class Scanner:
         Raises:
             SourceUnavailable: the root isn't there, or can't be listed.
         """
-        if (reason := self._places.withholds(self.root)) is not None:
+        if (reason := self._protected.withholds(self.root)) is not None:
             yield Withheld("", reason)
             return
         try:

@@ -43,7 +43,7 @@ class S3Connector:
         self._context = context
         self._clients = clients
         self._bucket = Bucket(clients.s3(), config.bucket, config.endpoint)
-        self._keys = Keys(config, context.places.blobs_in(config.bucket, config.endpoint))
+        self._keys = Keys(config, context.protected.blobs_in(config.bucket, config.endpoint))
         self._pool = ThreadPoolExecutor(CONNECTIONS)
         self._documents = Documents(config, self._bucket, self._keys, context.readers(config), self._pool)
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.connectors.globs import compile_globs
-from ingestion.connectors.places import OWN
 from ingestion.connectors.port import Unreadable, Withheld
+from ingestion.connectors.protected_paths import OWN
 from ingestion.connectors.s3.config import S3Config
 from ingestion.partitioning.sidecars import described_by, is_sidecar
 from ingestion.secret_files import secret_by_name

@@ -46,7 +46,7 @@ class SqlConnector:
         self._most_bytes = context.max_file_bytes
         self._database = SourceDatabase(
             config.url.get_secret_value(),
-            places=context.places,
+            protected=context.protected,
             allow_private=config.allow_private,
             timeout_s=config.timeout_s,
         )

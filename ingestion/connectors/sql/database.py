@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from core.errors import InvalidRequest
 from ingestion.connectors.addresses import check_host
-from ingestion.connectors.places import Places
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.sql.errors import translated
 from ingestion.connectors.sql.sqlite import SqliteFile
 
@@ -46,7 +46,7 @@ class SourceDatabase:
 
     Args:
         url: its URL; it may hold a password, which no message repeats.
-        places: where SQLite files may not be.
+        protected: where SQLite files may not be.
         allow_private: whether it may be on this machine or in a private network.
         timeout_s: for each statement.
 
@@ -54,14 +54,14 @@ class SourceDatabase:
         InvalidRequest: the URL can't be used on this machine. Nothing is connected yet.
     """
 
-    def __init__(self, url: str, *, places: Places, allow_private: bool, timeout_s: float) -> None:
+    def __init__(self, url: str, *, protected: ProtectedPaths, allow_private: bool, timeout_s: float) -> None:
         self._url = _read_url(url)
         self._timeout_s = timeout_s
         self._allow_private = allow_private
         self._secrets = [str(self._url.password)] if self._url.password else []
         self._file: SqliteFile | None = None
         if self._url.get_backend_name() == "sqlite":
-            self._file = SqliteFile(self._url.database, places)
+            self._file = SqliteFile(self._url.database, protected)
         else:
             _check_options(self._url, allow_private)
         self._engine = self._make_engine()

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import InvalidRequest, SourceRefuses
-from ingestion.connectors.places import OWN_FILE, Places
+from ingestion.connectors.protected_paths import OWN_FILE, ProtectedPaths
 
 _STEPS = 10_000
 """Instructions of SQLite between looks at the clock: about a millisecond."""
@@ -22,17 +22,17 @@ class SqliteFile:
 
     Args:
         database: its path, as the URL has it.
-        places: where none may be.
+        protected: where none may be.
 
     Raises:
         InvalidRequest: no source may read it.
     """
 
-    def __init__(self, database: str | None, places: Places) -> None:
+    def __init__(self, database: str | None, protected: ProtectedPaths) -> None:
         if not database or database == ":memory:" or database.startswith("file:"):
             raise InvalidRequest("The source's config, 'url': name a file, as sqlite:////folder/file.sqlite3.")
         self.path = Path(database).expanduser().absolute()
-        self._places = places
+        self._protected = protected
         if (refused := self._forbidden()) is not None:
             raise InvalidRequest(f"The file {self.path} can't be a source: {refused}.")
 
@@ -61,14 +61,14 @@ class SqliteFile:
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
 
     def _forbidden(self) -> str | None:
-        found = self._places.forbids(self.path) or self._places.withholds(self.path.parent)
+        found = self._protected.forbids(self.path) or self._protected.withholds(self.path.parent)
         if found is not None:
             return found
         try:
             state = self.path.stat()
         except OSError:
             return None  # whether it is there is found out when it is opened
-        return OWN_FILE if self._places.seen().is_own_file(state) else None
+        return OWN_FILE if self._protected.seen().is_own_file(state) else None
 
 
 def _authorise(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:

@@ -19,14 +19,14 @@ from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
-from api.part import Part
-from api.places import PlaceLocator
+from api.place_locator import PlaceLocator
 from api.usage import UsageLog
 from api.wiring import Services, build_identities
 from core.chunk import Chunk
 from core.clock import SystemClock
 from core.errors import BrokerUnavailable, FootnoteError, InvalidRequest
 from core.lanes import Lanes
+from core.lazy import Lazy
 from core.metadata import Metadata
 from core.principal import PUBLIC, AccessList
 from core.settings import Settings
@@ -231,8 +231,8 @@ class Stack:
             raise self.broker_error
 
     def services(self) -> Services:
-        def part(name: str, value: Any) -> Part[Any]:
-            return Part(name, value if callable(value) else lambda: value, retry_after_s=0)
+        def part(name: str, value: Any) -> Lazy[Any]:
+            return Lazy(name, value if callable(value) else lambda: value, retry_after_s=0)
 
         index = part("search index", self.build_index or self.index)
         catalog, blobs = part("catalog", self.catalog), part("document store", self.blobs)

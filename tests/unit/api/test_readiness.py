@@ -11,7 +11,6 @@ import anyio.to_thread
 import pytest
 
 from api.auth.key_records import Grant
-from api.part import Part, StillStarting
 from api.supervisor.layout import Layout, instance_of
 from core.errors import (
     BrokerUnavailable,
@@ -21,6 +20,7 @@ from core.errors import (
     StorageUnavailable,
     Unavailable,
 )
+from core.lazy import Lazy, StillStarting
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack
 
@@ -194,7 +194,7 @@ async def test_settings_that_keep_the_retriever_from_being_built_are_named(
     def build_retriever() -> Any:
         raise ConfigurationError("Two pipelines are named 'mine'.")
 
-    services = replace(stack.services(), retriever=Part("retriever", build_retriever))
+    services = replace(stack.services(), retriever=Lazy("retriever", build_retriever))
     monkeypatch.setattr(stack, "services", lambda: services)
     async with serving(stack) as client, asyncio.timeout(10):
         while (models := (await client.get("/readyz", headers=admin)).json()["dependencies"]["models"])[
@@ -308,7 +308,7 @@ async def test_many_who_wait_for_a_part_take_one_thread() -> None:
         assert go_on.wait(30)
         return 7
 
-    part: Part[int] = Part("thing", build, wait_s=30)
+    part: Lazy[int] = Lazy("thing", build, wait_s=30)
     asking = [asyncio.create_task(part.soon()) for _ in range(100)]
     while not threads:
         await asyncio.sleep(0)
@@ -320,7 +320,7 @@ async def test_many_who_wait_for_a_part_take_one_thread() -> None:
 
 def test_a_part_is_built_once_by_many_threads() -> None:
     built = []
-    part: Part[list[int]] = Part("thing", lambda: built.append(1) or built)  # type: ignore[func-returns-value]
+    part: Lazy[list[int]] = Lazy("thing", lambda: built.append(1) or built)  # type: ignore[func-returns-value]
     threads = [threading.Thread(target=part.get) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -336,12 +336,12 @@ def test_a_failed_build_stands_for_a_moment_only() -> None:
         calls.append(1)
         raise IndexUnavailable("down")
 
-    patient: Part[int] = Part("index", build, retry_after_s=1000)
+    patient: Lazy[int] = Lazy("index", build, retry_after_s=1000)
     for _ in range(3):
         with pytest.raises(IndexUnavailable):
             patient.get()
     assert len(calls) == 1
-    eager: Part[int] = Part("index", build, retry_after_s=0)
+    eager: Lazy[int] = Lazy("index", build, retry_after_s=0)
     for _ in range(2):
         with pytest.raises(IndexUnavailable):
             eager.get()
@@ -350,7 +350,7 @@ def test_a_failed_build_stands_for_a_moment_only() -> None:
 
 
 def test_a_bug_in_a_build_is_an_unavailable_part() -> None:
-    part: Part[int] = Part("thing", lambda: 1 // 0)
+    part: Lazy[int] = Lazy("thing", lambda: 1 // 0)
     with pytest.raises(Unavailable, match="ZeroDivisionError"):
         part.get()
 
@@ -364,7 +364,7 @@ def test_a_slow_build_is_not_waited_for_without_end() -> None:
         go_on.wait(10)
         return 1
 
-    part = Part("thing", build, wait_s=0.01)
+    part = Lazy("thing", build, wait_s=0.01)
     thread = threading.Thread(target=part.get)
     thread.start()
     started.wait(10)

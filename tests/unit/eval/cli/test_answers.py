@@ -89,7 +89,10 @@ def test_a_run_that_is_whole_asks_nothing_again_and_its_history_is_plotted() -> 
             {"question": "What?", "documents": ["gone.md"]},
             "line 1: no document of the knowledge base is called 'gone.md'",
         ),
-        ({"question": "What?", "versions": {"leave": "3"}}, "line 1: stale: 'leave' is gone, since the question was made from it"),
+        (
+            {"question": "What?", "versions": {"leave": "3"}},
+            "line 1: stale: 'leave' is gone, since the question was made from it",
+        ),
     ],
 )
 def test_references_to_documents_that_are_gone_are_refused_with_their_line(row: dict[str, Any], told: str) -> None:

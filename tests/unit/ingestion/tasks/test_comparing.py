@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.lazy import Lazy
 from core.principal import AccessList
 from core.settings import Settings
 from ingestion import comparing
@@ -33,7 +34,7 @@ def use_catalog(pipeline: Pipeline, name: str) -> None:
     """As a restart with another catalog does."""
     settings = Settings.model_validate({"data_dir": pipeline.parts.settings.data_dir / name})
     pipeline.parts.catalog.close()
-    pipeline.parts._built["catalog"] = open_catalog(settings, pipeline.clock)
+    pipeline.parts._catalog = Lazy("catalog", lambda: open_catalog(settings, pipeline.clock))
 
 
 def found(pipeline: Pipeline) -> dict[str, int]:
@@ -70,7 +71,7 @@ def test_an_index_that_is_lost_is_filled_anew(pipeline: Pipeline) -> None:
     pipeline.index.chunks.clear()
     pipeline.index.fences.clear()
     pipeline.index.marked, pipeline.index.lost = "", True
-    pipeline.parts._built.pop("index")  # as in a process that starts anew
+    pipeline.parts._index = Lazy("index", pipeline.parts._with_live_generation)  # as in a process that starts anew
     start_worker(pipeline)
     assert found(pipeline) == {"missing": 3}
     recovering.recover(pipeline.parts)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.lazy import Lazy
 from core.principal import AccessList
 from ingestion.connectors.port import Delete, Unreadable
 from ingestion.partitioning.content import Content
@@ -36,7 +37,7 @@ class NestingPartitioner(FakePartitioner):
 def nesting(pipeline: Pipeline) -> Pipeline:
     reader = NestingPartitioner()
     pipeline.partitioner = reader
-    pipeline.parts._built["partitioner"] = reader
+    pipeline.parts._partitioner = Lazy("partitioner", lambda: reader)
     return pipeline
 
 

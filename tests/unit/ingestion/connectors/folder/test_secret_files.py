@@ -13,8 +13,8 @@ from core.errors import InvalidRequest, NotFound, SecretFile
 from core.settings import Settings
 from ingestion.connectors.folder.connector import FolderConnector
 from ingestion.connectors.folder.scan import Scanner
-from ingestion.connectors.places import OTHERS, OWN, OWN_FILE
 from ingestion.connectors.port import Unreadable, Withheld
+from ingestion.connectors.protected_paths import OTHERS, OWN, OWN_FILE
 from ingestion.connectors.registry import open_connector
 from tests.listings import Memory, read
 from tests.secrets import FOOTNOTE_KEY, certificate, private_key

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from core.clock import SystemClock
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import ConnectorContext
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.sharepoint.config import SharePointConfig
 from ingestion.connectors.sharepoint.permissions import Grants, by_login
 
@@ -22,7 +22,11 @@ GROUP = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
 def readers(*permissions: dict[str, Any], **settings: Any) -> AccessList | None:
     told = {"tenant": "contoso.com", "client_id": "c", "client_secret": "s", "sites": ["contoso.sharepoint.com"]}
     context = ConnectorContext(
-        source_id="src", max_file_bytes=1, default_acl=AccessList.everyone(), clock=SystemClock(), places=Places()
+        source_id="src",
+        max_file_bytes=1,
+        default_acl=AccessList.everyone(),
+        clock=SystemClock(),
+        protected=ProtectedPaths(),
     )
     return Grants(SharePointConfig.model_validate({**told, **settings}), context).readers(permissions, SITE)
 

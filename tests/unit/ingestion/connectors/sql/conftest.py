@@ -11,8 +11,8 @@ import pytest
 
 from core.clock import SystemClock
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import ConnectorContext
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.sql.config import SqlConfig
 from ingestion.connectors.sql.connector import SqlConnector
 
@@ -49,7 +49,7 @@ def opened(file: Path) -> Iterator[Open]:
     """Opens a source of the tickets."""
     connectors: list[SqlConnector] = []
 
-    def opened(places: Places | None = None, max_file_bytes: int = 1_000_000, **config: Any) -> SqlConnector:
+    def opened(protected: ProtectedPaths | None = None, max_file_bytes: int = 1_000_000, **config: Any) -> SqlConnector:
         values = {"url": f"sqlite:///{file}", "key": "id", "template": "# {{ title }}\n\n{{ body }}\n", **config}
         if "query" not in values:
             values.setdefault("table", "tickets")
@@ -58,7 +58,7 @@ def opened(file: Path) -> Iterator[Open]:
             max_file_bytes=max_file_bytes,
             default_acl=AccessList.everyone(),
             clock=SystemClock(),
-            places=places or Places(),
+            protected=protected or ProtectedPaths(),
         )
         connectors.append(SqlConnector.open(SqlConfig.model_validate(values), context))
         return connectors[-1]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import DocumentTooLarge, InvalidRequest, NotFound, SourceRefuses, SourceUnavailable, UnreadableDocument
 from core.principal import AccessList
-from ingestion.connectors.places import Places
 from ingestion.connectors.port import Change, Cursor, Page, Present, Unreadable, Upsert
+from ingestion.connectors.protected_paths import ProtectedPaths
 from ingestion.connectors.registry import read_config
 from ingestion.connectors.sql.connector import NO_KEY, SqlConnector
 from ingestion.connectors.sql.values import before, from_id, from_json, to_id, to_json
@@ -317,23 +317,23 @@ def test_a_statement_that_takes_too_long_is_ended(run: Run, opened: Open) -> Non
 
 
 def test_files_that_are_no_source(run: Run, opened: Open, file: Path, tmp_path: Path) -> None:
-    own = Places(own=(tmp_path,))
-    for places, url, said in (
+    own = ProtectedPaths(own=(tmp_path,))
+    for protected, url, said in (
         (own, f"sqlite:///{file}", "Footnote's own data directory"),
-        (Places(files=(file,)), f"sqlite:///{file}", "a file of Footnote's own"),
-        (Places(allowed=(tmp_path / "docs",)), f"sqlite:///{file}", "sources.allowed_roots"),
-        (Places(), "sqlite://", "name a file"),
-        (Places(), "sqlite:///:memory:", "name a file"),
-        (Places(), f"sqlite:///file:{file}?uri=true", "name a file"),
-        (Places(), "sqlite:////proc/self/environ", "/proc"),
+        (ProtectedPaths(files=(file,)), f"sqlite:///{file}", "a file of Footnote's own"),
+        (ProtectedPaths(allowed=(tmp_path / "docs",)), f"sqlite:///{file}", "sources.allowed_roots"),
+        (ProtectedPaths(), "sqlite://", "name a file"),
+        (ProtectedPaths(), "sqlite:///:memory:", "name a file"),
+        (ProtectedPaths(), f"sqlite:///file:{file}?uri=true", "name a file"),
+        (ProtectedPaths(), "sqlite:////proc/self/environ", "/proc"),
     ):
         with pytest.raises(InvalidRequest) as caught:
-            opened(places=places, url=url)
+            opened(protected=protected, url=url)
         assert said in caught.value.message
     link = tmp_path / "link.sqlite3"
     link.symlink_to(file)
     with pytest.raises(InvalidRequest, match="own"):
-        opened(places=Places(files=(file,)), url=f"sqlite:///{link}")
+        opened(protected=ProtectedPaths(files=(file,)), url=f"sqlite:///{link}")
     with pytest.raises(SourceRefuses, match="can't be opened: No such file"):
         pages(opened(url=f"sqlite:///{tmp_path}/absent"))
     with pytest.raises(SourceRefuses, match="it is no file"):

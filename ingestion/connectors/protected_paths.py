@@ -28,7 +28,7 @@ _KEY = b"fn_"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ProtectedPaths:
     """What a process knows of them. The empty one knows none.
 
     Attributes:
@@ -48,7 +48,7 @@ class Places:
     bucket_at: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> Places:
+    def of(cls, settings: Settings) -> ProtectedPaths:
         """Those of these settings."""
         blobs = urlsplit(settings.blobs.url or "")
         local = [Path(blobs.path)] if blobs.scheme in ("", "file", "local") and blobs.path else []

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.part import Part
-from api.places import PlaceLocator
+from api.place_locator import PlaceLocator
 from core.chunk import Chunk
 from core.errors import NotFound, StorageUnavailable
+from core.lazy import Lazy
 from core.metadata import Metadata
 from core.place import Box, Line, Place
 from ingestion.chunking.model import PlacedElement
@@ -46,7 +46,7 @@ class Store:
 
 
 def locator(content: bytes | Exception, store: Store | None = None, **options: int) -> PlaceLocator:
-    part: Part[Any] = Part("store", lambda: store or Store(content))
+    part: Lazy[Any] = Lazy("store", lambda: store or Store(content))
     return PlaceLocator(cast("Any", part), cast("Any", part), **options)
 
 

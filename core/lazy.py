@@ -1,4 +1,4 @@
-"""A part of the service that is built when it can be, and tried again when it couldn't be."""
+"""A part of a process that is built on first use, and tried again when it couldn't be."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ class StillStarting(Unavailable):
     slug = "starting"
 
 
-class Part(Generic[T]):
+class Lazy(Generic[T]):
     """Builds its value once, on first use, and keeps it; a build that fails is tried again on a later use.
 
-    So the service starts while a dependency is down, and recovers without a restart when it is back.
+    So a process starts while a dependency is down, and recovers without a restart when it is back. Safe to use from
+    several threads.
 
     Args:
-        name: what readiness calls it.
+        name: what readiness and logs call it.
         build: makes the value; may block. Runs in one thread at a time.
-        wait_s: how long a use waits for a build that another thread has under way.
+        wait_s: how long a use waits for a build that another thread has under way; None: until it is done.
         retry_after_s: how long a failed build's error stands before a use tries again: a dependency that is down
             must not cost every request its full timeout.
     """
 
-    def __init__(self, name: str, build: Callable[[], T], *, wait_s: float = 10, retry_after_s: float = 1) -> None:
+    def __init__(
+        self, name: str, build: Callable[[], T], *, wait_s: float | None = 10, retry_after_s: float = 1
+    ) -> None:
         self.name = name
         self._build = build
         self._wait_s = wait_s
@@ -67,7 +70,7 @@ class Part(Generic[T]):
         """
         if self._value is not None:
             return self._value
-        if not self._lock.acquire(timeout=self._wait_s):
+        if not self._lock.acquire(timeout=-1 if self._wait_s is None else self._wait_s):
             raise self._still_starting()
         try:
             return self._build_locked()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from api.part import Part
 from core.errors import FootnoteError
+from core.lazy import Lazy
 from core.logs import get_logger
 from core.place import SPREADSHEETS, Line, Place, rows_of
 
@@ -127,7 +127,7 @@ class PlaceLocator:
     its lines stand, for the documents that were cited last, by document and content.
     """
 
-    def __init__(self, catalog: Part[Catalog], blobs: Part[BlobStore], *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, catalog: Lazy[Catalog], blobs: Lazy[BlobStore], *, cache_bytes: int = CACHE_BYTES) -> None:
         self._catalog = catalog
         self._blobs = blobs
         self._cache_bytes = cache_bytes

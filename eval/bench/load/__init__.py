@@ -1,0 +1,1 @@
+"""Searches and streams at a given rate, and the language model that they are measured with."""
