@@ -23,6 +23,7 @@ from api.routes import (
     canary,
     conversations,
     documents,
+    evaluation,
     feedback,
     groups,
     health,
@@ -48,7 +49,7 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, canary, status, usage)
+ADMINISTERING = (sources, groups, push, index, keys, audit, canary, evaluation, status, usage)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -69,7 +70,8 @@ class Shadow:
         self._usage = usage
         self._catalog = catalog
         self._clock = clock or SystemClock()
-        self._send, self._receive = anyio.create_memory_object_stream[_Offered](MOST_WAITING)
+        self._waiting: deque[_Offered] = deque()
+        self._offered: anyio.Event | None = None
         self._asked: tuple[date, int] = date.min, 0
 
     def offer(self, question: Question, *, kept: bool) -> None:
@@ -86,25 +88,32 @@ class Shadow:
         if count >= self._settings.canary.shadow_daily:
             CANARY_SHADOWS_DROPPED.labels("day").inc()
             return
-        try:
-            self._send.send_nowait(_Offered(question, kept and not question.history))
-        except anyio.WouldBlock:
+        if len(self._waiting) >= MOST_WAITING:
             CANARY_SHADOWS_DROPPED.labels("queue").inc()
-        else:
-            self._asked = today, count + 1
+            return
+        self._asked = today, count + 1
+        self._waiting.append(_Offered(question, kept and not question.history))
+        if self._offered is not None:
+            self._offered.set()
 
     async def run(self) -> None:
         """Ask what is offered, until it is cancelled."""
-        async for offered in self._receive:
-            while self._lanes.answers.waiting or self._lanes.searches.waiting:
-                await anyio.sleep(_LOOK_S)
-            if not self._canary.running:
-                continue
-            try:
-                await self._ask(offered)
-            except Exception as error:
-                reason = error.message if isinstance(error, FootnoteError) else type(error).__name__
-                log.warning("canary.shadow_failed", reason=reason, exc_info=not isinstance(error, FootnoteError))
+        while True:
+            while self._waiting:
+                while self._lanes.answers.waiting or self._lanes.searches.waiting:
+                    await anyio.sleep(_LOOK_S)
+                await self._try(self._waiting.popleft())
+            self._offered = anyio.Event()
+            await self._offered.wait()
+
+    async def _try(self, offered: _Offered) -> None:
+        if not self._canary.running:
+            return
+        try:
+            await self._ask(offered)
+        except Exception as error:
+            reason = error.message if isinstance(error, FootnoteError) else type(error).__name__
+            log.warning("canary.shadow_failed", reason=reason, exc_info=not isinstance(error, FootnoteError))
 
     async def _ask(self, offered: _Offered) -> None:
         asked = offered.question

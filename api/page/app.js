@@ -2,6 +2,7 @@
 
 import { AnswerView } from "./answer.js";
 import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
+import { offerEvaluation } from "./evaluation.js";
 import "./failures.js";
 import { keeps, openShare } from "./history.js";
 import "./reviews.js";
@@ -202,6 +203,7 @@ async function offerAdministration() {
   }
   for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
   $("open-reviews").hidden = !reviewer;
+  offerEvaluation({ reviewer, admin });
 }
 
 /** Offer to sign in or out, where readers do that here; whether somebody is signed in. */

@@ -26,6 +26,7 @@ from eval.cli.shared import FILE, FOLDER, json_option, print_json, settings
 from eval.datasets import DatasetError
 from eval.progress import Progress, bars
 from generation.build import build_support
+from ingestion.catalog.build import open_catalog
 from retrieval.embedding.build import build_embedder
 
 _MOST_FAULTS = 10
@@ -48,6 +49,7 @@ class Asked:
     again: bool
     allow_missing: bool
     note: str
+    publish: bool
     runs: Path | None
 
 
@@ -72,6 +74,7 @@ class Asked:
 @click.option("--allow-missing", is_flag=True, help="Let expected documents that aren't there count as not found.")
 @click.option("--note", default="", help="What this run tries, for the history.")
 @click.option("--runs", type=FOLDER, help="Where figures are kept; without it, in the data directory.")
+@click.option("--publish", is_flag=True, help="Also show the report to administrators, on the service's page.")
 @click.option("--show", "shown", is_flag=True, help="Print every question with its answers.")
 @json_option
 def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
@@ -90,6 +93,8 @@ def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
     page = write_report(
         run, questions, kept_rows(asked.out), kept_runs(kept, run.fingerprint), asked.out / "report.html"
     )
+    if asked.publish:
+        _publish(run.set, page)
     if as_json:
         print_json(summary(run))
     else:
@@ -99,6 +104,15 @@ def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
         click.echo(f"Report: {page}\nRun:    {asked.out / RUN_FILE}")
     if run.partial:
         click.echo(f"Not all of it: {run.partial}", err=True)
+
+
+def _publish(name: str, page: Path) -> None:
+    """Put the report where the service of the settings shows it to administrators."""
+    catalog = open_catalog(settings())
+    try:
+        catalog.published.publish("answers", name, page.read_bytes())
+    finally:
+        catalog.close()
 
 
 def _run(

@@ -25,6 +25,7 @@ from ingestion.catalog.memberships import MembershipStore
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
 from ingestion.catalog.pauses import PauseStore
+from ingestion.catalog.published import PublishedStore
 from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
@@ -68,6 +69,7 @@ class Catalog:
         canaries, shadows: how often the arms of canaries fail, and what candidates answered without being shown.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
         reviews: which answers people look at, and what they find.
+        published: reports of evaluations.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -106,6 +108,7 @@ class Catalog:
         self.reviews = ReviewStore(database, clock)
         self.canaries = CanaryStore(database, clock)
         self.shadows = ShadowStore(database)
+        self.published = PublishedStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

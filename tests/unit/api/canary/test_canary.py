@@ -299,7 +299,7 @@ def test_a_schedule_takes_its_steps_by_finished_days_and_answers(tmp_path: Path)
 
 
 def test_the_share_grows_at_midnight(tmp_path: Path) -> None:
-    stack, clock = Stack(trying(tmp_path, share=25, step_days=1, after_answers=1)), Days()
+    stack, clock = Stack(trying(tmp_path, share=25, step_days=1, after_answers=1, most_errors=1)), Days()
     canary = Canary(stack.settings, lambda: stack.catalog, clock)
     canary.refresh()
     names = [str(at) for at in range(400)]
