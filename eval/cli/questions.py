@@ -24,7 +24,7 @@ from eval.question_sets.by_model import KINDS
 from eval.question_sets.checking import Checker
 from eval.question_sets.making import Made, Wanted, asking_prompt, make
 from eval.question_sets.staleness import stale
-from generation.verification.overlap import OverlapSupport
+from generation.build import build_support
 from ingestion.catalog.build import open_catalog
 from retrieval.build import build_retriever
 
@@ -111,7 +111,7 @@ def _make(
     wanted: Wanted, current: Settings, asker: Asker | None, before: keeping.Manifest | None
 ) -> tuple[Made, keeping.Manifest]:
     retriever = build_retriever(current)
-    checker = Checker(retriever, retriever.embedder, OverlapSupport(retriever.embedder), wanted.reader)
+    checker = Checker(retriever, retriever.embedder, build_support(current.evidence, retriever.embedder), wanted.reader)
     try:
         with bars() as progress:
             made = make(wanted, current, checker, asker, progress)
