@@ -29,6 +29,7 @@ from api.routes import (
     health,
     index,
     keys,
+    ledger,
     mcp,
     me,
     openai,
@@ -36,8 +37,10 @@ from api.routes import (
     page_images,
     push,
     reviews,
+    rules,
     search,
     sign_in,
+    source_kinds,
     sources,
     status,
     usage,
@@ -49,7 +52,21 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
-ADMINISTERING = (sources, groups, push, index, keys, audit, canary, evaluation, status, usage)
+ADMINISTERING = (
+    source_kinds,
+    sources,
+    ledger,
+    groups,
+    push,
+    index,
+    keys,
+    rules,
+    audit,
+    canary,
+    evaluation,
+    status,
+    usage,
+)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -86,6 +86,15 @@ def visible_to(principal: Principal) -> Filter:
 def for_reader(principal: Principal, requested: Filter | None) -> Filter:
     """The reader's permissions and what they asked for, as one filter."""
     return visible_to(principal) if requested is None else All((visible_to(principal), requested))
+
+
+def clauses_of(filter: Filter) -> Iterator[Filter]:
+    """The clauses that all have to match, one by one, however they are nested."""
+    if isinstance(filter, All):
+        for clause in filter.clauses:
+            yield from clauses_of(clause)
+    else:
+        yield filter
 
 
 def parse_filters(request: Mapping[str, Any] | None) -> Filter | None:

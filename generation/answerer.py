@@ -25,6 +25,7 @@ from generation.steps.verify import Verify
 from generation.steps.write import Write
 from generation.verification.overlap import OverlapSupport
 from generation.verification.port import SupportModel
+from retrieval.selection import asked_for
 
 MemoryMaker = Callable[[PassageSearch, str, Lanes], Remember]
 EXTRACTIVE = "extractive"
@@ -59,8 +60,7 @@ class Answerer:
         model = discreet(model, settings, self._lanes)
         self._guard = build_guard(settings, self._prompts, self._lanes, modelled=model is not None)
         self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
-        # Some are dropped as duplicates of others: more are asked for than are needed.
-        self._retrieve = Retrieve(retriever, self._lanes, min(200, 2 * settings.retrieval.context_chunks))
+        self._retrieve = Retrieve(retriever, self._lanes, asked_for(settings.retrieval.context_chunks))
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
         self._write = Write(

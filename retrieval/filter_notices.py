@@ -7,10 +7,9 @@ no suggestion either.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 
 from core.errors import FootnoteError
-from core.filters import All, AnyCase, AnyOf, Between, Filter, Not
+from core.filters import All, AnyCase, AnyOf, Between, Filter, Not, clauses_of
 from core.logs import get_logger
 from retrieval.index.port import SearchIndex
 
@@ -29,7 +28,7 @@ def filter_notices(index: SearchIndex, readable: Filter, requested: Filter, *, f
         requested: what they asked for besides.
         found: whether the search found something.
     """
-    clauses = list(_clauses(requested))
+    clauses = list(clauses_of(requested))
     notices: list[str] = []
     try:
         for clause in clauses:
@@ -41,14 +40,6 @@ def filter_notices(index: SearchIndex, readable: Filter, requested: Filter, *, f
     except FootnoteError as error:  # the search itself went well
         log.warning("retrieve.no_filter_notices", reason=error.message)
     return notices
-
-
-def _clauses(filter: Filter) -> Iterator[Filter]:
-    if isinstance(filter, All):
-        for clause in filter.clauses:
-            yield from _clauses(clause)
-    else:
-        yield filter
 
 
 def _unknown(index: SearchIndex, readable: Filter, clause: AnyOf | AnyCase, *, found: bool) -> list[str]:

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from core.errors import ModelUnavailable
-from core.pipeline import LateInteractionConfig, RerankConfig
+from core.errors import IndexUnavailable, ModelUnavailable
+from core.filters import Filter
+from core.pipeline import LateInteractionConfig, NeighbourConfig, PipelineConfig, RerankConfig
 from retrieval.embedding.port import TokenEmbeddings
 from retrieval.notes import Notes
-from retrieval.ranked import Ranked, mixed, reorder, reread
+from retrieval.ranked import Ranked, mixed, reorder, reread, vouch, with_chunks
 from retrieval.reranking.late_interaction import LateInteractionReranker
 from retrieval.reranking.port import Reranker
 
 _BEST = 10
 """A page."""
+
+
+def look_again(query: str, ranked: list[Ranked], config: PipelineConfig, visible: Filter, notes: Notes) -> None:
+    """Reorder the head of a fused ranking by what its passages say, as far as the pipeline does that."""
+    if config.late_interaction is not None:
+        depth = config.late_interaction.depth
+        with notes.timed("fetch"):
+            head = with_chunks(ranked[:depth], visible, notes.view.index, vectors=config.neighbours is not None)
+        read_tokens(query, head, config.late_interaction, notes)
+        ranked[:depth] = head
+        notes.order("late interaction", ranked)
+    if config.neighbours is not None:
+        _vouch(ranked, config.neighbours, visible, notes)
+        notes.order("neighbours", ranked)
+
+
+def _vouch(ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: Notes) -> None:
+    head = ranked[: config.depth]
+    known = {item.id: item.windows for item in head if item.windows is not None}
+    missing = [item.id for item in head if item.windows is None]
+    try:
+        with notes.timed("neighbours"):
+            vectors = known | (notes.view.index.vectors(missing, visible) if missing else {})
+    except IndexUnavailable as error:
+        notes.without("neighbours", error.message)
+    else:
+        vouch(ranked, vectors, config)
 
 
 def read_tokens(query: str, head: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:

@@ -6,33 +6,34 @@ import time
 from dataclasses import replace
 
 from core.chunk import Vector
-from core.errors import FootnoteError, IndexUnavailable, InvalidRequest, ModelUnavailable
+from core.errors import FootnoteError, InvalidRequest, ModelUnavailable
 from core.filters import Filter, for_reader, visible_to
 from core.principal import Principal
 from core.settings import Settings
 from retrieval.duplicates import Distinct
 from retrieval.embedding.embedders import Embedders
 from retrieval.embedding.port import Embedder, TokenEmbeddings
+from retrieval.explaining import Explanation, explained
 from retrieval.filter_notices import filter_notices
 from retrieval.generation_watch import GenerationWatch, View
 from retrieval.hit import SearchResponse
 from retrieval.index.phrases import only_stop_words
-from retrieval.index.port import LegResults, SearchIndex
-from retrieval.notes import Notes
+from retrieval.index.port import SearchIndex
+from retrieval.legs import search_legs
+from retrieval.notes import Notes, Trace
 from retrieval.pipeline import (
     HYBRID,
     LEXICAL,
     RERANKED,
     VECTOR,
-    LateInteractionConfig,
-    NeighbourConfig,
     PipelineConfig,
     default_pipeline,
     named_pipelines,
 )
-from retrieval.ranked import Ranked, rank, vouch, with_chunks
-from retrieval.reading import read_tokens, rerank
+from retrieval.ranked import Ranked, rank, with_chunks
+from retrieval.reading import look_again, rerank
 from retrieval.reranking.port import Reranker
+from retrieval.selection import asked_for, select_context
 
 __all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
 
@@ -69,6 +70,7 @@ class Retriever:
             settings, reranker=reranker is not None, tokens=isinstance(embedder, TokenEmbeddings)
         )
         self._default = default_pipeline(settings, self._pipelines)
+        self._context = settings.retrieval
         self._max_chars = settings.api.max_question_chars
         self._generation = GenerationWatch(index, embedder, embedders=embedders)
 
@@ -111,11 +113,13 @@ class Retriever:
         limit: int = 10,
         offset: int = 0,
         pipeline: str | PipelineConfig | None = None,
+        trace: Trace | None = None,
     ) -> SearchResponse:
         """Find the passages that answer the query best, among those that the principal may read.
 
         ``pipeline`` is one of :attr:`pipelines`, or a configuration of its own. A pipeline of two legs does without
         one that is down, and any does without the reranker; the response says so. One of a single leg raises.
+        ``trace`` is filled with the way of the candidates.
 
         Raises:
             InvalidRequest: an empty or overlong query, an unknown pipeline, or a page out of bounds.
@@ -127,28 +131,59 @@ class Retriever:
         visible = for_reader(principal, filters)
         view = self._generation.view()
         try:
-            response = self._search(view, config, query, visible, (offset, limit))
+            response = self._search(view, config, query, visible, (offset, limit), trace=trace)
         except FootnoteError:
             if not self._generation.has_moved(view):
                 raise
             # The generation that it worked on was dropped meanwhile: there is another one.
             view = self._generation.view()
-            response = self._search(view, config, query, visible, (offset, limit))
+            response = self._search(view, config, query, visible, (offset, limit), trace=trace)
         if filters is None:
             return response
         told = filter_notices(view.index, visible_to(principal), filters, found=bool(response.hits))
         return replace(response, notices=(*response.notices, *told))
 
+    def explain(
+        self,
+        query: str,
+        principal: Principal,
+        document_id: str,
+        *,
+        filters: Filter | None = None,
+        pipeline: str | None = None,
+    ) -> Explanation:
+        """Search for the principal, and say what became of a document: see :mod:`retrieval.explaining`.
+
+        Raises:
+            InvalidRequest, IndexUnavailable, ModelUnavailable: as for :meth:`search`.
+        """
+        trace = Trace()
+        response = self.search(query, principal, filters=filters, limit=MAX_LIMIT, pipeline=pipeline, trace=trace)
+        room = self._context
+        head = response.hits[: asked_for(room.context_chunks)]
+        chosen = select_context(head, max_chunks=room.context_chunks, max_tokens=room.context_tokens)
+        given = frozenset(hit.chunk.id for hit in chosen)
+        return explained(document_id, trace, response, principal=principal, filters=filters, given=given)
+
     def _search(
-        self, view: View, config: PipelineConfig, query: str, visible: Filter, page_of: tuple[int, int]
+        self,
+        view: View,
+        config: PipelineConfig,
+        query: str,
+        visible: Filter,
+        page_of: tuple[int, int],
+        *,
+        trace: Trace | None,
     ) -> SearchResponse:
-        notes, began = Notes(view), time.perf_counter()
+        notes, began = Notes(view, trace), time.perf_counter()
         if LEXICAL in config.legs and only_stop_words(query):
             notes.notices.append("The question has only words that every text has.")
         offset, limit = page_of
         total, found = self._distinct_for(config, query, visible, offset + limit, notes)
         if self._reranker is not None and config.reranker is not None and offset < config.reranker.depth:
             rerank(self._reranker, query, found, config.reranker, notes)  # it only permutes what is above
+            notes.order("reranker", [item for item in found if item.rerank_rank is not None])
+        notes.end(found)
         notes.timings_ms["total"] = (time.perf_counter() - began) * 1000
         return SearchResponse(
             hits=tuple(item.hit() for item in found[offset : offset + limit]),
@@ -201,48 +236,6 @@ class Retriever:
             notes.without("vector", error.message)
             return None
 
-    @staticmethod
-    def _legs(
-        pipeline: PipelineConfig, query: str, embedding: Vector | None, visible: Filter, notes: Notes, *, k: int
-    ) -> LegResults:
-        index = notes.view.index
-        with notes.timed("search"):
-            if embedding is None:
-                return LegResults(lexical=index.lexical(query, visible, k, pipeline.fields), vector=None)
-            if pipeline.single:
-                return LegResults(lexical=None, vector=index.vector(embedding, visible, k))
-            legs = index.both(query, embedding, visible, k, pipeline.fields)
-        for leg, why in legs.errors.items():
-            notes.without(leg, why)
-        return legs
-
-    def _read(
-        self,
-        query: str,
-        ranked: list[Ranked],
-        config: LateInteractionConfig,
-        visible: Filter,
-        notes: Notes,
-        *,
-        vectors: bool,
-    ) -> None:
-        with notes.timed("fetch"):
-            head = with_chunks(ranked[: config.depth], visible, notes.view.index, vectors=vectors)
-        read_tokens(query, head, config, notes)
-        ranked[: config.depth] = head
-
-    def _vouch(self, ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes: Notes) -> None:
-        head = ranked[: config.depth]
-        known = {item.id: item.windows for item in head if item.windows is not None}
-        missing = [item.id for item in head if item.windows is None]
-        try:
-            with notes.timed("neighbours"):
-                vectors = known | (notes.view.index.vectors(missing, visible) if missing else {})
-        except IndexUnavailable as error:
-            notes.without("neighbours", error.message)
-        else:
-            vouch(ranked, vectors, config)
-
     def _distinct_for(
         self, config: PipelineConfig, query: str, visible: Filter, end: int, notes: Notes
     ) -> tuple[int, list[Ranked]]:
@@ -254,15 +247,17 @@ class Retriever:
         """
         depth, wanted = config.depth, max(end, config.reranker.depth if config.reranker is not None else 0)
         embedding = self._embedded(config, query, notes)
+        notes.begin(query, config, embedding)
         found, known = Distinct(), set[str]()
         while True:
-            legs = self._legs(config, query, embedding, visible, notes, k=depth)
+            legs = search_legs(config, query, embedding, visible, notes, k=depth)
             if legs.lexical is not None and not legs.lexical and not only_stop_words(query):
                 notes.notices.append("No passage that you may read has a word of the question.")
             with notes.timed("fuse"):
                 ranked = [item for item in rank(config, legs, depth) if item.id not in known]
+            notes.order("fused", ranked)
             if not known:
-                self._look_again(query, ranked, config, visible, notes)
+                look_again(query, ranked, config, visible, notes)
             known.update(item.id for item in ranked)
             self._take(found, ranked, wanted, visible, notes)
             full = any(leg is not None and len(leg) >= depth for leg in (legs.lexical, legs.vector))
@@ -270,16 +265,6 @@ class Retriever:
                 return len(known), found.items
             # Copies have crowded other texts out, or the page lies further down.
             depth = min(_DEEPEST, depth * _DEEPER)
-
-    def _look_again(
-        self, query: str, ranked: list[Ranked], config: PipelineConfig, visible: Filter, notes: Notes
-    ) -> None:
-        """Reorder the head of the ranking by what its passages say."""
-        if config.late_interaction is not None:
-            both = config.neighbours is not None
-            self._read(query, ranked, config.late_interaction, visible, notes, vectors=both)
-        if config.neighbours is not None:
-            self._vouch(ranked, config.neighbours, visible, notes)
 
     def _take(self, found: Distinct, ranked: list[Ranked], wanted: int, visible: Filter, notes: Notes) -> None:
         """Add the best of each text with its passage, until so many are found.

@@ -16,6 +16,11 @@ _NEAR_DUPLICATE = 0.8
 """Share of common five-word shingles (of the smaller set) above which two texts are one text in two places."""
 
 
+def asked_for(max_chunks: int) -> int:
+    """How many hits to search for, to choose so many: some are dropped as duplicates of others."""
+    return min(200, 2 * max_chunks)
+
+
 def select_context(hits: Sequence[SearchHit], *, max_chunks: int, max_tokens: int) -> list[SearchHit]:
     """The best hits that add something and fit, in their order: at most ``max_chunks``, ``max_tokens`` together.
 

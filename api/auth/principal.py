@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
 from starlette.datastructures import Headers
 
 from api.auth.key_records import KeyRecord
-from core.errors import InvalidHeader, NotAuthenticated, NotAuthorised
+from core.errors import InvalidHeader, InvalidRequest, NotAuthenticated, NotAuthorised
 from core.principal import ANONYMOUS, Principal, is_of_a_source
 from core.roles import Role, has_role
 
@@ -186,8 +187,24 @@ def _acting_for(headers: Headers) -> Principal:
     groups = frozenset(group for value in headers.getlist(GROUPS_HEADER) for group in _groups(_text(value)))
     if len(groups) > _MAX_GROUPS:
         raise InvalidHeader(f"{GROUPS_HEADER} names {len(groups)} groups; at most {_MAX_GROUPS} can be sent.")
-    _check_own(groups)
+    _check_own(groups, GROUPS_HEADER)
     return Principal(user or None, groups)
+
+
+def principal_named(user: str | None, groups: Iterable[str]) -> Principal:
+    """A reader as an application in front names one, by the same rules.
+
+    Raises:
+        InvalidRequest: a name can't be one, or is a source's group.
+    """
+    named = frozenset(groups)
+    try:
+        for name in filter(None, (user, *named)):
+            _check_name(name, "The reader")
+        _check_own(named, "The reader")
+    except InvalidHeader as error:
+        raise InvalidRequest(error.message) from error
+    return Principal(user or None, named)
 
 
 def _groups(line: str) -> list[str]:
@@ -214,16 +231,16 @@ def _groups(line: str) -> list[str]:
     return list(names)
 
 
-def _check_own(groups: frozenset[str]) -> None:
+def _check_own(groups: frozenset[str], where: str) -> None:
     for group in filter(is_of_a_source, groups):
         raise InvalidHeader(
-            f"{GROUPS_HEADER}: {group!r} is a source's group, and its source alone says who is in it: leave it out."
+            f"{where}: {group!r} is a source's group, and its source alone says who is in it: leave it out."
         )
 
 
-def _check_name(name: str, header: str) -> None:
+def _check_name(name: str, where: str) -> None:
     if not name.strip() or len(name) > _MAX_ID or _CONTROL.search(name):
-        raise InvalidHeader(f"{header}: each name must have 1 to {_MAX_ID} characters, and no control characters.")
+        raise InvalidHeader(f"{where}: each name must have 1 to {_MAX_ID} characters, and no control characters.")
 
 
 def _text(value: str) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "ask": ("api.cli.commands.ask", "Ask a question; the answer has footnotes."),
     "conversations": ("api.cli.commands.conversations", "List, show, export and delete your conversations."),
     "search": ("api.cli.commands.search", "Show the passages that a question finds, with ranks and scores."),
+    "why": ("api.cli.commands.why", "Say why a question finds a document, or does not."),
     "mcp": ("api.cli.commands.mcp", "Serve assistants that speak the Model Context Protocol."),
     "sources": ("api.cli.commands.sources", "Add, list, check, sync and remove sources."),
     "index": ("api.cli.commands.index", "Build the search index anew beside the old one, swap it in, roll back."),

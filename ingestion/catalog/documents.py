@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, exists, func, select
+from sqlalchemy import ColumnElement, String, cast, exists, func, or_, select
 
 from core.errors import NotFound
 from core.principal import PUBLIC, Principal
 from ingestion.catalog.database import Database
-from ingestion.catalog.records import DocumentRecord, DocumentState
+from ingestion.catalog.records import DocumentRecord, DocumentState, document_id
 from ingestion.catalog.rows import document_of
 from ingestion.catalog.tables import DOCUMENTS, DocumentRow, SourceRow, TallyRow
 
@@ -114,11 +114,32 @@ class DocumentStore:
         with self._database.read() as connection:
             return [document_of(row) for row in connection.execute(statement)]
 
-    def list(self, source_id: str, limit: int = 100, offset: int = 0) -> list[DocumentRecord]:
-        """A source's documents by external id."""
-        statement = select(DOCUMENTS).where(DocumentRow.source_id == source_id).order_by(DocumentRow.external_id)
+    def named(self, name: str) -> list[DocumentRecord]:
+        """The documents of this id, or of this external id in any of the sources; the ids follow from the names."""
         with self._database.read() as connection:
-            return [document_of(row) for row in connection.execute(statement.limit(limit).offset(offset))]
+            sources = connection.execute(select(SourceRow.id).where(~SourceRow.deleting)).scalars()
+            ids = {name, *(document_id(source, name) for source in sources)}
+        return sorted(self.get_many(ids), key=lambda document: document.id)
+
+    def list(
+        self,
+        source_id: str,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        contains: str = "",
+        state: DocumentState | None = None,
+    ) -> list[DocumentRecord]:
+        """A source's documents by external id: those whose title or external id contains this text, in any case."""
+        statement = select(DOCUMENTS).where(DocumentRow.source_id == source_id)
+        if state is not None:
+            statement = statement.where(DocumentRow.state == state)
+        if contains:
+            titled = DocumentRow.title.icontains(contains, autoescape=True)
+            statement = statement.where(or_(DocumentRow.external_id.icontains(contains, autoescape=True), titled))
+        with self._database.read() as connection:
+            found = connection.execute(statement.order_by(DocumentRow.external_id).limit(limit).offset(offset))
+            return [document_of(row) for row in found]
 
     def count_inner(self, document_id: str) -> int:
         """How many documents lie in this one, at any depth."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from core.clock import Clock
 from ingestion.catalog.database import Database
@@ -32,12 +32,18 @@ class WarningStore:
         found = _of(select(WARNINGS), source_id).order_by(WarningRow.last_seen.desc(), WarningRow.document_id)
         with self._database.read() as connection:
             rows = connection.execute(found.limit(limit).offset(offset)).all()
-        return [DocumentWarning(**{name: getattr(row, name) for name in DocumentWarning.__slots__}) for row in rows]
+        return [_warning(row) for row in rows]
 
     def count(self, source_id: str | None = None) -> int:
         """How many there are; of one source, or of all."""
         with self._database.read() as connection:
             return int(connection.execute(_of(select(func.count()).select_from(WarningRow), source_id)).scalar_one())
+
+    def of(self, document_id: str) -> DocumentWarning | None:
+        """A document's warning, if it has one."""
+        with self._database.read() as connection:
+            row = connection.execute(select(WARNINGS).where(WarningRow.document_id == document_id)).first()
+        return None if row is None else _warning(row)
 
     def withhold(self, source_id: str, run_id: str, withheld: Iterable[Withheld]) -> None:
         """Note what a listing met that is never a document."""
@@ -54,6 +60,10 @@ class WarningStore:
         before = or_(WarningRow.run_id.is_(None), WarningRow.run_id != run_id)
         with self._database.write() as connection:
             connection.execute(delete(WARNINGS).where(WarningRow.source_id == source_id, WarningRow.withheld, before))
+
+
+def _warning(row: Row[Any]) -> DocumentWarning:
+    return DocumentWarning(**{name: getattr(row, name) for name in DocumentWarning.__slots__})
 
 
 def write_warning(connection: Connection, *, document_id: str, now: datetime, **values: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -62,6 +64,30 @@ def connector_class(kind: str) -> type[Connector]:
     if not (isinstance(found, type) and all(hasattr(found, name) for name in ("config_model", "open", "changes"))):
         raise ConfigurationError(f"{foreign[kind].value} isn't a connector: see ingestion/connectors/README.md.")
     return cast(type[Connector], found)
+
+
+def config_schema(kind: str) -> dict[str, Any]:
+    """The JSON schema of a kind's configuration; what the models say of their attributes describes its properties.
+
+    Raises:
+        InvalidRequest, ConfigurationError: as for :func:`connector_class`.
+    """
+    model = connector_class(kind).config_model
+    schema = model.model_json_schema()
+    told = {**_told(SourceConfig), **_told(model)}
+    for name, property_ in schema["properties"].items():
+        if name in told:
+            property_["description"] = told[name]
+    schema["description"] = (inspect.getdoc(model) or "").partition("\n")[0]
+    return schema
+
+
+def _told(model: type[SourceConfig]) -> dict[str, str]:
+    """What a model's description says of each attribute."""
+    _, _, attributes = (inspect.getdoc(model) or "").partition("Attributes:\n")
+    entries = re.findall(r"^    (\w[\w, ]*): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE)
+    words = {names: re.sub(r":\w+:`([^`]+)`", r"\1", " ".join(said.split())) for names, said in entries}
+    return {name: said for names, said in words.items() for name in names.split(", ")}
 
 
 def read_config(kind: str, config: Mapping[str, Any]) -> SourceConfig:

@@ -41,8 +41,9 @@ from ingestion.page_images.renderer import PageRenderer
 from ingestion.parsed import ParsedDocument
 from ingestion.partitioning.port import ElementKind
 from ingestion.source_checking import FoundItem
+from retrieval.explaining import Explanation, PassageWay, Verdict
 from retrieval.hit import Ranks, Scores, SearchHit, SearchResponse
-from retrieval.index.port import Generation, IndexCounts, IndexRoom
+from retrieval.index.port import Generation, IndexCounts, IndexedDocument, IndexRoom
 from tests.unit.eval.word_embedder import WordEmbedder
 
 ADMIN_KEY = "an-administrator's-key-for-tests"
@@ -71,6 +72,10 @@ class FakeIndex:
     def generations(self) -> list[Generation]:
         return [Generation("g1", "fake", 3, True)]
 
+    def documents(self, after: str, limit: int) -> list[IndexedDocument]:
+        self.ping()
+        return [IndexedDocument(f"{after}1", {2: 3}, frozenset({"group:hr"}), 2)][:limit]
+
 
 class FakeRetriever:
     """Finds one passage, and remembers what it was asked."""
@@ -87,6 +92,12 @@ class FakeRetriever:
             raise InvalidRequest("There is no pipeline 'magic'. Pipelines are: lexical, vector, hybrid.")
         hit = SearchHit(a_chunk(), 0.03, Ranks(1, None, None), Scores(7.5, None, 0.03, None))
         return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid", ("No such word.",))
+
+    def explain(self, query: str, principal: Any, document_id: str, **options: Any) -> Explanation:
+        response = self.search(query, principal, **options)
+        ranks = {"lexical": 1, "vector": 40, "fused": 3}
+        way = PassageWay("c1", 0, 2, ranks, Scores(7.5, 0.2), place=3, twin_of=None, given=True)
+        return Explanation(Verdict.GIVEN, ("public",), (), (way,), True, response)
 
     def warm_up(self) -> None:
         if self.loaded is not None:

@@ -31,8 +31,12 @@ DUTIES = [
     ("GET", "/v1/sources", Role.CURATOR),
     ("GET", "/v1/failures", Role.CURATOR),
     ("GET", "/v1/status", Role.CURATOR),
+    ("GET", "/v1/ledger?named=x", Role.CURATOR),
+    ("GET", "/v1/sources/kinds", Role.CURATOR),
     ("GET", "/v1/audit", Role.AUDITOR),
     ("GET", "/v1/keys", Role.ADMIN),
+    ("GET", "/v1/limits", Role.ADMIN),
+    ("GET", "/v1/roles", Role.ADMIN),
     ("GET", "/metrics", Role.ADMIN),
 ]
 
