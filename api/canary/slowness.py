@@ -44,4 +44,4 @@ def log_slowness(days: Sequence[tuple[int, int]]) -> float:
 
 def is_slow(days: Sequence[tuple[int, int]], alpha: float = ALPHA) -> bool:
     """Whether it is shown; see :func:`log_slowness`."""
-    return log_slowness(days) >= -np.log(alpha)
+    return bool(log_slowness(days) >= -np.log(alpha))
