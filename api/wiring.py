@@ -109,8 +109,10 @@ def check_settings(settings: Settings) -> None:
 
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
+    from retrieval.build import for_short_texts  # noqa: PLC0415
+
     lanes = Lanes.of(settings)
-    asking = _for_short_texts(settings)
+    asking = for_short_texts(settings)
     catalog = Lazy("catalog", lambda: _catalog(settings))
     index = Lazy("search index", lambda: _index(asking, embedder))
     embedder = Lazy("embedder", lambda: _embedder(asking))
@@ -148,12 +150,6 @@ def wire(settings: Settings) -> Services:
         ping_broker=lambda: _ping_broker(settings),
         queue_depths=lambda: _queue_depths(settings),
     )
-
-
-def _for_short_texts(settings: Settings) -> Settings:
-    """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
-    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
-    return settings.model_copy(update={"embedder": embedder})
 
 
 def _limits(settings: Settings) -> Limits:

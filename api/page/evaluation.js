@@ -9,20 +9,14 @@ const body = make("div", { className: "entries", tabIndex: 0 });
 const title = make("h2", { id: "evaluation-title", tabIndex: -1 }, t("evaluation.title"));
 const close = make("button", { type: "button", className: "quiet" }, t("evaluation.close"));
 const dialog = make("dialog", { id: "evaluation", className: "reader" }, make("div", { className: "top" }, title, close), body);
-const opener = make("button", { type: "button", id: "open-evaluation", className: "quiet", hidden: true }, t("evaluation.open"));
-let reports = false;
-
-/** Offer it: to reviewers how weeks differ, to administrators reports too. */
-export function offerEvaluation({ reviewer, admin }) {
-  opener.hidden = !reviewer;
-  reports = admin;
-}
+const opener = document.getElementById("open-evaluation");
 
 async function load() {
   body.replaceChildren();
   try {
-    body.append(...weeksOf(await getJson("/v1/evaluation/drift")));
-    if (reports) body.append(...listOf((await getJson("/v1/evaluation/reports")).reports));
+    const [me, drift] = await Promise.all([getJson("/v1/me"), getJson("/v1/evaluation/drift")]);
+    body.append(...weeksOf(drift));
+    if (me.admin) body.append(...listOf((await getJson("/v1/evaluation/reports")).reports));
   } catch (error) {
     body.append(make("p", { className: "notice" }, error.message));
   }
@@ -78,9 +72,7 @@ async function save(id, name) {
 }
 
 dialog.setAttribute("aria-labelledby", "evaluation-title");
-opener.setAttribute("aria-haspopup", "dialog");
 document.body.append(dialog);
-document.getElementById("open-reviews").after(opener);
 opener.addEventListener("click", () => {
   dialog.showModal();
   title.focus();

@@ -17,7 +17,7 @@ from eval.progress import Progress
 from eval.retrieval.live import Names, names_of
 from eval.retrieval.own_index import open_index
 from ingestion.catalog.build import open_catalog
-from retrieval.build import build_retriever
+from retrieval.build import build_retriever, for_short_texts
 from retrieval.embedding.build import build_embedder
 from retrieval.reranking.build import build_reranker
 from retrieval.retriever import Retriever
@@ -105,11 +105,13 @@ class Searches:
 
     Args:
         corpus: search it in an index of its own, kept under ``cache``; None: the index in use.
+        stale: use such an index although the code that builds it has changed.
     """
 
-    def __init__(self, corpus: Collection | None, cache: Path, progress: Progress) -> None:
+    def __init__(self, corpus: Collection | None, cache: Path, progress: Progress, *, stale: bool = False) -> None:
         self._corpus = corpus
         self._cache = cache
+        self._stale = stale
         self._progress = progress
         self._built: dict[str, Retriever] = {}
         self._open = ExitStack()
@@ -133,11 +135,18 @@ class Searches:
         self._open.close()
 
     def _build(self, settings: Settings) -> Retriever:
+        asking = for_short_texts(settings)  # as the service does
         if self._corpus is None:
-            return build_retriever(settings)
-        embedder = build_embedder(settings)
-        own = open_index(self._corpus, settings, embedder, cache=self._cache, progress=self._progress)
-        return Retriever(own.index, embedder, build_reranker(settings), settings)
+            return build_retriever(asking)
+        own = open_index(
+            self._corpus,
+            settings,
+            build_embedder(settings),
+            cache=self._cache,
+            progress=self._progress,
+            stale=self._stale,
+        )
+        return Retriever(own.index, build_embedder(asking), build_reranker(settings), asking)
 
 
 def known_documents(corpus: Collection | None, settings: Settings, stack: ExitStack) -> Known:

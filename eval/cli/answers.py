@@ -50,6 +50,7 @@ class Asked:
     allow_missing: bool
     note: str
     publish: bool
+    stale_index: bool
     runs: Path | None
 
 
@@ -74,6 +75,7 @@ class Asked:
 @click.option("--allow-missing", is_flag=True, help="Let expected documents that aren't there count as not found.")
 @click.option("--note", default="", help="What this run tries, for the history.")
 @click.option("--runs", type=FOLDER, help="Where figures are kept; without it, in the data directory.")
+@click.option("--stale-index", is_flag=True, help="Reuse the index of --data although the code that builds it changed.")
 @click.option("--publish", is_flag=True, help="Also show the report to administrators, on the service's page.")
 @click.option("--show", "shown", is_flag=True, help="Print every question with its answers.")
 @json_option
@@ -120,7 +122,7 @@ def _run(
 ) -> AnswersRun:
     corpus = knowledge.read_corpus(asked.data) if asked.data else None
     with ExitStack() as stack:
-        searches = knowledge.Searches(corpus, settings().data_dir / "eval", progress)
+        searches = knowledge.Searches(corpus, settings().data_dir / "eval", progress, stale=asked.stale_index)
         stack.callback(searches.close)
         known = None if all(one.url for one in configs) else knowledge.known_documents(corpus, settings(), stack)
         faults = _faults(asked, questions, known)
