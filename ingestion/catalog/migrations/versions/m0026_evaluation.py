@@ -6,9 +6,10 @@ from alembic import op
 from ingestion.catalog.tables import UtcDateTime
 
 revision = "0026"
-down_revision = "0024"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
+compatible_from = "0029"
 
 
 def upgrade() -> None:
