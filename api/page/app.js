@@ -2,10 +2,8 @@
 
 import { AnswerView } from "./answer.js";
 import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
-import "./failures.js";
 import { keeps, openShare } from "./history.js";
 import "./reviews.js";
-import "./sources.js";
 import { t } from "./texts.js";
 import { current, offerTools } from "./tools.js";
 
@@ -190,17 +188,18 @@ async function showKey() {
 
 /** Offer what only administrators and reviewers may see to them. */
 async function offerAdministration() {
-  let admin = false;
+  let desk = false;
   let reviewer = false;
   try {
     const known = key.get() || (await offerSignIn());
     const me = known ? await getJson("/v1/me") : { admin: false, roles: [] };
-    admin = me.admin;
-    reviewer = admin || me.roles.includes("reviewer");
+    reviewer = me.admin || me.roles.includes("reviewer");
+    desk = ["admin", "curator", "auditor"].some((role) => me.roles.includes(role));
+    if (desk) (await import("./desk.js")).offerDesk(me, $("open-desk"));
   } catch {
     // Whatever is wrong with the key or the service, the next question says it.
   }
-  for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
+  $("open-desk").hidden = !desk;
   $("open-reviews").hidden = !reviewer;
 }
 
