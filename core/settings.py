@@ -261,7 +261,20 @@ def production_faults(settings: Settings) -> list[str]:
         ),
     }
     faults = [fault for fault, found in conditions.items() if found]
-    secrets = {
+    secrets = _secrets_of(settings)
+    for key, secret in secrets.items():
+        if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:
+            faults.append(f"{key} is a well-known default")
+    for key in ("api.admin_key", "api.monitoring_key"):
+        given = secrets[key]
+        if given is not None and len(given.get_secret_value()) < 24:
+            faults.append(f"{key} must have at least 24 characters")
+    return faults
+
+
+def _secrets_of(settings: Settings) -> dict[str, SecretStr | None]:
+    """Secrets that somebody chose or was given, by the setting's name."""
+    return {
         "api.admin_key": settings.api.admin_key,
         "api.monitoring_key": settings.api.monitoring_key,
         "index.opensearch.password": settings.index.opensearch.password,
@@ -273,11 +286,3 @@ def production_faults(settings: Settings) -> list[str]:
         "reranker.remote.api_key": settings.reranker.remote.api_key,
         **{f"identity.issuers.{at}": one.client_secret for at, one in enumerate(settings.identity.issuers)},
     }
-    for key, secret in secrets.items():
-        if secret is not None and secret.get_secret_value().casefold() in DEFAULT_SECRETS:
-            faults.append(f"{key} is a well-known default")
-    for key in ("api.admin_key", "api.monitoring_key"):
-        given = secrets[key]
-        if given is not None and len(given.get_secret_value()) < 24:
-            faults.append(f"{key} must have at least 24 characters")
-    return faults

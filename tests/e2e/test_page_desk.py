@@ -226,6 +226,6 @@ def test_a_reader_is_offered_no_desk_and_loads_none_of_it(page: Page, stack: Sta
     page.on("request", lambda sent: loaded.append(sent.url))
     with page.expect_response("**/v1/me"):
         use_key(page, stack.keys.create("bob", Grant(user="bob"))[1])
-    expect(page.get_by_role("button", name="Conversations")).to_be_visible()  # it is offered after the desk
+    page.wait_for_load_state("networkidle")
     expect(page.get_by_role("button", name="Administration")).to_be_hidden()
     assert not [one for one in loaded if "desk" in one]
