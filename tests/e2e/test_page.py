@@ -245,6 +245,24 @@ def test_an_administrator_sees_what_failed_and_tries_it_again(page: Page, runnin
         running_stack.run("ingest", str(running_stack.documents))
 
 
+def test_a_curator_is_told_why_a_question_finds_a_document(page: Page, running_stack: RunningStack) -> None:
+    told = running_stack.json("why", QUESTION, "hr/parental-leave.md", "--as", "ida")
+    assert (told["verdict"], told["reader"]["opened_by"], told["words"]) == ("given", ["public"], True)
+    assert told["passages"][0]["place"] == 1
+    assert {"lexical", "vector", "fused", "neighbours"} <= set(told["passages"][0]["ranks"])
+    use_key(page, running_stack.admin_key)
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Administration").click()
+    page.get_by_role("button", name="Documents", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("hr/parental-leave.md")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("dialog").get_by_role("listitem").get_by_role("button").click()
+    why = page.get_by_role("region", name="Why does a question find it, or not?")
+    expect(why.get_by_label("Question")).to_have_value(QUESTION)
+    why.get_by_role("button", name="Explain").click()
+    expect(why.get_by_role("row").nth(1)).to_contain_text("1, in the answer")
+
+
 def look_until(panel: Locator, said: str) -> None:
     deadline = time.monotonic() + 120
     while said not in panel.inner_text():
