@@ -136,7 +136,7 @@ def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: 
         if at is None:
             raise NotFound(f"This conversation has no answer {body.replaces!r} that another could replace.")
         turns = turns[:at]
-    return history_of(shown_turns(turns, principal, catalog))
+    return history_of(shown_turns(turns, principal, catalog, own=True))
 
 
 async def events_of(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:

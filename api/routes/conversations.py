@@ -141,7 +141,7 @@ def detail(conversation_id: str, caller: Caller, services: Services) -> Conversa
     found = catalog.conversations.get(conversation_id, owner.name if owner.named else None, owner.terms)
     turns = catalog.conversations.turns(conversation_id)
     said = catalog.feedback.of([turn.answer_id for turn in turns], owner.name)
-    shown = shown_turns(turns, caller.principal, catalog, feedback=said)
+    shown = shown_turns(turns, caller.principal, catalog, own=found.owner == owner.name, feedback=said)
     return ConversationDetail(**_body(found, owner).model_dump(), turns=shown)
 
 
