@@ -20,7 +20,7 @@ TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos identity openapi api-cases npm lint format constraints lock images dist check-deploy \
+.PHONY: help demo test attack scale chaos upgrade identity openapi api-cases npm lint format constraints lock images dist check-deploy \
 	audit needs clean
 
 help: ## Show this list
@@ -58,6 +58,12 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 
 chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
+
+# The commit to upgrade from; empty: this one, to a release that adds to its schema.
+UPGRADE_FROM ?=
+
+upgrade: needs $(VENV)/.dev ## Upgrade a running stack twice while it syncs and answers: make upgrade UPGRADE_FROM=v0.1.0
+	UPGRADE_FROM=$(UPGRADE_FROM) $(BIN)/python -m pytest -m upgrade -s tests/integration/test_upgrade.py
 
 identity: needs $(VENV)/.dev ## Have a real Keycloak sign people in: minutes
 	$(BIN)/python -m pytest -m identity tests/integration/test_identity.py

@@ -63,6 +63,7 @@ Filter = AnyOf | AnyCase | Between | All | Not
 REQUEST_TERMS: dict[str, TermField] = {
     **{name: name for name in facts_of(FactKind.TERM, FactKind.TERMS)},
     "source": "source_id",
+    "document": "document_id",
 }
 REQUEST_DATES = facts_of(FactKind.MOMENT)
 """What a request may filter by: its key, and the field; a date's key is its field."""

@@ -49,6 +49,9 @@ def _unknown(index: SearchIndex, readable: Filter, clause: AnyOf | AnyCase, *, f
     missing = sorted(value for value in clause.values if value.casefold() not in held)
     if not missing:
         return []
+    if clause.field == "document_id":
+        what = "1 of the documents" if len(missing) == 1 else f"{len(missing)} of the documents"
+        return [f"{what} to look in {'is' if len(missing) == 1 else 'are'} gone, or not for you to read."]
     known = index.values(clause.field, readable)
     notices = [_told(clause.field, value, known) for value in missing[:_NAMED]]
     if len(missing) > _NAMED:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from core.chunk import Vector
 from core.errors import FootnoteError, InvalidRequest, ModelUnavailable
-from core.filters import Filter, for_reader, visible_to
+from core.filters import Filter, TermField, for_reader, visible_to
 from core.principal import Principal
 from core.settings import Settings
 from retrieval.duplicates import Distinct
@@ -142,6 +143,20 @@ class Retriever:
             return response
         told = filter_notices(view.index, visible_to(principal), filters, found=bool(response.hits))
         return replace(response, notices=(*response.notices, *told))
+
+    def facets(
+        self, principal: Principal, wanted: Mapping[TermField, Filter | None], most: int
+    ) -> dict[TermField, list[tuple[str, int]]]:
+        """For each field its values on documents that the principal may read, with how many documents have each.
+
+        Args:
+            wanted: the fields, each with what else a document must pass to count.
+            most: values of a field, the most frequent ones.
+
+        Raises:
+            IndexUnavailable: the index doesn't answer.
+        """
+        return self._index.facets({field: for_reader(principal, one) for field, one in wanted.items()}, most)
 
     def explain(
         self,

@@ -1,9 +1,10 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
-import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
-import { length, make, slicer, visible } from "./client.js";
+import { make, visible } from "./client.js";
+import { drawnAnswer, keyOf } from "./drawing.js";
 import { openReader, placeOf } from "./reader.js";
 import { day, language, t, tOr } from "./texts.js";
+import { markdownOf, richTextOf } from "./written.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -99,22 +100,17 @@ export class AnswerView {
 
   /** The answer as Markdown, its quotes as footnotes. */
   get markdown() {
-    const cut = slicer(this.#text);
-    const ends = [...this.#citations].sort((a, b) => a.end - b.end);
-    let [written, at] = ["", 0];
-    for (const { end, note } of ends) {
-      const mark = `[^${note.number}]`;
-      written += visible(cut(at, Math.max(at, end)));
-      if (end > at || !written.endsWith(mark)) written += mark;
-      at = Math.max(at, end);
-    }
-    written += visible(cut(at, length(this.#text)));
-    const notes = [...this.#notes].sort(([a], [b]) => a - b).map(([number, quotes]) => {
-      const said = quotes.filter(({ quote }) => quote).map(({ quote }) => `“${quote.replace(/\s+/g, " ").trim()}”`);
-      const where = [`**${quotes[0].title ?? t("notes.untitled")}**`, placeOf(quotes[0])].filter(Boolean).join(", ");
-      return visible(`[^${number}]: ${[where, ...said].join(". ")} ${quotes[0].uri ?? ""}`.trim());
-    });
-    return [written.trim(), ...notes].join("\n\n") + "\n";
+    return markdownOf(this.#text, this.#citations, this.#notes);
+  }
+
+  /** The same as HTML. */
+  get richText() {
+    return richTextOf(this.#text, this.#citations, this.#notes);
+  }
+
+  /** What it cites, in the order in which its sources are numbered. */
+  get cited() {
+    return [...this.#notes].sort(([a], [b]) => a - b).flatMap(([, quotes]) => quotes);
   }
 
   #stage({ name, state, queries = [] }) {
@@ -132,7 +128,7 @@ export class AnswerView {
     this.#notes.set(citation.number, quotes);
     let note = quotes.find((quote) => quote.quote_start === citation.quote_start);
     if (!note) quotes.push((note = { ...this.#sources.get(citation.number), ...citation }));
-    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note });
+    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note, key: keyOf(citation) });
   }
 
   #draw() {
@@ -145,40 +141,10 @@ export class AnswerView {
 
   #render() {
     const focused = document.activeElement?.dataset?.ref;
-    const cut = slicer(this.#text);
-    const blocks = blocksOf(this.#text);
-    const show = this.#inline(cut, blocks.flatMap(leavesOf));
-    $("answer").replaceChildren(...blocks.map((block) => drawn(block, show)));
+    const mark = (note, order) => this.#reference(order, note);
+    $("answer").replaceChildren(...drawnAnswer(this.#text, this.#citations, this.#verdicts, mark));
     if (focused) document.querySelector(`[data-ref="${focused}"]`)?.focus();
     this.#renderNotes();
-  }
-
-  /** What draws a stretch of the text, with the footnotes of what ends in it or before the next one. */
-  #inline(cut, leaves) {
-    const ordered = [...this.#citations].sort((a, b) => a.end - b.end).map((citation, order) => ({ ...citation, order }));
-    const marks = new Map(leaves.map((leaf) => [leaf, []]));
-    for (const citation of ordered) {
-      const leaf = leaves.findLast(({ from }) => from < citation.end) ?? leaves[0];
-      if (leaf) marks.get(leaf).push(citation);
-    }
-    const doubtful = this.#verdicts.filter(({ verdict }) => verdict === "unsupported" || verdict === "partial");
-    return (leaf) => {
-      const pieces = [];
-      let at = leaf.from;
-      const plain = (from, to) => pieces.push(...doubted(from, to, cut, doubtful));
-      for (const citation of ordered) {
-        const from = Math.max(at, citation.start);
-        const to = Math.min(citation.end, leaf.to);
-        if (to > from) {
-          if (from > at) plain(at, from);
-          pieces.push(make("span", { className: "cited" }, ...doubted(from, to, cut, doubtful)));
-          at = to;
-        }
-        if (marks.get(leaf).includes(citation)) pieces.push(this.#reference(citation.order, citation.note));
-      }
-      if (leaf.to > at) plain(at, leaf.to);
-      return pieces;
-    };
   }
 
   #reference(order, note) {
@@ -186,11 +152,18 @@ export class AnswerView {
     button.dataset.ref = order;
     button.setAttribute("aria-label", t("notes.reference", { number: String(note.number), title: visible(note.title ?? t("notes.source")) }));
     button.setAttribute("aria-haspopup", "dialog");
-    button.addEventListener("click", () => open(note, () => document.querySelector(`[data-ref="${order}"]`)));
+    button.addEventListener("click", () => this.#open(note, () => document.querySelector(`[data-ref="${order}"]`)));
     const sup = make("sup", {}, button);
     for (const [event, lit] of [["mouseenter", true], ["mouseleave", false], ["focusin", true], ["focusout", false]])
       sup.addEventListener(event, () => cited(sup)?.classList.toggle("lit", lit));
     return sup;
+  }
+
+  /** Open a passage, beside which the reader may step through all that are cited of its document. */
+  #open(place, opener) {
+    const siblings = this.cited.filter(({ document_id: id }) => id === place.document_id);
+    siblings.sort((a, b) => (a.quote_start ?? 0) - (b.quote_start ?? 0));
+    openReader(place, { onClose: () => opener()?.focus(), passages: siblings.includes(place) ? siblings : [place] });
   }
 
   #renderNotes() {
@@ -200,12 +173,12 @@ export class AnswerView {
       const id = `note-${number}`;
       let item = document.getElementById(id);
       if (!item) {
-        item = make("li", { id, value: number });
+        item = make("li", { id, value: number, dir: "auto" });
         list.insertBefore(item, [...list.children].find((other) => other.value > number) ?? null);
       }
       for (const quote of quotes.slice(item.children.length)) {
         const above = quotes[item.children.length - 1];
-        item.append(passageButton(quote, String(number), above));
+        item.append(passageButton(quote, (button) => this.#open(quote, () => button), String(number), above));
       }
     }
   }
@@ -213,7 +186,7 @@ export class AnswerView {
   #abstain({ reason, nearest }) {
     this.#notice(reason);
     $("nearest").hidden = !nearest.length;
-    $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source))));
+    $("nearest-list").replaceChildren(...nearest.map((source) => make("li", {}, passageButton(source, (button) => this.#open(source, () => button)))));
   }
 
   #done(done) {
@@ -280,57 +253,14 @@ export class AnswerView {
   }
 }
 
-/** A stretch of the text, with what of it the documents don't bear out underlined, and why. */
-function doubted(from, to, cut, verdicts) {
-  const pieces = [];
-  let at = from;
-  for (const { answer_start: start, answer_end: end, verdict, reasons } of verdicts) {
-    const first = Math.max(at, start);
-    const last = Math.min(to, end);
-    if (last <= first) continue;
-    if (first > at) pieces.push(visible(cut(at, first)));
-    const why = visible([t(`doubt.${verdict}`), ...reasons].join(": "));
-    const span = make("span", { className: `doubt ${verdict}`, title: why }, visible(cut(first, last)));
-    if (last === end) span.append(make("span", { className: "unseen" }, ` (${why})`));
-    pieces.push(span);
-    at = last;
-  }
-  if (to > at) pieces.push(visible(cut(at, to)));
-  return pieces;
-}
-
 function cited(sup) {
   let before = sup.previousElementSibling;
   while (before?.tagName === "SUP") before = before.previousElementSibling;
   return before;
 }
 
-/** A block of the answer as elements; `show` draws a stretch of its text. */
-function drawn(block, show) {
-  if (block.kind === "text") {
-    const lines = block.leaves.flatMap((leaf, number) => (number ? ["\n", ...show(leaf)] : show(leaf)));
-    return make("p", {}, ...lines);
-  }
-  if (block.kind === "list") {
-    const list = make(block.ordered ? "ol" : "ul", {}, ...block.leaves.map((leaf) => make("li", {}, ...show(leaf))));
-    if (block.ordered) list.start = block.first;
-    return list;
-  }
-  const columns = columnsOf(block);
-  const head = columns.map((name) => make("th", { scope: "col" }, name));
-  const rows = block.rows.map(({ cells, header }) => {
-    // A cell stands under its column's name; empty ones were left out of the text.
-    const rest = cells.filter(({ name }) => !columns.includes(name));
-    const placed = columns.map((name) => cells.find((cell) => cell.name === name));
-    const kind = header ? "th" : "td";
-    return make("tr", {}, ...[...placed, ...rest].map((cell) => make(kind, {}, ...(cell ? show(cell) : []))));
-  });
-  const table = make("table", {}, ...(head.length ? [make("tr", {}, ...head)] : []), ...rows);
-  return make("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: t("answer.table") }, table);
-}
-
 /** A button that opens a passage; one below another of the same source tells only what is different. */
-function passageButton(place, number = "", above = null) {
+function passageButton(place, open, number = "", above = null) {
   const body = make("span", {});
   if (!above) body.append(make("span", { className: "title" }, place.title ?? t("notes.untitled")));
   const where = placeOf(place);
@@ -340,7 +270,7 @@ function passageButton(place, number = "", above = null) {
   if (number) button.append(make("span", { className: "n" }, above ? "" : number));
   button.append(body);
   button.setAttribute("aria-haspopup", "dialog");
-  button.addEventListener("click", () => open(place, () => button));
+  button.addEventListener("click", () => open(button));
   return button;
 }
 
@@ -348,10 +278,6 @@ const shorten = (text) => {
   const flat = text.replace(/\s+/g, " ").trim();
   return flat.length > 320 ? `${flat.slice(0, 320).replace(/\s\S*$/, "")}…` : flat;
 };
-
-function open(place, opener) {
-  openReader(place, () => opener()?.focus());
-}
 
 function askForKey() {
   const button = make("button", { type: "button", className: "link" }, t("key.enter"));

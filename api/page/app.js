@@ -1,11 +1,13 @@
-// The page: a question, its filters, the key.
+// The page: a question and its answer, one after the other.
 
 import { AnswerView } from "./answer.js";
-import { ask, getJson, key, make, post, send, session, takeUp, whoHas } from "./client.js";
-import "./failures.js";
+import { ask, getJson, make, send, takeUp } from "./client.js";
+import { filters, forgetFilters, lookOnlyIn } from "./filters.js";
+import { hideSuggestions, suggest } from "./follow.js";
 import { keeps, openShare } from "./history.js";
-import "./reviews.js";
-import "./sources.js";
+import "./keys.js";
+import { failedSignIn, setUpSigning, whoReads } from "./signing.js";
+import { offerViews } from "./staff.js";
 import { t } from "./texts.js";
 import { current, offerTools } from "./tools.js";
 
@@ -18,25 +20,6 @@ let turns = []; // of this visit, where the service keeps none: forgotten with t
 let keeping = false;
 let conversation = null; // {id, mine}
 let replaces = null; // the answer that the next question's stands in for
-
-/** The filters as the service takes them; undefined if there are none. */
-function filters() {
-  const found = {};
-  const departments = $("department").value.split(",").map((name) => name.trim()).filter(Boolean);
-  if (departments.length) found.department = departments;
-  if ($("document-type").value) found.document_type = [$("document-type").value];
-  const modified = {};
-  if ($("since").value) modified.from = $("since").value;
-  if ($("until").value) modified.to = $("until").value;
-  if (Object.keys(modified).length) found.modified = modified;
-  return Object.keys(found).length ? found : undefined;
-}
-
-function countFilters() {
-  const count = Object.keys(filters() ?? {}).length;
-  $("filter-count").textContent = count ? t("filters.count", { n: count }) : "";
-  $("clear-filters").hidden = !count;
-}
 
 function busy(on) {
   const had = document.activeElement;
@@ -59,6 +42,7 @@ async function submit(event) {
 /** Have a question answered, in the place of an earlier answer where `instead` is one. */
 async function answer(text, instead = null) {
   stop();
+  hideSuggestions();
   replaces = null;
   const view = new AnswerView(text);
   const before = instead === WITHOUT_KEEPING ? turns.slice(0, -2) : turns;
@@ -105,6 +89,8 @@ async function settle(view, asked, before) {
     return;
   }
   const said = view.text.trim().slice(0, 2000);
+  const questions = [...before, { role: "user", content: asked }].map(({ content }) => content);
+  suggest(view.cited, questions, askThis);
   turns = [...before, { role: "user", content: asked }, { role: "assistant", content: said || "…" }].slice(-MOST_TURNS);
   offerTools({ view, question: asked, kept: false });
 }
@@ -131,6 +117,7 @@ function turnButton(turn) {
 
 async function showTurn(turn) {
   stop();
+  hideSuggestions();
   const view = new AnswerView(turn.question);
   $("asked").focus();
   if (turn.state === "writing") {
@@ -144,6 +131,8 @@ async function showTurn(turn) {
 function offer(turn, view) {
   const documents = turn.sources.map((source) => source.document_id);
   offerTools({ view, question: turn.question, kept: true, mine: conversation.mine, feedback: turn.feedback, documents });
+  const questions = [...$("turns").querySelectorAll("button")].map(({ textContent }) => textContent);
+  if (conversation.mine) suggest(view.cited, questions, askThis);
   for (const button of $("turns").querySelectorAll("button"))
     button.toggleAttribute("aria-current", button.dataset.turn === turn.answer_id);
 }
@@ -175,101 +164,31 @@ function startAnew() {
   question.focus();
 }
 
+/** Ask a question that was suggested. */
+function askThis(text) {
+  question.value = text;
+  $("asked").focus();
+  answer(text);
+}
+
 function editQuestion() {
   replaces = conversation ? current().view.ids.answer : WITHOUT_KEEPING;
   question.value = current().question;
   question.focus();
 }
 
-async function showKey() {
-  $("open-key").textContent = t(key.get() ? "key.set" : "key.open");
-  await offerAdministration(); // who is signed in is known then
+/** Show the page as whoever reads it now may see it. */
+async function showReader() {
+  const me = await whoReads();
   keeping = await keeps();
   $("open-history").hidden = !keeping;
+  await offerViews(me);
 }
 
-/** Offer what only administrators and reviewers may see to them. */
-async function offerAdministration() {
-  let admin = false;
-  let reviewer = false;
-  try {
-    const known = key.get() || (await offerSignIn());
-    const me = known ? await getJson("/v1/me") : { admin: false, roles: [] };
-    admin = me.admin;
-    reviewer = admin || me.roles.includes("reviewer");
-  } catch {
-    // Whatever is wrong with the key or the service, the next question says it.
-  }
-  for (const name of ["open-sources", "open-failures"]) $(name).hidden = !admin;
-  $("open-reviews").hidden = !reviewer;
-}
-
-/** Offer to sign in or out, where readers do that here; whether somebody is signed in. */
-async function offerSignIn() {
-  const { name, href } = await getJson("/auth");
-  if (!name) return false;
-  const me = await getJson("/v1/me").catch(() => ({ csrf: null }));
-  session.csrf = me.csrf ?? "";
-  const link = $("sign-in");
-  link.href = href;
-  link.textContent = t("sign.with", { name });
-  link.hidden = Boolean(me.csrf);
-  $("sign-out").hidden = !me.csrf;
-  $("sign-out").title = me.user ?? "";
-  return Boolean(me.csrf);
-}
-
-async function signOut() {
-  const { location: next } = await post("/auth/logout");
-  location.assign(next ?? "/");
-}
-
-/** Take the key that was entered, once the service knows it; say what is wrong with it otherwise. */
-async function useKey(event) {
-  event.preventDefault();
-  const candidate = $("key").value.trim();
-  $("use-key").disabled = true;
-  try {
-    if (candidate) await whoHas(candidate);
-    key.set(candidate);
-    forgetTurns(); // what one reader asked isn't sent under another's key
-    $("key-dialog").close();
-  } catch (error) {
-    refuseKey(error.message);
-    $("key").focus();
-  } finally {
-    $("use-key").disabled = false;
-  }
-}
-
-function refuseKey(why) {
-  $("key-error").textContent = why;
-  $("key").setAttribute("aria-invalid", String(Boolean(why)));
-}
-
-function setUpKey() {
-  const dialog = $("key-dialog");
-  const input = $("key");
-  $("open-key").addEventListener("click", () => {
-    input.value = key.get();
-    refuseKey("");
-    $("forget-key").hidden = !key.get();
-    dialog.showModal();
-    input.focus();
-  });
-  $("key-form").addEventListener("submit", useKey);
-  $("cancel-key").addEventListener("click", () => dialog.close());
-  $("forget-key").addEventListener("click", () => {
-    key.set("");
-    forgetTurns();
-    dialog.close();
-  });
-  dialog.addEventListener("close", async () => {
-    input.value = "";
-    await showKey();
-    if (!conversation) openNamed();
-  });
-  showKey();
+/** What one reader saw and chose isn't shown to the next. */
+function forgetReader() {
+  forgetTurns();
+  forgetFilters();
 }
 
 $("ask").addEventListener("submit", submit);
@@ -289,14 +208,16 @@ question.addEventListener("keydown", (event) => {
   event.preventDefault();
   $("ask").requestSubmit();
 });
-$("filters").addEventListener("input", countFilters);
-$("clear-filters").addEventListener("click", () => {
-  for (const id of ["department", "document-type", "since", "until"]) $(id).value = "";
-  countFilters();
-  $("department").focus();
+$("only-these").addEventListener("click", () => {
+  lookOnlyIn(current().view.cited);
+  question.focus();
 });
-setUpKey();
-$("sign-out").addEventListener("click", signOut);
-countFilters();
+setUpSigning(forgetReader, async () => {
+  await showReader();
+  if (!conversation) openNamed();
+});
+showReader();
+const refused = failedSignIn();
+if (refused) new AnswerView(t("sign.in")).fail({ message: refused });
 openNamed();
 question.focus();

@@ -1,6 +1,7 @@
 // The panel that shows a document's text with the cited passage marked.
 
 import { getBlob, getJson, key, length, make, send, slicer, visible } from "./client.js";
+import { lookOnlyIn } from "./filters.js";
 import { PageView } from "./pages.js";
 import { t } from "./texts.js";
 
@@ -10,6 +11,8 @@ const MOST_ELEMENTS = 4000;
 const KINDS = { title: "heading", list_item: "item", table: "mono", code: "mono" };
 
 let opening = 0;
+let opened = { place: null, passages: [] };
+let read = { path: "", text: null }; // the document that was read last: stepping through its passages reads no other
 let pages = null;
 let preferred = "page"; // until the reader says otherwise
 
@@ -29,9 +32,12 @@ export function placeOf(source) {
  * Open a document at a passage.
  * `place`: {document_id, ordinal, title, page, heading_path} and, for a citation, {quote, quote_start, quote_end, boxes,
  * cells}; without ordinal and quote its beginning is shown. In an open panel the document takes the place of the other.
+ * `passages`: all that can be stepped through, `place` among them.
  */
-export async function openReader(place, onClose) {
+export async function openReader(place, { onClose = null, passages = [] } = {}) {
   const mine = ++opening;
+  opened = { place, passages };
+  offerSteps();
   const path = `/v1/documents/${encodeURIComponent(place.document_id)}`;
   $("reader-title").textContent = visible(place.title);
   $("reader-place").textContent = visible(placeOf(place));
@@ -46,13 +52,38 @@ export async function openReader(place, onClose) {
   if (!dialog.open) dialog.showModal();
   $("reader-title").focus();
   try {
-    const [document, span] = await Promise.all([getJson(`${path}/text`), spanOf(place, path)]);
+    const [document, span] = await Promise.all([textOf(path), spanOf(place, path)]);
     if (mine === opening && dialog.open) show(document, span, place, path);
   } catch (error) {
     if (mine !== opening) return;
     $("reader-text").replaceChildren();
     notice(error.status === 404 ? t("reader.gone") : error.message);
   }
+}
+
+async function textOf(path) {
+  if (read.path !== path) read = { path, text: await getJson(`${path}/text`) };
+  return read.text;
+}
+
+/** Let the reader go on to the passages before and behind this one. */
+function offerSteps() {
+  const { place, passages } = opened;
+  const at = passages.indexOf(place);
+  $("steps").hidden = passages.length < 2;
+  $("passage-number").textContent = t("reader.passage_of", { number: String(at + 1), count: String(passages.length) });
+  $("passage-before").disabled = at <= 0;
+  $("passage-after").disabled = at >= passages.length - 1;
+}
+
+async function step(by) {
+  const { place, passages } = opened;
+  const next = passages[passages.indexOf(place) + by];
+  if (!next) return;
+  const had = document.activeElement;
+  await openReader(next, { passages });
+  // A button that is switched off loses the focus.
+  (had?.disabled || !had?.isConnected ? $("reader-title") : had).focus({ preventScroll: true });
 }
 
 let reportable = null;
@@ -251,5 +282,16 @@ $("enlarge").addEventListener("click", () => {
   $("enlarge").setAttribute("aria-pressed", String(large));
   pages.toMark();
 });
-dialog.addEventListener("close", () => usePages(null));
+$("passage-before").addEventListener("click", () => step(-1));
+$("passage-after").addEventListener("click", () => step(1));
+$("only-this").addEventListener("click", () => {
+  const { document_id } = opened.place;
+  dialog.close();
+  lookOnlyIn([{ document_id, title: $("reader-title").textContent }]);
+  $("question").focus();
+});
+dialog.addEventListener("close", () => {
+  usePages(null);
+  read = { path: "", text: null }; // who opens it next may be somebody else, and it may have changed
+});
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -19,6 +19,7 @@ export function offerTools({ view, question, kept, mine = true, feedback = null,
   for (const id of ["thumb-up", "thumb-down"]) $(id).hidden = !kept;
   for (const id of ["again", "edit"]) $(id).hidden = !mine;
   $("open-share").hidden = !kept || !mine;
+  $("only-these").hidden = !mine || !view.cited.length;
   press();
 }
 
@@ -58,7 +59,10 @@ async function sendWhy(event) {
 
 async function copy() {
   try {
-    await navigator.clipboard.writeText(shown.view.markdown);
+    const { markdown, richText } = shown.view;
+    const kinds = { "text/plain": markdown, "text/html": richText };
+    const blobs = Object.entries(kinds).map(([type, text]) => [type, new Blob([text], { type })]);
+    await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))]);
     $("tools-said").textContent = t("tools.copied");
   } catch {
     $("tools-said").textContent = t("tools.uncopied");
@@ -71,3 +75,4 @@ $("thumb-up").addEventListener("click", () => rate("up"));
 $("thumb-down").addEventListener("click", () => rate("down"));
 $("why").addEventListener("submit", sendWhy);
 $("copy").addEventListener("click", copy);
+$("print").addEventListener("click", () => window.print());

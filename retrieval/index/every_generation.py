@@ -119,6 +119,10 @@ class EveryGeneration:
         """See the port."""
         return self._index.count_documents(filter)
 
+    def facets(self, wanted: Mapping[TermField, Filter], most: int) -> dict[TermField, list[tuple[str, int]]]:
+        """Of the generation that is read."""
+        return self._index.facets(wanted, most)
+
     def values(self, field: TermField, filter: Filter) -> list[str]:
         """See the port."""
         return self._index.values(field, filter)

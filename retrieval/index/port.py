@@ -204,6 +204,14 @@ class SearchIndex(Protocol):
         """The field's values on chunks that pass, those of most chunks first; at most :data:`MOST_VALUES`."""
         ...
 
+    def facets(self, wanted: Mapping[TermField, Filter], most: int) -> dict[TermField, list[tuple[str, int]]]:
+        """For each field its values on documents that pass the field's filter, with how many documents have them.
+
+        The most frequent first, ties in the values' order, at most ``most`` of each field. A document that is just
+        being written anew may count twice.
+        """
+        ...
+
     def counts(self) -> IndexCounts:
         """What the live generation holds."""
         ...

@@ -121,6 +121,18 @@ def test_values_come_from_what_passes_alone(filled: SearchIndex) -> None:
     assert filled.values("owner", any_of("department", "Nobody")) == []
 
 
+def test_facets_count_documents_that_pass_alone(filled: SearchIndex) -> None:
+    everything, public = All(()), any_of("acl", "public")
+    found = filled.facets({"document_type": everything, "tags": everything, "department": public}, 10)
+    assert found == {
+        "document_type": [("pdf", 2), ("html", 1)],
+        "tags": [("pay", 2), ("c++", 1), ("leave", 1)],
+        "department": [("HR", 1)],
+    }
+    assert filled.facets({"tags": everything}, 1) == {"tags": [("pay", 2)]}
+    assert filled.facets({"owner": any_of("acl", "nobody"), "source_id": public}, 10)["owner"] == []
+
+
 @pytest.mark.parametrize(
     ("filter", "expected"),
     [

@@ -221,7 +221,12 @@ class LanceIndex:
 
     def values(self, field: TermField, filter: Filter) -> list[str]:
         """The field's values on chunks that pass the filter, those of most chunks first."""
-        return most_frequent(self._columns([field], predicate(filter))[field])[:MOST_VALUES]
+        return [value for value, _ in most_frequent(self._columns([field], predicate(filter))[field])[:MOST_VALUES]]
+
+    def facets(self, wanted: Mapping[TermField, Filter], most: int) -> dict[TermField, list[tuple[str, int]]]:
+        """How many documents have which values, by their first chunks; see the port."""
+        first = {field: f"({predicate(passing)}) AND ordinal = 0" for field, passing in wanted.items()}
+        return {field: most_frequent(self._columns([field], where)[field])[:most] for field, where in first.items()}
 
     def counts(self) -> IndexCounts:
         """What the generation holds."""

@@ -154,11 +154,12 @@ def _check(embedded: EmbeddedChunk, dimensions: int) -> None:
         raise ConfigurationError(f"Chunk {embedded.chunk.id} has a vector with values that aren't numbers.")
 
 
-def most_frequent(column: pa.ChunkedArray) -> list[str]:
-    """The values of a column of labels, or of lists of them, the most frequent first; ties in their order."""
+def most_frequent(column: pa.ChunkedArray) -> list[tuple[str, int]]:
+    """A column's labels, or those in its lists, with how often each is there: most often first, ties in their order."""
     labels = pc.list_flatten(column) if pa.types.is_list(column.type) else column
     counted = pc.value_counts(labels.combine_chunks().drop_null()).to_pylist()
-    return [each["values"] for each in sorted(counted, key=lambda each: (-each["counts"], each["values"]))]
+    pairs = [(each["values"], each["counts"]) for each in counted]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
 
 def windows_of(rows: Any, dimensions: int) -> Iterator[Vectors]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.errors import IndexUnavailable
@@ -13,6 +14,8 @@ CARDINALITY_PRECISION = 40_000
 """OpenSearch's largest: document counts are near exact up to it, and within a few per cent above."""
 CHUNKS: Query = {"exists": {"field": "document_id"}}
 """What is a chunk, and no place for one and no fence."""
+_FIRST: Query = {"term": {"ordinal": 0}}
+"""One chunk of each document."""
 _DOCUMENTS = {"cardinality": {"field": "document_id", "precision_threshold": CARDINALITY_PRECISION}}
 
 
@@ -53,6 +56,21 @@ def values(client: Client, target: str, field: str, query: Query) -> list[str]:
     found = {"terms": {"field": field, "size": MOST_VALUES}}
     answer = _ask(client, target, {"query": _only(query), "track_total_hits": False, "aggs": {"found": found}})
     return [bucket["key"] for bucket in answer["aggregations"]["found"]["buckets"]]
+
+
+def facets(client: Client, target: str, wanted: Mapping[str, Query], most: int) -> dict[str, list[tuple[str, int]]]:
+    """For each field its values on documents that the field's query matches, with how many there are of each.
+
+    Documents are counted by their first chunks: exactly, and without looking at the others.
+    """
+    order = [{"_count": "desc"}, {"_key": "asc"}]
+    aggs = {
+        field: {"filter": query, "aggs": {"values": {"terms": {"field": field, "size": most, "order": order}}}}
+        for field, query in wanted.items()
+    }
+    answer = _ask(client, target, {"query": _only(_FIRST), "track_total_hits": False, "aggs": aggs})
+    found = {field: answer["aggregations"][field]["values"]["buckets"] for field in wanted}
+    return {field: [(one["key"], one["doc_count"]) for one in buckets] for field, buckets in found.items()}
 
 
 def _ask(client: Client, target: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -188,6 +188,11 @@ class OpenSearchIndex:
         """The field's values on chunks that pass the filter, those of most chunks first."""
         return holdings.values(self._client, self._read, field, to_query(filter))
 
+    def facets(self, wanted: Mapping[TermField, Filter], most: int) -> dict[TermField, list[tuple[str, int]]]:
+        """How many documents have which values; see the port."""
+        queries = {field: to_query(passing) for field, passing in wanted.items()}
+        return holdings.facets(self._client, self._read, queries, most)
+
     def counts(self) -> IndexCounts:
         """What the live generation holds, as of the last refresh; documents above 40,000 are approximate."""
         return holdings.counts(self._client, self._read)

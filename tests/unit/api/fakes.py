@@ -84,6 +84,7 @@ class FakeRetriever:
         self.warmed = 0
         self.loaded: threading.Event | None = None
         self.failure: Exception | None = None
+        self.held: dict[str, list[tuple[str, int]]] = {}
 
     def search(self, query: str, principal: Any, **options: Any) -> SearchResponse:
         self.asked = {"query": query, "principal": principal, **options}
@@ -91,6 +92,10 @@ class FakeRetriever:
             raise InvalidRequest("There is no pipeline 'magic'. Pipelines are: lexical, vector, hybrid.")
         hit = SearchHit(a_chunk(), 0.03, Ranks(1, None, None), Scores(7.5, None, 0.03, None))
         return SearchResponse([hit], 1, {"total": 1.5}, ("reranker: off",), "g1", "hybrid", ("No such word.",))
+
+    def facets(self, principal: Any, wanted: Mapping[str, Any], most: int) -> dict[str, list[tuple[str, int]]]:
+        self.asked = {"principal": principal, "wanted": wanted, "most": most}
+        return {field: self.held.get(field, [])[:most] for field in wanted}
 
     def explain(self, query: str, principal: Any, document_id: str, **options: Any) -> Explanation:
         response = self.search(query, principal, **options)

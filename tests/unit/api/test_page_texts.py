@@ -14,7 +14,9 @@ PAGE = Path(__file__).parents[3] / "api" / "page"
 LANGUAGES = {path.suffixes[0][1:]: json.loads(path.read_text()) for path in sorted(PAGE.glob("texts.*.json"))}
 ENGLISH: dict[str, Any] = LANGUAGES["en"]
 SCRIPTS = [path for path in sorted(PAGE.glob("*.js")) if path.name not in {"widget.js", "docs.js"}]
-TECHNICAL = re.compile(r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|AbortError|English|Deutsch)$")
+TECHNICAL = re.compile(
+    r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|Tab|Esc|AbortError|English|Deutsch)$"
+)
 """Names of headers, keys and errors, and the names of languages, which each language writes as its own."""
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`')
 PROSE = re.compile(r"(?<![A-Za-z])[A-Z][a-z]|[a-z]{2,}[,.]? [a-z]{2,}[ ,.]")

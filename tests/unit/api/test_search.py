@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from api.auth.key_records import Grant
-from core.filters import All, AnyCase
-from core.principal import ANONYMOUS
+from core.filters import All, AnyCase, AnyOf
+from core.principal import ANONYMOUS, AccessList
 from tests.unit.api.fakes import Stack
 
 pytestmark = pytest.mark.anyio
@@ -88,3 +88,29 @@ async def test_values_out_of_range_are_refused(client: httpx.AsyncClient, wrong:
     response = await client.post("/v1/search", json={"query": "x", **wrong})
     assert response.status_code == 422
     assert response.json()["errors"][0]["field"] == next(iter(wrong))
+
+
+async def test_facets_count_each_key_among_what_the_others_leave(stack: Stack, client: httpx.AsyncClient) -> None:
+    stack.add_document("d1", AccessList(public=True))
+    source = stack.catalog.sources.list()[0]
+    stack.retriever.held = {"department": [("HR", 3), ("IT", 1)], "source_id": [(source.id, 4), ("gone", 1)]}
+    _, key = stack.keys.create("ida", Grant(user="ida", groups=("hr",)))
+    filters = {"department": ["HR"], "document": ["d1", "d2"]}
+    response = await client.post(
+        "/v1/search/facets", json={"filters": filters, "most": 2}, headers={"Authorization": f"Bearer {key}"}
+    )
+    by_key = {facet["key"]: facet["values"] for facet in response.json()["facets"]}
+    assert by_key["department"] == [
+        {"value": "HR", "label": "HR", "documents": 3},
+        {"value": "IT", "label": "IT", "documents": 1},
+    ]
+    assert [value["label"] for value in by_key["source"]] == [source.name, "gone"]
+    assert by_key["tags"] == []
+    asked = stack.retriever.asked
+    chosen, hr = AnyOf("document_id", frozenset({"d1", "d2"})), AnyCase("department", frozenset({"HR"}))
+    assert asked["principal"].terms == frozenset({"public", "user:ida", "group:hr"})
+    assert asked["wanted"]["department"] == All((chosen,))
+    assert asked["wanted"]["tags"] == All((hr, chosen))
+    assert asked["most"] == 2
+    wrong = await client.post("/v1/search/facets", json={"filters": {"departement": ["HR"]}})
+    assert wrong.status_code in {400, 422}

@@ -1,6 +1,6 @@
 """The pipelines over fakes at the ports: what runs, what is left out, and what is said when a part is down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.chunk import Chunk, EmbeddedChunk, Vector, Vectors
 from core.errors import IndexUnavailable, InvalidRequest, ModelUnavailable
-from core.filters import All, AnyCase, AnyOf, Filter
+from core.filters import All, AnyCase, AnyOf, Filter, visible_to
 from core.pipeline import FieldWeights, LateInteractionConfig
 from core.principal import ANONYMOUS, Principal
 from core.settings import ApiSettings, RerankerSettings, RetrievalSettings, Settings
@@ -82,6 +82,10 @@ class FakeIndex:
             raise IndexUnavailable(self.down["vectors"])
         return {each: self._windows(each) for each in chunk_ids if each not in self.gone}
 
+    def facets(self, wanted: Mapping[str, Filter], most: int) -> dict[str, list[tuple[str, int]]]:
+        self.filters += wanted.values()
+        return {field: [("HR", most)] for field in wanted}
+
     def values(self, field: str, filter: Filter) -> list[str]:
         self.filters.append(filter)
         return [] if isinstance(filter, All) else ["HR"]
@@ -151,6 +155,15 @@ class Parts:
 
     def ids(self, **kwargs) -> str:
         return "".join(hit.chunk.id for hit in self.retriever.search("leave", ANONYMOUS, **kwargs).hits)
+
+
+def test_facets_are_of_what_the_reader_may_read() -> None:
+    parts = Parts()
+    wanted: dict[str, Filter | None] = {"department": None, "tags": AnyOf("language", frozenset({"de"}))}
+    scoped = Principal("ann", sources=frozenset({"s1"}))
+    assert parts.retriever.facets(scoped, wanted, 5) == {"department": [("HR", 5)], "tags": [("HR", 5)]}
+    for used in parts.index.filters:
+        assert visible_to(scoped) in (used, *getattr(used, "clauses", ()))
 
 
 def test_hybrid_fuses_both_legs_and_says_where_each_hit_was() -> None:
