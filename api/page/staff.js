@@ -7,6 +7,7 @@ const reviewer = (me) => me.admin || me.roles.includes("reviewer");
 // The button that opens a view, who is offered it, and what makes it work.
 const VIEWS = [
   ["open-reviews", reviewer, () => import("./reviews.js")],
+  ["open-evaluation", reviewer, () => import("./evaluation.js")],
   ["open-sources", admin, () => import("./sources.js")],
   ["open-failures", admin, () => import("./failures.js")],
 ];
