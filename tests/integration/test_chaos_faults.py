@@ -115,4 +115,5 @@ def _check(at: Installation, source_id: str) -> None:
             f"{at.direct['api']}/v1/search", json={"query": "rule"}, headers=headers, timeout=LONGEST_S, trust_env=False
         )
         assert answer.is_success, answer.text
+        assert answer.json()["hits"], answer.text
         assert answer.json()["degraded"] == [], answer.text
