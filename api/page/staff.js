@@ -1,4 +1,4 @@
-// What only some readers may see: each view is loaded once somebody may.
+// What only some readers may see: each view is loaded once somebody may. A view's `offered()` may say that it isn't there.
 
 const $ = (id) => document.getElementById(id);
 const admin = (me) => me.admin;
@@ -6,6 +6,7 @@ const reviewer = (me) => me.admin || me.roles.includes("reviewer");
 
 // The button that opens a view, who is offered it, and what makes it work.
 const VIEWS = [
+  ["open-uploads", (me) => Boolean(me.user), () => import("./uploads.js")],
   ["open-reviews", reviewer, () => import("./reviews.js")],
   ["open-sources", admin, () => import("./sources.js")],
   ["open-failures", admin, () => import("./failures.js")],
@@ -15,8 +16,8 @@ const VIEWS = [
 export async function offerViews(me) {
   await Promise.all(
     VIEWS.map(async ([button, may, load]) => {
-      if (may(me)) await load();
-      $(button).hidden = !may(me);
+      const view = may(me) ? await load() : null;
+      $(button).hidden = !view || (view.offered && !(await view.offered()));
     }),
   );
 }

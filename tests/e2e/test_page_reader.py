@@ -165,17 +165,47 @@ def test_an_answer_is_copied_as_markdown_and_as_rich_text(page: Page) -> None:
     expect(page.locator("#footnotes")).to_be_visible()
 
 
+NOTES = {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# N"}
+
+
+def test_a_document_is_uploaded_for_oneself_alone(page: Page) -> None:
+    page.get_by_role("button", name="My documents").click()
+    page.get_by_label("Files to upload").set_input_files(NOTES)
+    panel = page.locator("#uploads")
+    expect(panel.get_by_role("listitem")).to_contain_text("notes.md")
+    expect(panel).to_contain_text("1 document of at most 100, up to 50 MB each")
+    panel.get_by_label("Files to upload").set_input_files({"name": "id_rsa", "mimeType": "text/plain", "buffer": b"x"})
+    expect(page.locator("#upload-said")).to_contain_text("never a document")
+    panel.get_by_role("button", name="Delete notes.md").click()
+    expect(panel.get_by_role("listitem")).to_have_count(0)
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 1500, "height": 860}}], ids=["wide"], indirect=True)
+def test_conversations_stay_beside_the_page_where_there_is_room(page: Page) -> None:
+    page.locator("#open-history").click()
+    ask(page, "Where do we sleep?")
+    listed = page.locator("#history-list").get_by_role("button", name="Where do we sleep?", exact=True)
+    expect(listed).to_be_visible()
+    page.locator("#new-conversation").click()
+    listed.click()
+    expect(page.locator("#asked")).to_have_text("Where do we sleep?")
+    expect(listed).to_be_visible()
+    page.locator("#close-history").click()
+    expect(listed).to_be_hidden()
+
+
 VIEWS = {
     "filters": lambda page: page.locator("#filter-title").click(),
     "answer": ask,
     "passage": lambda page: page.locator("#footnotes button").first.click(),
     "sharing": lambda page: page.locator("#open-share").click(),
     "conversations": lambda page: page.locator("#open-history").click(),
+    "uploads": lambda page: page.locator("#open-uploads").click(),
     "keyboard": lambda page: page.locator("#open-help").click(),
     "key": lambda page: page.locator("#open-key").click(),
 }
 WAYS = {
-    "wide": {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB"},
+    "wide": {"viewport": {"width": 1500, "height": 860}, "locale": "en-GB"},
     "phone-dark-german": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "locale": "de-DE"},
     "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2, "forced_colors": "active"},
 }
