@@ -25,7 +25,7 @@ from api.schemas.conversations import (
 from api.wiring import Services
 from core.errors import InvalidRequest, NotAuthenticated
 from core.principal import AccessList
-from ingestion.catalog.conversations import Conversation
+from ingestion.catalog.conversation_rows import Conversation
 
 router = APIRouter(
     prefix="/v1/conversations",
