@@ -14,13 +14,16 @@ JOBS ?= 2
 CASES ?= 3000
 # For each operation of the API a thirtieth of this, and what its schema's limits ask for.
 API_CASES ?= 1500
+# Faults of `make chaos`, and what their order and the edits between them are drawn from.
+CHAOS_FAULTS ?= 200
+CHAOS_SEED ?= 16
 # PyPI's torch for Linux brings 4 GB for GPUs. An index of its CPU builds, or a torch that the machine has, saves them:
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu, or VENV_FLAGS=--system-site-packages.
 TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos identity openapi api-cases npm lint format constraints lock images dist check-deploy \
+.PHONY: help demo test attack scale chaos kills upgrade identity openapi api-cases npm lint format constraints lock images dist check-deploy \
 	audit needs clean
 
 help: ## Show this list
@@ -56,8 +59,18 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 	FOOTNOTE_TEST_SCALE=1 $(BIN)/python -m pytest -s tests/integration/test_source_s3.py tests/integration/test_sql_sources.py \
 	tests/integration/test_sharepoint.py tests/integration/test_confluence_scale.py
 
-chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
+chaos: needs $(VENV)/.dev ## 200 faults of every kind in a whole installation in use: make chaos CHAOS_FAULTS=10 CHAOS_SEED=1
+	CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -m chaos -s \
+	tests/integration/test_chaos_faults.py
+
+kills: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
+
+# The commit to upgrade from; empty: this one, to a release that adds to its schema.
+UPGRADE_FROM ?=
+
+upgrade: needs $(VENV)/.dev ## Upgrade a running stack twice while it syncs and answers: make upgrade UPGRADE_FROM=v0.1.0
+	UPGRADE_FROM=$(UPGRADE_FROM) $(BIN)/python -m pytest -m upgrade -s tests/integration/test_upgrade.py
 
 identity: needs $(VENV)/.dev ## Have a real Keycloak sign people in: minutes
 	$(BIN)/python -m pytest -m identity tests/integration/test_identity.py

@@ -23,6 +23,7 @@ from api.routes import (
     canary,
     conversations,
     documents,
+    evaluation,
     feedback,
     groups,
     health,
@@ -52,7 +53,21 @@ from core.settings import Settings
 from core.settings_source import load_settings
 
 ASKING = (answers, conversations, feedback, reviews, search, openai, documents, own_documents, page_images)
-ADMINISTERING = (source_kinds, sources, ledger, groups, push, index, keys, rules, audit, canary, status, usage)
+ADMINISTERING = (
+    source_kinds,
+    sources,
+    ledger,
+    groups,
+    push,
+    index,
+    keys,
+    rules,
+    audit,
+    canary,
+    evaluation,
+    status,
+    usage,
+)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
@@ -124,6 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
         tasks.start_soon(app.state.mcp.run)
+        tasks.start_soon(services.shadow.run)
         tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()

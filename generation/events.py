@@ -105,6 +105,8 @@ class Citation:
         heading_path: the headings above the quote, outermost first: its passage may begin in a section before.
         boxes: around the quote on its pages, one a line, in points from the top left; empty where that isn't known.
         cells: of a workbook, those that the quote is in: a row's, as ``Rates!A4:C4``; empty in all other documents.
+        key_start, key_end: of the quote the words that answer the question, ``document_text[key_start:key_end]``; None
+            where nothing tells them, as in what a model wrote.
     """
 
     number: int
@@ -119,6 +121,8 @@ class Citation:
     heading_path: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
     cells: tuple[str, ...] = ()
+    key_start: int | None = None
+    key_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, Integer, Table, func, insert, inspect, select, text
 
-from core.errors import Conflict, InvalidRequest, NotFound, StorageUnavailable
+from core.errors import ConfigurationError, Conflict, InvalidRequest, NotFound, StorageUnavailable
 from ingestion.blobs import BlobStore, FsspecBlobStore, original_key, parsed_key
 from ingestion.catalog.database import Database
-from ingestion.catalog.tables import Base, DocumentRow
+from ingestion.catalog.migrate import schema_state
+from ingestion.catalog.tables import Base, DocumentRow, schema_compatibility
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
@@ -39,8 +40,8 @@ _FED = ("document_tallies", "visibility_moves")
 """Tables that triggers write as documents come in: what they held is put in afterwards, in place of that."""
 _BEFORE_USE = ("sources", "documents", "conversations")
 _SCHEMA = "alembic_version"
-_LEFT_OUT = {_SCHEMA, "sessions"}
-"""Tables that aren't in a backup: whoever is signed in signs in again after a restore."""
+_LEFT_OUT = {_SCHEMA, schema_compatibility.name, "sessions"}
+"""Tables that aren't in a backup: of the schema itself; and whoever is signed in signs in again after a restore."""
 
 
 class Part(BaseModel):
@@ -77,7 +78,9 @@ def back_up(database: Database, blobs: BlobStore, folder: Path, now: datetime, p
 
     Raises:
         StorageUnavailable: the catalog, the blob store or the folder can't be used; there is no new manifest then.
+        ConfigurationError: the catalog has what only a newer Footnote knows.
     """
+    _refuse_newer(database)
     target = FsspecBlobStore(fsspec.filesystem("file"), str(folder / "blobs"))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -115,7 +118,9 @@ def restore(database: Database, blobs: BlobStore, folder: Path, progress: Progre
         InvalidRequest: the folder holds no complete backup, or one of another release.
         Conflict: the catalog isn't empty.
         StorageUnavailable: the catalog or the blob store can't be used; the catalog holds nothing then.
+        ConfigurationError: the catalog has what only a newer Footnote knows.
     """
+    _refuse_newer(database)
     manifest = _read_manifest(folder)
     with database.read() as connection:
         tables, revision = _tables(connection), _revision(connection)
@@ -144,6 +149,15 @@ def restore(database: Database, blobs: BlobStore, folder: Path, progress: Progre
         for table in [*(one for one in tables if one.name not in _FED), *(one for one in tables if one.name in _FED)]:
             _load(connection, table, _file(folder, table.name), manifest.tables[table.name].rows, progress)
     return manifest
+
+
+def _refuse_newer(database: Database) -> None:
+    state = schema_state(database)
+    if state.newer:
+        raise ConfigurationError(
+            f"A newer Footnote has brought the catalog's schema to {state.present}, and this one doesn't know all that "
+            "is in it: use the newer one for backups and restores."
+        )
 
 
 def _hold_still(connection: Connection, database: Database) -> None:

@@ -149,9 +149,13 @@ def readable(text: str, what: str) -> str:
     return text
 
 
-def say(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print what documents or models wrote: a terminal must not take any of it for a command."""
-    click.echo(visible(text), nl=nl, err=err)
+def say(text: str = "", *, nl: bool = True, err: bool = False, bold: bool = False) -> None:
+    """Print what documents or models wrote: a terminal must not take any of it for a command.
+
+    ``bold`` is for terminals; in a file or pipe the text is as it is.
+    """
+    shown = visible(text)
+    click.echo(click.style(shown, bold=True) if bold else shown, nl=nl, err=err)
 
 
 def print_json(value: object) -> None:

@@ -1,7 +1,7 @@
 // One answer on the page: its text, its footnotes, and what else is to be said about it.
 
 import { make, visible } from "./client.js";
-import { drawnAnswer } from "./drawing.js";
+import { drawnAnswer, keyOf } from "./drawing.js";
 import { openReader, placeOf } from "./reader.js";
 import { day, language, t, tOr } from "./texts.js";
 import { markdownOf, richTextOf } from "./written.js";
@@ -128,7 +128,7 @@ export class AnswerView {
     this.#notes.set(citation.number, quotes);
     let note = quotes.find((quote) => quote.quote_start === citation.quote_start);
     if (!note) quotes.push((note = { ...this.#sources.get(citation.number), ...citation }));
-    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note });
+    this.#citations.push({ start: citation.answer_start, end: citation.answer_end, note, key: keyOf(citation) });
   }
 
   #draw() {

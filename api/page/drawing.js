@@ -1,11 +1,11 @@
 // An answer's text as elements: its blocks, what is doubtful in it, and where its footnotes are.
 
 import { blocksOf, columnsOf, leavesOf } from "./blocks.js";
-import { make, slicer, visible } from "./client.js";
+import { length, make, slicer, visible } from "./client.js";
 import { t } from "./texts.js";
 
 /**
- * The text as elements. `citations`: `[{start, end, note}]`; `mark(note, order)` makes the sign of a footnote, `order`
+ * The text as elements. `citations`: `[{start, end, note, key}]`, the key from `keyOf`; `mark(note, order)` makes the sign of a footnote, `order`
  * being its citation's place by its end. What `verdicts` doubt is underlined.
  */
 export function drawnAnswer(text, citations, verdicts, mark) {
@@ -33,7 +33,8 @@ function inline(cut, leaves, citations, verdicts, mark) {
       const to = Math.min(citation.end, leaf.to);
       if (to > from) {
         if (from > at) plain(at, from);
-        pieces.push(make("span", { className: "cited" }, ...doubted(from, to, cut, doubtful)));
+        const shown = emphasised(from, to, citation.key, (first, last) => doubted(first, last, cut, doubtful));
+        pieces.push(make("span", { className: "cited" }, ...shown));
         at = to;
       }
       if (marks.get(leaf).includes(citation)) pieces.push(mark(citation.note, citation.order));
@@ -41,6 +42,20 @@ function inline(cut, leaves, citations, verdicts, mark) {
     if (leaf.to > at) plain(at, leaf.to);
     return pieces;
   };
+}
+
+/** Where in the answer the words of a citation stand that answer; null where nobody knows, or its quote was changed. */
+export function keyOf({ answer_start: start, answer_end: end, quote, quote_start: from, key_start: first, key_end: last }) {
+  if (quote == null || first == null || length(quote) !== end - start) return null;
+  return { start: start + first - from, end: start + last - from };
+}
+
+/** A stretch of the text, the words that answer in bold; `show` makes pieces of what lies between two places. */
+export function emphasised(from, to, key, show) {
+  const start = Math.max(from, key?.start ?? to);
+  const end = Math.min(to, key?.end ?? to);
+  if (end <= start) return show(from, to);
+  return [...show(from, start), make("strong", {}, ...show(start, end)), ...show(end, to)];
 }
 
 /** A stretch of the text, with what of it the documents don't bear out underlined, and why. */

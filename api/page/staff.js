@@ -1,4 +1,4 @@
-// What only some readers may see: each view is loaded once somebody may. A view's `offered()` may say that it isn't there.
+// What only some readers may see: each view is loaded once somebody may. Its `offered()`, if it has one, may say that it isn’t there.
 
 const $ = (id) => document.getElementById(id);
 const admin = (me) => me.admin;
@@ -8,6 +8,7 @@ const reviewer = (me) => me.admin || me.roles.includes("reviewer");
 const VIEWS = [
   ["open-uploads", (me) => Boolean(me.user), () => import("./uploads.js")],
   ["open-reviews", reviewer, () => import("./reviews.js")],
+  ["open-evaluation", reviewer, () => import("./evaluation.js")],
   ["open-sources", admin, () => import("./sources.js")],
   ["open-failures", admin, () => import("./failures.js")],
 ];

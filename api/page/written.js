@@ -1,7 +1,7 @@
 // An answer to be copied elsewhere: as Markdown, and as rich text, its quotes as footnotes.
 
 import { length, make, slicer, visible } from "./client.js";
-import { drawnAnswer } from "./drawing.js";
+import { drawnAnswer, emphasised } from "./drawing.js";
 import { placeOf } from "./reader.js";
 import { t } from "./texts.js";
 
@@ -9,13 +9,15 @@ const quoted = (quotes) =>
   quotes.filter(({ quote }) => quote).map(({ quote }) => `“${quote.replace(/\s+/g, " ").trim()}”`);
 const byNumber = (notes) => [...notes].sort(([a], [b]) => a - b);
 
-/** As Markdown. `citations`: `[{start, end, note}]`; `notes`: quotes by the number of their source. */
+/** As Markdown. `citations`: `[{start, end, note, key}]`; `notes`: quotes by the number of their source. */
 export function markdownOf(text, citations, notes) {
   const cut = slicer(text);
   let [written, at] = ["", 0];
-  for (const { end, note } of [...citations].sort((a, b) => a.end - b.end)) {
+  const plain = (from, to) => [visible(cut(from, to))];
+  for (const { end, note, key } of [...citations].sort((a, b) => a.end - b.end)) {
     const mark = `[^${note.number}]`;
-    written += visible(cut(at, Math.max(at, end)));
+    const pieces = emphasised(at, Math.max(at, end), key, plain);
+    written += pieces.map((piece) => (piece.textContent == null ? piece : `**${piece.textContent}**`)).join("");
     if (end > at || !written.endsWith(mark)) written += mark;
     at = Math.max(at, end);
   }

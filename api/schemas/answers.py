@@ -73,6 +73,8 @@ class CitationBody(ResponseBody):
     ``quote`` is the sentence of the source that supports the span; it and its offsets are null where there is none.
     ``boxes`` are around the quote, one for each line that it touches; empty where they aren't known. The sizes of the
     pages that they are on come with the document's text. ``cells`` are a workbook's, as ``Rates!A4:C4``.
+    ``key_start`` and ``key_end`` are, of the document as ``quote_start`` is, the words of the quote that answer the
+    question, to be shown in bold; null where nothing tells them.
     """
 
     number: int
@@ -87,6 +89,8 @@ class CitationBody(ResponseBody):
     heading_path: tuple[str, ...]
     boxes: tuple[BoxBody, ...] = ()
     cells: tuple[str, ...] = ()
+    key_start: int | None = None
+    key_end: int | None = None
 
 
 class VerdictBody(ResponseBody):

@@ -1,17 +1,22 @@
-"""Makes a readable passage of a chosen sentence: what stands around it in its section, within a number of words."""
+"""Makes a readable passage of a chosen sentence: what stands around it in its section, within a number of words.
+
+The sentence leads, and what stood before it in its section comes after it. Lists, steps and tables keep their order and
+are shown whole.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.chunk import Chunk
 from generation.extractive.candidates import heading_numbers
+from generation.extractive.lists import Listing, listing_at
 from generation.text.sentences import Sentence, split_sentences
 
-_LEAD_IN_REACH = 8
-"""How many list items back an introduction (``... the following:``) is looked for."""
+_LIST_WORDS = 200
+"""A list with more is cut."""
 _VERDICT = re.compile(r"(?:A: ?)?(?:Yes|Yep|No|Not)\b\W*(?:\w+\W*){0,3}$")
 _DEPENDENT = ("it ", "they ", "this ", "these ", "those ", "that ", "he ", "she ", "however", "also", "then ", "such ")
 _OVER = 1.25
@@ -25,7 +30,8 @@ class Extract:
     Attributes:
         source: which of the given passages it is from, from 0.
         joins: it goes on where the one before ended, in the same paragraph.
-        item: it is a list item, a row or another piece that isn't a whole sentence.
+        item: a list's item begins with it, or it is a row or another piece that isn't a whole sentence.
+        key: the words of it that answer the question, as a span of the document.
     """
 
     source: int
@@ -34,6 +40,7 @@ class Extract:
     end: int
     joins: bool
     item: bool
+    key: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +57,122 @@ class Passage:
         return cls(sentences, heading_numbers(chunk, sentences))
 
 
-def around(number: int, passage: Passage, scores: Mapping[int, float], budget: int) -> list[int]:
-    """The sentences to show for the one at ``number``, in order: a contiguous run, and what announces its list.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown of a passage.
 
-    Its paragraph comes first, then the paragraphs and items beside it under the same heading, the better scored side
-    before the other and what follows before what precedes, as long as ``budget`` words hold them.
+    Attributes:
+        numbers: of its sentences, in the order in which they are shown.
+        items: those of them that are in a list.
+        cut: a list is too long to be shown whole.
+    """
+
+    numbers: tuple[int, ...]
+    items: frozenset[int] = frozenset()
+    cut: bool = False
+
+
+def around(number: int, passage: Passage, scores: Mapping[int, float], budget: int) -> Shown:
+    """The sentences to show for the one at ``number``, which leads them where it can stand by itself.
+
+    A list that it is in, or announces, is shown whole. Else its paragraph comes first, then the paragraphs beside it
+    under the same heading, the better scored side before the other and what follows before what precedes, as long as
+    ``budget`` words hold them.
     """
     sentences = passage.sentences
-    first, last = _section(number, passage)
-    if _length(sentences[first : last + 1]) <= budget:
-        return list(range(first, last + 1))
+    section = _section(number, passage)
+    listing = _listing(number, section, passage)
+    if listing is None:
+        if _length(sentences[section[0] : section[1] + 1]) <= budget:
+            return Shown(_led(number, range(section[0], section[1] + 1), sentences))
+        return Shown(_led(number, _grown(number, section, sentences, scores, budget), sentences))
+    if _is_row(sentences[number]):
+        return Shown(listing.numbers, frozenset(listing.numbers))
+    return _listed(number, listing, (section, sentences), scores, budget)
+
+
+def _listed(
+    number: int,
+    listing: Listing,
+    within: tuple[tuple[int, int], Sequence[Sentence]],
+    scores: Mapping[int, float],
+    budget: int,
+) -> Shown:
+    """A list and what there is room for beside it; of one that is too long what stands around the sentence."""
+    section, sentences = within
+    items = frozenset(range(listing.first, listing.last + 1))
+    words = _length([sentences[at] for at in listing.numbers])
+    first = listing.numbers[0]
+    if words <= _LIST_WORDS:
+        inner = (first, listing.last)
+        begin, end = _widen(inner, (min(section[0], first), section[1]), sentences, scores, budget - words)
+        others = (at for at in range(begin, end + 1) if not first <= at <= listing.last)
+        return Shown((*listing.numbers, *others), items)
     begin, end = _paragraph(number, sentences, budget)
-    begin = min(begin, _leans_on(begin, sentences))
-    announced = _announcement(begin, sentences)
-    left = budget - _length(sentences[begin : end + 1])
-    if announced is not None:
-        left -= _length([sentences[announced]])
-    begin, end = _widen((begin, end), (first, last), sentences, scores, left)
-    before = [announced] if announced is not None and announced < begin else []
-    return [*before, *range(begin, end + 1)]
+    above = [at for at in listing.above if at < begin]
+    left = budget - _length([sentences[at] for at in (*above, *range(begin, end + 1))])
+    begin, end = _widen((begin, end), section, sentences, scores, left)
+    return Shown((*(at for at in above if at < begin), *range(begin, end + 1)), items, cut=True)
 
 
-def extracts(source: int, start: int, passage: Passage, numbers: Sequence[int]) -> Iterator[Extract]:
-    """The sentences with these numbers, with their places in the document, where the passage begins at ``start``."""
+def _listing(number: int, section: tuple[int, int], passage: Passage) -> Listing | None:
+    """The list that a sentence is in; the heading over it announces one that nothing else does."""
+    heading = section[0] - 1
+    titled = heading in passage.headings
+    announced = titled and passage.sentences[heading].introduces
+    listing = listing_at(number, passage.sentences, (heading, section[1]) if announced else section)
+    if listing and titled and not listing.above and listing.first == section[0]:
+        return replace(listing, above=(heading,))
+    return listing
+
+
+def extracts(source: int, start: int, passage: Passage, shown: Shown) -> Iterator[Extract]:
+    """The sentences that are shown, with their places in the document, where the passage begins at ``start``."""
     previous = None
-    for number in numbers:
+    for number in shown.numbers:
         sentence = passage.sentences[number]
         joins = previous == number - 1 and passage.sentences[previous].block == sentence.block
-        item = not sentence.complete and not sentence.introduces
+        piece = not (sentence.complete or sentence.introduces or number in passage.headings)
+        item = piece or (number in shown.items and not joins)
         yield Extract(source, sentence.text, start + sentence.start, start + sentence.end, joins, item)
         previous = number
+
+
+def _led(number: int, numbers: Sequence[int], sentences: Sequence[Sentence]) -> tuple[int, ...]:
+    """The numbers with that of the sentence that answers first, and with it the one that it leans on."""
+    if not sentences[number].complete:
+        return tuple(numbers)
+    begin = number
+    while begin - 1 in numbers and sentences[begin - 1].block == sentences[number].block:
+        opening = begin - 1 == 0 or sentences[begin - 2].block != sentences[begin - 1].block
+        if not (_depends(sentences[begin]) or (opening and _VERDICT.match(sentences[begin - 1].text))):
+            break
+        begin -= 1
+    lead = range(begin, number + 1)
+    return (*lead, *(at for at in numbers if at not in lead))
+
+
+def _depends(sentence: Sentence) -> bool:
+    return sentence.text.casefold().startswith(_DEPENDENT)
+
+
+def _is_row(sentence: Sentence) -> bool:
+    return sentence.text.startswith("|")
+
+
+def _grown(
+    number: int, section: tuple[int, int], sentences: Sequence[Sentence], scores: Mapping[int, float], budget: int
+) -> Sequence[int]:
+    """A contiguous run around a sentence, as far as ``budget`` words reach, and the list that its end announces."""
+    begin, end = _paragraph(number, sentences, budget)
+    begin = min(begin, _leans_on(begin, sentences))
+    left = budget - _length(sentences[begin : end + 1])
+    begin, end = _widen((begin, end), section, sentences, scores, left)
+    if sentences[end].introduces and end < section[1]:
+        announced = listing_at(end, sentences, section)
+        if announced and _length([sentences[at] for at in announced.numbers]) <= _LIST_WORDS:
+            end = announced.last
+    return range(begin, end + 1)
 
 
 def _length(sentences: Sequence[Sentence]) -> int:
@@ -104,9 +197,7 @@ def _paragraph(number: int, sentences: Sequence[Sentence], budget: int) -> tuple
     if _length(sentences[block[0] : block[-1] + 1]) <= budget * _OVER:
         return block[0], block[-1]
     begin = end = number
-    if _VERDICT.match(sentences[block[0]].text) or (
-        sentences[number].text.casefold().startswith(_DEPENDENT) and number > block[0]
-    ):
+    if _VERDICT.match(sentences[block[0]].text) or (_depends(sentences[number]) and number > block[0]):
         begin = number - 1 if number > block[0] else number
     while end < block[-1] and _length(sentences[begin : end + 2]) <= budget:
         end += 1
@@ -115,20 +206,11 @@ def _paragraph(number: int, sentences: Sequence[Sentence], budget: int) -> tuple
 
 def _leans_on(begin: int, sentences: Sequence[Sentence]) -> int:
     """One further back where the passage would begin with ``It`` or ``This`` in the middle of a paragraph."""
-    leans = sentences[begin].text.casefold().startswith(_DEPENDENT)
-    return begin - 1 if leans and begin and sentences[begin - 1].block == sentences[begin].block else begin
-
-
-def _announcement(begin: int, sentences: Sequence[Sentence]) -> int | None:
-    """What announces the list that the passage begins in."""
-    if sentences[begin].complete or sentences[begin].introduces:
-        return None
-    for before in range(begin - 1, max(-1, begin - 1 - _LEAD_IN_REACH), -1):
-        if sentences[before].introduces:
-            return before
-        if sentences[before].complete or sentences[before].heading:
-            return None
-    return None
+    return (
+        begin - 1
+        if _depends(sentences[begin]) and begin and sentences[begin - 1].block == sentences[begin].block
+        else begin
+    )
 
 
 def _widen(

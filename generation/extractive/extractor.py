@@ -8,13 +8,14 @@ docs/answers.md has what they are worth elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
 from core.errors import ModelUnavailable, UnreadableDocument
 from core.telemetry import stage
+from generation.extractive.answering_words import answering_words
 from generation.extractive.arrangement import Extract, Passage, around, extracts
 from generation.extractive.candidates import Wanted, find_candidates
 from generation.extractive.confidence import answers
@@ -34,12 +35,14 @@ _NEAR_BEST = 0.86
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The chosen sentences in reading order; empty where nothing answers, and then ``reason`` says why."""
+    """The chosen sentences as they are shown, in order; empty where nothing answers, and then ``reason`` says why."""
 
     extracts: tuple[Extract, ...]
     reason: str = ""
     degraded: str = ""
     """Why it had to do without the embedder, if it had."""
+    cut: bool = False
+    """A list in it is too long to be shown whole."""
 
 
 def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
@@ -60,26 +63,43 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
             degraded = f"embedder: {error.message}"
         if not answers(scored):
             return Extraction((), "No passage in the sources is close enough to the question.", degraded)
-        return Extraction(tuple(_passages(scored, chunks, Asking.of(question))), "", degraded)
+        return _extraction(question, scored, chunks, degraded)
 
 
-def _passages(scored: Sequence[Scored], chunks: Sequence[Chunk], asking: Asking) -> list[Extract]:
-    """The passage around the best sentence, and around further ones that score nearly as well elsewhere."""
+def _extraction(question: str, scored: Sequence[Scored], chunks: Sequence[Chunk], degraded: str) -> Extraction:
+    """The passage around the best sentence, and around a further one that scores nearly as well elsewhere."""
+    asking = Asking.of(question)
     found: list[Extract] = []
-    shown: list[tuple[int, int]] = []
+    seen: set[tuple[int, int]] = set()
     anchors: list[Scored] = []
+    cut = False
     budget = _WORDS_NARROW if asking.one_fact else MAX_WORDS
     for one in scored:
         if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score:
             break
         source, number = one.candidate.source, one.candidate.number
-        if (source, number) in shown or any(one.says_the_same(other) for other in anchors):
+        if (source, number) in seen or any(one.says_the_same(other) for other in anchors):
             continue
         worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
         passage = Passage.of(chunks[source])
-        fresh = [at for at in around(number, passage, worth, budget) if (source, at) not in shown]
-        found.extend(extracts(source, chunks[source].start, passage, fresh))
-        shown.extend((source, at) for at in fresh)
+        shown = around(number, passage, worth, budget)
+        fresh = replace(shown, numbers=tuple(at for at in shown.numbers if (source, at) not in seen))
+        pieces = extracts(source, chunks[source].start, passage, fresh)
+        found.extend(
+            _marked(pieces, chunks[source].start, one, answering_words(question, asking, one.candidate.sentence.text))
+        )
+        seen.update((source, at) for at in fresh.numbers)
+        cut = cut or shown.cut
         anchors.append(one)
         budget = _WORDS_FURTHER
-    return found
+    return Extraction(tuple(found), "", degraded, cut)
+
+
+def _marked(pieces: Iterable[Extract], start: int, anchor: Scored, key: tuple[int, int] | None) -> Iterator[Extract]:
+    """The pieces, the words that answer marked in the one that was chosen."""
+    begins = start + anchor.candidate.sentence.start
+    for piece in pieces:
+        if key is not None and piece.start == begins:
+            yield replace(piece, key=(begins + key[0], begins + key[1]))
+        else:
+            yield piece

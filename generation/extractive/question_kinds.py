@@ -22,25 +22,26 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("steps", re.compile(r"^\W*how (?:do|can|should|would|must|to|may|shall)\b", re.I)),
     ("yes-no", re.compile(r"^\W*(?:can|could|may|is|are|am|do|does|did|will|should|must|has|have)\b", re.I)),
 )
-_MONTH = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov|dec"
+MONTH = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?"
 )
-_UNITS = r"minutes?|mins?|hours?|hrs?|days?|weeks?|months?|quarters?|years?|yrs?"
-_NUMBER = r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
-_DURATION = re.compile(rf"\b{_NUMBER}\)?[\s-]*(?:(?:business|working|calendar)[\s-])?(?:{_UNITS})\b", re.I)
+UNITS = r"minutes?|mins?|hours?|hrs?|days?|weeks?|months?|quarters?|years?|yrs?"
+NUMBER = r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
+_DURATION = re.compile(rf"\b{NUMBER}\)?[\s-]*(?:(?:business|working|calendar)[\s-])?(?:{UNITS})\b", re.I)
 _EVERY = re.compile(r"\b(?:every|each|per|once|twice)\b|\b(?:dai|week|month|quarter|year|annual|bi-?week)ly\b", re.I)
 _DATE = re.compile(
-    rf"\b(?:{_MONTH}|november|december)\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day|\b\d{{4}}-\d\d|\b\d{{1,2}}[:.]\d\d\b"
+    rf"\b(?:{MONTH})\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day|\b\d{{4}}-\d\d|\b\d{{1,2}}[:.]\d\d\b"
     r"|\b\d{1,2}(?:st|nd|rd|th)\b|\b(?:first|last|end|start|beginning) (?:of|day)\b|\blast day\b",
     re.I,
 )
-_DIGIT = re.compile(rf"\d|\b{_NUMBER}\b", re.I)
+_DIGIT = re.compile(rf"\d|\b{NUMBER}\b", re.I)
 _PERSON = re.compile(r"\b[A-Z][a-zé]+ (?:[A-Z]\. )?(?:O['’])?[A-Z][a-zé]+\b|@\w")
-_ROLE = re.compile(
-    r"\b(?:managers?|teams?|directors?|officers?|heads?|leads?|vp|ce[oa]|c[ft]o|owners?|partners?|recruiters?|advisors?"
-    r"|engineers?|teammates?|employees?|everyone|board|counsel)\b",
-    re.I,
+ROLE = (
+    r"managers?|teams?|directors?|officers?|heads?|leads?|vp|ce[oa]|c[ft]o|owners?|partners?|recruiters?|advisors?"
+    r"|engineers?|teammates?|employees?|everyone|board|counsel"
 )
+_ROLE = re.compile(rf"\b(?:{ROLE})\b", re.I)
 _VERDICT = re.compile(
     r"^\W*(?:a: ?)?(?:yes|yep|no|not)\b|\b(?:not|never|only|must|may|can|cannot|allowed|required)\b|n['’]t\b", re.I
 )
@@ -59,7 +60,7 @@ _COPULA = (
     r"[\"'”’*_)]*(?: \([^)]{1,60}\))?,? (?:is|are|was|means?|refers?|stands|provides?|offers?|houses?|helps?|allows?)\b"
 )
 _WHO_IS = re.compile(r"^\W*who(?:'s|’s| is| are)\s+(?:(?:the|our)((?: [\w&-]+){1,5})|([\w&-]+(?: [\w&-]+)?))\W*$", re.I)
-_NAME = r"[A-Z][a-zé]+ (?:[A-Z]\. )?(?:O['’])?[A-Z][a-zé]+"
+NAME = r"[A-Z][a-zé]+ (?:[A-Z]\. )?(?:O['’])?[A-Z][a-zé]+"
 _ABOVE, _BELOW, _DEFINES = 1.1, 0.82, 1.3
 
 
@@ -117,7 +118,7 @@ def _naming(role: str) -> re.Pattern[str]:
     """``Ann Lee is the head of sales``, ``(Ann Lee), head of sales``, ``Head of Sales: Ann Lee``; names by capitals."""
     of = r"\W+".join(rf"(?i:{re.escape(word)})" for word in words(role))
     link = r"\W{0,3}(?:(?:is|are|am|was|serves as|as)\W)?(?:the |our )?"
-    return re.compile(rf"{_NAME}{link}{of}\b|\b{of}\W{{1,3}}(?:is\W)?{_NAME}")
+    return re.compile(rf"{NAME}{link}{of}\b|\b{of}\W{{1,3}}(?:is\W)?{NAME}")
 
 
 def _defining(question: str) -> re.Pattern[str] | None:

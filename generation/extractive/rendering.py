@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from core.chunk import Chunk
 from generation.answering.quotes import Quote, cite
 from generation.events import Citation, Token
 from generation.extractive.arrangement import Extract
+
+_MARKED = re.compile(r"[-•*|]|\(?\d{1,3}[.)]\s")
+"""A list's mark that the text has itself, or a row's first bar."""
 
 
 def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Iterator[Token | Citation]:
@@ -21,19 +26,22 @@ def render_extracts(extracts: Sequence[Extract], chunks: Sequence[Chunk]) -> Ite
         start = position + len(lead)
         position = start + len(extract.text)
         quote = Quote(extract.text, extract.start, extract.start + len(extract.text))
-        yield cite(extract.source, chunks, (start, position), quote)
+        cited = cite(extract.source, chunks, (start, position), quote)
+        yield replace(cited, key_start=extract.key[0], key_end=extract.key[1]) if extract.key else cited
 
 
 def _lead(extract: Extract, before: Extract | None, *, listed: bool) -> str:
     """What stands before an extract; ``listed``: it is one of several items, or follows what announces them."""
+    if before is not None and extract.joins:
+        return " "
     if extract.item:
-        mark = "- " if listed and not extract.text.startswith(("-", "•", "*")) else ""
+        mark = "" if not listed or _MARKED.match(extract.text) else "- "
         if before is None:
             return mark
         return ("\n" if before.item or _announces(before) else "\n\n") + mark
     if before is None:
         return ""
-    return " " if extract.joins else "\n\n"
+    return "\n\n"
 
 
 def _announces(extract: Extract) -> bool:

@@ -136,7 +136,9 @@ class Verify:
 
 
 def _unquoted(citation: Citation) -> Citation:
-    return replace(citation, quote=None, quote_start=None, quote_end=None, boxes=(), cells=())
+    return replace(
+        citation, quote=None, quote_start=None, quote_end=None, key_start=None, key_end=None, boxes=(), cells=()
+    )
 
 
 class _Shown:

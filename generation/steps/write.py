@@ -25,6 +25,7 @@ from generation.steps.draft import Draft
 from generation.steps.retrieve import PassageSearch
 
 _log = get_logger(__name__)
+_CUT = "A list in this answer goes on: open its footnote to read all of it."
 
 
 class Write:
@@ -119,6 +120,8 @@ class Write:
             yield event
         if extraction.extracts:
             draft.tally.outcome = "extracted"
+            if extraction.cut:
+                draft.tally.notices.append(_CUT)
         else:
             draft.tally.abstain()
             yield Abstain(reason=extraction.reason, nearest=nearest(draft.standalone, draft.chunks))

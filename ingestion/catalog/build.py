@@ -6,23 +6,34 @@ from pathlib import Path
 
 from core.clock import Clock, SystemClock
 from core.data_dir import make_usable
+from core.errors import FootnoteError
 from core.settings import Settings
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.database import Database, sqlite_url
 from ingestion.catalog.migrate import migrate
 
 
-def open_catalog(settings: Settings, clock: Clock | None = None) -> Catalog:
+def open_catalog(settings: Settings, clock: Clock | None = None, *, upgrade: bool = False) -> Catalog:
     """Open the catalog that the settings name, with its schema brought up to date.
 
+    In production processes fill an empty catalog, and leave it to ``footnote migrate`` to change one.
+
+    Args:
+        upgrade: change it in production too.
+
     Raises:
-        ConfigurationError: the URL is not one of a supported database.
+        ConfigurationError: the URL is not one of a supported database; a newer Footnote has changed the schema in ways
+            that this one can't work with; or an older one has made it, in production.
         StorageUnavailable: the database doesn't answer, or the data directory can't be written.
     """
     if settings.catalog.url is None:
         make_usable(settings.data_dir)
     database = database_of(settings)
-    migrate(database)
+    try:
+        migrate(database, only_new=settings.environment == "production" and not upgrade)
+    except FootnoteError:
+        database.close()
+        raise
     return Catalog(database, clock or SystemClock())
 
 

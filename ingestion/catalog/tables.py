@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Column,
     DateTime,
     Double,
     ForeignKey,
@@ -53,6 +54,11 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s"})
     type_annotation_map = {datetime: UtcDateTime, Json: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
 
+
+schema_compatibility = Table(
+    "schema_compatibility", Base.metadata, Column("compatible_from", String(32), primary_key=True)
+)
+"""One row: the last step that a program has to know to work on the schema (``migrate.py``)."""
 
 IS_PENDING = text("state = 'pending'")
 IS_MOVING = text("state IN ('queued', 'parsed')")

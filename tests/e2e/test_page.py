@@ -326,8 +326,11 @@ PHONE = {"width": 390, "height": 844}
 SOURCE = {"chunk_id": "c", "document_id": "d", "uri": "file:///a.md", "page": None, "heading_path": []}
 
 
-def answered(page: Page, text: str, quotes: list[tuple[int, str]], **done: object) -> None:
-    """Ask, and have the service answer with this text and cite these quotes by their sources' numbers."""
+def answered(page: Page, text: str, quotes: list[tuple[int, str]], key: str = "", **done: object) -> None:
+    """Ask, and have the service answer with this text and cite these quotes by their sources' numbers.
+
+    ``key``: the words of each quote that answer, where it has them.
+    """
     sources = [{**SOURCE, "number": number, "ordinal": number, "title": f"Source {number}"} for number in (1, 2, 3)]
     cited = [
         {
@@ -337,6 +340,10 @@ def answered(page: Page, text: str, quotes: list[tuple[int, str]], **done: objec
         }
         for at, (number, quote) in enumerate(quotes)
     ]  # fmt: skip
+    for one in cited:
+        if key and key in str(one["quote"]):
+            one["key_start"] = one["quote_start"] + str(one["quote"]).index(key)  # type: ignore[operator]
+            one["key_end"] = one["key_start"] + len(key)
     end = {"finish_reason": "stop", "usage": None, "timings_ms": {}, "degraded": [], "notices": [], **done}
     events: list[tuple[str, object]] = [
         ("meta", {"model": "extractive"}), ("stage", {"name": "retrieve", "state": "started"}),
@@ -368,8 +375,10 @@ def test_tables_read_as_tables_and_lists_as_lists(page: Page, tmp_path: Path) ->
         "Rates 🙂 are:\n- City: Rome | Rate: 90\n- City: Oslo | Note: dear\n\nTwo things:\n- <b>first</b>\n- second\n\n"
         "1. one\n2. two\n\n| a | b |\n|---|---|\n| x | y |\n\nThe end."
     )
-    answered(page, text, [(1, "City: Rome | Rate: 90"), (1, "City: Oslo | Note: dear"), (2, "second"), (2, "The end.")])
+    quotes = [(1, "City: Rome | Rate: 90"), (1, "City: Oslo | Note: dear"), (2, "second"), (2, "The end.")]
+    answered(page, text, quotes, key="end")
     answer = page.locator("#answer")
+    assert answer.locator("p strong").all_inner_texts() == ["end"]
     tables, items = answer.locator("table"), answer.locator("ul > li")
     assert tables.nth(0).locator("th").all_inner_texts() == ["City", "Rate", "Note"]
     rows = tables.nth(0).locator("tr")

@@ -53,7 +53,7 @@ class Stack:
         quick = {"retry_base_s": 0.2, "recover_s": 1}
         values = {"data_dir": data_dir or home / "d", **settings, "sync": {**quick, **settings.get("sync", {})}}
         self.settings = Settings.model_validate(values)
-        self._environment = dict(_variables(values))
+        self.environment = dict(_variables(values))
         self.log = home / "worker.log"
         self.ingestion: Ingestion = build_ingestion(self.settings)
         self.index = build_index(self.settings)
@@ -107,7 +107,7 @@ class Stack:
         return [*command, "-c", str(threads), "-Q", queues, *more]
 
     def _start(self, command: list[str], more: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
-        environment = os.environ | self._environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"} | more
+        environment = os.environ | self.environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"} | more
         with self.log.open("ab") as log:
             return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
 

@@ -119,10 +119,19 @@ class _Answer:
             {one.get("answer_end", 0) for one in self._waiting if one.get("answer_end", 0) <= end} | {end}
         ):
             if at > self._printed:
-                say(self._text[self._printed : at], nl=False)
-                self._printed = at
+                self._print(at)
                 self._marked.clear()
             self._marks(at)
+
+    def _print(self, up_to: int) -> None:
+        """Print what comes next, in bold the words that a citation says answer the question."""
+        for start, end in sorted(filter(None, map(_key, self._waiting))):
+            if self._printed <= start < end <= up_to:
+                say(self._text[self._printed : start], nl=False)
+                say(self._text[start:end], nl=False, bold=True)
+                self._printed = end
+        say(self._text[self._printed : up_to], nl=False)
+        self._printed = up_to
 
     def _marks(self, up_to: int) -> None:
         for one in [one for one in self._waiting if one.get("answer_end", 0) <= up_to]:
@@ -130,6 +139,16 @@ class _Answer:
             if one["number"] not in self._marked:
                 say(f"[{one['number']}]", nl=False)
             self._marked.add(one["number"])
+
+
+def _key(citation: dict[str, Any]) -> tuple[int, int] | None:
+    """Where in the answer the words stand that answer; None where that isn't known, or the quote was changed."""
+    first, last, quote = (citation.get(name) for name in ("key_start", "key_end", "quote"))
+    start, end = citation.get("answer_start", 0), citation.get("answer_end", 0)
+    if first is None or last is None or quote is None or len(quote) != end - start:
+        return None
+    moved = start - citation["quote_start"]
+    return first + moved, last + moved
 
 
 def _footnotes(citations: list[dict[str, Any]], sources: dict[int, dict[str, Any]]) -> None:

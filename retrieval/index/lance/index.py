@@ -32,7 +32,7 @@ from retrieval.index.lance.rows import (
 )
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, predicate
 from retrieval.index.lance.store import Record, Store
-from retrieval.index.lance.tables import Tables
+from retrieval.index.lance.tables import LITTLE, MUCH, Tables
 from retrieval.index.lance.views import best, candidates, room
 from retrieval.index.port import (
     MOST_VALUES,
@@ -129,14 +129,14 @@ class LanceIndex:
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
         marks = {one.document_id: mark(one.up_to, content=False) for one in updates}
-        with stage("index.update", documents=len(updates)), self._writing() as (record, table):
+        with stage("index.update", documents=len(updates)), self._writing(MUCH) as (record, table):
             self._fences.raise_to(record.name, marks)
             return update(table, updates)
 
     def refresh(self) -> None:
         """Everything written is findable already; this folds it into the index, so that searches are at their best."""
         with self._store.writing():
-            self._tables.tidy(self._table()[1], at_once=True)
+            self._tables.tidy(self._table()[1], LITTLE)
 
     # Reads
 
@@ -280,12 +280,12 @@ class LanceIndex:
             yield self._table()
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Record, Any]]:
+    def _writing(self, patience: float = 1.0) -> Iterator[tuple[Record, Any]]:
         with self._store.writing():
             record, table = self._table()
             table.checkout_latest()
             yield record, table
-            self._tables.tidy(table)
+            self._tables.tidy(table, patience)
 
     def _delete(self, versions: Mapping[str, int], those: str) -> int:
         if not versions:

@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.canary.canary import Canary
+from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
@@ -257,6 +258,10 @@ class Stack:
             return self.retriever
 
         lanes = Lanes.of(self.settings)
+        candidate = part("candidate answerer", self.candidate)
+        self.shadow = Shadow(
+            self.settings, canary=self.canary, candidate=candidate, lanes=lanes, usage=self.usage, catalog=catalog
+        )
         return Services(
             settings=self.settings,
             lanes=lanes,
@@ -269,7 +274,8 @@ class Stack:
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             canary=self.canary,
-            candidate=part("candidate answerer", self.candidate),
+            candidate=candidate,
+            shadow=self.shadow,
             catalog=catalog,
             keys=part("key store", self.keys),
             identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),

@@ -99,3 +99,31 @@ def test_a_sentence_that_is_not_supported_is_marked_and_marks_stand_where_they_b
     said = capsys.readouterr()
     assert said.out.startswith("You get 26 weeks of[1] [unsupported: 26 weeks isn't in the source]. It is so.\n")
     assert "2 sentences were left out" in said.err
+
+
+def test_the_words_that_answer_are_bold_on_a_terminal_and_plain_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("click.echo", lambda text, nl, err: said.append(text))
+    span = {"answer_start": 0, "answer_end": 20, "quote": "You get 25 days off.", "quote_start": 50, "quote_end": 70}
+    show([
+        Event("token", {"text": "You get 25 days off. Ask early."}),
+        Event("citation", {"number": 1, **span, "key_start": 58, "key_end": 65}),
+        Event("done", {}),
+    ])  # fmt: skip
+    assert "".join(said).startswith("You get 25 days off. Ask early.[1]")
+    said.clear()
+    show([
+        Event("stage", {"name": "verify", "state": "started"}),
+        Event("token", {"text": "You get 25 days off. Ask early."}),
+        Event("citation", {"number": 1, **span, "key_start": 58, "key_end": 65}),
+        Event("verdict", {**span, "verdict": "supported", "reasons": []}),
+        Event("done", {}),
+    ])  # fmt: skip
+    assert "".join(said).startswith("You get \x1b[1m25 days\x1b[0m off.[1] Ask early.")
+    said.clear()
+    masked = {**span, "quote": "You get <NUMBER> off.", "key_start": 58, "key_end": 65}
+    show([
+        Event("stage", {"name": "verify", "state": "started"}), Event("token", {"text": "You get <NUMBER> off."}),
+        Event("citation", {"number": 1, **masked}), Event("done", {}),
+    ])  # fmt: skip
+    assert "\x1b" not in "".join(said)

@@ -35,14 +35,19 @@ def test_a_catalog_is_brought_up_to_date(settings: Settings) -> None:
     assert run("--check") == run()
 
 
-def test_an_image_refuses_a_catalog_of_a_newer_one(settings: Settings) -> None:
+def test_an_image_refuses_a_catalog_that_a_newer_one_has_changed_too_far(settings: Settings) -> None:
     open_catalog(settings).close()
     database = database_of(settings)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'm9999'"))
+    found = run("--check")
+    assert (found["present"], found["current"], found["newer"]) == ("m9999", True, True)
+    assert "this one can work with it" in CliRunner().invoke(cli, ["migrate"], catch_exceptions=False).output
+    with database.write() as connection:
+        connection.execute(text("UPDATE schema_compatibility SET compatible_from = 'm9998'"))
     database.close()
     for arguments in ([], ["--check"]):
-        with pytest.raises(ConfigurationError, match=r"newer Footnote.*m9999.*run that newer version"):
+        with pytest.raises(ConfigurationError, match=r"newer Footnote.*m9999.*step m9998.*run that newer version"):
             CliRunner().invoke(cli, ["migrate", *arguments], catch_exceptions=False)
     with pytest.raises(ConfigurationError, match="newer Footnote"):
         open_catalog(settings)

@@ -64,3 +64,5 @@ def test_every_extract_is_its_document_to_the_letter(
         document = documents[citation.number - 1]
         assert answer[citation.answer_start : citation.answer_end] == citation.quote
         assert document[citation.quote_start : citation.quote_end] == citation.quote
+        if citation.key_start is not None:
+            assert citation.quote_start <= citation.key_start < citation.key_end <= citation.quote_end

@@ -33,3 +33,4 @@ def test_a_single_row_has_no_mark(make_chunk: Any) -> None:
 def test_several_and_announced_items_are_a_list(make_chunk: Any) -> None:
     assert written(make_chunk, ("Tea", True), ("Soup", True)) == "- Tea\n- Soup"
     assert written(make_chunk, ("We serve:", False), ("Tea", True)) == "We serve:\n- Tea"
+    assert written(make_chunk, ("Do:", False), ("1. Ask", True), ("| a | b |", True)) == "Do:\n1. Ask\n| a | b |"
