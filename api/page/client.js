@@ -15,10 +15,12 @@ export const session = { csrf: "" };
 
 /** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
 export class Problem extends Error {
-  constructor({ detail, title, status = 0, request_id: requestId = "" }) {
+  constructor(told) {
+    const { detail, title, status = 0, request_id: requestId = "" } = told;
     super(detail ?? title ?? t("page.wrong"));
     this.status = status;
     this.requestId = requestId;
+    this.told = told;
   }
 }
 
