@@ -210,7 +210,7 @@ class MetaBody(ResponseBody):
 
 
 class StageBody(ResponseBody):
-    """Event ``stage``: one began or ended. ``queries`` is what is searched for, where a follow-up was rewritten."""
+    """Event ``stage``: one began or ended. ``queries`` is what is searched for, where that isn't the question alone."""
 
     name: str
     state: Literal["started", "finished"]
