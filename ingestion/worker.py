@@ -38,6 +38,7 @@ from core.tether import tether
 from core.tracing import set_up_tracing
 from core.version import footnote_version
 from ingestion.broker import TaskQueue, create_celery
+from ingestion.catalog.build import check_catalog
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
 
@@ -87,6 +88,14 @@ def _set_up_logging(**_: Any) -> None:
 def _set_up_tracing(**_: Any) -> None:
     try:
         set_up_tracing(_settings().telemetry, "worker")
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+
+
+def _check_catalog(**_: Any) -> None:
+    try:
+        check_catalog(_settings())
     except ConfigurationError as error:
         sys.stderr.write(f"{error.message}\n")
         raise SystemExit(_MISCONFIGURED) from None
@@ -160,6 +169,7 @@ beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_give_way, weak=False)
 worker_init.connect(_set_up_tracing, weak=False)
+worker_init.connect(_check_catalog, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
 worker_ready.connect(_end_with_schedule, weak=False)
