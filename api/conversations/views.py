@@ -21,7 +21,7 @@ from generation.models.port import Message
 
 if TYPE_CHECKING:
     from ingestion.catalog.catalog import Catalog
-    from ingestion.catalog.conversations import Turn
+    from ingestion.catalog.conversation_rows import Turn
     from ingestion.catalog.feedback import Feedback
 
 _ABANDONED = timedelta(minutes=30)

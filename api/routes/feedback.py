@@ -31,7 +31,7 @@ from api.schemas.feedback import (
 from api.schemas.said import SaidBody, SaidList
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotFound
-from ingestion.catalog.conversations import Turn
+from ingestion.catalog.conversation_rows import Turn
 
 router = APIRouter(prefix="/v1", tags=["conversations"], route_class=JsonRoute)
 
