@@ -115,6 +115,11 @@ class Tables:
                 self._able[name] = known
         return known
 
+    def unindexed(self, table: Any) -> int:
+        """How many rows the text index lacks: they are read word by word, and only words as they are asked for."""
+        indexed = table.index_stats(_TEXT_INDEX) or table.index_stats(_PLAIN_INDEX)
+        return int(indexed.num_unindexed_rows)
+
     def drop(self, name: str) -> None:
         """Delete a generation's table."""
         with self._mutex:
