@@ -33,6 +33,7 @@ from api.routes import (
     mcp,
     me,
     openai,
+    own_documents,
     page,
     page_images,
     push,
@@ -51,7 +52,7 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
+ASKING = (answers, conversations, feedback, reviews, search, openai, documents, own_documents, page_images)
 ADMINISTERING = (
     source_kinds,
     sources,
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         settings=services.settings.api,
         hosts=app.state.hosts,
         max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
+        max_own_bytes=services.settings.uploads.max_file_mb * 1_000_000,
     )
     return app
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from api.canary.canary import Canary, Ending
-from api.schemas.answers import body_of
+from api.schemas.answer_events import body_of
 from api.usage import UsageLog
 from api.watch import Watch
 from core.clock import Clock, SystemClock

@@ -17,7 +17,8 @@ from api.conversations.views import history_of, shown_turns
 from api.dependencies import ready
 from api.live.answers import Publish
 from api.metering import Meter
-from api.schemas.answers import AnswerRequest, wire
+from api.schemas.answer_events import wire
+from api.schemas.answers import AnswerRequest
 from api.sse import ServerEvent
 from core.errors import Conflict, FootnoteError, InvalidRequest, LimitReached, NotFound, Overloaded
 from core.filters import parse_filters
@@ -155,7 +156,7 @@ def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: 
         if at is None:
             raise NotFound(f"This conversation has no answer {body.replaces!r} that another could replace.")
         turns = turns[:at]
-    return history_of(shown_turns(turns, principal, catalog))
+    return history_of(shown_turns(turns, principal, catalog, own=True))
 
 
 async def events_of(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:

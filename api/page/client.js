@@ -57,6 +57,12 @@ export async function send(method, path, body) {
   return response.status === 204 ? null : response.json();
 }
 
+/** Send a file's bytes; the JSON that comes back. */
+export async function sendFile(path, file) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return (await request(path, { method: "PUT", headers, body: file })).json();
+}
+
 export const getBlob = async (path) => (await request(path)).blob();
 
 const TRIES = 5; // a stream that broke is taken up again so often, after longer and longer waits

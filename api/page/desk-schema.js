@@ -10,7 +10,7 @@ const ONE_LINE = /^(string|integer|number)$/;
  * says what is wrong.
  */
 export function control(name, schema, required, value) {
-  const type = schema.anyOf?.find((one) => one.type !== "null") ?? schema;
+  const type = { ...schema, ...schema.anyOf?.find((one) => one.type !== "null") };
   const label = required ? t("form.required", { name }) : name;
   const hint = schema.description ?? "";
   const given = value ?? schema.default ?? null;

@@ -27,7 +27,7 @@ function weeksOf({ weeks, topics, oldest, published_at: at }) {
   const heads = ["week", "answers", ...SHARES, "p95"].map((name) => make("th", { scope: "col" }, t(`evaluation.${name}`)));
   const rows = weeks.toReversed().map((week) => make("tr", {}, ...cellsOf(week)));
   const table = make("table", { className: "weeks" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
-  const told = [make("p", { className: "hint" }, t("evaluation.published", { at: minute(at) })), make("div", { className: "wide" }, table)];
+  const told = [make("p", { className: "hint" }, t("evaluation.published", { at: minute(at) })), make("div", { className: "wide", tabIndex: 0, role: "group" }, table)];
   if (topics) {
     const values = { psi: topics.psi.toFixed(3), usual: topics.usual.toFixed(3), share: percent(topics.new) };
     told.push(make("p", {}, t("evaluation.topics", values)));

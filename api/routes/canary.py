@@ -109,7 +109,7 @@ def shadows(
     needed = [one.documents | one.turn.documents.keys() for one in page]
     readable = readable_among(set().union(*needed), caller.principal, catalog).keys()
     kept = [one for one, documents in zip(page, needed, strict=True) if documents <= readable]
-    turns = shown_turns([one.turn for one in kept], caller.principal, catalog)
+    turns = shown_turns([one.turn for one in kept], caller.principal, catalog, own=False)
     pairs = [
         ShadowBody(
             id=turn.answer_id,

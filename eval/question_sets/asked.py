@@ -18,7 +18,7 @@ from eval.question_sets.making import Made
 from generation.guarding.pii import PiiFinder, Policy
 from generation.guarding.presidio import NAMED, PATTERNS
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.conversations import Turn
+from ingestion.catalog.conversation_rows import Turn
 from ingestion.catalog.feedback import FEEDBACK
 
 KIND = "asked"

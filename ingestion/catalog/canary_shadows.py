@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, String, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ingestion.catalog.conversations import TURNS, Turn, TurnRow, turn_of
+from ingestion.catalog.conversation_rows import TURNS, Turn, TurnRow, turn_of
 from ingestion.catalog.database import Database
 from ingestion.catalog.tables import Base, Json
 

@@ -30,7 +30,7 @@ class Traffic:
     Attributes:
         violations: what may never be: a passage that its reader may not see, a request that doesn't end, an unexpected
             error.
-        ended: how requests ended, by kind.
+        ended: how requests ended, by kind, and how many passages were shown.
 
     Args:
         allowed: by path, who might read a file lately.
@@ -112,6 +112,7 @@ class Traffic:
     def _check(self, reader: str, shown: list[dict[str, Any]], before: Mapping[Path, frozenset[str]]) -> None:
         """Hold what was shown against who might read it since the request began."""
         now = self._allowed()
+        self.ended["passages shown"] += len(shown)
         for one in shown:
             path = Path(one["uri"].removeprefix("file://"))
             allowed = before.get(path, frozenset()) | now.get(path, frozenset())

@@ -164,7 +164,7 @@ class FakeIngestion:
         self.check_fails: FootnoteError | None = None
 
     def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Any:
-        if kind != "folder":
+        if kind not in {"folder", "push"}:
             raise InvalidRequest(f"Unknown source kind {kind!r}. Kinds are: folder.")
         return self.catalog.sources.create(kind=kind, name=name, config=config, interval_s=interval_s or 14400)
 

@@ -20,7 +20,7 @@ LANGUAGES = {
 ENGLISH: dict[str, Any] = LANGUAGES["en"]
 SCRIPTS = [path for path in sorted(PAGE.glob("*.js")) if path.name not in {"widget.js", "docs.js"}]
 TECHNICAL = re.compile(
-    r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|Tab|Esc|AbortError|English|Deutsch)$"
+    r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|Escape|Tab|Esc|AbortError|English|Deutsch)$"
 )
 """Names of headers, keys and errors, and the names of languages, which each language writes as its own."""
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`')
