@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from generation.extractive.scoring import Scored
 
-_ANSWERS = 0.485
+_ANSWERS = 0.5
 _COVERED_ALONE = 0.7
 """Of the question's words, by weight, where there is no embedder to judge."""
 
