@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from core.chunk import Chunk
 from generation.extractive.candidates import heading_numbers
-from generation.extractive.lists import Listing, listing_at
+from generation.extractive.lists import Listing, is_named_row, listing_at
 from generation.text.sentences import Sentence, split_sentences
 
 _LIST_WORDS = 200
@@ -131,12 +131,13 @@ def _listed(
 
 
 def _listing(number: int, section: tuple[int, int], passage: Passage) -> Listing | None:
-    """The list that a sentence is in; the heading over it announces one that nothing else does."""
+    """The list that a sentence is in; its heading announces one of lines that nothing else does."""
     heading = section[0] - 1
     titled = heading in passage.headings
     announced = titled and passage.sentences[heading].introduces
     listing = listing_at(number, passage.sentences, (heading, section[1]) if announced else section)
-    if listing and titled and not listing.above and listing.first == section[0]:
+    bare = listing and not listing.above and not is_named_row(passage.sentences[listing.first])
+    if listing and titled and bare and listing.first == section[0]:
         return replace(listing, above=(heading,))
     return listing
 

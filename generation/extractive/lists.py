@@ -89,7 +89,7 @@ def _end(first: int, blocks: Sequence[tuple[int, int]], sentences: Sequence[Sent
     while last + 1 < len(blocks) and _is_item(blocks[last + 1], sentences):
         following = blocks[last + 1]
         prose = not _is_line(following, sentences) and _words(following, sentences) > _PROSE_WORDS
-        if last >= first and _is_named(blocks[last], sentences) > _is_named(following, sentences):
+        if last >= first and is_named_row(sentences[blocks[last][0]]) > is_named_row(sentences[following[0]]):
             break
         if prose and last >= first and all(_is_line(block, sentences) for block in blocks[first : last + 1]):
             break
@@ -102,9 +102,9 @@ def _is_line(block: tuple[int, int], sentences: Sequence[Sentence]) -> bool:
     return not sentences[block[1]].complete
 
 
-def _is_named(block: tuple[int, int], sentences: Sequence[Sentence]) -> bool:
+def is_named_row(sentence: Sentence) -> bool:
     """Whether it is a row with the names of its columns, ``City: Rome | Rate: 90``."""
-    return _NAMED.match(sentences[block[0]].text) is not None
+    return _NAMED.match(sentence.text) is not None
 
 
 def _is_item(block: tuple[int, int], sentences: Sequence[Sentence]) -> bool:

@@ -192,6 +192,11 @@ def test_lines_under_a_heading_come_with_it(make_chunk: Any, embedder: Any) -> N
         "Countries that are closed to us", "never: Cuba", "never: Iran", "never: Syria",
     ]  # fmt: skip
     assert [one.item for one in found] == [False, True, True, True]
+    rows = [
+        f"Service: {name} | Availability: {number} %" for number, name in enumerate(("intake", "alarms", "archive"))
+    ]
+    found = extract("Which availability have alarms?", [make_chunk("\n".join(["Targets", *rows]))], embedder).extracts
+    assert [one.text for one in found] == rows  # each has the names of its columns
 
 
 def test_no_sentence_is_said_twice_and_none_announces_nothing(make_chunk: Any, embedder: Any) -> None:
