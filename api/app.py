@@ -23,6 +23,7 @@ from api.routes import (
     canary,
     conversations,
     documents,
+    evaluation,
     feedback,
     groups,
     health,
@@ -32,6 +33,7 @@ from api.routes import (
     mcp,
     me,
     openai,
+    own_documents,
     page,
     page_images,
     push,
@@ -50,8 +52,22 @@ from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from core.settings_source import load_settings
 
-ASKING = (answers, conversations, feedback, reviews, search, openai, documents, page_images)
-ADMINISTERING = (source_kinds, sources, ledger, groups, push, index, keys, rules, audit, canary, status, usage)
+ASKING = (answers, conversations, feedback, reviews, search, openai, documents, own_documents, page_images)
+ADMINISTERING = (
+    source_kinds,
+    sources,
+    ledger,
+    groups,
+    push,
+    index,
+    keys,
+    rules,
+    audit,
+    canary,
+    evaluation,
+    status,
+    usage,
+)
 ROUTERS = (*ASKING, *ADMINISTERING, me, sign_in, mcp, health, page)
 
 
@@ -90,6 +106,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         settings=services.settings.api,
         hosts=app.state.hosts,
         max_upload_bytes=services.settings.parsing.max_file_mb * 1_000_000,
+        max_own_bytes=services.settings.uploads.max_file_mb * 1_000_000,
     )
     return app
 
@@ -122,6 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.state.background.run)
         tasks.start_soon(app.state.mcp.run)
+        tasks.start_soon(services.shadow.run)
         tasks.start_soon(services.limits.keep_leases)
         yield
         tasks.cancel_scope.cancel()

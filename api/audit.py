@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from api.auth.key_records import RefusedKey
 from api.auth.principal import Caller, is_jwt
-from core.errors import FootnoteError, NotAuthenticated, StorageUnavailable
+from core.errors import FootnoteError, StorageUnavailable
 from core.logs import correlation_id, get_logger
 from core.telemetry import SIGN_INS_REFUSED
 from ingestion.catalog.audit_entries import Actor, AuditEntry, Deed, Outcome
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from api.audit_sinks import AuditSink
 
 log = get_logger(__name__)
+
+RefusalKind = Literal["page"]
+"""A sign-in on the page."""
 
 
 class Audit:
@@ -75,13 +78,19 @@ def actor_of(request: Request, caller: Caller) -> Actor:
     )
 
 
-def note_refused_sign_in(request: Request, audit: AuditLog, error: NotAuthenticated) -> None:
-    """Count and log what was sent as a key or a token and opens nothing. Never the key itself."""
-    key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, "malformed")
+def note_refused_sign_in(
+    request: Request, audit: AuditLog, error: FootnoteError, kind: RefusalKind | None = None
+) -> None:
+    """Count and log what was sent as a key or a token and opens nothing. Never the key itself.
+
+    Args:
+        kind: what was refused, where it isn't a key.
+    """
+    key_id, reason = (error.key_id, error.reason) if isinstance(error, RefusedKey) else (None, kind or "malformed")
     if not isinstance(error, RefusedKey) and is_jwt(request.headers.get("authorization", "").partition(" ")[2]):
         reason = "token"
     SIGN_INS_REFUSED.labels(reason).inc()
-    told = error.message if reason == "token" else None
+    told = error.message if reason in {"token", kind} else None
     client = _client(request)
     audit.note_refused_sign_in(reason, key_id, client)
     log.warning("audit.sign_in.refused", reason=reason, told=told, key_id=key_id, client=client, path=request.url.path)

@@ -27,6 +27,8 @@ from core.tracing import HEADER, continued
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _UPLOAD = re.compile(r"/v1/sources/[^/]+/documents(?:/.*)?", re.DOTALL)
 """Where bodies are documents. They are read once their sender is known for an administrator, and to a disk."""
+_OWN_UPLOAD = re.compile(r"/v1/uploads/[^/]+", re.DOTALL)
+"""Where they are a reader's own: read once their sender is known by a name."""
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -53,12 +55,16 @@ class EdgeMiddleware:
             request beyond ``max_connections`` of them at work with 503.
         hosts: a request for another one is refused with 421.
         max_upload_bytes: the limit on the body of a document that is pushed, instead of ``max_body_bytes``.
+        max_own_bytes: the same of one that a reader uploads.
     """
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, hosts: AllowedHosts, max_upload_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ApiSettings, hosts: AllowedHosts, max_upload_bytes: int, max_own_bytes: int
+    ) -> None:
         self.app = app
         self._max_body_bytes = settings.max_body_bytes
         self._max_upload_bytes = max_upload_bytes
+        self._max_own_bytes = max_own_bytes
         self._most_at_work = settings.max_connections
         self._at_work = 0
         self._hosts = hosts
@@ -111,6 +117,8 @@ class EdgeMiddleware:
         """How long the body may be, and the setting that says so."""
         if scope["method"] in ("PUT", "POST") and _UPLOAD.fullmatch(scope["path"]):
             return self._max_upload_bytes, "parsing.max_file_mb"
+        if scope["method"] == "PUT" and _OWN_UPLOAD.fullmatch(scope["path"]):
+            return self._max_own_bytes, "uploads.max_file_mb"
         return self._max_body_bytes, "api.max_body_bytes"
 
     def _check(self, scope: Scope) -> None:

@@ -18,6 +18,7 @@ from core.settings_source import load_settings
 from core.telemetry import BUILD
 from core.tracing import set_up_tracing
 from core.version import footnote_version
+from ingestion.catalog.build import check_catalog
 
 SHUTDOWN_S = 10
 """How long open streams may go on after a request to stop."""
@@ -33,6 +34,7 @@ def main() -> int:
     try:
         settings = load_settings()
         check_settings(settings)
+        check_catalog(settings)
         set_up_tracing(settings.telemetry, "api")
     except ConfigurationError as error:
         sys.stderr.write(f"{error.message}\n")

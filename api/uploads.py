@@ -34,11 +34,14 @@ class Upload:
 
 
 @asynccontextmanager
-async def upload_of(request: Request, lane: Lane, most_bytes: int) -> AsyncIterator[Upload]:
+async def upload_of(
+    request: Request, lane: Lane, most_bytes: int, setting: str = "parsing.max_file_mb"
+) -> AsyncIterator[Upload]:
     """A request's body, while the block runs. A megabyte of it is in memory at most.
 
     Args:
         lane: in which the caller holds a place; its threads write to the disk.
+        setting: that says how long it may be.
 
     Raises:
         DocumentTooLarge: it is longer than ``most_bytes``.
@@ -54,7 +57,7 @@ async def upload_of(request: Request, lane: Lane, most_bytes: int) -> AsyncItera
         async for piece in request.stream():
             size += len(piece)
             if size > most_bytes:
-                raise DocumentTooLarge(f"The document is over {most_bytes / 1e6:g} MB (parsing.max_file_mb): split it.")
+                raise DocumentTooLarge(f"The document is over {most_bytes / 1e6:g} MB ({setting}): split it.")
             waiting += piece
             if len(waiting) >= _IN_MEMORY:
                 await lane.run_in_place(partial(write, bytes(waiting)))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from api.auth.principal import Caller
     from ingestion.catalog.catalog import Catalog
 
+SHADOW = "shadow"
+"""The department of what a canary asks without showing it."""
 _LONGEST = 200
 
 
@@ -36,8 +38,14 @@ class UsageLog:
 
     def note(self, caller: Caller, model: str, usage: Usage) -> None:
         """Count an answer to its key and to the department of who asked."""
-        key_id = caller.key.id if caller.key else ""
         department = self._settings.department_of(caller.principal.groups | caller.principal.synced)
+        self._add(caller.key.id if caller.key else "", department, model, usage)
+
+    def note_shadow(self, model: str, usage: Usage) -> None:
+        """Count an answer of a canary's that nobody is shown: to no key, and a department of its own."""
+        self._add("", SHADOW, model, usage)
+
+    def _add(self, key_id: str, department: str, model: str, usage: Usage) -> None:
         whose = UsageOf(self._clock.now().date(), key_id, department[:_LONGEST], model[:_LONGEST])
         with self._lock:
             used = Used(1, usage.input_tokens, usage.output_tokens)

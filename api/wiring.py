@@ -10,6 +10,7 @@ from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.canary.canary import Canary
 from api.canary.candidate import candidate_of, check_candidate
+from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.place_locator import PlaceLocator
@@ -51,6 +52,7 @@ class Services:
     canary: Canary
     candidate: Lazy[Answerer]
     """Answers the canary's share of conversations."""
+    shadow: Shadow
     catalog: Lazy[Catalog]
     keys: Lazy[KeyStore]
     identities: Lazy[Identities]
@@ -72,7 +74,7 @@ class Services:
         """
         self.retriever.get().warm_up()
         self.answerer.get().warm_up()
-        if self.settings.canary.share:
+        if self.settings.canary.tried:
             self.candidate.get().warm_up()
 
     def close(self) -> None:
@@ -107,30 +109,36 @@ def check_settings(settings: Settings) -> None:
 
 def wire(settings: Settings) -> Services:
     """Wire the service. Nothing is built, connected or loaded yet."""
+    from retrieval.build import for_short_texts  # noqa: PLC0415
+
     lanes = Lanes.of(settings)
-    asking = _for_short_texts(settings)
+    asking = for_short_texts(settings)
     catalog = Lazy("catalog", lambda: _catalog(settings))
     index = Lazy("search index", lambda: _index(asking, embedder))
     embedder = Lazy("embedder", lambda: _embedder(asking))
     retriever = Lazy("retriever", lambda: _retriever(asking, index, embedder))
     blobs = Lazy("document store", lambda: _blobs(settings))
     places = PlaceLocator(catalog, blobs)
-    candidate = candidate_of(settings)
     answerer = Lazy("answerer", lambda: _answerer(settings, retriever, places, lanes, catalog))
+    generation, tried = settings.canary.generation, candidate_of(settings)
+    searched = Lazy("candidate's search", lambda: _retriever(asking, index, embedder, generation))
+    beside = searched if generation else retriever
+    candidate = Lazy("candidate", lambda: _answerer(tried, beside, places, lanes, catalog)) if tried else answerer
+    canary = Canary(settings, catalog.get, generations=lambda: [one.name for one in index.get().generations()])
+    usage = UsageLog(settings.usage, catalog.get)
     return Services(
         settings=settings,
         lanes=lanes,
         limits=_limits(settings),
         audit=AuditLog(settings.audit, catalog.get),
-        usage=UsageLog(settings.usage, catalog.get),
+        usage=usage,
         index=index,
         embedder=embedder,
         retriever=retriever,
         answerer=answerer,
-        canary=Canary(settings, catalog.get),
-        candidate=Lazy("candidate", lambda: _answerer(candidate, retriever, places, lanes, catalog))
-        if candidate
-        else answerer,
+        canary=canary,
+        candidate=candidate,
+        shadow=Shadow(settings, canary=canary, candidate=candidate, lanes=lanes, usage=usage, catalog=catalog),
         catalog=catalog,
         keys=Lazy("key store", lambda: _keys(settings, catalog)),
         identities=Lazy("sign-in", lambda: build_identities(settings, catalog.get())),
@@ -142,12 +150,6 @@ def wire(settings: Settings) -> Services:
         ping_broker=lambda: _ping_broker(settings),
         queue_depths=lambda: _queue_depths(settings),
     )
-
-
-def _for_short_texts(settings: Settings) -> Settings:
-    """With one thread for the embedder where nothing else is set: the service embeds questions and sentences."""
-    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
-    return settings.model_copy(update={"embedder": embedder})
 
 
 def _limits(settings: Settings) -> Limits:
@@ -182,13 +184,18 @@ def _embedder(settings: Settings) -> Embedder:
     return build_embedder(settings)
 
 
-def _retriever(settings: Settings, index: Lazy[SearchIndex], embedder: Lazy[Embedder]) -> Retriever:
+def _retriever(
+    settings: Settings, index: Lazy[SearchIndex], embedder: Lazy[Embedder], generation: str | None = None
+) -> Retriever:
+    """``generation``: the one that it searches, whichever is live; None: the live one."""
     from retrieval.embedding.build import build_embedders  # noqa: PLC0415
+    from retrieval.index.pinned import pinned  # noqa: PLC0415
     from retrieval.reranking.build import build_reranker  # noqa: PLC0415
     from retrieval.retriever import Retriever  # noqa: PLC0415
 
     model = embedder.get()
-    return Retriever(index.get(), model, build_reranker(settings), settings, build_embedders(settings, model))
+    found = index.get() if generation is None else pinned(index.get(), generation)
+    return Retriever(found, model, build_reranker(settings), settings, build_embedders(settings, model))
 
 
 def _answerer(

@@ -28,6 +28,16 @@ class ChunkingSettings(Section):
         return self
 
 
+class UploadSettings(Section):
+    """Documents that readers upload for themselves alone."""
+
+    source: Annotated[str, Field(min_length=1, max_length=200)] = "Readers' own documents"
+    """The name of the source that they lie in. It is made with the first one."""
+    max_documents: Annotated[int, Field(ge=0, le=1000)] = 100
+    """Of each reader; 0: nobody uploads."""
+    max_file_mb: Positive = 50
+
+
 class ParsingSettings(Section):
     """Limits on the child processes that read documents."""
 

@@ -68,6 +68,9 @@ class EmbedderSettings(Section):
     """Full windows that go through the model together; 0: as suits the device (CPU 8, GPU 128)."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads for passages; 0: as many as there are cores in a worker, one in the service. Questions take one."""
+    languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = ()
+    """Those that the model reads, as ``en``; readers are told where a question or a passage isn't in one. None: English
+    for the packaged model, and nothing is said with another."""
     remote: RemoteEmbedderSettings = RemoteEmbedderSettings()
 
 
@@ -164,11 +167,18 @@ class LlmSettings(ChatSettings):
 
 
 class RewriteSettings(Section):
-    """Making a follow-up stand by itself before it is searched for."""
+    """What a question is made to say before it is searched for, and what is done where it says little."""
 
     enabled: bool = True
+    """Make a follow-up stand by itself."""
     timeout_s: Seconds = 2
     """How long the model may take over it; then the earlier question's words are carried over by rule."""
+    parts: bool = True
+    """Search for each of several questions in one by itself."""
+    spelling: bool = True
+    """Mend a word that no passage has, where a passage that the reader may read has one spelt nearly as it."""
+    vague: bool = True
+    """Show what the best two documents say where a question is too short to be answered."""
 
 
 class PromptSettings(Section):

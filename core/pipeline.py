@@ -70,6 +70,9 @@ class LateInteractionConfig(_Config):
     weight: Share = 0.2
     """How much that counts against the score before, both brought to [0, 1] over what is read; 1: it alone. More
     suits questions for one passage; where many fit, it costs (docs/retrieval.md)."""
+    coverage: Share = 0.7
+    """The lexical leg counts in full where one of its three best passages has this share of the question's words, and
+    less where none has: by the square of what was found of that share. 0: always in full (docs/retrieval.md)."""
 
 
 class NeighbourConfig(_Config):

@@ -19,7 +19,7 @@ from core.canary_settings import CanarySettings
 from core.conversation_settings import ConversationSettings
 from core.guard_settings import GuardSettings
 from core.identity_settings import IdentitySettings
-from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings
+from core.ingestion_settings import ChunkingSettings, ParsingSettings, SourcesSettings, SyncSettings, UploadSettings
 from core.judging_settings import JudgingSettings
 from core.limit_settings import LimitSettings
 from core.model_settings import EmbedderSettings, LlmSettings, PromptSettings, RerankerSettings, RewriteSettings
@@ -59,6 +59,7 @@ __all__ = [
     "SourcesSettings",
     "SyncSettings",
     "TelemetrySettings",
+    "UploadSettings",
     "UsageSettings",
     "VerificationSettings",
     "production_faults",
@@ -190,6 +191,7 @@ class Settings(Section):
     reranker: RerankerSettings = RerankerSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
+    uploads: UploadSettings = UploadSettings()
     sources: SourcesSettings = SourcesSettings()
     sync: SyncSettings = SyncSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

@@ -42,6 +42,10 @@ LIMITED = Counter("footnote_limited_total", "Requests refused because somebody h
 CANARY_ANSWERS = Counter(
     "footnote_canary_answers_total", "Answers during a canary, by who gave them.", ["arm", "ended"]
 )
+CANARY_SLOW = Counter("footnote_canary_slow_total", "Of those, what took longer than canary.slow_s.", ["arm"])
+CANARY_SHADOWS_DROPPED = Counter(
+    "footnote_canary_shadows_dropped_total", "Questions that the candidate wasn't asked in the shadow, by why.", ["why"]
+)
 CANARY_RUNNING = Gauge("footnote_canary_share", "Conversations in a hundred that the candidate answers.")
 ANSWERS_IN_PROGRESS = Gauge("footnote_answers_in_progress", "Answers being streamed.")
 FIRST_TOKEN_SECONDS = Histogram(

@@ -60,11 +60,19 @@ class Answerer:
         model = discreet(model, settings, self._lanes)
         self._guard = build_guard(settings, self._prompts, self._lanes, modelled=model is not None)
         self._rewrite = Rewrite(model, settings.rewrite, self._prompts.rewriting)
-        self._retrieve = Retrieve(retriever, self._lanes, asked_for(settings.retrieval.context_chunks))
+        most = asked_for(settings.retrieval.context_chunks)
+        languages = settings.embedder.languages
+        self._retrieve = Retrieve(retriever, self._lanes, most, spelling=settings.rewrite.spelling, languages=languages)
         self._select = Select(settings.retrieval)
         placing = Placing(locate, self._lanes)
         self._write = Write(
-            model, retriever, settings.llm, placing=placing, lanes=self._lanes, prompt=self._prompts.answering
+            model,
+            retriever,
+            settings.llm,
+            placing=placing,
+            lanes=self._lanes,
+            prompt=self._prompts.answering,
+            vague=settings.rewrite.vague,
         )
         self._support = support or OverlapSupport(retriever.embedder)
         verify = Verify(settings.verification, self._support, placing, self._lanes)

@@ -40,7 +40,8 @@ class Meta:
 class StageEvent:
     """A stage began or ended; ``ms`` is how long it took, None while it runs.
 
-    ``queries`` is what is searched for, where ``rewrite`` found that a question leans on the turns before it.
+    ``queries`` is what is searched for, where that isn't the question alone: ``rewrite`` found that it leans on the
+    turns before it or is several, or ``retrieve`` that a word of it is misspelt.
     """
 
     name: str

@@ -18,7 +18,14 @@ import threading
 from functools import cache
 from typing import Any
 
-from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    beat_embedded_init,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from prometheus_client import start_http_server
 
 from core.data_dir import check_usable
@@ -31,6 +38,7 @@ from core.tether import tether
 from core.tracing import set_up_tracing
 from core.version import footnote_version
 from ingestion.broker import TaskQueue, create_celery
+from ingestion.catalog.build import check_catalog
 from ingestion.tasks.parts import Parts
 from ingestion.tasks.register import register
 
@@ -85,6 +93,14 @@ def _set_up_tracing(**_: Any) -> None:
         raise SystemExit(_MISCONFIGURED) from None
 
 
+def _check_catalog(**_: Any) -> None:
+    try:
+        check_catalog(_settings())
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(_MISCONFIGURED) from None
+
+
 def _give_way(**_: Any) -> None:
     """Let whoever answers a reader on this machine go first; the threads and child processes to come inherit it."""
     os.nice(NICENESS)
@@ -117,6 +133,33 @@ def _end_with_worker(**_: Any) -> None:
     tether(os.getppid(), signal.SIGKILL)
 
 
+_SCHEDULE = "schedule"
+_stopping = threading.Event()
+
+
+def _note_stop(**_: Any) -> None:
+    _stopping.set()
+
+
+def _end_with_schedule(sender: Any, **_: Any) -> None:
+    """The other way round: Celery doesn't miss a schedule that is killed, and nothing would be synced or recovered.
+
+    So the worker ends in order, and whoever keeps it alive starts both.
+    """
+    schedule = getattr(sender.controller, "beat", None)
+    watched = any(thread.name == _SCHEDULE for thread in threading.enumerate())  # it is ready after each reconnection
+    if schedule is None or watched:
+        return
+
+    def watch() -> None:
+        schedule.join()
+        if not _stopping.is_set():
+            log.error("schedule.ended", exit=schedule.exitcode, consequence="the worker ends, to be started with it")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name=_SCHEDULE, daemon=True).start()
+
+
 def _close(**_: Any) -> None:
     if _build_parts.cache_info().currsize:
         _parts().close()
@@ -126,6 +169,9 @@ beat_embedded_init.connect(_end_with_worker, weak=False)
 setup_logging.connect(_set_up_logging, weak=False)
 worker_init.connect(_give_way, weak=False)
 worker_init.connect(_set_up_tracing, weak=False)
+worker_init.connect(_check_catalog, weak=False)
 worker_ready.connect(_serve_metrics, weak=False)
 worker_ready.connect(_recover_at_start, weak=False)
+worker_ready.connect(_end_with_schedule, weak=False)
+worker_shutting_down.connect(_note_stop, weak=False)
 worker_shutdown.connect(_close, weak=False)

@@ -9,6 +9,12 @@ from retrieval.reranking.build import build_reranker
 from retrieval.retriever import Retriever
 
 
+def for_short_texts(settings: Settings) -> Settings:
+    """With one thread for the embedder where nothing else is set, for who embeds questions and sentences."""
+    embedder = settings.embedder.model_copy(update={"threads": settings.embedder.threads or 1})
+    return settings.model_copy(update={"embedder": embedder})
+
+
 def build_retriever(settings: Settings) -> Retriever:
     """Build the index, embedder and reranker that the settings name, and make sure that they go together.
 

@@ -87,6 +87,25 @@ def rank(pipeline: PipelineConfig, legs: LegResults, k: int) -> list[Ranked]:
     return [Ranked.of(item, scores["lexical"], scores["vector"], single=pipeline.single) for item in fused]
 
 
+def weigh_words(ranked: Sequence[Ranked], head: list[Ranked], pipeline: PipelineConfig, share: float) -> None:
+    """Put the head of a fused ranking into the order that fusion gives with ``share`` of the lexical leg's weight.
+
+    Args:
+        ranked: the whole ranking, as it was fused; the head's passages are of it.
+    """
+    legs: dict[str, dict[str, float]] = {"lexical": {}, "vector": {}}
+    for leg, scores in legs.items():
+        found = sorted((item for item in ranked if leg in item.ranks), key=lambda item: item.ranks[leg])
+        scores.update((item.id, getattr(item, leg)) for item in found)
+    weights = pipeline.fusion.weights
+    less = weights.model_copy(update={"lexical": share * weights.lexical})
+    fused = _fuse(pipeline.fusion.model_copy(update={"weights": less}), legs, pipeline.depth)
+    new = {item.id: item.score for item in fused}
+    for item in head:
+        item.placed = new[item.id]
+    head.sort(key=lambda item: (-item.score, item.id))
+
+
 def vouch(ranked: list[Ranked], vectors: Mapping[str, Vectors], config: NeighbourConfig) -> None:
     """Reorder the head of a fused ranking by scores that take each candidate's neighbours into account.
 

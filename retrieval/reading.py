@@ -5,14 +5,16 @@ from __future__ import annotations
 from core.errors import IndexUnavailable, ModelUnavailable
 from core.filters import Filter
 from core.pipeline import LateInteractionConfig, NeighbourConfig, PipelineConfig, RerankConfig
+from retrieval.coverage import coverage
 from retrieval.embedding.port import TokenEmbeddings
 from retrieval.notes import Notes
-from retrieval.ranked import Ranked, mixed, reorder, reread, vouch, with_chunks
+from retrieval.ranked import Ranked, mixed, reorder, reread, vouch, weigh_words, with_chunks
 from retrieval.reranking.late_interaction import LateInteractionReranker
 from retrieval.reranking.port import Reranker
 
 _BEST = 10
 """A page."""
+_BEST_BY_WORDS = 3
 
 
 def look_again(query: str, ranked: list[Ranked], config: PipelineConfig, visible: Filter, notes: Notes) -> None:
@@ -21,6 +23,10 @@ def look_again(query: str, ranked: list[Ranked], config: PipelineConfig, visible
         depth = config.late_interaction.depth
         with notes.timed("fetch"):
             head = with_chunks(ranked[:depth], visible, notes.view.index, vectors=config.neighbours is not None)
+        with notes.timed("cover"):
+            share = words_found(query, head, config.late_interaction)
+            if share < 1 and any("vector" in item.ranks for item in ranked):
+                weigh_words(ranked, head, config, share)
         read_tokens(query, head, config.late_interaction, notes)
         ranked[:depth] = head
         notes.order("late interaction", ranked)
@@ -40,6 +46,18 @@ def _vouch(ranked: list[Ranked], config: NeighbourConfig, visible: Filter, notes
         notes.without("neighbours", error.message)
     else:
         vouch(ranked, vectors, config)
+
+
+def words_found(query: str, head: list[Ranked], config: LateInteractionConfig) -> float:
+    """How much the lexical leg may count, from 0 to 1, by what its best passages have of the question's words.
+
+    BM25's scores can't tell: the best of passages that have two words of nine stands out as far as one that has all.
+    """
+    by_words = sorted((item for item in head if "lexical" in item.ranks), key=lambda item: item.ranks["lexical"])
+    best = [item.passage.search_text for item in by_words[:_BEST_BY_WORDS]]
+    if not config.coverage or not best:
+        return 1.0
+    return min(1.0, coverage(query, best) / config.coverage) ** 2
 
 
 def read_tokens(query: str, head: list[Ranked], config: LateInteractionConfig, notes: Notes) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.chunk import Vector
+from core.chunk import Chunk, Vector
 from core.errors import FootnoteError, InvalidRequest, ModelUnavailable
 from core.filters import Filter, TermField, for_reader, visible_to
 from core.principal import Principal
@@ -31,6 +31,7 @@ from retrieval.pipeline import (
     default_pipeline,
     named_pipelines,
 )
+from retrieval.query import MAX_LIMIT, checked
 from retrieval.ranked import Ranked, rank, with_chunks
 from retrieval.reading import look_again, rerank
 from retrieval.reranking.port import Reranker
@@ -38,9 +39,6 @@ from retrieval.selection import asked_for, select_context
 
 __all__ = ["HYBRID", "LEXICAL", "RERANKED", "VECTOR", "Retriever"]
 
-MAX_LIMIT = 200
-MAX_DEPTH = 1000
-"""How far down a ranking pages may go."""
 _COMPARED = 10
 """How many of the best candidates are looked through for copies of one text, however short the page is. Copies score
 alike, so that they stand side by side. Not more: each has to be fetched, at a third of a millisecond on OpenSearch for
@@ -93,7 +91,7 @@ class Retriever:
     def check(self, query: str, pipeline: str | None = None) -> None:
         """Look at a search before it is made; takes no time. Raises InvalidRequest as :meth:`search` would."""
         self._pipeline(pipeline)
-        self._checked(query, 1, 0)
+        checked(query, 1, 0, self._max_chars)
 
     def warm_up(self) -> None:
         """Load the models. Raises ModelUnavailable."""
@@ -128,7 +126,7 @@ class Retriever:
             ModelUnavailable: a pipeline of the vector leg alone, and the embedder is down.
         """
         config = self._pipeline(pipeline)
-        query = self._checked(query, limit, offset)
+        query = checked(query, limit, offset, self._max_chars)
         visible = for_reader(principal, filters)
         view = self._generation.view()
         try:
@@ -143,6 +141,20 @@ class Retriever:
             return response
         told = filter_notices(view.index, visible_to(principal), filters, found=bool(response.hits))
         return replace(response, notices=(*response.notices, *told))
+
+    def spelt_nearly(self, word: str, principal: Principal, filters: Filter | None, limit: int) -> list[Chunk]:
+        """Passages that the principal may read and that may have a word spelt nearly as this one.
+
+        None where one of them has the word itself.
+
+        Raises:
+            IndexUnavailable: the index doesn't answer.
+        """
+        visible, index = for_reader(principal, filters), self._generation.view().index
+        if index.lexical(word, visible, 1):
+            return []
+        found = index.spelt_nearly(word, visible, limit)
+        return index.fetch([one.chunk_id for one in found], visible)
 
     def facets(
         self, principal: Principal, wanted: Mapping[TermField, Filter | None], most: int
@@ -220,22 +232,6 @@ class Retriever:
             hint = " Set reranker.model first." if name == RERANKED else ""
             raise InvalidRequest(f"Unknown pipeline {name!r}: use one of {', '.join(self.pipelines)}.{hint}")
         return self._pipelines[name]
-
-    def _checked(self, query: str, limit: int, offset: int) -> str:
-        if not 1 <= limit <= MAX_LIMIT:
-            raise InvalidRequest(f"limit is {limit}: it goes from 1 to {MAX_LIMIT}.")
-        if offset < 0 or offset + limit > MAX_DEPTH:
-            raise InvalidRequest(f"offset is {offset}: it starts at 0, and offset + limit may reach {MAX_DEPTH}.")
-        if len(query) > self._max_chars:
-            raise InvalidRequest(f"The query has {len(query)} characters; {self._max_chars} is the most.")
-        try:
-            query.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest("The query isn't valid Unicode: send it as UTF-8.") from None
-        query = query.replace("\0", " ").strip()
-        if not query:
-            raise InvalidRequest("The query is empty: send a question or some words.")
-        return query
 
     def _embedded(self, pipeline: PipelineConfig, query: str, notes: Notes) -> Vector | None:
         """The question's vector; None where the pipeline needs none, or has to do without."""

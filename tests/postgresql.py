@@ -16,7 +16,7 @@ from pathlib import Path
 def serve() -> Iterator[str]:
     """Run a server while the block runs; its URL, for the database ``postgres`` in it."""
     home = Path(tempfile.mkdtemp(prefix="footnote-pg-"))
-    user = _as_user()
+    user = as_user()
     if user:
         os.chown(home, int(str(user["user"])), int(str(user["group"])))
     data = home / "data"
@@ -24,18 +24,19 @@ def serve() -> Iterator[str]:
     def run(*command: str) -> None:
         subprocess.run(command, check=True, timeout=60, cwd=home, capture_output=True, **user)  # type: ignore[call-overload]
 
-    binaries = _binaries()
-    run(f"{binaries}/initdb", "-D", str(data), "-U", "footnote", "-A", "trust", "--no-sync", "-E", "UTF8")
+    programs = binaries()
+    run(f"{programs}/initdb", "-D", str(data), "-U", "footnote", "-A", "trust", "--no-sync", "-E", "UTF8")
     options = f"-k {home} -h '' -c fsync=off"
-    run(f"{binaries}/pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+    run(f"{programs}/pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
     try:
         yield f"postgresql+psycopg://footnote@/postgres?host={home}"
     finally:
-        run(f"{binaries}/pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        run(f"{programs}/pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of its programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if found:
         return found[-1]
@@ -44,7 +45,7 @@ def _binaries() -> Path:
     return Path(on_path).parent
 
 
-def _as_user() -> dict[str, object]:
+def as_user() -> dict[str, object]:
     """PostgreSQL refuses to run as root: Debian's package brings a user for it."""
     if os.geteuid() != 0:
         return {}

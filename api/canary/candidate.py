@@ -8,9 +8,9 @@ from core.settings import Settings
 
 
 def candidate_of(settings: Settings) -> Settings | None:
-    """The settings that the candidate writes by; None: as everybody, its pipeline comes with the question."""
+    """The settings that the candidate answers by; None: as everybody, its pipeline comes with the question."""
     canary = settings.canary
-    if not canary.share or not (canary.model or canary.prompts != PromptSettings()):
+    if not canary.tried or not (canary.model or canary.generation or canary.prompts != PromptSettings()):
         return None
     llm = settings.llm if canary.model is None else settings.llm.model_copy(update={"model": canary.model})
     prompts = settings.prompts.model_copy(update=canary.prompts.model_dump(exclude_none=True))
@@ -28,9 +28,9 @@ def check_candidate(settings: Settings) -> None:
 
     canary, candidate = settings.canary, candidate_of(settings)
     named = named_pipelines(settings, reranker=settings.reranker.model is not None)
-    if canary.share and canary.pipeline is not None and canary.pipeline not in named:
+    if canary.tried and canary.pipeline is not None and canary.pipeline not in named:
         raise ConfigurationError(f"canary.pipeline names {canary.pipeline!r}: use one of {', '.join(named)}.")
-    if candidate is None:
+    if candidate is None or not (canary.model or canary.prompts != PromptSettings()):
         return
     if settings.llm.provider == "none":
         raise ConfigurationError("canary.model and canary.prompts need a model: set llm.provider.")

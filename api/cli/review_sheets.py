@@ -106,6 +106,17 @@ def text_of(rows: Sequence[Body], file: Path) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
+def write_new(file: Path, text: str, mark: str = "") -> None:
+    """Write a new file. ``mark`` tells Excel that it is UTF-8."""
+    try:
+        with file.open("x", encoding="utf-8", newline="") as opened:
+            opened.write(mark + text)
+    except FileExistsError:
+        raise InvalidRequest(f"{file} is there already: name another one.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{file} can't be written: {error.strerror}.") from None
+
+
 def _csv(columns: Sequence[str], rows: Any) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, columns, restval="", lineterminator="\n")

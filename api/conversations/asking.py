@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 
 from api.asking import checked_question
 from api.canary.canary import Canary, Ending
+from api.canary.shadow import Shadow
 from api.conversations.owner import Owner, owner_of
 from api.conversations.recording import Keeping, Recording
 from api.conversations.views import history_of, shown_turns
 from api.dependencies import ready
 from api.live.answers import Publish
 from api.metering import Meter
-from api.schemas.answers import AnswerRequest, wire
+from api.schemas.answer_events import wire
+from api.schemas.answers import AnswerRequest
 from api.sse import ServerEvent
 from core.errors import Conflict, FootnoteError, InvalidRequest, LimitReached, NotFound, Overloaded
 from core.filters import parse_filters
 from core.lanes import Lane
+from core.logs import get_logger
 from core.telemetry import ANSWERS_IN_PROGRESS
 from generation.caching.recording import documents_in
 from generation.events import AnswerEvent, Done, Meta
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from generation.answerer import Answerer
 
 
+log = get_logger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question that was checked, with what is needed to answer it. ``arm``: None where no canary runs for it."""
@@ -46,6 +52,7 @@ class Asked:
     meter: Meter
     arm: Arm | None
     canary: Canary
+    shadow: Shadow
 
     async def answerer(self, services: Services) -> Answerer:
         """Who answers it. Raises FootnoteError: it can't be had now."""
@@ -74,6 +81,7 @@ class Asked:
                 await self.recording.cut("failed")
             raise
         self._ended(ending)
+        self.shadow.offer(self.question, kept=self.recording.keeping is not None)
 
     def _ended(self, ending: Ending) -> None:
         if self.arm is not None:
@@ -109,7 +117,7 @@ async def asked(body: AnswerRequest, caller: Caller, services: Services, meter: 
         said = body.model_dump(mode="json", include={"filters", "pipeline"}, exclude_none=True)
         keeping = Keeping(owner=owner.name, continued=continued, replaces=body.replaces, asked=said)
     conversation_id = body.conversation_id or uuid.uuid4().hex
-    arm = services.canary.arm(conversation_id) if body.pipeline is None else None
+    arm = await _arm(conversation_id, services) if body.pipeline is None else None
     question = Question(
         text=text,
         principal=caller.principal,
@@ -121,7 +129,19 @@ async def asked(body: AnswerRequest, caller: Caller, services: Services, meter: 
         fresh=body.replaces is not None,
     )
     recording = Recording(question, keeping, services.catalog, services.lanes.conversations)
-    return Asked(question, owner, recording, meter, arm, services.canary)
+    return Asked(question, owner, recording, meter, arm, services.canary, services.shadow)
+
+
+async def _arm(conversation_id: str, services: Services) -> Arm | None:
+    """Who answers; nobody is sent to a candidate that can't be had."""
+    arm = services.canary.arm(conversation_id)
+    if arm == "candidate":
+        try:
+            await ready(services.candidate)
+        except FootnoteError as error:
+            log.warning("canary.not_there", canary=services.canary.id, reason=error.message)
+            return None
+    return arm
 
 
 def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: Services) -> tuple[Message, ...]:
@@ -136,7 +156,7 @@ def _earlier(body: AnswerRequest, owner: Owner, principal: Principal, services: 
         if at is None:
             raise NotFound(f"This conversation has no answer {body.replaces!r} that another could replace.")
         turns = turns[:at]
-    return history_of(shown_turns(turns, principal, catalog))
+    return history_of(shown_turns(turns, principal, catalog, own=True))
 
 
 async def events_of(answerer: Answerer, question: Question, lane: Lane, meter: Meter) -> AsyncGenerator[AnswerEvent]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from api.schemas.answers import AnswerBody, body_of
+from api.schemas.answer_events import body_of
+from api.schemas.answers import AnswerBody
 from core.errors import FootnoteError
 from core.lanes import Lane
 from core.lazy import Lazy
@@ -16,7 +17,7 @@ from generation.caching.recording import documents_in
 from generation.events import AnswerEvent, Done, Meta, Sources
 from generation.question import Question
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.conversations import TurnState
+from ingestion.catalog.conversation_rows import TurnState
 
 log = get_logger(__name__)
 

@@ -3,6 +3,9 @@
 An answer may say in its own words what any of the passages says that it was given, whether it cites that or not. So it
 is shown to who may read all of its documents now, and else withheld whole: text, quotes, verdicts. Of its sources, the
 ones that the reader may read stay. Whether another one was hidden or is gone isn't told.
+
+To others than who asked, a document that says something else by now counts as one that they may not read: that they
+may read it today doesn't mean that they ever might have read what was struck out.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from generation.models.port import Message
 
 if TYPE_CHECKING:
     from ingestion.catalog.catalog import Catalog
-    from ingestion.catalog.conversations import Turn
+    from ingestion.catalog.conversation_rows import Turn
     from ingestion.catalog.feedback import Feedback
 
 _ABANDONED = timedelta(minutes=30)
@@ -30,11 +33,17 @@ _AT_ONCE = 500
 
 
 def shown_turns(
-    turns: Sequence[Turn], principal: Principal, catalog: Catalog, *, feedback: Mapping[str, Feedback] | None = None
+    turns: Sequence[Turn],
+    principal: Principal,
+    catalog: Catalog,
+    *,
+    own: bool,
+    feedback: Mapping[str, Feedback] | None = None,
 ) -> list[TurnBody]:
     """The turns as this reader may see them. Blocks.
 
     Args:
+        own: whether this reader asked.
         feedback: what they said of them, by the answers' ids.
 
     Raises:
@@ -42,7 +51,13 @@ def shown_turns(
     """
     now = readable_among({document for turn in turns for document in turn.documents}, principal, catalog)
     said = feedback or {}
-    return [_shown(turn, now, catalog.clock.now(), said.get(turn.answer_id)) for turn in turns]
+    at = catalog.clock.now()
+    return [_shown(turn, now if own else _unchanged(turn, now), at, said.get(turn.answer_id)) for turn in turns]
+
+
+def _unchanged(turn: Turn, now: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Those documents that say what they said when the answer was given."""
+    return {key: now[key] for key, then in turn.documents.items() if then is not None and now.get(key) == then}
 
 
 def history_of(turns: Sequence[TurnBody]) -> tuple[Message, ...]:

@@ -45,6 +45,16 @@ async def admitted(
     return caller
 
 
+async def admit_stranger(request: Request, limits: Limits, settings: LimitSettings) -> None:
+    """Count a request of somebody who isn't known yet to its address.
+
+    Raises:
+        LimitReached: that address had its share.
+    """
+    address = request.client.host if request.client else None
+    request.state.limit_fields = fields_of(await limits.admit(subjects_of(None, address, settings)))
+
+
 def subjects_in(request: Request) -> tuple[Subject, ...]:
     """Whom an admitted request was counted to."""
     found: tuple[Subject, ...] = getattr(request.state, "subjects", ())

@@ -4,7 +4,7 @@ import { AnswerView } from "./answer.js";
 import { ask, getJson, make, send, takeUp } from "./client.js";
 import { filters, forgetFilters, lookOnlyIn } from "./filters.js";
 import { hideSuggestions, suggest } from "./follow.js";
-import { keeps, openShare } from "./history.js";
+import { keeps, openShare, refreshHistory } from "./history.js";
 import "./keys.js";
 import { failedSignIn, setUpSigning, whoReads } from "./signing.js";
 import { offerViews } from "./staff.js";
@@ -85,6 +85,7 @@ function stop({ gently = false } = {}) {
 async function settle(view, asked, before) {
   $("new-conversation").hidden = false;
   if (keeping && view.ids.conversation) {
+    refreshHistory();
     await showConversation(view.ids.conversation, view).catch(() => offerTools({ view, question: asked, kept: false }));
     return;
   }
@@ -187,6 +188,7 @@ async function showReader() {
 
 /** What one reader saw and chose isn't shown to the next. */
 function forgetReader() {
+  $("history").close();
   forgetTurns();
   forgetFilters();
 }
@@ -198,7 +200,7 @@ $("again").addEventListener("click", () => answer(current().question, conversati
 $("edit").addEventListener("click", editQuestion);
 $("open-share").addEventListener("click", () => openShare(conversation.id));
 $("begin-anew").addEventListener("click", () => {
-  $("history").close();
+  if ($("history").matches(":modal")) $("history").close();
   startAnew();
 });
 window.addEventListener("hashchange", openNamed);

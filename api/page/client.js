@@ -15,10 +15,12 @@ export const session = { csrf: "" };
 
 /** What went wrong, in words for the reader; `status` is 0 when the service wasn't reached. */
 export class Problem extends Error {
-  constructor({ detail, title, status = 0, request_id: requestId = "" }) {
+  constructor(told) {
+    const { detail, title, status = 0, request_id: requestId = "" } = told;
     super(detail ?? title ?? t("page.wrong"));
     this.status = status;
     this.requestId = requestId;
+    this.told = told;
   }
 }
 
@@ -53,6 +55,12 @@ export async function send(method, path, body) {
   const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const response = await request(path, { method, ...json });
   return response.status === 204 ? null : response.json();
+}
+
+/** Send a file's bytes; the JSON that comes back. */
+export async function sendFile(path, file) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return (await request(path, { method: "PUT", headers, body: file })).json();
 }
 
 export const getBlob = async (path) => (await request(path)).blob();

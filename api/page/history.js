@@ -6,6 +6,7 @@ import { day, t } from "./texts.js";
 const $ = (id) => document.getElementById(id);
 const dialog = $("history");
 const PAGE = 50;
+const WIDE = matchMedia("(min-width: 90rem)");
 let shown = 0;
 let asked = 0;
 
@@ -50,7 +51,7 @@ function row({ id, title, updated_at: at, shared }) {
 
 /** Open a conversation: the address leads to it, and so may be sent to whom it is shared with. */
 function leadTo(id) {
-  dialog.close();
+  if (dialog.matches(":modal")) dialog.close();
   if (location.hash === `#conversation=${id}`) window.dispatchEvent(new HashChangeEvent("hashchange"));
   else location.hash = `conversation=${id}`;
 }
@@ -127,12 +128,31 @@ async function change(method, body, said) {
   }
 }
 
-$("open-history").addEventListener("click", () => {
-  dialog.showModal();
-  $("history-title").focus();
+/** Show the list: beside the page where there is room for both, over it elsewhere. */
+function show() {
+  if (WIDE.matches) dialog.show();
+  else dialog.showModal();
+  document.body.classList.toggle("beside", WIDE.matches);
   load(0);
+}
+
+/** The list as it is now, if it is open: a question was asked. */
+export function refreshHistory() {
+  if (dialog.open && !$("history-search").value) load(0);
+}
+
+$("open-history").addEventListener("click", () => {
+  if (dialog.open) {
+    dialog.close();
+    return;
+  }
+  show();
+  $("history-title").focus();
 });
 $("close-history").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => document.body.classList.remove("beside"));
+dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close());
+WIDE.addEventListener("change", () => dialog.open && dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 $("history-search").addEventListener("input", () => load(0));
 $("more-history").addEventListener("click", () => load(shown));

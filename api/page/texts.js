@@ -1,4 +1,5 @@
-// Every word of the page's own, in the reader's language. The words are in texts.LANGUAGE.json, by key.
+// Every word of the page's own, in the reader's language. The words are in texts.LANGUAGE.json, by key, and
+// those that only some readers need in files beside it.
 
 const NAMES = { en: "English", de: "Deutsch" };
 const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
@@ -26,6 +27,11 @@ export function t(key, values = {}) {
     const value = values[name];
     return typeof value === "number" ? value.toLocaleString(language) : String(value ?? whole);
   });
+}
+
+/** Load the texts of a part of the page that not everybody sees: PART.LANGUAGE.json. */
+export async function addTexts(part) {
+  Object.assign(texts, await (await fetch(`/page/${part}.${language}.json`)).json());
 }
 
 /** The text of a key that may have none; `otherwise` then. */

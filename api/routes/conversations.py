@@ -10,7 +10,7 @@ from api.auth.principal import Caller
 from api.conversations.markdown import markdown_of
 from api.conversations.owner import Owner, owner_of
 from api.conversations.views import shown_turns
-from api.dependencies import CallerDep, ConversationsLane, ReaderDep, ServicesDep, ready
+from api.dependencies import AuditDep, CallerDep, ConversationsLane, ReaderDep, ServicesDep, ready
 from api.json_body import JsonRoute
 from api.schemas.conversations import (
     CONTROL,
@@ -25,7 +25,7 @@ from api.schemas.conversations import (
 from api.wiring import Services
 from core.errors import InvalidRequest, NotAuthenticated
 from core.principal import AccessList
-from ingestion.catalog.conversations import Conversation
+from ingestion.catalog.conversation_rows import Conversation
 
 router = APIRouter(
     prefix="/v1/conversations",
@@ -93,40 +93,57 @@ def rename(conversation_id: str, body: RenameRequest, caller: CallerDep, service
 
 
 @router.put("/{conversation_id}/share")
-def share(conversation_id: str, body: ShareRequest, caller: CallerDep, services: ServicesDep) -> ConversationBody:
+def share(
+    conversation_id: str, body: ShareRequest, caller: CallerDep, services: ServicesDep, audit: AuditDep
+) -> ConversationBody:
     """Let others read one's own conversation. Each sees the answers all of whose sources they may read themselves."""
     if not (body.everybody or body.users or body.groups):
         raise InvalidRequest("Say who may read it: everybody, users or groups. DELETE takes it back from all.")
     readers = AccessList(body.everybody, frozenset(body.users), frozenset(body.groups))
+    with_whom = {"everybody": body.everybody, "users": sorted(readers.users), "groups": sorted(readers.groups)}
     owner = owner_of(caller)
-    return _body(services.catalog.get().conversations.share(conversation_id, owner.name, readers), owner)
+    with audit.doing("conversation.share", conversation_id, **with_whom):
+        return _body(services.catalog.get().conversations.share(conversation_id, owner.name, readers), owner)
 
 
 @router.delete("/{conversation_id}/share")
-def unshare(conversation_id: str, caller: CallerDep, services: ServicesDep) -> ConversationBody:
+def unshare(conversation_id: str, caller: CallerDep, services: ServicesDep, audit: AuditDep) -> ConversationBody:
     """Let nobody else read one's own conversation any more."""
     owner = owner_of(caller)
-    return _body(services.catalog.get().conversations.share(conversation_id, owner.name, None), owner)
+    with audit.doing("conversation.unshare", conversation_id):
+        return _body(services.catalog.get().conversations.share(conversation_id, owner.name, None), owner)
 
 
 @router.delete("/{conversation_id}")
-async def delete(conversation_id: str, caller: CallerDep, services: ServicesDep) -> DeletedBody:
+async def delete(conversation_id: str, caller: CallerDep, services: ServicesDep, audit: AuditDep) -> DeletedBody:
     """Delete one's own conversation, with what was said of its answers. An answer under way is stopped."""
     owner = owner_of(caller)
     store = (await ready(services.catalog)).conversations
-    answers = await services.lanes.conversations.run_in_place(lambda: store.delete(conversation_id, owner.name))
+
+    def forget() -> list[str]:
+        with audit.doing("conversation.delete", conversation_id):
+            return store.delete(conversation_id, owner.name)
+
+    answers = await services.lanes.conversations.run_in_place(forget)
     await services.live.forget(answers)
     return DeletedBody(deleted=1)
 
 
 @router.delete("")
-async def delete_all(caller: CallerDep, services: ServicesDep) -> DeletedBody:
+async def delete_all(caller: CallerDep, services: ServicesDep, audit: AuditDep) -> DeletedBody:
     """Delete all of one's own conversations."""
     owner = owner_of(caller)
     if not owner.named:
         raise NotAuthenticated("Conversations belong to who has a name: send an API key.")
     store = (await ready(services.catalog)).conversations
-    deleted, answers = await services.lanes.conversations.run_in_place(lambda: store.delete_all(owner.name))
+
+    def forget() -> tuple[int, list[str]]:
+        with audit.doing("conversation.delete_all") as deed:
+            deleted, answers = store.delete_all(owner.name)
+            deed.detail["deleted"] = deleted
+            return deleted, answers
+
+    deleted, answers = await services.lanes.conversations.run_in_place(forget)
     await services.live.forget(answers)
     return DeletedBody(deleted=deleted)
 
@@ -141,7 +158,7 @@ def detail(conversation_id: str, caller: Caller, services: Services) -> Conversa
     found = catalog.conversations.get(conversation_id, owner.name if owner.named else None, owner.terms)
     turns = catalog.conversations.turns(conversation_id)
     said = catalog.feedback.of([turn.answer_id for turn in turns], owner.name)
-    shown = shown_turns(turns, caller.principal, catalog, feedback=said)
+    shown = shown_turns(turns, caller.principal, catalog, own=found.owner == owner.name, feedback=said)
     return ConversationDetail(**_body(found, owner).model_dump(), turns=shown)
 
 

@@ -31,7 +31,7 @@ from api.schemas.feedback import (
 from api.schemas.said import SaidBody, SaidList
 from api.wiring import Services
 from core.errors import NotAuthenticated, NotFound
-from ingestion.catalog.conversations import Turn
+from ingestion.catalog.conversation_rows import Turn
 
 router = APIRouter(prefix="/v1", tags=["conversations"], route_class=JsonRoute)
 
@@ -104,7 +104,7 @@ def _said(
     catalog = services.catalog.get()
     found = catalog.feedback.list(rating, limit, offset)
     turns = {turn.answer_id: turn for _, turn in found}
-    shown = {one.answer_id: one for one in shown_turns(list(turns.values()), caller.principal, catalog)}
+    shown = {one.answer_id: one for one in shown_turns(list(turns.values()), caller.principal, catalog, own=False)}
     said = []
     for feedback, _ in found:
         turn = shown[feedback.answer_id]

@@ -7,6 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.dependencies import MonitorDep, ServicesDep, caller, has_monitoring_key
+from api.drift_metrics import DriftMetrics
 from api.operation_metrics import OperationMetrics
 from api.readiness import Dependency, State
 from api.schemas.base import ResponseBody
@@ -91,6 +92,7 @@ def _exposition(services: Services, found: list[Dependency]) -> bytes:
     text = generate_latest() + generate_latest(OperationMetrics(services, found))
     try:
         text += generate_latest(SourceMetrics(services.catalog.get()))
+        text += generate_latest(DriftMetrics(services.catalog.get()))
     except FootnoteError as error:
         log.warning("metrics.without_sources", reason=error.message)
     return text

@@ -8,7 +8,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from api.dependencies import ReaderDep
+from api.dependencies import ReaderDep, ServicesDep
 from api.mcp.door import Handed, McpDoor
 from api.problems import response_to
 from core.errors import NotAuthenticated
@@ -45,10 +45,12 @@ async def mcp(request: Request) -> Response:
 
 @router.get(METADATA)
 @router.get(f"{METADATA}/mcp")
-async def protected_resource(request: Request) -> dict[str, Any]:
-    """What protects ``/mcp``."""
+async def protected_resource(request: Request, services: ServicesDep) -> dict[str, Any]:
+    """What protects ``/mcp``, and who gives out tokens for it."""
     resource = f"{_base(request)}/mcp"
-    return {"resource": resource, "resource_name": "Footnote", "bearer_methods_supported": ["header"]}
+    told = {"resource": resource, "resource_name": "Footnote", "bearer_methods_supported": ["header"]}
+    issuers = [issuer.url for issuer in services.settings.identity.issuers]
+    return {**told, "authorization_servers": issuers} if issuers else told
 
 
 def _base(request: Request) -> str:

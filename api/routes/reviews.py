@@ -132,7 +132,7 @@ def _shown(found: Sequence[Open], caller: Caller, catalog: Catalog) -> list[Pair
     """Those that the caller may read with all that they were made from, and that their questions may repeat."""
     readable = readable_among({document for one in found for document in one.documents}, caller.principal, catalog)
     kept = [one for one in found if one.documents <= readable.keys()]
-    turns = shown_turns([one.turn for one in kept], caller.principal, catalog)
+    turns = shown_turns([one.turn for one in kept], caller.principal, catalog, own=False)
     return [
         PairBody(
             id=turn.answer_id,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
 import httpx
 
+from core.chunk import Chunk
 from core.errors import FootnoteError, NotAuthenticated, Unavailable
 from core.filters import Filter, parse_filters
 from core.principal import Principal
@@ -117,6 +118,9 @@ class _Seen:
         )  # fmt: skip
         self.texts.update(((hit.chunk.document_id, hit.chunk.ordinal), hit.chunk.text) for hit in found.hits)
         return found
+
+    def spelt_nearly(self, word: str, principal: Principal, filters: Filter | None, limit: int) -> Sequence[Chunk]:
+        return self._search.spelt_nearly(word, principal, filters, limit)
 
 
 class OverHttp:

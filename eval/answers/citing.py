@@ -1,11 +1,14 @@
 """Citation recall and precision: Gao, Yen, Yu and Chen, Enabling Large Language Models to Generate Text with Citations
-(ALCE), EMNLP 2023, section 3, with Footnote's own check of sentences in the place of their entailment model."""
+(ALCE), EMNLP 2023, section 3, with Footnote's own check of sentences in the place of their entailment model. It is by
+the evidence model where one is set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from core.chunk import Chunk
+from core.verification_settings import EvidenceSettings
 from eval.answers.plain import PRECISION, RECALL
 from eval.answers.questions import EvalQuestion
 from eval.answers.rows import Row
@@ -46,6 +49,11 @@ class Citing:
                 supported += 1
                 precise += sum(_is_needed(verifier, claim, number, numbers) for number in numbers)
         return {RECALL: supported / len(claims), PRECISION: precise / citations if citations else 0.0}
+
+
+def support_name(settings: EvidenceSettings) -> str:
+    """What :func:`generation.build.build_support` judges by with these settings, for people."""
+    return f"evidence model {Path(settings.model).name}" if settings.model else "shared words and cosines"
 
 
 def _claims(answer: str) -> list[Written]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +63,13 @@ def compare(run: AnswersRun) -> list[Comparison]:
     return [compare_configs(before, one) for one in run.configs if one.name != run.baseline]
 
 
-def compare_configs(before: ConfigRow, after: ConfigRow) -> Comparison:
-    """Two configurations, over the questions that both have a row of."""
+def compare_configs(before: ConfigRow, after: ConfigRow, untested: Collection[str] = ()) -> Comparison:
+    """Two configurations, over the questions that both have a row of; ``untested`` metrics are told alone."""
     both = [question for question in before.values if question in after.values]
     names = [name for name in before.metrics if name in after.metrics]
     pairs = {name: paired(before.values, after.values, both, name) for name in names}
-    tests = {name: p_value(*pairs[name]) for name in names if pairs[name][0] and _better(name) != "none"}
-    corrected = holm(tests)
+    tested = [name for name in names if pairs[name][0] and _better(name) != "none" and name not in untested]
+    tests, corrected = tests_of({name: pairs[name] for name in tested})
     found = tuple(_tested(name, *pairs[name], tests.get(name), corrected.get(name)) for name in names if pairs[name][0])
     return Comparison(before.name, after.name, found, _moves(before, after, both, list(tests)))
 

@@ -21,8 +21,15 @@ from eval.retrieval.keeping import commit
 CITING = "citing"
 
 
-def score_citations(folder: Path, questions: Sequence[EvalQuestion], citing: Citing, progress: Progress) -> None:
-    """Measure citation recall and precision of the rows that have none yet. Raises DatasetError, Conflict."""
+def score_citations(
+    folder: Path, questions: Sequence[EvalQuestion], citing: Citing, support: str, progress: Progress
+) -> None:
+    """Measure citation recall and precision of the rows that have none yet by this support model.
+
+    Raises:
+        DatasetError: a file of the folder can't be read.
+        Conflict: another process measures them.
+    """
     asked = {one.id: one for one in questions}
     journal = scores_of(folder, CITING)
     with journal.alone():
@@ -31,7 +38,7 @@ def score_citations(folder: Path, questions: Sequence[EvalQuestion], citing: Cit
         for at, row in enumerate(rows):
             progress("checking citations", at, len(rows))
             # An answer that was asked for again is another one, to be measured again.
-            by = row.asked_at.isoformat()
+            by = f"{support}, {row.asked_at.isoformat()}"
             if (*row.key, by) not in done:
                 values = citing.measure(asked[row.question], row)
                 journal.append(Score(question=row.question, config=row.config, values=values, by=by))
@@ -47,6 +54,7 @@ def make_run(
     partial: str = "",
     note: str = "",
     faults: Sequence[str] = (),
+    support: str = "",
 ) -> AnswersRun:
     """The figures of what a folder holds of these questions and configurations, by whatever has scored its rows.
 
@@ -68,6 +76,7 @@ def make_run(
         questions=len(questions),
         partial=partial or (f"{missing} answers are missing." if missing else ""),
         faults=tuple(faults),
+        support=support,
         baseline=configs[0].name,
         configs=tuple(found),
     )
@@ -92,6 +101,10 @@ def _config_row(
     values = {one.id: values_of(one, row, scores.get(row.key, ())) for one, row in asked}
     told = [row for _, row in asked]
     failures = Counter(name for row in told for score in scores.get(row.key, ()) for name in score.failures)
+    judges: dict[str, set[str]] = {}
+    for score in (score for row in told for score in scores.get(row.key, ())):
+        for name in score.values.keys() - METRICS.keys():
+            judges.setdefault(name, set()).add(score.by)
     costs = [row.cost for row in told if row.cost is not None]
     return ConfigRow(
         name=config.name,
@@ -101,6 +114,7 @@ def _config_row(
         cached=sum(row.cached for row in told),
         metrics=figures(list(values.values())),
         failures=dict(failures),
+        judges={name: tuple(sorted(who)) for name, who in judges.items()},
         values=values,
         statuses={row.question: row.status for row in told},
         models=tuple(sorted({" ".join((row.model, *row.prompts)) for row in told if row.model})),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eval.answers.comparing import Comparison, Tested, compare_configs
@@ -12,6 +12,13 @@ from eval.datasets import DatasetError
 
 FLOORS: Mapping[str, float] = {UNSUPPORTED: 0.1, FAILED: 0.02, ABSTAINED_RIGHTLY: 0.5}
 """The worst that a candidate's safety metrics may be, whatever it gains elsewhere."""
+RAGAS = "ragas"
+"""Whose metrics nobody holds beside people's labels: they are told, and decide nothing."""
+
+
+def judge_of(metric: str) -> str:
+    """The name of the judge whose metric it is, ``NAME: CRITERION``."""
+    return metric.rpartition(": ")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,7 @@ class AnswersRule:
         latency_ratio: the candidate's median time over the baseline's, at most; None: not looked at.
         max_drop: a mean loss in any tested metric that fails even where it isn't significant; None: not looked at.
         floors: by metric, the worst value; the greatest where less is better.
+        without: names of judges whose metrics are told, and not tested.
     """
 
     alpha: float = 0.05
@@ -31,6 +39,11 @@ class AnswersRule:
     latency_ratio: float | None = 1.25
     max_drop: float | None = None
     floors: Mapping[str, float] = field(default_factory=lambda: dict(FLOORS))
+    without: Collection[str] = ()
+
+    def leaves_out(self, metric: str) -> bool:
+        """Whether a metric is told alone, because of who gave it."""
+        return metric not in METRICS and judge_of(metric) in (*self.without, RAGAS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,8 @@ def decide_answers(
     """Hold a candidate's answers against a baseline's, over one set of questions.
 
     Raises:
-        DatasetError: the runs are of different questions, aren't whole, or lack the configuration.
+        DatasetError: the runs are of different questions, aren't whole, lack the configuration, or were measured
+            differently.
     """
     if baseline.fingerprint != candidate.fingerprint:
         raise DatasetError(
@@ -81,13 +95,19 @@ def decide_answers(
     for which, run in (("baseline", baseline), ("candidate", candidate)):
         if run.partial:
             raise DatasetError(f"The {which}'s run isn't whole: {run.partial} Finish it, then compare.")
+    if baseline.support != candidate.support:
+        raise DatasetError(
+            f"The baseline's citations were checked by {baseline.support or 'another release'}, the candidate's by "
+            f"{candidate.support or 'another release'}: run `footnote eval answers` again in both folders, with one "
+            "evidence.model. No question is asked again for it."
+        )
     before, after = baseline.config(baseline_config), candidate.config(candidate_config)
     return decide_configs(before, after, rule)
 
 
 def decide_configs(before: ConfigRow, after: ConfigRow, rule: AnswersRule) -> AnswersDecision:
     """The same of two configurations' figures."""
-    comparison = compare_configs(before, after)
+    comparison = compare_configs(before, after, [name for name in after.metrics if rule.leaves_out(name)])
     tested = [_metric(one, rule) for one in comparison.tested if one.holm is not None]
     floors = [_floor(name, limit, after) for name, limit in rule.floors.items() if name in after.metrics]
     checks = [*tested, *floors]

@@ -17,7 +17,7 @@ from eval.progress import Progress
 from eval.retrieval.live import Names, names_of
 from eval.retrieval.own_index import open_index
 from ingestion.catalog.build import open_catalog
-from retrieval.build import build_retriever
+from retrieval.build import build_retriever, for_short_texts
 from retrieval.embedding.build import build_embedder
 from retrieval.reranking.build import build_reranker
 from retrieval.retriever import Retriever
@@ -49,7 +49,7 @@ def of_the_catalog(catalog: Catalog) -> Known:
         offset = 0
         while page := catalog.documents.list(source.id, limit=_PAGE, offset=offset):
             readers.update((record.id, record.acl) for record in page)
-            versions.update((record.id, str(record.version)) for record in page)
+            versions.update((record.id, record.content_hash) for record in page if record.content_hash)
             offset += len(page)
 
     def principal(asked: EvalQuestion) -> Principal:
@@ -69,7 +69,7 @@ def of_a_corpus(collection: Collection) -> Known:
 def check(questions: Sequence[EvalQuestion], known: Known) -> list[str]:
     """Faults of what questions refer to: documents that are gone, or that their reader may not read. One a line.
 
-    A question was made from versions of documents, where it says so; those that have changed since are told too.
+    A question was made from versions of documents, where it says so; those whose bytes have changed since are told too.
     """
     faults = []
     for asked in questions:
@@ -87,8 +87,8 @@ def check(questions: Sequence[EvalQuestion], known: Known) -> list[str]:
                     f"{asked.where}: {who} may not read {name!r}. Give the question another reader, {_WAY_OUT}"
                 )
         faults += [
-            f"{asked.where}: stale: the question was made from version {version} of {document!r}, which is now "
-            f"{known.versions.get(document, 'gone')}. Look at it again, or make the set anew."
+            f"{asked.where}: stale: {document!r} {'has other bytes' if document in known.versions else 'is gone'}, "
+            f"since the question was made from it ({version[:12]}). Look at it again, or make the set anew."
             for document, version in asked.versions.items()
             if known.versions.get(document) != version
         ]
@@ -105,11 +105,13 @@ class Searches:
 
     Args:
         corpus: search it in an index of its own, kept under ``cache``; None: the index in use.
+        stale: use such an index although the code that builds it has changed.
     """
 
-    def __init__(self, corpus: Collection | None, cache: Path, progress: Progress) -> None:
+    def __init__(self, corpus: Collection | None, cache: Path, progress: Progress, *, stale: bool = False) -> None:
         self._corpus = corpus
         self._cache = cache
+        self._stale = stale
         self._progress = progress
         self._built: dict[str, Retriever] = {}
         self._open = ExitStack()
@@ -133,11 +135,18 @@ class Searches:
         self._open.close()
 
     def _build(self, settings: Settings) -> Retriever:
+        asking = for_short_texts(settings)  # as the service does
         if self._corpus is None:
-            return build_retriever(settings)
-        embedder = build_embedder(settings)
-        own = open_index(self._corpus, settings, embedder, cache=self._cache, progress=self._progress)
-        return Retriever(own.index, embedder, build_reranker(settings), settings)
+            return build_retriever(asking)
+        own = open_index(
+            self._corpus,
+            settings,
+            build_embedder(settings),
+            cache=self._cache,
+            progress=self._progress,
+            stale=self._stale,
+        )
+        return Retriever(own.index, build_embedder(asking), build_reranker(settings), asking)
 
 
 def known_documents(corpus: Collection | None, settings: Settings, stack: ExitStack) -> Known:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
@@ -20,6 +20,9 @@ _SHAPE = '{"id": "q1", "question": "...", "documents": ["hr/leave.md"], "words":
 _OTHER_NAMES = {"files": "documents", "reference_answer": "reference", "document_id": "documents"}
 _UNREAD = frozenset({"standalone", "misspelt", "meant", "and_files", "in_path", "answer_start"})
 """Keys of other sets that say nothing of answers."""
+
+
+Rating = Literal["", "up", "down"]
 
 
 class _Part(BaseModel):
@@ -57,7 +60,8 @@ class EvalQuestion(_Part):
         words: what an answer must hold; of ``a|b`` either.
         no_answer: the documents don't answer it: the right answer is none.
         kind, department, type, language, split: slices of reports.
-        versions: of the documents that it was made from, by id: stale questions are told.
+        rating, comments: what readers said of the answer that they were given, where it was really asked.
+        versions: hashes of the bytes of the documents that it was made from, by id: stale questions are told.
     """
 
     id: str
@@ -75,6 +79,8 @@ class EvalQuestion(_Part):
     type: str = ""
     language: str = ""
     split: str = ""
+    rating: Rating = ""
+    comments: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     _where: str = PrivateAttr("")
 
@@ -114,7 +120,7 @@ def read_eval_questions(file: Path) -> list[EvalQuestion]:
 
 def fingerprint(questions: Iterable[EvalQuestion]) -> str:
     """Identifies a set: answers compare only where it is equal."""
-    parts = [one.model_dump(mode="json") for one in questions]
+    parts = [one.model_dump(mode="json", exclude={"rating", "comments"}) for one in questions]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

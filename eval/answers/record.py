@@ -40,6 +40,7 @@ class ConfigRow(_Part):
         degraded, cached: how many answers had to do without something, or were given again.
         metrics: by name.
         failures: by metric, for how many answers whoever measures it failed.
+        judges: by metric of a judge's, which judges gave it.
         values: figures by question and metric.
         statuses: by question.
         models: who wrote, and with which prompts.
@@ -53,6 +54,7 @@ class ConfigRow(_Part):
     cached: int
     metrics: dict[str, Figure]
     failures: dict[str, int]
+    judges: dict[str, tuple[str, ...]] = {}
     values: dict[str, dict[str, float | None]]
     statuses: dict[str, Status]
     models: tuple[str, ...]
@@ -69,6 +71,7 @@ class AnswersRun(_Part):
         set, fingerprint, questions: name of the set, what identifies it, and how many questions it has.
         partial: why it isn't whole; empty: it is.
         faults: of what the questions refer to.
+        support: what told whether citations bear out what they are cited for.
         baseline: the configuration that others are held against.
     """
 
@@ -83,6 +86,7 @@ class AnswersRun(_Part):
     questions: int
     partial: str = ""
     faults: tuple[str, ...] = ()
+    support: str = ""
     baseline: str
     configs: tuple[ConfigRow, ...]
 

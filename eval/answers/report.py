@@ -19,7 +19,7 @@ from eval.answers.tables import STATUSES
 from eval.retrieval.plots import history_plot
 from eval.retrieval.tables import p_text
 
-_SLICES = ("kind", "department", "type", "language", "split", "turn")
+_SLICES = ("kind", "department", "type", "language", "split", "rating", "turn")
 _SLICED = (RETRIEVED, CITED, SPAN_CITED, WORDS, UNSUPPORTED)
 _MOVES, _SHOWN, _AROUND = 10, 60, 240
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,26 +110,42 @@ async def ask_all(
         rows = kept_rows(folder)
         done = {row.key for row in rows if not (again and row.status == "error")}
         pairs = [(one, name) for one in questions for name in askers]
-        left = iter([(one, name) for one, name in pairs if (one.id, name) not in done])
-        total, stopped = len(pairs), [""]
+        left = [(one, name) for one, name in pairs if (one.id, name) not in done]
+        asking = _Asking(askers, journal, rows, budget)
 
-        async def work(left: Iterator[tuple[EvalQuestion, str]]) -> None:
-            for one, name in left:
-                stopped[0] = stopped[0] or budget.spent(rows)
-                if stopped[0]:
-                    return
-                row = await askers[name].ask(one)
-                journal.append(row)
-                rows.append(row)
-                done.add(row.key)
-                progress("asking", len(done & wanted), total)
+        def told(count: int) -> None:
+            progress("asking", len(pairs) - len(left) + count, len(pairs))
 
-        wanted = {(one.id, name) for one, name in pairs}
-        progress("asking", len(done & wanted), total)
+        told(0)
         try:
             async with asyncio.TaskGroup() as group:
+                waiting = iter(left)
                 for _ in range(at_once):
-                    group.create_task(work(left))
+                    group.create_task(asking.work(waiting, told))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
-        return stopped[0]
+        return asking.stopped
+
+
+@dataclass(slots=True)
+class _Asking:
+    """What several workers ask together. ``stopped``: why none of them goes on, for people."""
+
+    askers: Mapping[str, Asker]
+    journal: Journal[Row]
+    rows: list[Row]
+    budget: Budget
+    stopped: str = ""
+    _count: int = 0
+
+    async def work(self, left: Iterator[tuple[EvalQuestion, str]], told: Callable[[int], None]) -> None:
+        """Ask one after the other of what is left, until nothing is, or the budget is used up."""
+        for one, name in left:
+            self.stopped = self.stopped or self.budget.spent(self.rows)
+            if self.stopped:
+                return
+            row = await self.askers[name].ask(one)
+            self.journal.append(row)
+            self.rows.append(row)
+            self._count += 1
+            told(self._count)

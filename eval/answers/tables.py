@@ -32,7 +32,7 @@ def show(run: AnswersRun) -> None:
     """Print the figures: a line a metric, a column a configuration."""
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     table = Table("metric", *(config.name for config in run.configs))
-    table.title = f"{run.set}: {run.questions} questions; {machine_line()}"
+    table.title = f"{run.set}: {run.questions} questions; citations checked by {run.support}; {machine_line()}"
     for name in dict.fromkeys(name for config in run.configs for name in config.metrics):
         found = [config.metrics.get(name) for config in run.configs]
         table.add_row(name, *(f"{one}, n = {one.n}" if one else "" for one in found))

@@ -14,7 +14,7 @@ import click
 from core.errors import ConfigurationError, FootnoteError, InvalidRequest
 from eval.answers import knowledge, running
 from eval.answers.asking import Asker, InProcess, OverHttp
-from eval.answers.citing import Citing
+from eval.answers.citing import Citing, support_name
 from eval.answers.configurations import Configuration, read_configurations
 from eval.answers.figures import make_run, score_citations
 from eval.answers.questions import EvalQuestion, read_eval_questions
@@ -25,7 +25,8 @@ from eval.answers.tables import show, show_answers, summary
 from eval.cli.shared import FILE, FOLDER, json_option, print_json, settings
 from eval.datasets import DatasetError
 from eval.progress import Progress, bars
-from generation.verification.overlap import OverlapSupport
+from generation.build import build_support
+from ingestion.catalog.build import open_catalog
 from retrieval.embedding.build import build_embedder
 
 _MOST_FAULTS = 10
@@ -48,6 +49,8 @@ class Asked:
     again: bool
     allow_missing: bool
     note: str
+    publish: bool
+    stale_index: bool
     runs: Path | None
 
 
@@ -72,6 +75,8 @@ class Asked:
 @click.option("--allow-missing", is_flag=True, help="Let expected documents that aren't there count as not found.")
 @click.option("--note", default="", help="What this run tries, for the history.")
 @click.option("--runs", type=FOLDER, help="Where figures are kept; without it, in the data directory.")
+@click.option("--stale-index", is_flag=True, help="Reuse the index of --data although the code that builds it changed.")
+@click.option("--publish", is_flag=True, help="Also show the report to administrators, on the service's page.")
 @click.option("--show", "shown", is_flag=True, help="Print every question with its answers.")
 @json_option
 def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
@@ -90,6 +95,8 @@ def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
     page = write_report(
         run, questions, kept_rows(asked.out), kept_runs(kept, run.fingerprint), asked.out / "report.html"
     )
+    if asked.publish:
+        _publish(run.set, page)
     if as_json:
         print_json(summary(run))
     else:
@@ -101,12 +108,21 @@ def answers(*, as_json: bool, shown: bool, **options: Any) -> None:
         click.echo(f"Not all of it: {run.partial}", err=True)
 
 
+def _publish(name: str, page: Path) -> None:
+    """Put the report where the service of the settings shows it to administrators."""
+    catalog = open_catalog(settings())
+    try:
+        catalog.published.publish("answers", name, page.read_bytes())
+    finally:
+        catalog.close()
+
+
 def _run(
     asked: Asked, name: str, questions: Sequence[EvalQuestion], configs: Sequence[Configuration], progress: Progress
 ) -> AnswersRun:
     corpus = knowledge.read_corpus(asked.data) if asked.data else None
     with ExitStack() as stack:
-        searches = knowledge.Searches(corpus, settings().data_dir / "eval", progress)
+        searches = knowledge.Searches(corpus, settings().data_dir / "eval", progress, stale=asked.stale_index)
         stack.callback(searches.close)
         known = None if all(one.url for one in configs) else knowledge.known_documents(corpus, settings(), stack)
         faults = _faults(asked, questions, known)
@@ -122,8 +138,13 @@ def _run(
             partial = f"{said} What was answered is kept: the same command goes on."
         in_process = [one for one in configs if not one.url]
         embedder = searches.of(in_process[0]).embedder if in_process else build_embedder(settings())
-        score_citations(asked.out, questions, Citing(OverlapSupport(embedder)), progress)
-    run = make_run(asked.out, name, questions, configs, partial=partial, note=asked.note, faults=faults)
+        support = build_support(settings().evidence, embedder)
+        support.warm_up()
+        score_citations(asked.out, questions, Citing(support), support_name(settings().evidence), progress)
+    run = make_run(
+        asked.out, name, questions, configs, partial=partial, note=asked.note, faults=faults,
+        support=support_name(settings().evidence),
+    )  # fmt: skip
     run.save(asked.out / RUN_FILE)
     return run
 

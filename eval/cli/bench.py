@@ -20,6 +20,7 @@ BENCHES = {
     "limits": ("eval.bench.limits", "How exactly processes keep to a rate limit together."),
     "catalog": ("eval.bench.ingestion.catalog", "What periodic tasks and claims cost in a large catalog."),
     "verification": ("eval.bench.answers.verification", "What the check of answers catches, and what it costs."),
+    "streams": ("eval.bench.answers.streams", "What a very long answer takes, its guards on."),
     "pii": ("eval.bench.pii", "What of personal data is found, and what looking takes. See docs/guards.md."),
     "answer-cache": ("eval.bench.answers.answer_cache", "Which questions the answer cache takes for the same."),
     "gate": ("eval.bench.answers.gate", "How often the gate of answers errs, by simulation."),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
-from eval.cli.shared import FILE, json_option, print_json, settings
+from eval.cli.shared import json_option, print_json, settings
 from eval.drift.reading import Drift, drift_of
 from eval.drift.weeks import SHARES
 from eval.progress import bars
@@ -20,9 +20,9 @@ from retrieval.embedding.build import build_embedder
 @click.command(epilog="Example:  footnote eval drift --weeks 8")
 @click.option("--weeks", type=click.IntRange(2, 52), default=8, show_default=True, help="Finished weeks to look at.")
 @click.option("--documents", type=click.IntRange(1, 100), default=10, show_default=True, help="Old documents to list.")
-@click.option("--prometheus", type=FILE, help="Also write the latest week's figures for node_exporter's textfiles.")
+@click.option("--publish", is_flag=True, help="Also show it on the service's page, in its metrics and alerts.")
 @json_option
-def drift(*, weeks: int, documents: int, prometheus: Path | None, as_json: bool) -> None:
+def drift(*, weeks: int, documents: int, publish: bool, as_json: bool) -> None:
     """Show how answers and questions moved, week by week, from the conversations that are kept.
 
     Figures and ids of documents alone: no question, no answer, no name.
@@ -35,10 +35,11 @@ def drift(*, weeks: int, documents: int, prometheus: Path | None, as_json: bool)
         with bars() as progress:
             embedder = build_embedder(current)
             found = drift_of(catalog, embedder, until=monday, weeks=weeks, documents=documents, progress=progress)
+        if publish:
+            told = {"published_at": datetime.now(UTC).isoformat(), **_plain(found)}
+            catalog.published.publish("drift", f"until {monday}", json.dumps(told).encode())
     finally:
         catalog.close()
-    if prometheus is not None:
-        _write(found, prometheus)
     if as_json:
         print_json(_plain(found))
     else:
@@ -78,20 +79,3 @@ def _show(found: Drift) -> None:
         )
     for old in found.old:
         click.echo(f"  {old.document_id}: last changed on {old.changed:%Y-%m-%d}, cited by {old.answers:,} answers")
-
-
-def _write(found: Drift, file: Path) -> None:
-    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile  # noqa: PLC0415
-
-    registry = CollectorRegistry()
-    if found.weeks:
-        week = found.weeks[-1]
-        share = Gauge("footnote_week_share", "Of the latest finished week's answers.", ["what"], registry=registry)
-        for name, one in week.shares.items():
-            share.labels(name).set(one.value)
-        Gauge("footnote_week_answers", "Of the latest finished week.", registry=registry).set(week.answers)
-        Gauge("footnote_week_p95_seconds", "Of those.", registry=registry).set(week.p95_ms / 1000)
-    if found.topics is not None:
-        Gauge("footnote_week_topics_psi", "Its questions beside a month's.", registry=registry).set(found.topics.psi)
-        Gauge("footnote_week_new_questions", "Share of its questions.", registry=registry).set(found.topics.new)
-    write_to_textfile(str(file), registry)

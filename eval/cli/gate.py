@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from core.errors import InvalidRequest
-from eval.answers.gate import AnswersDecision, AnswersRule, decide_answers, read_floors
+from eval.answers.gate import AnswersDecision, AnswersRule, decide_answers, judge_of, read_floors
 from eval.answers.record import is_answers_run, load_answers_run
-from eval.cli.shared import FILE, json_option, print_json
+from eval.cli.shared import FILE, json_option, print_json, settings
+from eval.judging.runs import check_judges
 from eval.junit import write_junit
 from eval.retrieval.gate import Decision, Rule, Verdict, decide
 from eval.retrieval.record import load_run
@@ -37,6 +38,7 @@ RUN = click.Path(path_type=Path)
 )
 @click.option("--max-drop", type=click.FloatRange(0), help="A loss that fails even where it isn't significant.")
 @click.option("--floor", "floors", multiple=True, metavar="NAME=VALUE", help="Of answers: a safety metric's worst.")
+@click.option("--without", multiple=True, metavar="JUDGE", help="Of answers: decide without this judge. Repeatable.")
 @click.option("--junit", type=FILE, help="Also write what was looked at as JUnit's XML.")
 @json_option
 def gate(
@@ -46,6 +48,7 @@ def gate(
     baseline_name: str | None,
     candidate_name: str | None,
     floors: tuple[str, ...],
+    without: tuple[str, ...],
     junit: Path | None,
     as_json: bool,
     latency_ratio: float,
@@ -55,23 +58,17 @@ def gate(
 
     Runs of retrieval: by the paired randomisation test of nDCG@10, set by set; --baseline and --candidate can be given
     several times. Runs of answers: by that test of every metric, with Holm's correction; the unsupported share, right
-    abstentions and failures have floors besides, which no gain elsewhere makes up for.
+    abstentions and failures have floors besides, which no gain elsewhere makes up for. What judges say counts only
+    where `footnote eval calibrate` let them pass; ragas' figures decide nothing.
     """
     named = {"latency_ratio": latency_ratio or None, **rule}
+    runs, names = (baselines, candidates), (baseline_name, candidate_name)
     decision: Decision | AnswersDecision
     if any(map(is_answers_run, (*baselines, *candidates))):
-        if len(baselines) != 1 or len(candidates) != 1:
-            raise InvalidRequest("Runs of answers are compared one with one: give --baseline and --candidate once.")
-        decision = decide_answers(
-            load_answers_run(baselines[0]),
-            load_answers_run(candidates[0]),
-            AnswersRule(**named, floors=read_floors(floors)),
-            baseline_config=baseline_name,
-            candidate_config=candidate_name,
-        )
+        decision = _of_answers(runs, names, AnswersRule(**named, floors=read_floors(floors), without=without))
+    elif floors or without:
+        raise InvalidRequest("--floor and --without are for runs of answers, and these are of retrieval: leave it out.")
     else:
-        if floors:
-            raise InvalidRequest("--floor is for runs of answers, and these are of retrieval: leave it out.")
         decision = decide(
             [load_run(file) for file in baselines],
             [load_run(file) for file in candidates],
@@ -87,6 +84,29 @@ def gate(
         show_decision(decision)
     if not decision.passes:
         raise click.exceptions.Exit(1)
+
+
+def _of_answers(
+    runs: tuple[Sequence[Path], Sequence[Path]], names: tuple[str | None, str | None], rule: AnswersRule
+) -> AnswersDecision:
+    """Decide about two runs of answers.
+
+    Raises:
+        InvalidRequest: there are more than two, or a floor is of a judge that nothing is decided by.
+        DatasetError: they can't be compared.
+        ConfigurationError: a judge of theirs isn't one that a gate may use.
+    """
+    if len(runs[0]) != 1 or len(runs[1]) != 1:
+        raise InvalidRequest("Runs of answers are compared one with one: give --baseline and --candidate once.")
+    left_out = next((name for name in rule.floors if rule.leaves_out(name)), None)
+    if left_out is not None:
+        raise InvalidRequest(f"--floor {left_out}: nothing is decided by that judge, so it has no floor: leave it out.")
+    baseline, candidate = load_answers_run(runs[0][0]), load_answers_run(runs[1][0])
+    before, after = baseline.config(names[0]), candidate.config(names[1])
+    if any(judge_of(name) and not rule.leaves_out(name) for name in after.metrics):
+        current = settings()
+        check_judges(before, after, rule, current.data_dir / "eval" / "calibrations", current.judging)
+    return decide_answers(baseline, candidate, rule, baseline_config=names[0], candidate_config=names[1])
 
 
 def _cases(decision: Decision | AnswersDecision) -> list[tuple[str, str, Sequence[str]]]:

@@ -72,19 +72,7 @@ def judge(
         _check_names(compare, cases)
     measuring = _ragas(current, judges[0], metrics) if ragas or metrics else None
 
-    async def work() -> Outcome:
-        try:
-            with bars() as progress:
-                if measuring:
-                    return await measure_all(measuring, cases, file, progress)
-                if compare:
-                    return await compare_all(judges, compare, (cases[compare[0]], cases[compare[1]]), file, progress)
-                return await score_all(judges, cases, file, progress)
-        finally:
-            for one in judges:
-                await one.asker.close()
-
-    outcome = asyncio.run(work())
+    outcome = asyncio.run(_judged(judges, cases, file, measuring, compare))
     if run:
         keep_scores(run, outcome.rows)
     found = summary(outcome)
@@ -95,6 +83,26 @@ def judge(
     if outcome.stopped:
         click.echo(outcome.stopped, err=True)
         raise SystemExit(_PARTIAL)
+
+
+async def _judged(
+    judges: Sequence[Judge],
+    cases: dict[str, list[Case]],
+    file: Path,
+    measuring: RagasMetrics | None,
+    compare: tuple[str, str] | None,
+) -> Outcome:
+    """Have ragas measure, where it is there; else compare two configurations, where they are named; else score."""
+    try:
+        with bars() as progress:
+            if measuring:
+                return await measure_all(measuring, cases, file, progress)
+            if compare:
+                return await compare_all(judges, compare, (cases[compare[0]], cases[compare[1]]), file, progress)
+            return await score_all(judges, cases, file, progress)
+    finally:
+        for one in judges:
+            await one.asker.close()
 
 
 def _cases(run: Path | None, questions: Path | None, answers: Path | None) -> dict[str, list[Case]]:

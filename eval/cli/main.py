@@ -12,6 +12,10 @@ from eval.cli.shared import LazyGroup
     within={
         "retrieval": ("eval.cli.retrieval", "Run pipelines over judged questions: quality, paired tests, latency."),
         "answers": ("eval.cli.answers", "Ask judged questions: how many answers are right, and how long they take."),
+        "understanding": (
+            "eval.cli.understanding",
+            "Whether follow-ups, questions in parts, misspelt and vague ones find their files.",
+        ),
         "evidence": (
             "eval.cli.evidence",
             "What an evidence model is worth on public test sets. See docs/evidence.md.",

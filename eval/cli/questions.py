@@ -24,7 +24,7 @@ from eval.question_sets.by_model import KINDS
 from eval.question_sets.checking import Checker
 from eval.question_sets.making import Made, Wanted, asking_prompt, make
 from eval.question_sets.staleness import stale
-from generation.verification.overlap import OverlapSupport
+from generation.build import build_support
 from ingestion.catalog.build import open_catalog
 from retrieval.build import build_retriever
 
@@ -46,6 +46,7 @@ _PARTIAL = 3
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Stop after so much money, by its prices.")
 @click.option("--sheet", type=FILE, help="Write a CSV for people to accept or mend the questions, too.")
 @click.option("--read", "answered", type=FILE, help="Read such a sheet back into the set instead.")
+@click.option("--asked", is_flag=True, help="Draw what readers asked instead, personal data taken out.")
 @click.option("--stale", "check", is_flag=True, help="Tell which questions were made from documents that changed.")
 @json_option
 def questions(
@@ -62,6 +63,7 @@ def questions(
     budget: float | None,
     sheet: Path | None,
     answered: Path | None,
+    asked: bool,
     check: bool,
     as_json: bool,
 ) -> None:
@@ -77,15 +79,17 @@ def questions(
         return
     if kinds and not writer:
         raise InvalidRequest("--kind is of what a model writes: name one with --writer.")
+    if asked and (writer or source):
+        raise InvalidRequest("--asked draws what readers asked: with neither --writer nor --source.")
     if sheet and sheet.exists():
         raise InvalidRequest(f"{sheet} is there already and may hold verdicts. Choose another name, or move it away.")
     before = keeping.read_set(out)[1] if out.exists() else None
     current = settings()
     wanted = Wanted(limit, seed, _reader(current, user, groups), kinds or tuple(KINDS), source)
-    asker = (
-        chosen(current, [writer], Budget(budget_tokens, budget), money=budget is not None)[0].asker if writer else None
-    )
-    made, manifest = _make(wanted, current, asker, before)
+    budgeted = Budget(budget_tokens, budget)
+    asker = chosen(current, [writer], budgeted, money=budget is not None)[0].asker if writer else None
+    made = _drawn(wanted, current) if asked else _made(wanted, current, asker)
+    manifest = _manifest(made, wanted, before, _by(asker, asked=asked))
     keeping.write_set(made.questions, out, manifest)
     if sheet:
         keeping.write_sheet(made.questions, sheet)
@@ -107,26 +111,48 @@ def _reader(current: Settings, user: str | None, groups: tuple[str, ...]) -> Pri
         catalog.close()
 
 
-def _make(
-    wanted: Wanted, current: Settings, asker: Asker | None, before: keeping.Manifest | None
-) -> tuple[Made, keeping.Manifest]:
+def _drawn(wanted: Wanted, current: Settings) -> Made:
+    from eval.question_sets.asked import asked_questions  # noqa: PLC0415 - of the pii extra
+    from generation.guarding.presidio import PresidioFinder  # noqa: PLC0415 - the same
+
+    catalog = open_catalog(current)
+    try:
+        finder = PresidioFinder(current.guard.pii)
+        return asked_questions(catalog, current, finder, wanted.reader, limit=wanted.limit, seed=wanted.seed)
+    finally:
+        catalog.close()
+
+
+def _made(wanted: Wanted, current: Settings, asker: Asker | None) -> Made:
     retriever = build_retriever(current)
-    checker = Checker(retriever, retriever.embedder, OverlapSupport(retriever.embedder), wanted.reader)
+    support = build_support(current.evidence, retriever.embedder)
+    checker = Checker(retriever, retriever.embedder, support, wanted.reader)
     try:
         with bars() as progress:
-            made = make(wanted, current, checker, asker, progress)
+            return make(wanted, current, checker, asker, progress)
     finally:
         retriever.close()
-    own = asker.settings if asker else None
-    manifest = keeping.Manifest(
+
+
+def _by(asker: Asker | None, *, asked: bool) -> tuple[str, ...]:
+    """Who made a set."""
+    if asked:
+        return ("readers",)
+    if asker is None:
+        return ("rules",)
+    own = asker.settings
+    return ("rules", f"{own.called} ({own.model}, {asking_prompt().version}, seed {own.seed})")
+
+
+def _manifest(
+    made: Made, wanted: Wanted, before: keeping.Manifest | None, made_by: tuple[str, ...]
+) -> keeping.Manifest:
+    return keeping.Manifest(
         version=before.version + 1 if before else 1,
         fingerprint=fingerprint(made.questions),
         before=before.fingerprint if before else "",
         created=datetime.now(UTC),
-        made_by=(
-            "rules",
-            *((f"{own.called} ({own.model}, {asking_prompt().version}, seed {own.seed})",) if own else ()),
-        ),
+        made_by=made_by,
         seed=wanted.seed,
         reader=tuple(sorted(wanted.reader.terms)),
         documents=made.documents,
@@ -134,7 +160,6 @@ def _make(
         dropped=made.dropped,
         failures=made.failures,
     )
-    return made, manifest
 
 
 def _read(out: Path, sheet: Path, *, as_json: bool) -> None:

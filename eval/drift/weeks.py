@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from eval.metrics import Estimate, latency, wilson
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.conversations import TURNS, Turn, TurnRow, turn_of
+from ingestion.catalog.conversation_rows import TURNS, Turn, TurnRow, turn_of
 from ingestion.catalog.feedback import FEEDBACK
 
 SHARES = ("failed", "abstained", "unsupported", "thumbs_down", "cached")

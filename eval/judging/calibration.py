@@ -135,34 +135,36 @@ def keep(calibration: Calibration, folder: Path) -> Path:
     return file
 
 
-def last(folder: Path, judge: Identity, criterion: str, scale: Scale | None = None) -> Calibration | None:
-    """The last one of this very judge by this criterion; None if there is none.
+def last(folder: Path, judge: Identity | str, criterion: str, scale: Scale | None = None) -> Calibration | None:
+    """The last one of this very judge, or the one that is written so, by this criterion; None if there is none.
 
     Raises:
         DatasetError: a file of the folder is no calibration.
     """
     found = (Calibration.load(file, "move it away, and calibrate again") for file in sorted(folder.glob("*.json")))
-    same = [one for one in found if (one.judge, one.criterion) == (judge, criterion) and scale in (None, one.scale)]
+    wanted = str(judge), criterion
+    same = [one for one in found if (str(one.judge), one.criterion) == wanted and scale in (None, one.scale)]
     return max(same, key=lambda one: one.created, default=None)
 
 
-def require(folder: Path, judge: Identity, criterion: str, settings: JudgingSettings) -> Calibration:
+def require(folder: Path, judge: Identity | str, criterion: str, settings: JudgingSettings) -> Calibration:
     """The calibration by which a gate may use this judge, by the floor of today's settings.
 
     Raises:
         ConfigurationError: it was never calibrated, or people and it agree too little.
     """
     found = last(folder, judge, criterion)
-    way = f"footnote eval calibrate --judgments FILE --labels FILE --judge '{judge.name}' --criterion {criterion}"
+    name = str(judge).partition(" (")[0]
+    way = f"footnote eval calibrate --judgments FILE --labels FILE --judge '{name}' --criterion {criterion}"
     if found is None:
         raise ConfigurationError(
             f"The judge {judge} was never calibrated by {criterion}; a calibration of another model, prompt or seed "
-            f"says nothing of it. A gate can't use it: {way}"
+            f"says nothing of it. A gate can't use it: leave it out (--without), or: {way}"
         )
     held = found.model_copy(update={"floor": settings.floor, "least_labels": settings.least_labels})
     if held.refusal:
         raise ConfigurationError(
             f"A gate can't use the judge {judge} by {criterion}: {held.refusal} (judging.floor, judging.least_labels). "
-            f"Leave it out, use another one, or have people label more: {way}"
+            f"Leave it out (--without), use another one, or have people label more: {way}"
         )
     return held

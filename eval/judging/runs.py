@@ -6,9 +6,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.errors import ConfigurationError
+from core.judging_settings import JudgingSettings
+from eval.answers.gate import AnswersRule, judge_of
+from eval.answers.plain import METRICS
 from eval.answers.questions import EvalQuestion
+from eval.answers.record import ConfigRow
 from eval.answers.rows import Score, kept_rows, scores_of
 from eval.datasets import DatasetError
+from eval.judging.calibration import require
 from eval.judging.judge import Case
 from eval.judging.records import RagasRow, Row, ScoreRow
 from eval.judging.rubric import CRITERIA
@@ -78,6 +84,25 @@ def keep_scores(folder: Path, judged: Sequence[Row]) -> None:
             for (of, _), score in found.items():
                 if of == place and said.get(score.key) != score:
                     journal.append(score)
+
+
+def check_judges(
+    before: ConfigRow, after: ConfigRow, rule: AnswersRule, calibrations: Path, judging: JudgingSettings
+) -> None:
+    """Return when the judges whose metrics a gate would test are as people are, by the floor of today's settings.
+
+    Raises:
+        ConfigurationError: one was never calibrated, agrees too little with people, or judged only one of the two.
+    """
+    for metric in (name for name in after.metrics if name not in METRICS and not rule.leaves_out(name)):
+        name, criterion = judge_of(metric), metric.rpartition(": ")[2]
+        who = {*before.judges.get(metric, ()), *after.judges.get(metric, ())}
+        if metric not in before.metrics or len(who) != 1:
+            raise ConfigurationError(
+                f"{metric}: the two weren't judged by one judge ({', '.join(sorted(who)) or 'not known'}). "
+                f"Judge both: footnote eval judge --run DIR --judge '{name}'; or leave it out: --without '{name}'."
+            )
+        require(calibrations, who.pop(), criterion, judging)
 
 
 def _slug(name: str) -> str:

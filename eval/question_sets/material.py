@@ -28,7 +28,8 @@ class Section:
     """What stands under one heading.
 
     Attributes:
-        version: of its document, as sets of questions note it.
+        version: of its document, as sets of questions note it: the hash of its bytes. The catalog's own number grows
+            with changed permissions too, and begins anew with a new catalog.
         tables: the text of each table in it: one row a line, as ``Country: Norway | Limit: 1,900``.
     """
 
@@ -92,7 +93,7 @@ def _sections(record: DocumentRecord, parsed: ParsedDocument) -> Iterator[Sectio
         if text:
             facts = record.metadata
             yield Section(
-                record.id, str(record.version), _flat(record.title), heading, text[:_MOST_CHARS], tuple(tables),
+                record.id, str(record.content_hash), _flat(record.title), heading, text[:_MOST_CHARS], tuple(tables),
                 facts.department or "", facts.document_type or "", facts.language or "",
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Which questions were made from versions of documents that are no longer in use."""
+"""Which questions were made from documents whose bytes are no longer the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stale(questions: Sequence[EvalQuestion], settings: Settings) -> dict[str, st
     try:
         for document in {document for one in questions for document in one.versions}:
             try:
-                versions[document] = str(catalog.documents.get(document).version)
+                versions[document] = catalog.documents.get(document).content_hash
             except NotFound:
                 versions[document] = None
     finally:
@@ -30,6 +30,6 @@ def stale(questions: Sequence[EvalQuestion], settings: Settings) -> dict[str, st
                 found[one.id] = (
                     f"document {document} is gone"
                     if now is None
-                    else f"document {document} is at version {now}, and the question was made from {version}"
+                    else f"document {document} has other bytes ({now[:12]}) than when it was made ({version[:12]})"
                 )
     return found

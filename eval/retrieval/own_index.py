@@ -20,7 +20,7 @@ from core.chunk import Chunk
 from core.errors import ConfigurationError, Conflict
 from core.settings import Settings
 from eval.datasets import Collection
-from eval.progress import Progress, tracked
+from eval.progress import Progress
 from eval.retrieval.corpus import chunks_of, corpus_fingerprint
 from eval.retrieval.record import IndexRow
 from ingestion.chunking.build import build_chunker
@@ -29,8 +29,8 @@ from retrieval.embedding.windows import embed_chunks
 from retrieval.index.build import build_index
 from retrieval.index.port import SearchIndex
 
-_BATCH = 256
-_MARKER = "built.json"
+_BATCH = 64
+_MARKER, _BEGUN = "built.json", "begun.json"
 _NOT_OF_AN_INDEX = {
     *("url", "user", "password", "ca_file", "aws", "timeout_s"),
     *("hnsw_ef_search", "rescore_oversample"),  # of searches alone
@@ -81,9 +81,9 @@ def open_index(
                 raise ConfigurationError(
                     f"No document of {collection.name} holds any text: there is nothing to search."
                 )
-            found = _build(collection.name, chunks, index, embedder, progress).model_copy(
-                update={"key": key, "kind": own.index.kind}
-            )
+            what = f"{collection.name}: indexing with {embedder.name}"
+            found = _build(what, chunks, index, embedder, progress=progress, begun=folder / _BEGUN)
+            found = found.model_copy(update={"key": key, "kind": own.index.kind})
             (folder / _MARKER).write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return OwnIndex(index, found)
 
@@ -144,27 +144,47 @@ def _reusable(marker: Path, index: SearchIndex, *, stale: bool) -> IndexRow | No
     return row.model_copy(update={"reused": True})
 
 
-def _build(name: str, chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, progress: Progress) -> IndexRow:
-    """Write a generation beside the one that is there, make it live, and drop the old ones."""
-    began = time.monotonic()
-    old = index.generations()
-    generation = index.begin(embedder.name, embedder.dimensions)
-    beside = index.for_generation(generation.name)
-    what = f"{name}: indexing with {embedder.name}"
-    for first in tracked(range(0, len(chunks), _BATCH), what, progress):
+def _build(
+    what: str, chunks: Sequence[Chunk], index: SearchIndex, embedder: Embedder, *, progress: Progress, begun: Path
+) -> IndexRow:
+    """Write a generation beside the one that is there, make it live, and drop the old ones.
+
+    Args:
+        begun: has how far it is, so that a build that was killed goes on.
+    """
+    since, code = time.monotonic(), code_fingerprint()
+    generation, done = _begun(begun, index, code) or (index.begin(embedder.name, embedder.dimensions).name, 0)
+    beside = index.for_generation(generation)
+    for first in range(done, len(chunks), _BATCH):
+        progress(what, first, len(chunks))
         beside.upsert(embed_chunks(embedder, chunks[first : first + _BATCH]))
+        begun.write_text(json.dumps({"generation": generation, "code": code, "chunks": first + _BATCH}))
+    progress(what, len(chunks), len(chunks))
     beside.refresh()
-    index.swap(generation.name)
-    for other in old:
-        index.drop(other.name)
+    index.swap(generation)
+    begun.unlink(missing_ok=True)
+    for other in index.generations():
+        if other.name != generation:
+            index.drop(other.name)
     counts = index.counts()
     return IndexRow(
-        generation=generation.name,
+        generation=generation,
         embedder=embedder.name,
         dimensions=embedder.dimensions,
         documents=counts.documents,
         chunks=counts.chunks,
         windows=counts.windows,
-        code=code_fingerprint(),
-        seconds=round(time.monotonic() - began, 1),
+        code=code,
+        seconds=round(time.monotonic() - since, 1),
     )
+
+
+def _begun(file: Path, index: SearchIndex, code: str) -> tuple[str, int] | None:
+    """The generation that a build by the same code was killed in, and how many chunks it holds for sure."""
+    try:
+        told = json.loads(file.read_bytes())
+        name, chunks = str(told["generation"]), int(told["chunks"])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or cut off while it was written
+        return None
+    known = any(one.name == name and not one.live for one in index.generations())
+    return (name, chunks) if known and told["code"] == code else None

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, cast
-
 from core.errors import ConfigurationError
 from core.settings import Settings
 from eval.retrieval.own_index import OwnIndex
 from eval.retrieval.record import IndexRow
 from retrieval.embedding.port import Embedder
 from retrieval.index.build import build_index
+from retrieval.index.pinned import pinned
 from retrieval.index.port import Generation, SearchIndex
 
 LIVE = "live"
 """The key of the index that is served."""
-
-
-class _AsIfLive:
-    """An index as it would be with one of its generations live: the retriever asks for that, to know its embedder."""
-
-    def __init__(self, index: SearchIndex, name: str) -> None:
-        self._all = index
-        self._one = index.for_generation(name)
-        self._name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._one, name)
-
-    def generations(self) -> list[Generation]:
-        """All of them, that one live."""
-        return [replace(one, live=one.name == self._name) for one in self._all.generations()]
-
-    def close(self) -> None:
-        """Let go of both."""
-        self._one.close()
-        self._all.close()
 
 
 def served(settings: Settings, embedder: Embedder, generation: str | None = None) -> OwnIndex:
@@ -59,7 +36,7 @@ def served(settings: Settings, embedder: Embedder, generation: str | None = None
             "model's files back, or build the generation anew."
         )
     else:
-        index = cast("SearchIndex", _AsIfLive(index, found.name))
+        index = pinned(index, found.name)
     return OwnIndex(index, _row(settings, found, index, generation))
 
 

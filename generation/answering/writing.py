@@ -17,7 +17,7 @@ CHARS_PER_TOKEN = 10
 """No prose has as many: an answer of ``llm.max_tokens`` tokens that is longer comes from a server that ignores it."""
 MAX_CITATIONS = 200
 """Of one answer; each has a quote, and is looked up in its document."""
-_AROUND = " \t\r\n.!*_\"'`"
+_AROUND, _MOST_AROUND = " \t\r\n.!*_\"'`", 40
 
 
 class Writing:
@@ -48,7 +48,7 @@ class Writing:
         self._links = LinkGuard(text for chunk in chunks for text in (chunk.search_text, chunk.uri))
         self._room = CHARS_PER_TOKEN * max_tokens
         self._too_many = 0
-        self._unsaid = ""
+        self._unsaid: list[str] = []
 
     @property
     def links_removed(self) -> int:
@@ -97,11 +97,11 @@ class Writing:
     def _events(self, pieces: Sequence[Piece]) -> Iterator[Token | Citation]:
         for piece in pieces:
             if isinstance(piece, TextPiece):
-                self._unsaid += piece.text
-                self.begun = self.begun or any(map(str.isalnum, self._unsaid))
+                self._unsaid.append(piece.text)
+                self.begun = self.begun or any(map(str.isalnum, piece.text))
                 if self.begun:
-                    yield Token(text=self._unsaid)
-                    self._unsaid = ""
+                    yield Token(text="".join(self._unsaid))
+                    self._unsaid = []
                 continue
             if self.cited == MAX_CITATIONS:
                 self._too_many += 1
@@ -114,4 +114,4 @@ class Writing:
 def _may_be_no_answer(text: str) -> bool:
     """Whether the answer so far is ``NO ANSWER``, or the beginning of it, whatever dots and stars surround it."""
     core = text.strip(_AROUND)
-    return not core or (NO_ANSWER.startswith(core) and len(text) <= len(NO_ANSWER) + 40)
+    return len(text) <= len(NO_ANSWER) + _MOST_AROUND and NO_ANSWER.startswith(core)

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 80
 """A reader takes in about as many at once; more only where a single sentence has more."""
-_WORDS_NARROW, _WORDS_FURTHER = 60, 40
+_WORDS_NARROW, _WORDS_FURTHER, _WORDS_READING = 60, 40, 50
 _MAX_PASSAGES = 2
 _NEAR_BEST = 0.75
 """A further passage must be an answer by itself, and score at least this share of the best one."""
+_NAMES_IT = 0.5
+"""The share of a subject's words that a sentence and what it stands under must hold to be about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,54 @@ def extract(question: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extra
         wanted = Wanted.of(question, chunks)
         if wanted.missing_names:
             return Extraction((), "The sources don't mention what the question is about.")
-        candidates = find_candidates(wanted, chunks)
-        degraded = ""
-        try:
-            scored = score_all(question, candidates, embedder)
-        except (ModelUnavailable, UnreadableDocument) as error:
-            scored = score_by_words(question, candidates)
-            degraded = f"embedder: {error.message}"
+        scored, degraded = _scored(wanted, chunks, embedder)
         if not answers(scored):
             return Extraction((), "No passage in the sources is close enough to the question.", degraded)
         return _extraction(question, scored, chunks, degraded)
+
+
+def extract_each(questions: Sequence[str], chunks: Sequence[Chunk], embedder: Embedder) -> list[Extraction]:
+    """An answer to each of several questions; what one has shown no later one shows again."""
+    seen: set[tuple[int, int]] = set()
+    found: list[Extraction] = []
+    for question in questions:
+        one = extract(question, chunks, embedder)
+        fresh = [part for part in one.extracts if (part.source, part.start) not in seen]
+        seen.update((part.source, part.start) for part in fresh)
+        begins = [replace(part, joins=False) for part in fresh[:1]]
+        found.append(replace(one, extracts=(*begins, *fresh[1:])))
+    return found
+
+
+def readings(subject: str, chunks: Sequence[Chunk], embedder: Embedder) -> Extraction:
+    """What the best two documents say on a subject of a word or two, a passage of each that has its words.
+
+    It says nothing of whether that is what was asked for: nothing was asked.
+    """
+    with stage("generate.readings", chunks=len(chunks)):
+        scored, degraded = _scored(Wanted.of(subject, chunks), chunks, embedder)
+        first: dict[str, Scored] = {}
+        for one in scored:
+            if one.candidate.lexical >= _NAMES_IT:
+                first.setdefault(chunks[one.candidate.source].document_id, one)
+        found: list[Extract] = []
+        for one in list(first.values())[:_MAX_PASSAGES]:
+            source = one.candidate.source
+            worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
+            passage = Passage.of(chunks[source])
+            shown = around(one.candidate.number, passage, worth, _WORDS_READING)
+            found.extend(extracts(source, chunks[source].start, passage, shown))
+        reason = "" if found else "No passage in the sources is close enough to the question."
+        return Extraction(tuple(found), reason, degraded)
+
+
+def _scored(wanted: Wanted, chunks: Sequence[Chunk], embedder: Embedder) -> tuple[list[Scored], str]:
+    """The sentences, best first, and why words alone had to decide, if they had."""
+    candidates = find_candidates(wanted, chunks)
+    try:
+        return score_all(wanted.question, candidates, embedder), ""
+    except (ModelUnavailable, UnreadableDocument) as error:
+        return score_by_words(wanted.question, candidates), f"embedder: {error.message}"
 
 
 def _extraction(question: str, scored: Sequence[Scored], chunks: Sequence[Chunk], degraded: str) -> Extraction:

@@ -21,7 +21,10 @@ class Draft:
 
     Attributes:
         standalone: the question as it stands without the turns before it: what sentences are weighed against.
-        queries: what is searched for, the one that counts most first; the question itself is always among them.
+        queries: what is searched for; several count alike.
+        beside: what is searched for as well, and gets only a few places. The question itself is here or among those.
+        parts: the questions in this one, where there are several.
+        subject: what the question names without asking anything of it; empty where it asks something.
         found: what the search found.
         chunks: the passages that the answer is made from, in the order of their numbers.
     """
@@ -30,6 +33,9 @@ class Draft:
     tally: Tally = field(default_factory=Tally)
     standalone: str = ""
     queries: Sequence[str] = ()
+    beside: Sequence[str] = ()
+    parts: Sequence[str] = ()
+    subject: str = ""
     found: SearchResponse | None = None
     chunks: Sequence[Chunk] = ()
 

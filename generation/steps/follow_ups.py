@@ -25,13 +25,17 @@ _ELLIPTIC = re.compile(
 _ONESELF = re.compile(r"^(?:it|its|they|them|their|theirs|one|ones)$", re.IGNORECASE)
 """Words that point to something in their own question as often, where that named something before them."""
 _NAMED = 2
-_DEFINED = re.compile(r"^\W*(?:what|who)\b.{0,3}\b(?:is|are|s)\b", re.IGNORECASE)
+_DEFINED = re.compile(
+    r"^\W*(?i:what\b.{0,3}\b(?:is|are|s)|who\b.{0,3}\b(?:is|are|s) (?:the|our|a|an))\b|^\W*[Ww]ho (?:is|are) [A-Z]"
+)
 _BRIEF = 3
 """Words of a question that says hardly anything; longer ones name their subject: "Do I have to work on Sunday?"."""
 _FEW, _SHORT = 1, 3
 """Words of content: a question of so few says too little to be searched for by itself; one that is short too, where it
 begins without a subject."""
 _LONGEST_SUBJECT = 300
+_PERHAPS = 5
+"""Words of a question with a single word of content, which may stand by itself, or lean on what was asked before."""
 
 
 def is_follow_up(question: str, history: Sequence[Message]) -> bool:
@@ -44,6 +48,13 @@ def is_follow_up(question: str, history: Sequence[Message]) -> bool:
         return len(terms(question)) <= _SHORT
     said = len(terms(question))
     return not said or (said <= _FEW and len(words(question)) <= _BRIEF and not _DEFINED.match(question))
+
+
+def may_follow(question: str, history: Sequence[Message]) -> bool:
+    """Whether a question can be read either way: "How do I apply?" stands by itself, and leans on an earlier one."""
+    if is_follow_up(question, history) or not any(turn.role == "user" and turn.content.strip() for turn in history):
+        return False
+    return len(terms(question)) <= _FEW and len(words(question)) <= _PERHAPS and not _DEFINED.match(question)
 
 
 def _points_back(question: str, at: re.Match[str]) -> bool:

@@ -1,4 +1,5 @@
-"""The question as it stands by itself: what a follow-up leaves out is taken from the turns before it."""
+"""The questions that are searched for: what a follow-up leaves out is taken from the turns before it, and several
+questions in one are told apart."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from generation.models.port import ChatModel, Message
 from generation.prompts.messages import rewriting_messages
 from generation.prompts.prompt import Prompt
 from generation.steps.draft import Draft
-from generation.steps.follow_ups import carried_over, is_follow_up
+from generation.steps.follow_ups import carried_over, is_follow_up, may_follow
+from generation.steps.parts import parts_of
+from generation.steps.vague import subject_of
 
 _log = get_logger(__name__)
 _LONGEST = 400
@@ -35,19 +38,34 @@ class Rewrite:
         self._settings = settings
 
     def needed(self, draft: Draft) -> bool:
-        """Whether the question leans on the turns before it, told by its words alone."""
-        return self._settings.enabled and is_follow_up(draft.question.text, draft.question.history)
+        """Whether the question leans on the turns before it, or may, is several or none; told by its words alone."""
+        text = draft.question.text
+        if self._leans(draft) or (self._settings.parts and len(parts_of(text)) > 1):
+            return True
+        draft.subject = (subject_of(text) or "") if self._settings.vague else ""
+        return draft.subject not in ("", text)
 
     async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         """Rewrite the question; it is one that :meth:`needed` it."""
         yield StageEvent(name="rewrite", state="started")
         began = time.perf_counter()
-        question = draft.question
-        by_rule = carried_over(question.text, question.history)
-        written = None if self._model is None else await self._written(self._model, draft)
-        draft.standalone = written or by_rule
-        draft.queries = tuple(dict.fromkeys((draft.standalone, question.text)))
-        yield draft.tally.finished("rewrite", began, queries=draft.queries)
+        text, history = draft.question.text, draft.question.history
+        if self._leans(draft):
+            written = None if self._model is None else await self._written(self._model, draft)
+            draft.standalone = written or carried_over(text, history)
+            both = tuple(dict.fromkeys((draft.standalone, text)))
+            draft.queries, draft.beside = (both[:1], both[1:]) if is_follow_up(text, history) else (both, ())
+        elif draft.subject:
+            draft.standalone = draft.subject
+            draft.queries, draft.beside = (draft.subject,), (text,)
+        else:
+            draft.queries = draft.parts = parts_of(text)
+            draft.beside = (text,)
+        yield draft.tally.finished("rewrite", began, queries=(*draft.queries, *draft.beside))
+
+    def _leans(self, draft: Draft) -> bool:
+        text, history = draft.question.text, draft.question.history
+        return self._settings.enabled and (is_follow_up(text, history) or may_follow(text, history))
 
     def _messages(self, draft: Draft) -> Sequence[Message]:
         return rewriting_messages(self._prompt, draft.question.text, draft.question.history)

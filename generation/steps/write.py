@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError, FootnoteError, ModelUnavailable
 from core.lanes import Lanes
@@ -16,14 +17,19 @@ from core.telemetry import CITATIONS_DROPPED, DEGRADED, stage
 from generation.answering.quote_places import Placing, nearest
 from generation.answering.writing import Writing
 from generation.events import Abstain, AnswerEvent, StageEvent
-from generation.extractive.extractor import extract
+from generation.extractive.extractor import Extraction, extract_each, readings
 from generation.extractive.rendering import render_extracts
 from generation.models.port import ChatModel, Delta
 from generation.prompts.messages import build_messages
 from generation.prompts.prompt import Prompt
 from generation.steps.draft import Draft
 from generation.steps.retrieve import PassageSearch
+from generation.steps.vague import says_little
 
+if TYPE_CHECKING:
+    from retrieval.embedding.port import Embedder
+
+_LITTLE = "The question says little: this is what the documents that come closest say. Ask more exactly for more."
 _log = get_logger(__name__)
 _CUT = "A list in this answer goes on: open its footnote to read all of it."
 
@@ -36,6 +42,7 @@ class Write:
             its first word.
         prompt: what the model is told.
         search: has the embedder that weighs sentences against the question.
+        vague: show what two documents say where a question says too little to be answered.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class Write:
         placing: Placing,
         lanes: Lanes,
         prompt: Prompt,
+        vague: bool = True,
     ) -> None:
         self._model = model
         self._search = search
@@ -54,6 +62,7 @@ class Write:
         self._placing = placing
         self._lanes = lanes
         self._prompt = prompt
+        self._vague = vague
 
     async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         """Write, or say that there is no answer."""
@@ -84,13 +93,11 @@ class Write:
         else:
             if writing.abstained:
                 draft.tally.usage = writing.usage
-                draft.tally.abstain()
-                yield Abstain(
-                    reason="The sources don't answer the question.", nearest=nearest(draft.standalone, draft.chunks)
-                )
             else:
                 _written(writing, draft)
-        if not (writing.begun or writing.abstained):
+        if writing.abstained and not (self._vague and says_little(draft.standalone)):
+            yield _abstained("The sources don't answer the question.", draft)
+        elif not writing.begun:
             async for event in self._extracted(draft):
                 yield event
 
@@ -112,10 +119,11 @@ class Write:
             yield event
 
     async def _extracted(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
-        work = partial(extract, draft.standalone, draft.chunks, self._search.embedder)
-        extraction = await self._lanes.searches.run(work, begun=True)
+        work = partial(_chosen, draft, self._search.embedder, vague=self._vague)
+        extraction, notices = await self._lanes.searches.run(work, begun=True)
         if extraction.degraded:
             draft.tally.degraded.append(extraction.degraded)
+        draft.tally.notices += notices
         for event in render_extracts(extraction.extracts, draft.chunks):
             yield event
         if extraction.extracts:
@@ -123,8 +131,29 @@ class Write:
             if extraction.cut:
                 draft.tally.notices.append(_CUT)
         else:
-            draft.tally.abstain()
-            yield Abstain(reason=extraction.reason, nearest=nearest(draft.standalone, draft.chunks))
+            yield _abstained(extraction.reason, draft)
+
+
+def _chosen(draft: Draft, embedder: Embedder, *, vague: bool) -> tuple[Extraction, list[str]]:
+    """The sentences that answer, and what the reader should know of them. Blocks."""
+    if draft.subject:
+        found = readings(draft.subject, draft.chunks, embedder)
+        return found, [_LITTLE] if found.extracts else []
+    questions = draft.parts or (draft.standalone,)
+    each = extract_each(questions, draft.chunks, embedder)
+    extracts = tuple(one for part in each for one in part.extracts)
+    if not extracts and vague and says_little(draft.standalone):
+        found = readings(draft.standalone, draft.chunks, embedder)
+        return found, [_LITTLE] if found.extracts else []
+    left = [asked for asked, part in zip(questions, each, strict=True) if part.reason]
+    notices = [f"The sources don't answer “{asked}”" for asked in left] if extracts else []
+    reason, cut = "" if extracts else each[0].reason, any(part.cut for part in each)
+    return Extraction(extracts, reason, each[0].degraded, cut), notices
+
+
+def _abstained(reason: str, draft: Draft) -> Abstain:
+    draft.tally.abstain()
+    return Abstain(reason=reason, nearest=nearest(draft.standalone, draft.chunks))
 
 
 def _written(writing: Writing, draft: Draft) -> None:

@@ -17,7 +17,9 @@ _COPY = 0.75
 _EVERY = frozenset({"every", "each", "all", "any"})
 _FEWEST = 4
 _LONGEST = 80
-_DENYING = frozenset("not no never none nobody nothing cannot without neither nor".split())  # noqa: SIM905
+_DENYING = frozenset("not no never none nobody nothing cannot without neither nor non".split())  # noqa: SIM905
+_TALK = frozenset("unfortunately fortunately luckily sadly obviously naturally certainly please".split())  # noqa: SIM905
+"""Words of whoever writes, not of what is written about."""
 _OPPOSITES = {
     frozenset(pair.split("/"))
     for pair in """
@@ -101,7 +103,7 @@ def _telling(one: Replaced, said: set[str], claimed: set[str], *, copy: bool) ->
 
 
 def _empty(word: str) -> bool:
-    return is_small(word) or word in _EVERY or bool(number_word(word))
+    return is_small(word) or word in _EVERY or word in _TALK or bool(number_word(word))
 
 
 def _denials(said: list[str]) -> int:

@@ -25,6 +25,7 @@ from generation.verification.quantities import Quantity, read_quantities
 
 _DENIES = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|cant|unable)\b|n['’]t\b"
+    r"|\bnon-(?=\w)"
     r"|\b(?:nicht|kein\w*|nie|ohne|ne\s+\w+\s+pas|jamais|sans|nunca|sin)\b",
     re.IGNORECASE,
 )
@@ -34,7 +35,7 @@ _MAY_DENY = re.compile(
     r"|prohibit\w*|ban(?:s|ned)?|avoid\w*|only|unless|except\w*|instead|rather|rare|rarely|hardly|seldom|few|little"
     r"|stop\w*|prevent\w*|exclud\w*|reject\w*|den(?:y|ies|ied)|miss\w*|free|against|limited|optional\w*|waive\w*"
     r"|before|until|than|turn\w* off|any|enough|remove\w*|block\w*|impossible|exempt\w*|most|least|beyond|neglect\w*"
-    r"|decline\w*|restrict\w*|absen\w+|other than|too|void)\b",
+    r"|(?:stay|remain|keep)\w* (?:as|the same|unchanged)|decline\w*|restrict\w*|absen\w+|other than|too|void)\b",
     re.IGNORECASE,
 )
 _IDLE_DENIAL = re.compile(

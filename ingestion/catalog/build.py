@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from core.clock import Clock, SystemClock
 from core.data_dir import make_usable
-from core.errors import FootnoteError
+from core.errors import FootnoteError, StorageUnavailable
 from core.settings import Settings
 from ingestion.catalog.catalog import Catalog
 from ingestion.catalog.database import Database, sqlite_url
@@ -35,6 +36,16 @@ def open_catalog(settings: Settings, clock: Clock | None = None, *, upgrade: boo
         database.close()
         raise
     return Catalog(database, clock or SystemClock())
+
+
+def check_catalog(settings: Settings) -> None:
+    """Open the catalog once, before a process takes any work. One that doesn't answer is waited for later.
+
+    Raises:
+        ConfigurationError: as :func:`open_catalog`.
+    """
+    with contextlib.suppress(StorageUnavailable):
+        open_catalog(settings).close()
 
 
 def database_of(settings: Settings) -> Database:

@@ -15,7 +15,8 @@ from core.clock import Clock
 from ingestion.catalog.database import Database
 from ingestion.catalog.tables import Base
 
-Arm = Literal["baseline", "candidate"]
+Arm = Literal["baseline", "candidate", "shadow"]
+"""Who answered; ``shadow``: the candidate, without being shown."""
 
 
 class CanaryDayRow(Base):
@@ -31,6 +32,7 @@ class CanaryDayRow(Base):
     answers: Mapped[int] = mapped_column(BigInteger)
     errors: Mapped[int] = mapped_column(BigInteger)
     unsupported: Mapped[int] = mapped_column(BigInteger)
+    slow: Mapped[int] = mapped_column(BigInteger)
 
 
 class CanaryStopRow(Base):
@@ -46,7 +48,7 @@ class CanaryStopRow(Base):
 _DAYS = cast(Table, CanaryDayRow.__table__)
 _STOPS = cast(Table, CanaryStopRow.__table__)
 _KEY = ("canary", "day", "arm")
-_SUMS = ("conversations", "failures", "answers", "errors", "unsupported")
+_SUMS = ("conversations", "failures", "answers", "errors", "unsupported", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Outcomes:
         conversations: first answers of conversations.
         failures: those of them that ended in an error or had an unsupported sentence.
         answers: all answers, first or not.
-        errors, unsupported: those of them that ended in an error; that had an unsupported sentence.
+        errors, unsupported, slow: those of them that ended in an error; that had an unsupported sentence; that took
+            longer than ``canary.slow_s``.
     """
 
     conversations: int = 0
@@ -65,6 +68,7 @@ class Outcomes:
     answers: int = 0
     errors: int = 0
     unsupported: int = 0
+    slow: int = 0
 
     def __add__(self, other: Outcomes) -> Outcomes:
         return Outcomes(*(getattr(self, name) + getattr(other, name) for name in _SUMS))

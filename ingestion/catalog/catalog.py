@@ -8,6 +8,7 @@ from core.clock import Clock
 from ingestion.catalog.audit import AuditStore
 from ingestion.catalog.audit_keeping import AuditKeeping
 from ingestion.catalog.canaries import CanaryStore
+from ingestion.catalog.canary_shadows import ShadowStore
 from ingestion.catalog.comparisons import ComparisonStore
 from ingestion.catalog.conversations import ConversationStore
 from ingestion.catalog.cursors import CursorStore, KnownDocuments
@@ -24,6 +25,7 @@ from ingestion.catalog.memberships import MembershipStore
 from ingestion.catalog.outcomes import Outcomes
 from ingestion.catalog.parsers import ParserStore
 from ingestion.catalog.pauses import PauseStore
+from ingestion.catalog.published import PublishedStore
 from ingestion.catalog.queue import DocumentQueue
 from ingestion.catalog.rebuilds import RebuildStore
 from ingestion.catalog.removal import Removal
@@ -64,9 +66,10 @@ class Catalog:
         memberships, membership_syncs: who is in the groups of sources, and how syncing that stands.
         checks: settings of sources that workers are to try out.
         inbox: what was pushed.
-        canaries: how often the arms of canaries fail.
+        canaries, shadows: how often the arms of canaries fail, and what candidates answered without being shown.
         conversations, feedback: questions and answers that are kept, and what readers say of them.
         reviews: which answers people look at, and what they find.
+        published: reports of evaluations.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -104,6 +107,8 @@ class Catalog:
         self.feedback = FeedbackStore(database, clock)
         self.reviews = ReviewStore(database, clock)
         self.canaries = CanaryStore(database, clock)
+        self.shadows = ShadowStore(database)
+        self.published = PublishedStore(database, clock)
 
     def known(self, source_id: str) -> KnownDocuments:
         """What is known of a source's documents, for its connector."""

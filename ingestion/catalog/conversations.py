@@ -9,110 +9,33 @@ from __future__ import annotations
 import builtins
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any
 
-from sqlalchemy import JSON, Connection, ForeignKey, Index, Row, Select, String, Table, Text, delete, func, or_, select
+from sqlalchemy import Connection, Select, delete, func, or_, select
 from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_of
-from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.principal import AccessList
+from ingestion.catalog.conversation_rows import (
+    CONVERSATIONS,
+    TURNS,
+    Conversation,
+    ConversationRow,
+    Turn,
+    TurnRow,
+    TurnState,
+    conversation_of,
+    turn_of,
+)
 from ingestion.catalog.database import Database
-from ingestion.catalog.tables import Base
 
-TurnState = Literal["writing", "done", "stopped", "failed"]
 MOST_TURNS = 500
 """Of one conversation."""
 _TITLE = 80
 _AT_ONCE = 200
-
-
-class ConversationRow(Base):
-    """A conversation. ``shared`` are the access terms of those who may read it beside its owner."""
-
-    __tablename__ = "conversations"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    owner: Mapped[str] = mapped_column(Text)
-    title: Mapped[str] = mapped_column(Text)
-    folded_title: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    shared: Mapped[list[str]]
-
-    __table_args__ = (Index("ix_conversations_owner", "owner", "updated_at"), Index(None, "updated_at"))
-
-
-class TurnRow(Base):
-    """A question and its answer.
-
-    ``answer`` is the answer as the API gave it, ``documents`` the hash of each document's bytes as they were then.
-    ``replaced``: another turn stands in its place.
-    """
-
-    __tablename__ = "conversation_turns"
-
-    answer_id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
-    number: Mapped[int]
-    question: Mapped[str] = mapped_column(Text)
-    folded_question: Mapped[str] = mapped_column(Text)
-    asked: Mapped[dict[str, Any]]
-    asked_at: Mapped[datetime]
-    state: Mapped[str] = mapped_column(String(16))
-    replaced: Mapped[bool]
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    documents: Mapped[dict[str, Any]]
-
-    __table_args__ = (
-        Index("ux_conversation_turns_number", "conversation_id", "number", unique=True),
-        Index(None, "asked_at"),
-    )
-
-
-CONVERSATIONS = cast(Table, ConversationRow.__table__)
-TURNS = cast(Table, TurnRow.__table__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
-    """A conversation without its turns.
-
-    Attributes:
-        shared: who may read it beside its owner; None: nobody. ``public`` is everybody who has signed in.
-    """
-
-    id: str
-    owner: str
-    title: str
-    created_at: datetime
-    updated_at: datetime
-    shared: AccessList | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """A question and its answer.
-
-    Attributes:
-        asked: how it was asked: filters and pipeline.
-        answer: as the API gave it; None while nothing is written.
-        documents: all that the answer was made from, each with the hash of its bytes then (None: not known).
-    """
-
-    answer_id: str
-    conversation_id: str
-    number: int
-    question: str
-    asked: Mapping[str, Any]
-    asked_at: datetime
-    state: TurnState
-    answer: Mapping[str, Any] | None
-    documents: Mapping[str, str | None]
 
 
 class ConversationStore:
@@ -189,7 +112,7 @@ class ConversationStore:
             row = connection.execute(select(CONVERSATIONS).where(ConversationRow.id == conversation_id)).first()
         if row is None or (row.owner != owner and set(row.shared).isdisjoint(terms)):
             raise missing(conversation_id)
-        return _conversation(row)
+        return conversation_of(row)
 
     def turns(self, conversation_id: str) -> builtins.list[Turn]:
         """The turns of a conversation in their order, those that others replaced left out."""
@@ -230,7 +153,7 @@ class ConversationStore:
         page = mine.order_by(ConversationRow.updated_at.desc(), ConversationRow.id).limit(limit).offset(offset)
         with self._database.read() as connection:
             total = int(connection.execute(select(func.count()).select_from(mine.subquery())).scalar_one())
-            return [_conversation(row) for row in connection.execute(page)], total
+            return [conversation_of(row) for row in connection.execute(page)], total
 
     def rename(self, conversation_id: str, owner: str, title: str) -> Conversation:
         """Give a conversation another title. Raises NotFound: it isn't the owner's."""
@@ -299,14 +222,3 @@ def _replace(connection: Connection, conversation_id: str, answer_id: str) -> No
     if number is None:
         raise NotFound(f"This conversation has no answer {answer_id[:64]!r} that another could replace.")
     connection.execute(update_of(TURNS).where(*inside, TurnRow.number >= number).values(replaced=True))
-
-
-def _conversation(row: Row[Any]) -> Conversation:
-    names = ("id", "owner", "title", "created_at", "updated_at")
-    shared = AccessList.from_terms(row.shared) if row.shared else None
-    return Conversation(**{name: getattr(row, name) for name in names}, shared=shared)
-
-
-def turn_of(row: Row[Any]) -> Turn:
-    """A row of ``conversation_turns`` as a record."""
-    return Turn(**{name: getattr(row, name) for name in Turn.__slots__})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -33,6 +34,12 @@ class FailureStore:
         """How many there are; of one source, or of all."""
         with self._database.read() as connection:
             return int(connection.execute(_of(select(func.count()).select_from(FailureRow), source_id)).scalar_one())
+
+    def reasons(self, document_ids: Collection[str]) -> dict[str, str]:
+        """Why those of these documents failed that did."""
+        failed = select(FailureRow.document_id, FailureRow.message).where(FailureRow.document_id.in_(document_ids))
+        with self._database.read() as connection:
+            return {row.document_id: row.message for row in connection.execute(failed)}
 
     def find(self, named: str) -> Failure:
         """The failure of a document: by its id, by its address, or by its name in its source.

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from core.errors import NotFound
-from ingestion.catalog.conversations import TURNS, Turn, turn_of
+from ingestion.catalog.conversation_rows import TURNS, Turn, turn_of
 from ingestion.catalog.database import Database
 from ingestion.catalog.tables import DOCUMENTS, Base, DocumentRow, SourceRow
 

@@ -132,6 +132,14 @@ class InboxStore:
             rows = connection.execute(behind.order_by(InboxRow.sequence).limit(limit)).all()
         return [_pushed(row) for row in rows]
 
+    def held(self, source_id: str, prefix: str, limit: int = 1000) -> list[Pushed]:
+        """The last words on a source's documents that aren't deleted and whose external ids begin so, latest first."""
+        there = InboxRow.external_id.startswith(prefix, autoescape=True), InboxRow.deleted.is_(False)
+        statement = select(INBOX).where(InboxRow.source_id == source_id, *there)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.order_by(InboxRow.sequence.desc()).limit(limit)).all()
+        return [_pushed(row) for row in rows]
+
     def get(self, source_id: str, external_id: str) -> Pushed | None:
         """The last word on a document."""
         with self._database.read() as connection:

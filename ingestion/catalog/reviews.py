@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.errors import Conflict, NotFound
-from ingestion.catalog.conversations import CONVERSATIONS, TURNS, ConversationRow, Turn, TurnRow, turn_of
+from ingestion.catalog.conversation_rows import CONVERSATIONS, TURNS, ConversationRow, Turn, TurnRow, turn_of
 from ingestion.catalog.database import Database
 from ingestion.catalog.feedback import FeedbackRow
 from ingestion.catalog.review_rows import PAIRS, REVIEWS, SAMPLES, PairRow, ReviewRow, SampleRow

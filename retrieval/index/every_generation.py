@@ -90,6 +90,10 @@ class EveryGeneration:
         """See the port."""
         return self._index.lexical(query, filter, k, fields)
 
+    def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
+        """See the port."""
+        return self._index.spelt_nearly(word, filter, k)
+
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """See the port."""
         return self._index.vector(embedding, filter, k)

@@ -23,6 +23,8 @@ let's that's who's what's here's there's when's where's why's how's
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 MOST = 8
 """Phrases of a question. Each costs a search of its own; a question of a sentence or two has no more."""
+_STEM, _ENDING = 5, 6
+"""Letters that a stem has at least, and that a stemmer takes from a word at most."""
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _BREAK = re.compile(r"[.?!;:]\s")
 
@@ -42,6 +44,11 @@ def phrases(question: str) -> list[str]:
             text = question[first.start() : second.end()]
             pairs.setdefault(_plain(text), text)
     return list(pairs.values())
+
+
+def beginnings(word: str) -> list[str]:
+    """What a misspelt word may have in common with the stem of the one that is meant: ``procur`` of "procuremnt"."""
+    return [word[:end] for end in range(len(word) - 1, max(_STEM, len(word) - _ENDING) - 1, -1)]
 
 
 def only_stop_words(question: str) -> bool:

@@ -174,6 +174,13 @@ class SearchIndex(Protocol):
         """
         ...
 
+    def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
+        """Up to ``k`` chunks that pass the filter and may have a word in them that is spelt nearly as this one.
+
+        What is looked for are stems, so that some have no such word: who calls reads them.
+        """
+        ...
+
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity, in [-1, 1], among those that pass."""
         ...

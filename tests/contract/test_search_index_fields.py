@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.chunk import EmbeddedChunk
+from core.filters import AnyOf
 from core.pipeline import FieldWeights
 from retrieval.index.port import SearchIndex
 from tests.contract.passages import PUBLIC, ids, passage, write
@@ -94,6 +95,17 @@ def test_no_question_is_refused_for_its_phrases(shelf: SearchIndex) -> None:
         assert len(ids(shelf.lexical(query, PUBLIC, 10, every))) <= 7
     assert "together" in found(shelf, "terms of service " * 400, every)
     assert "together" in found(shelf, " ".join(f"word{n}" for n in range(700)) + " terms", every)
+
+
+def test_a_word_that_is_spelt_nearly_so_is_found_whatever_its_ending(shelf: SearchIndex) -> None:
+    for word, meant in (("walruss", "walrus"), ("wlarus", "walrus"), ("servcie", "service"), ("harburs", "harbour")):
+        having = set(ids(shelf.lexical(meant, PUBLIC, 10, BODY)))
+        assert having
+        assert having <= set(ids(shelf.spelt_nearly(word, PUBLIC, 20)))
+    assert len(shelf.spelt_nearly("walruss", PUBLIC, 2)) <= 2
+    assert shelf.spelt_nearly("walruss", AnyOf("acl", frozenset({"user:nobody"})), 10) == []
+    for odd in ("", "the", "a" * 3000, "条款", "a:b (", "\ud83d"):
+        shelf.spelt_nearly(odd, PUBLIC, 10)
 
 
 def test_both_legs_take_the_same_fields(shelf: SearchIndex) -> None:

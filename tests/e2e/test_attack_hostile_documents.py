@@ -187,6 +187,7 @@ def test_the_names_of_what_failed_are_names(
     page = watched.page
     broken = [document for document in hostile if document.name.endswith(".broken.pdf")]
     use_key(page, running_stack.admin_key)
+    page.get_by_role("button", name="Administration").click()
     page.get_by_role("button", name="Failed documents").click()
     panel = page.get_by_role("dialog")
     expect(panel.get_by_role("listitem").first).to_be_visible()

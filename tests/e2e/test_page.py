@@ -197,7 +197,7 @@ def test_a_key_opens_what_only_its_owner_may_read(page: Page, running_stack: Run
         headers={"Authorization": f"Bearer {running_stack.admin_key}"},
     ).json()
     use_key(page, made["key"])
-    expect(page.get_by_role("button", name="Failed documents")).to_be_hidden()  # not an administrator's
+    expect(page.get_by_role("button", name="Administration")).to_be_hidden()  # not an administrator's
     ask(page, CONFIDENTIAL)
     page.locator("#footnotes button").first.click()
     expect(page.get_by_role("dialog").locator("mark").first).to_be_in_viewport()
@@ -219,8 +219,9 @@ def test_an_administrator_sees_what_failed_and_tries_it_again(page: Page, runnin
         file.write_bytes(b"%PDF-1.7\nthe rest of it is lost")
     try:
         running_stack.run("ingest", str(running_stack.documents))
-        expect(page.get_by_role("button", name="Failed documents")).to_be_hidden()  # nobody, so far
+        expect(page.get_by_role("button", name="Administration")).to_be_hidden()  # nobody, so far
         use_key(page, running_stack.admin_key)
+        page.get_by_role("button", name="Administration").click()
         page.get_by_role("button", name="Failed documents").click()
         panel = page.get_by_role("dialog")
         expect(panel).to_contain_text("2 documents couldn’t be taken in.")
@@ -237,11 +238,29 @@ def test_an_administrator_sees_what_failed_and_tries_it_again(page: Page, runnin
         expect(panel).to_contain_text("1 document is being tried again.")
         look_until(panel, "Every document was taken in.")
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name="Failed documents")).to_be_focused()
+        expect(page.get_by_role("button", name="Administration")).to_be_focused()
     finally:
         broken.unlink()
         other.unlink()
         running_stack.run("ingest", str(running_stack.documents))
+
+
+def test_a_curator_is_told_why_a_question_finds_a_document(page: Page, running_stack: RunningStack) -> None:
+    told = running_stack.json("why", QUESTION, "hr/parental-leave.md", "--as", "ida")
+    assert (told["verdict"], told["reader"]["opened_by"], told["words"]) == ("given", ["public"], True)
+    assert told["passages"][0]["place"] == 1
+    assert {"lexical", "vector", "fused", "neighbours"} <= set(told["passages"][0]["ranks"])
+    use_key(page, running_stack.admin_key)
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Administration").click()
+    page.get_by_role("button", name="Documents", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("hr/parental-leave.md")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("dialog").get_by_role("listitem").get_by_role("button").click()
+    why = page.get_by_role("region", name="Why does a question find it, or not?")
+    expect(why.get_by_label("Question")).to_have_value(QUESTION)
+    why.get_by_role("button", name="Explain").click()
+    expect(why.get_by_role("row").nth(1)).to_contain_text("1, in the answer")
 
 
 def look_until(panel: Locator, said: str) -> None:
@@ -249,7 +268,7 @@ def look_until(panel: Locator, said: str) -> None:
     while said not in panel.inner_text():
         assert time.monotonic() < deadline, panel.inner_text()
         panel.get_by_role("button", name="Look again").click()
-        expect(panel.locator("#failure-said")).to_be_empty()
+        expect(panel.locator("#desk-said")).to_be_empty()
 
 
 def test_a_wrong_key_is_said_to_be(page: Page) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -18,6 +19,8 @@ from core.principal import AccessList
 from generation.events import Citation
 from ingestion.blobs import parsed_key
 from tests.e2e.test_page import CHROMIUM, PATIENCE_MS, QUIET, use_key
+from tests.servers.oidc import oidc_server
+from tests.unit.api.auth.conftest import signing_in
 from tests.unit.api.conftest import on_a_port
 from tests.unit.api.fakes import Stack, an_answer, make_settings
 from tests.unit.api.test_follow_ups import a_handbook
@@ -165,17 +168,47 @@ def test_an_answer_is_copied_as_markdown_and_as_rich_text(page: Page) -> None:
     expect(page.locator("#footnotes")).to_be_visible()
 
 
+NOTES = {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"# N"}
+
+
+def test_a_document_is_uploaded_for_oneself_alone(page: Page) -> None:
+    page.get_by_role("button", name="My documents").click()
+    page.get_by_label("Files to upload").set_input_files(NOTES)
+    panel = page.locator("#uploads")
+    expect(panel.get_by_role("listitem")).to_contain_text("notes.md")
+    expect(panel).to_contain_text("1 document of at most 100, up to 50 MB each")
+    panel.get_by_label("Files to upload").set_input_files({"name": "id_rsa", "mimeType": "text/plain", "buffer": b"x"})
+    expect(page.locator("#upload-said")).to_contain_text("never a document")
+    panel.get_by_role("button", name="Delete notes.md").click()
+    expect(panel.get_by_role("listitem")).to_have_count(0)
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 1500, "height": 860}}], ids=["wide"], indirect=True)
+def test_conversations_stay_beside_the_page_where_there_is_room(page: Page) -> None:
+    page.locator("#open-history").click()
+    ask(page, "Where do we sleep?")
+    listed = page.locator("#history-list").get_by_role("button", name="Where do we sleep?", exact=True)
+    expect(listed).to_be_visible()
+    page.locator("#new-conversation").click()
+    listed.click()
+    expect(page.locator("#asked")).to_have_text("Where do we sleep?")
+    expect(listed).to_be_visible()
+    page.locator("#close-history").click()
+    expect(listed).to_be_hidden()
+
+
 VIEWS = {
     "filters": lambda page: page.locator("#filter-title").click(),
     "answer": ask,
     "passage": lambda page: page.locator("#footnotes button").first.click(),
     "sharing": lambda page: page.locator("#open-share").click(),
     "conversations": lambda page: page.locator("#open-history").click(),
+    "uploads": lambda page: page.locator("#open-uploads").click(),
     "keyboard": lambda page: page.locator("#open-help").click(),
     "key": lambda page: page.locator("#open-key").click(),
 }
 WAYS = {
-    "wide": {"viewport": {"width": 1400, "height": 860}, "locale": "en-GB"},
+    "wide": {"viewport": {"width": 1500, "height": 860}, "locale": "en-GB"},
     "phone-dark-german": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "locale": "de-DE"},
     "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2, "forced_colors": "active"},
 }
@@ -229,3 +262,39 @@ def test_a_key_is_offered_anew_to_the_next_reader(page: Page, stack: Stack) -> N
     page.get_by_role("button", name="Ask only these documents").click()
     use_key(page, stack.keys.create("bob", Grant(user="bob", groups=("it",)))[1])
     expect(page.locator("#chosen li")).to_have_count(0)
+
+
+def test_conversations_of_who_signed_in_are_at_the_side_too(browser: Browser, tmp_path: Path) -> None:
+    """With the session's cookie and no key: what changes something carries the session's token."""
+    with oidc_server() as provider:
+        provider.people = {"ann": {"email": "ann@example.com", "email_verified": True, "groups": ["hr"]}}
+        stack = signing_in(tmp_path, provider.url)
+        hosts = stack.settings.api.model_copy(update={"allowed_hosts": ("localhost", "127.0.0.1")})
+        stack.settings = stack.settings.model_copy(update={"api": hosts})
+        stack.answerer.script = an_answer()
+        with on_a_port(stack) as url:
+            context = browser.new_context()
+            context.set_default_timeout(PATIENCE_MS)
+            context.add_cookies([{"name": "footnote", "value": session_of("ann", url), "url": url}])
+            page = context.new_page()
+            page.goto(url)
+            expect(page.locator("#sign-out")).to_be_visible()
+            ask(page, "How much leave?")
+            page.locator("#open-history").click()
+            page.get_by_role("button", name="Rename How much leave?").click()
+            page.get_by_label("Title", exact=True).fill("My leave")
+            page.keyboard.press("Enter")
+            page.get_by_role("button", name="Delete My leave").click()
+            page.get_by_role("button", name="Delete My leave").click()
+            expect(page.locator("#history-count")).to_have_text("Deleted.")
+            context.close()
+        stack.catalog.close()
+
+
+def session_of(user: str, url: str) -> str:
+    """The cookie of a session that begins with the provider's form."""
+    with httpx.Client(timeout=60) as client:
+        form = client.get(client.get(f"{url}/auth/login").headers["location"]).text
+        back = client.post(form.split('action="')[1].split('"')[0], data={"user": user}).headers["location"]
+        client.get(f"{url}{back.removeprefix('http://localhost')}")
+        return client.cookies["footnote"]

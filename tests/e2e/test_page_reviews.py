@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,29 @@ def test_who_is_no_reviewer_is_offered_none(page: Page, stack: Stack) -> None:
         use_key(page, stack.keys.create("bob", Grant(user="bob", groups=("hr",)))[1])
     expect(page.get_by_role("button", name="Conversations")).to_be_visible()  # it is offered after the other ones
     expect(page.get_by_role("button", name="Reviews")).to_be_hidden()
+
+
+def test_weeks_are_shown_to_reviewers_and_reports_to_administrators(page: Page, stack: Stack) -> None:
+    share = {"value": 0.25, "low": 0.1, "high": 0.4}
+    shares = dict.fromkeys(("failed", "abstained", "unsupported", "thumbs_down", "cached"), share)
+    weeks = [{"monday": "2026-03-02", "answers": 60, "p95_ms": 1200, **shares}]
+    told = {"published_at": "2026-03-09T08:00:00Z", "weeks": weeks, "topics": None, "oldest": []}
+    stack.catalog.published.publish("drift", "week", json.dumps(told).encode())
+    stack.catalog.published.publish("answers", "asked", b"<p>24 weeks</p>")
+    quality = page.get_by_role("button", name="Quality")
+    expect(quality).to_be_hidden()
+    use_key(page, stack.keys.create("ann", ANN)[1])
+    quality.click()
+    dialog = page.get_by_role("dialog", name="Quality of answers")
+    expect(dialog.get_by_role("row")).to_have_count(2)
+    expect(dialog).to_contain_text("25.0 %")
+    expect(dialog).not_to_contain_text("Reports of answers")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    dialog.get_by_role("button", name="Close").click()
+    use_key(page, ADMIN_KEY)
+    quality.click()
+    with page.expect_download() as saved:
+        dialog.get_by_role("button", name="asked").click()
+    assert saved.value.suggested_filename == "asked.html"
+    assert saved.value.path().read_bytes() == b"<p>24 weeks</p>"

@@ -54,7 +54,7 @@ def test_a_set_knows_when_its_documents_have_changed(running_stack: RunningStack
     write_set(changed, out, manifest.model_copy(update={"fingerprint": fingerprint(changed)}))
     told = running_stack.json("eval", "questions", "--out", str(out), "--stale", status=1)
     assert [one["id"] for one in told] == [older.id, gone.id]
-    assert "and the question was made from 0" in told[0]["why"]
+    assert "other bytes" in told[0]["why"]
     assert "is gone" in told[1]["why"]
     assert set(stale(changed, Settings(data_dir=running_stack.data_dir))) == {older.id, gone.id}
 

@@ -98,18 +98,22 @@ class Stack:
                 Layout.of(self.settings).make()
                 setattr(self, child.name, self.start_child(child))
 
-    def start_child(self, child: Child) -> subprocess.Popen[bytes]:
-        """Start one of the processes that ``footnote up`` runs."""
-        return self._start(list(child.command), child.environment)
+    def start_child(self, child: Child, program: Path = ROOT) -> subprocess.Popen[bytes]:
+        """Start one of the processes that ``footnote up`` runs, of this program or of another copy."""
+        return self._start(list(child.command), child.environment, program)
 
     def _celery(self, queues: str, threads: int, *more: str) -> list[str]:
         command = [sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker", "-P", "threads"]
         return [*command, "-c", str(threads), "-Q", queues, *more]
 
-    def _start(self, command: list[str], more: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
+    def _start(
+        self, command: list[str], more: Mapping[str, str] = MappingProxyType({}), program: Path = ROOT
+    ) -> subprocess.Popen[bytes]:
         environment = os.environ | self.environment | {"FOOTNOTE_TELEMETRY__LOG_FORMAT": "json"} | more
         with self.log.open("ab") as log:
-            return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                command, cwd=program, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
 
     def stop_worker(self) -> None:
         """End the worker as a supervisor does: it finishes what it has begun."""

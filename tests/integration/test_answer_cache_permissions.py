@@ -89,6 +89,9 @@ class Company:
         ]
         return SearchResponse(tuple(hits), len(hits), {"total": 1.0}, (), "g", "hybrid", ())
 
+    def spelt_nearly(self, word: str, principal: Principal, filters: Filter | None, limit: int) -> Sequence[Chunk]:
+        return ()
+
     def reader(self, user: str | None) -> Principal:
         return Principal(user, frozenset({"hr"} if user in self.in_hr else ()))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -107,6 +107,8 @@ class Company:
         self.services: Services = wire(self.settings)
         self.owners: dict[str, str] = {}
         """By conversation."""
+        self.told: dict[tuple[int, int], set[str | None]] = defaultdict(set)
+        """Who was told a version of a document while it was theirs to read."""
         self.answers: list[str] = []
         for number in range(DOCUMENTS):
             self._write(number)
@@ -172,12 +174,16 @@ class Company:
         return own | {f"group:{group}" for group in {*reader.groups, *synced}}
 
     def hidden_from(self, reader: Reader) -> list[str]:
-        """Words that this reader may not be told: of other people's documents, of former texts, of what is gone."""
+        """Words that this reader may not be told: of other people's documents, of former texts, of what is gone.
+
+        A former text stays in one's own conversation about it, while one may read what became of it.
+        """
         terms, hidden = self.terms(reader), []
         for number, version in self.versions.items():
             acl = self.source.acls.get(self.name(number))
             now = acl is not None and not terms.isdisjoint(acl.terms())
-            hidden += [word(number, old) for old in range(1, version + 1) if not (now and old == version)]
+            kept = {version} | {old for old in range(1, version) if reader.user in self.told[number, old]}
+            hidden += [word(number, old) for old in range(1, version + 1) if not (now and old in kept)]
         return hidden
 
 
@@ -273,6 +279,15 @@ class Ways:
             "/v1/usage",
         )
         return await self._get(reader, self.dice.choice((*paths, "/v1/reviews/next?limit=50", "/v1/status", "/v1/me")))
+
+    async def ledger(self, reader: Reader) -> str:
+        """Curators see names, facts and access lists of all documents, and no text."""
+        path = f"/v1/ledger/{self._document()}"
+        if self.dice.random() < 0.5:
+            return await self._get(reader, path)
+        named = {"user": f"{self.dice.choice(USERS)}@example.com", "groups": []}
+        body = {"question": self._question(), "reader": self.dice.choice((None, named))}
+        return await self._post(reader, f"{path}/why", body)
 
     async def openai(self, reader: Reader) -> str:
         messages = [{"role": "user", "content": self._question()}]
@@ -392,7 +407,9 @@ async def test_nobody_is_told_what_they_may_not_read(company: Company, attack_ca
                 came = await ways.of(way, reader)
                 leaked = [one for one in company.hidden_from(reader) if one in came]
                 assert not leaked, f"{way}, turn {turn}, case {case}: {reader} was told {leaked} in {came[:2000]}"
-                shown = [n for n, version in company.versions.items() if word(n, version) in came]
+                shown = [(n, version) for n, version in company.versions.items() if word(n, version) in came]
+                for one in shown:
+                    company.told[one].add(reader.user)
                 told[way] += bool(shown)
                 client.cookies.clear()
     # The ways work: what a reader may read comes back on each that shows texts.

@@ -1,4 +1,4 @@
-"""Thirty kills in an ingest of 400 documents, with every process that `footnote up` runs. Slow: `make chaos`."""
+"""Thirty kills in an ingest of 400 documents, with every process that `footnote up` runs. Slow: `make kills`."""
 
 from __future__ import annotations
 

@@ -71,6 +71,9 @@ class Passage:
     def search(self, *_: Any, **__: Any) -> SearchResponse:
         return SearchResponse((SearchHit(self.chunk, 1.0, Ranks(), Scores()),), 1, {}, (), "g", "hybrid")
 
+    def spelt_nearly(self, *_: Any) -> Sequence[Chunk]:
+        return ()
+
 
 class Quoting:
     """A model that repeats what it is given, a citation behind each sentence."""
@@ -139,7 +142,9 @@ def cited(parsed: ParsedDocument) -> Iterator[tuple[Citation, Chunk]]:
             start=one.start, end=one.end, heading_path=one.heading_path,
         )  # fmt: skip
         sentences = [sentence.text for sentence in split_sentences(text)][:MAX_CITATIONS]
-        answerer = Answerer(Passage(chunk), Quoting(sentences), Settings(), locate)
+        answerer = Answerer(
+            Passage(chunk), Quoting(sentences), Settings.model_validate({"embedder": {"languages": ["en"]}}), locate
+        )
         for citation in asyncio.run(citations(answerer)):
             yield citation, chunk
 

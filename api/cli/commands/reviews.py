@@ -10,8 +10,8 @@ import click
 
 from api.cli import context
 from api.cli.options import Reader, json_option, print_json, say
-from api.cli.review_sheets import cases_of, filled_in, labels_of, sheet_of, text_of
-from core.errors import Conflict, InvalidRequest, NotFound
+from api.cli.review_sheets import cases_of, filled_in, labels_of, sheet_of, text_of, write_new
+from core.errors import Conflict, NotFound
 
 _PAGE = 100
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -70,7 +70,7 @@ def export(file: Path | None, limit: int, key: str | None, as_json: bool) -> Non
     elif file is None:
         click.echo(sheet_of(pairs), nl=False)
     else:
-        _write(file, sheet_of(pairs), mark="\ufeff")
+        write_new(file, sheet_of(pairs), mark="\ufeff")
         click.echo(f"Wrote {file}: {len(pairs)} answers to review.")
 
 
@@ -118,20 +118,9 @@ def results(labels: Path | None, answers: Path | None, key: str | None, as_json:
         print_json(found)
     for file, rows in ((labels, labels_of(found)), (answers, cases_of(found))):
         if file:
-            _write(file, text_of(rows, file))
+            write_new(file, text_of(rows, file))
             click.echo(f"Wrote {file}: {len(rows)} lines.", err=as_json)
 
 
 def _client(key: str | None) -> Any:
     return context.client(Reader(None, (), key))
-
-
-def _write(file: Path, text: str, mark: str = "") -> None:
-    """Write a new file. ``mark`` tells Excel that it is UTF-8."""
-    try:
-        with file.open("x", encoding="utf-8", newline="") as opened:
-            opened.write(mark + text)
-    except FileExistsError:
-        raise InvalidRequest(f"{file} is there already: name another one.") from None
-    except OSError as error:
-        raise InvalidRequest(f"{file} can't be written: {error.strerror}.") from None

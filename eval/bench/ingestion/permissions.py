@@ -24,6 +24,7 @@ from core.metadata import Metadata
 from core.principal import AccessList
 from core.settings import Settings
 from eval.bench.report import machine_line
+from eval.progress import Progress, bars, tracked, unseen
 from ingestion.broker import TaskQueue
 from ingestion.catalog.build import database_of, open_catalog
 from ingestion.catalog.catalog import Catalog
@@ -48,9 +49,10 @@ class _Listed:
 
     config_model = SourceConfig
 
-    def __init__(self, documents: int, revision: str) -> None:
+    def __init__(self, documents: int, revision: str, progress: Progress) -> None:
         self._documents = documents
         self._revision = revision
+        self._progress = progress
 
     @classmethod
     def open(cls, config: Any, context: Any) -> _Listed:
@@ -59,7 +61,8 @@ class _Listed:
 
     def changes(self, cursor: Cursor, known: Known) -> Iterator[Page]:  # noqa: ARG002 - it lists everything anew
         """All documents, page by page."""
-        for first in range(0, self._documents, PAGE):
+        what = f"{self._revision}: listed, by {PAGE}"
+        for first in tracked(range(0, self._documents, PAGE), what, self._progress):
             last = min(first + PAGE, self._documents)
             yield Page(
                 changes=[self._document(number) for number in range(first, last)], complete=last == self._documents
@@ -108,7 +111,8 @@ def permissions(documents: int, kind: Literal["embedded", "opensearch"], url: st
         bare = build_index(settings)
         generation = bare.ensure("bench", DIMENSIONS).name
         try:
-            seconds = measure(settings, bare, documents)
+            with bars() as progress:
+                seconds = measure(settings, bare, documents, progress)
         finally:
             _remove(bare, generation)
     rate = documents / seconds
@@ -116,15 +120,16 @@ def permissions(documents: int, kind: Literal["embedded", "opensearch"], url: st
     click.echo(machine_line())
 
 
-def measure(settings: Settings, index: SearchIndex, documents: int) -> float:
+def measure(settings: Settings, index: SearchIndex, documents: int, progress: Progress = unseen) -> float:
     """Seconds from the begin of the listing until all documents are found by their new readers, and by no old one."""
     catalog = open_catalog(settings)
     source_id = catalog.sources.create(kind="bench", name="bench", config={}, interval_s=3600).id
-    _enter(settings, catalog, source_id, documents)
-    for first in range(0, documents, PAGE):
+    _enter(settings, catalog, source_id, _Listed(documents, "before", progress))
+    for first in tracked(range(0, documents, PAGE), f"before: indexed, by {PAGE}", progress):
         index.upsert(_chunks(source_id, range(first, min(first + PAGE, documents))))
     index.refresh()
-    parts = Parts(settings, _NoTasks(), Makers(connector=lambda *_: cast(Connector, _Listed(documents, "after"))))
+    listed = _Listed(documents, "after", progress)
+    parts = Parts(settings, _NoTasks(), Makers(connector=lambda *_: cast(Connector, listed)))
     run, _ = catalog.runs.begin(source_id, 600)
     begun = time.perf_counter()
     sync(parts, run.id)
@@ -139,12 +144,12 @@ def measure(settings: Settings, index: SearchIndex, documents: int) -> float:
     return seconds
 
 
-def _enter(settings: Settings, catalog: Catalog, source_id: str, documents: int) -> None:
+def _enter(settings: Settings, catalog: Catalog, source_id: str, listed: _Listed) -> None:
     """The catalog as if all documents had been read and indexed."""
     run, _ = catalog.runs.begin(source_id, 600)
     catalog.runs.claim(run.id, "bench", 600)
     parser = catalog.parsers.number("bench")
-    for page in _Listed(documents, "before").changes({}, catalog.known(source_id)):
+    for page in listed.changes({}, catalog.known(source_id)):
         changes = [one for one in page.changes if isinstance(one, Upsert)]
         catalog.intake.apply(run.id, source_id, changes, parser=parser)
     database = database_of(settings)

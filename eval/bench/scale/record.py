@@ -21,6 +21,7 @@ class Build(Record):
         settled_s: seconds that merging went on after the last chunk.
         segments: of the finished index.
         bytes: of the finished index, by component.
+        planned: bytes that `footnote plan` says of such an index and its text.
         heap_mb, heap_max_mb, resident_mb: of the node, after questions to this index alone; None where not known.
     """
 
@@ -34,6 +35,7 @@ class Build(Record):
     settled_s: float = 0.0
     segments: int = 0
     bytes: dict[str, int] = {}
+    planned: float | None = None
     heap_mb: float | None = None
     heap_max_mb: float | None = None
     resident_mb: float | None = None

@@ -12,6 +12,8 @@ import numpy as np
 from core.chunk import Vectors
 from core.errors import InvalidRequest
 from core.settings import Settings
+from deploy.plan.index_size import LAYOUTS, size_of, stored_share
+from deploy.plan.workload import Text, Workload
 from eval.bench.report import machine
 from eval.bench.scale import measuring
 from eval.bench.scale.building import Target, build, drop, opened, target
@@ -22,6 +24,13 @@ from eval.bench.scale.record import Build, Report
 from eval.bench.search.filtered_text import questions_of, texts_of, vectors_by_part
 from eval.progress import Progress
 from retrieval.embedding.port import Embedder
+
+_PLANNED_AS = {
+    **{"fp32": "whole", "byte": "byte", "4x": "lucene 4x", "faiss": "whole, faiss", "fp16": "fp16"},
+    **{"16x": "on disk, 16x", "32x": "on disk, 32x"},
+}
+PLANNED = {name: next(one for one in LAYOUTS if one.name == planned) for name, planned in _PLANNED_AS.items()}
+"""The layouts of this benchmark as ``footnote plan`` knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +126,18 @@ def run(plan: Plan, embedder: Embedder) -> Report | None:
         )
         if not made.finished:
             return None
+        made.planned = planned_bytes(corpus, made.size, made.layout, embedder.dimensions)
         builds.append(made)
     return _measure(plan, corpus, embedder, targets, builds)
+
+
+def planned_bytes(corpus: Corpus, size: int, layout: str, dimensions: int) -> float:
+    """What ``footnote plan`` would say of an index, from a sample of its text: ten blocks spread over it."""
+    last = size // BLOCK - 1
+    firsts = dict.fromkeys(round(number * last / 9) * BLOCK for number in range(10))
+    texts = [one.chunk.text for first in firsts for one in corpus.chunks(corpus.block(first, first + BLOCK))]
+    sample = Text(1, sum(map(len, texts)) / len(texts), stored_share(texts), measured=True)
+    return size_of(Workload(size, sample, dimensions), PLANNED[layout]).disk
 
 
 def drop_all(plan: Plan, embedder: Embedder) -> None:

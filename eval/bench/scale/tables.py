@@ -47,8 +47,11 @@ def _bytes(rows: Sequence[Build]) -> str:
     cells = []
     for row in rows:
         each = [row.bytes.get(component, 0) / row.size for component in COMPONENTS]
-        cells.append([row.name, *(f"{one:,.0f}" for one in each), f"{sum(each):,.0f}"])
-    return markdown(["bytes a chunk", *COMPONENTS, "all"], cells)
+        planned = ["-", "-"]
+        if row.planned is not None:
+            planned = [f"{row.planned / row.size:,.0f}", f"{row.planned / row.size / sum(each) - 1:+.1%}"]
+        cells.append([row.name, *(f"{one:,.0f}" for one in each), f"{sum(each):,.0f}", *planned])
+    return markdown(["bytes a chunk", *COMPONENTS, "all", "planned", "off by"], cells)
 
 
 def _builds(rows: Sequence[Build]) -> str:

@@ -43,7 +43,9 @@ class SharePointConfig(SourceConfig):
     tenant: str = Field(min_length=1, pattern=r"^[A-Za-z0-9.\-]+$")
     client_id: str = Field(min_length=1)
     client_secret: SecretStr | None = None
-    certificate: SecretStr | None = None
+    certificate: SecretStr | None = Field(
+        default=None, json_schema_extra={"contentMediaType": "application/x-pem-file"}
+    )
     certificate_file: Path | None = None
     thumbprint: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{40}$")
     sites: tuple[str, ...] = Field(min_length=1, max_length=20)

@@ -63,10 +63,10 @@ class SqlConfig(SourceConfig):
     """
 
     url: SecretStr
-    query: str | None = None
+    query: str | None = Field(default=None, json_schema_extra={"contentMediaType": "application/sql"})
     table: ColumnName | None = None
     key: Annotated[tuple[ColumnName, ...], BeforeValidator(_listed), Field(min_length=1, max_length=8)]
-    template: str
+    template: str = Field(json_schema_extra={"contentMediaType": "text/plain"})
     format: Literal["markdown", "html"] = "markdown"
     modified: ColumnName | None = None
     overlap: Annotated[int, Field(ge=0)] = 300

@@ -21,7 +21,7 @@ from retrieval.index.fences import mark, marks_of
 from retrieval.index.lance.documents import delete, inventory, merge, update
 from retrieval.index.lance.fences import Fences
 from retrieval.index.lance.generations import Generations
-from retrieval.index.lance.queries import lexical_query, query_vector
+from retrieval.index.lance.queries import lexical_query, near_query, query_vector
 from retrieval.index.lance.rows import (
     CHUNK_COLUMNS,
     WINDOWS,
@@ -32,8 +32,8 @@ from retrieval.index.lance.rows import (
 )
 from retrieval.index.lance.sql import EVERYTHING, NOTHING, predicate
 from retrieval.index.lance.store import Record, Store
-from retrieval.index.lance.tables import Tables
-from retrieval.index.lance.views import best, candidates, room
+from retrieval.index.lance.tables import LITTLE, MUCH, Tables
+from retrieval.index.lance.views import spelt_nearly, text_search
 from retrieval.index.port import (
     MOST_VALUES,
     USUAL_FIELDS,
@@ -72,8 +72,6 @@ class LanceIndex:
         self._generations = Generations(self._store, self._tables, self._fences)
         self._pinned: str | None = None
 
-    # Generations
-
     def ensure(self, embedder: str, dimensions: int, model: str = "") -> Generation:
         """Create the live generation if there is none; see the port."""
         return self._generations.ensure(embedder, dimensions, model)
@@ -101,8 +99,6 @@ class LanceIndex:
         """Delete a generation that isn't live. Raises Conflict and NotFound."""
         self._generations.drop(name)
 
-    # Writes
-
     def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
         """Write chunks, replacing those of the same id; the last one wins where an id comes twice. See the port."""
         unique = {one.chunk.id: one for one in chunks}
@@ -129,16 +125,14 @@ class LanceIndex:
     def update_documents(self, updates: Sequence[DocumentUpdate]) -> int:
         """Replace permissions and metadata on documents' chunks, keeping their vectors; see the port."""
         marks = {one.document_id: mark(one.up_to, content=False) for one in updates}
-        with stage("index.update", documents=len(updates)), self._writing() as (record, table):
+        with stage("index.update", documents=len(updates)), self._writing(MUCH) as (record, table):
             self._fences.raise_to(record.name, marks)
             return update(table, updates)
 
     def refresh(self) -> None:
         """Everything written is findable already; this folds it into the index, so that searches are at their best."""
         with self._store.writing():
-            self._tables.tidy(self._table()[1], at_once=True)
-
-    # Reads
+            self._tables.tidy(self._table()[1], LITTLE)
 
     def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25. The query is words and nothing else: no operators, no errors of syntax."""
@@ -150,10 +144,15 @@ class LanceIndex:
             asked = lexical_query(words, fields, self._tables.able(record.name))
             if asked is None:
                 return []
-            search = table.search(asked.query, query_type="fts")
-            found = search.where(where, prefilter=True).select(["id", "document_id", "_score"]).limit(room(_most(k)))
-            rows = found.to_arrow()
-        return best(candidates(rows, asked.scores(rows["_score"].to_pylist())), _most(k))
+            return text_search(table, asked.query, where, _most(k), asked.scores)
+
+    def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
+        """Chunks that may have a word spelt nearly as this one; see the port."""
+        where = predicate(filter)
+        if k <= 0 or where == NOTHING or not word.isalnum():
+            return []
+        with stage("index.spelt_nearly", k=k), self._reading() as (_, table):
+            return spelt_nearly(table, near_query(word), where, _most(k), late=self._tables.unindexed(table))
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity."""
@@ -280,12 +279,12 @@ class LanceIndex:
             yield self._table()
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Record, Any]]:
+    def _writing(self, patience: float = 1.0) -> Iterator[tuple[Record, Any]]:
         with self._store.writing():
             record, table = self._table()
             table.checkout_latest()
             yield record, table
-            self._tables.tidy(table)
+            self._tables.tidy(table, patience)
 
     def _delete(self, versions: Mapping[str, int], those: str) -> int:
         if not versions:

@@ -15,10 +15,12 @@ from core.pipeline import FieldWeights
 from retrieval.index.cjk import with_bigrams
 from retrieval.index.lance.rows import HEADINGS, SEARCH_TEXT, TITLE
 from retrieval.index.lance.store import Record
-from retrieval.index.phrases import phrases
+from retrieval.index.phrases import beginnings, phrases
 
 PHRASES = "phrases"
 """What a table can do whose text index has positions."""
+_ONE_EDIT = 5
+"""Letters of a word up to which one edit is allowed, and not two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ def _match(words: str, column: str, boost: float) -> Any:
 
 def _phrase(words: str) -> Any:
     return PhraseQuery(with_bigrams(words), SEARCH_TEXT)  # type: ignore[call-arg]  # likewise
+
+
+def near_query(word: str) -> Any:
+    """The query for words that are spelt nearly so: of their stems, with an edit or two."""
+    # As OpenSearch's AUTO.
+    whole = MatchQuery(word, SEARCH_TEXT, fuzziness=2 if len(word) > _ONE_EDIT else 1)  # type: ignore[call-arg]  # likewise
+    shorter = " ".join(beginnings(word))
+    if not shorter:
+        return whole
+    stems = MatchQuery(shorter, SEARCH_TEXT, fuzziness=1)  # type: ignore[call-arg]  # the rest of them have defaults
+    return BooleanQuery([(Occur.SHOULD, whole), (Occur.SHOULD, stems)])
 
 
 def query_vector(embedding: Vector, record: Record) -> Vector:

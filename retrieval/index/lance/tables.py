@@ -30,9 +30,12 @@ _UNINDEXED_ROWS = 128
 _UNINDEXED_SHARE = 0.05
 """Rows that the text index lacks are read word by word in each lexical search (about 80 us a chunk of 600 words), so
 they are bounded; folding them in copies the table, so it is put off until there are enough of them."""
-_LITTLE = 0.1
+LITTLE = 0.1
 """Of the patience, once a run has ended. A phrase reads those rows once more: 120 of them cost a question 50 ms of CPU
 time, where the other fields cost it 2."""
+MUCH = 4.0
+"""Times the patience, while the permissions of many documents change: each time copies the table and takes longer than
+what was written. The next content, or the run's end, folds the rest in."""
 _INDEX_CACHE_BYTES = 256 * 2**20
 _METADATA_CACHE_BYTES = 64 * 2**20
 """LanceDB's own limits are gigabytes, a process."""
@@ -112,6 +115,11 @@ class Tables:
                 self._able[name] = known
         return known
 
+    def unindexed(self, table: Any) -> int:
+        """How many rows the text index lacks: they are read word by word, and only words as they are asked for."""
+        indexed = table.index_stats(_TEXT_INDEX) or table.index_stats(_PLAIN_INDEX)
+        return int(indexed.num_unindexed_rows)
+
     def drop(self, name: str) -> None:
         """Delete a generation's table."""
         with self._mutex:
@@ -120,17 +128,18 @@ class Tables:
             self._connect().drop_table(name)
         self._views.forget(name)
 
-    def tidy(self, table: Any, *, at_once: bool = False) -> None:
+    def tidy(self, table: Any, patience: float = 1.0) -> None:
         """Fold new rows into the text index and merge small files, when there are enough of them.
 
         Only under the store's write lock. Nothing depends on it but speed, so a failure is logged and not raised.
 
         Args:
-            at_once: have little patience: the caller has finished a batch of writes, and searches come now.
+            patience: how many times the usual number of rows may wait: :data:`LITTLE` when the caller has finished a
+                batch of writes, and searches come now; :data:`MUCH` in the middle of one.
         """
         try:
             with self._store.reporting("tidy"):
-                if self._is_due(table, _LITTLE if at_once else 1.0):
+                if self._is_due(table, patience):
                     with stage("index.tidy"):
                         table.optimize(cleanup_older_than=_KEEP_VERSIONS)
         except Unavailable as error:

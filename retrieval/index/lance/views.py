@@ -259,6 +259,34 @@ def candidates(rows: pa.Table, scores: Sequence[float]) -> list[Candidate]:
     return [Candidate(*row) for row in zip(ids, documents, scores, strict=True)]
 
 
+def text_search(
+    table: Any, query: Any, where: str, k: int, scored: Callable[[Sequence[float]], Sequence[float]] = list
+) -> list[Candidate]:
+    """The ``k`` best that a full-text query finds, by what ``scored`` makes of their scores."""
+    search = table.search(query, query_type="fts").where(where, prefilter=True)
+    rows = search.select(["id", "document_id", "_score"]).limit(room(k)).to_arrow()
+    return best(candidates(rows, scored(rows["_score"].to_pylist())), k)
+
+
+def spelt_nearly(table: Any, query: Any, where: str, k: int, late: int) -> list[Candidate]:
+    """Up to ``k`` rows that pass and that a query finds by words like its own, or that may have such words.
+
+    Args:
+        late: how many rows aren't in the text index yet. They aren't searched for words that are only like the ones
+            asked for: the last of them are taken as they are.
+    """
+    last = _newest(table, where, min(late, k // 2)) if late else []
+    found = text_search(table, query, where, k - len(last))
+    ids = {one.chunk_id for one in found}
+    return [*found, *(one for one in last if one.chunk_id not in ids)]
+
+
+def _newest(table: Any, where: str, k: int) -> list[Candidate]:
+    rows = table.search().where(where).select(["id", "document_id"]).with_row_id(True).to_arrow()
+    last = rows.take(pc.sort_indices(rows, [(_ROW, "descending")])[:k])
+    return candidates(last, [0.0] * len(last))
+
+
 def best(found: list[Candidate], k: int) -> list[Candidate]:
     """The best ``k``, ties by id."""
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.chunk_id))[:k]

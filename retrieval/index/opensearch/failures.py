@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import Any
+from typing import Any, TypeVar
 
 from opensearchpy import exceptions
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
 from core.errors import ConfigurationError, FootnoteError, IndexUnavailable, StorageUnavailable
 
+Found = TypeVar("Found")
 OVERLOADED = frozenset({429, 502, 503, 504})
 """Statuses after which the same request can succeed a moment later."""
 
@@ -110,3 +111,10 @@ def _no_connection(error: exceptions.ConnectionError, url: str, timeout_s: float
         "a local one), or correct index.opensearch.url.",
         where=url,
     )
+
+
+def or_raised(outcome: Found | FootnoteError) -> Found:
+    """What a search found; raises why it failed."""
+    if isinstance(outcome, FootnoteError):
+        raise outcome
+    return outcome

@@ -16,7 +16,7 @@ from core.telemetry import stage
 from retrieval.index.opensearch import holdings
 from retrieval.index.opensearch.client import Client, dumps
 from retrieval.index.opensearch.documents import to_chunk
-from retrieval.index.opensearch.failures import from_status, reason
+from retrieval.index.opensearch.failures import from_status, or_raised, reason
 from retrieval.index.opensearch.filters import inside_knn, sendable, to_query
 from retrieval.index.opensearch.generations import Generations
 from retrieval.index.opensearch.inventory import inventory, inventory_search
@@ -30,6 +30,7 @@ from retrieval.index.opensearch.queries import (
     batched,
     candidates,
     lexical_search,
+    near_search,
     vector_search,
 )
 from retrieval.index.opensearch.vectors import VectorLayout, decode
@@ -83,8 +84,6 @@ class OpenSearchIndex:
         self._layouts = Layouts(self._client, read)
         self._write_layouts = Layouts(self._client, write)
 
-    # Writing
-
     def upsert(self, chunks: Sequence[EmbeddedChunk], as_of: Mapping[str, int] | None = None) -> dict[str, int]:
         """Write chunks, replacing those of the same id; see the port."""
         if not chunks:
@@ -114,16 +113,18 @@ class OpenSearchIndex:
         """Make everything written so far findable."""
         self._writing.refresh()
 
-    # Reading
-
     def lexical(self, query: str, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS) -> list[Candidate]:
         """The best ``k`` chunks by BM25 among those that pass the filter."""
         search = lexical_search(query, to_query(filter), k, fields)
-        return self._only("lexical", self._search({"lexical": search}, UNKNOWN)[0])
+        return or_raised(self._search({"lexical": search}, UNKNOWN)[0]["lexical"])
+
+    def spelt_nearly(self, word: str, filter: Filter, k: int) -> list[Candidate]:
+        """Chunks that may have a word spelt nearly as this one; see the port."""
+        return or_raised(self._search({"lexical": near_search(word, to_query(filter), k)}, UNKNOWN)[0]["lexical"])
 
     def vector(self, embedding: Vector, filter: Filter, k: int) -> list[Candidate]:
         """The best ``k`` chunks by their best window's cosine similarity among those that pass the filter."""
-        return self._only("vector", self._ask({}, embedding, filter, k))
+        return or_raised(self._ask({}, embedding, filter, k)["vector"])
 
     def both(
         self, query: str, embedding: Vector, filter: Filter, k: int, fields: FieldWeights = USUAL_FIELDS
@@ -206,8 +207,6 @@ class OpenSearchIndex:
         with stage("index.documents"):
             answer = self._client.request("POST", f"/{self._read}/_search", inventory_search(after, limit))
         return inventory(answer)
-
-    # Generations
 
     def mark(self) -> str:
         """What :meth:`set_mark` kept last, with the live generation."""
@@ -294,10 +293,3 @@ class OpenSearchIndex:
             if moves:
                 answered |= {hit["_index"] for hit in response.get("hits", {}).get("hits", [])}
         return outcomes, answered
-
-    @staticmethod
-    def _only(leg: Leg, found: _Outcomes) -> list[Candidate]:
-        outcome = found[leg]
-        if isinstance(outcome, FootnoteError):
-            raise outcome
-        return outcome

@@ -10,7 +10,7 @@ from core.settings import OpenSearchSettings
 from retrieval.index.opensearch.filters import Query
 from retrieval.index.opensearch.mapping import HEADINGS_FIELD, SEARCH_FIELD, TITLE_FIELD, VECTOR, WINDOWS
 from retrieval.index.opensearch.vectors import VectorLayout
-from retrieval.index.phrases import phrases
+from retrieval.index.phrases import beginnings, phrases
 from retrieval.index.port import USUAL_FIELDS, Candidate
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ def lexical_search(query: str, filter: Query, k: int, fields: FieldWeights = USU
     """BM25 of the fields, added. Lone surrogates in the query, which can't be sent, are replaced."""
     text = query.encode("utf-8", "replace").decode("utf-8")
     return _page({"bool": {**_lexical(text, fields), "filter": [filter]}}, k)
+
+
+def near_search(word: str, filter: Query, k: int) -> dict[str, Any]:
+    """Words that are spelt nearly so: their stems, with an edit or two, and letters that changed places as one."""
+    word = word.encode("utf-8", "replace").decode("utf-8")
+    asked: list[Query] = [{"match": {SEARCH_FIELD: {"query": word, "fuzziness": "AUTO"}}}]
+    shorter = " ".join(beginnings(word))
+    if shorter:
+        asked.append({"match": {SEARCH_FIELD: {"query": shorter, "fuzziness": 1}}})
+    return _page({"bool": {"must": [{"bool": {"should": asked}}], "filter": [filter]}}, k)
 
 
 def vector_search(

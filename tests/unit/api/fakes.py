@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from api.audit_log import AuditLog
 from api.auth.keys import KeyStore
 from api.canary.canary import Canary
+from api.canary.shadow import Shadow
 from api.limits.limits import Limits
 from api.live.answers import LiveAnswers
 from api.live.port import Mirror
@@ -163,7 +164,7 @@ class FakeIngestion:
         self.check_fails: FootnoteError | None = None
 
     def create_source(self, kind: str, name: str, config: Mapping[str, Any], interval_s: int | None = None) -> Any:
-        if kind != "folder":
+        if kind not in {"folder", "push"}:
             raise InvalidRequest(f"Unknown source kind {kind!r}. Kinds are: folder.")
         return self.catalog.sources.create(kind=kind, name=name, config=config, interval_s=interval_s or 14400)
 
@@ -257,6 +258,10 @@ class Stack:
             return self.retriever
 
         lanes = Lanes.of(self.settings)
+        candidate = part("candidate answerer", self.candidate)
+        self.shadow = Shadow(
+            self.settings, canary=self.canary, candidate=candidate, lanes=lanes, usage=self.usage, catalog=catalog
+        )
         return Services(
             settings=self.settings,
             lanes=lanes,
@@ -269,7 +274,8 @@ class Stack:
             retriever=part("retriever", retriever),
             answerer=part("answerer", self.answerer),
             canary=self.canary,
-            candidate=part("candidate answerer", self.candidate),
+            candidate=candidate,
+            shadow=self.shadow,
             catalog=catalog,
             keys=part("key store", self.keys),
             identities=part("sign-in", lambda: build_identities(self.settings, self.catalog)),

@@ -159,6 +159,8 @@ async def test_the_settings_of_a_kind_describe_themselves(stack: Stack, client: 
     assert config["properties"]["token"]["description"].startswith("Cloud: an API token.")
     assert config["properties"]["blogs"]["description"] == config["properties"]["comments"]["description"]
     assert config["required"] == ["base_url", "token"]
+    rows = (await client.get("/v1/sources/kinds/sql", headers=curator)).json()["config"]["properties"]
+    assert [name for name, one in rows.items() if "contentMediaType" in one] == ["query", "template"]  # several lines
     assert (await client.get("/v1/sources/kinds/floppy", headers=curator)).status_code == 404
 
 

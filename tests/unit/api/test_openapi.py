@@ -20,7 +20,7 @@ OPEN = {"/healthz", "/readyz", "/auth"}
 EVERYBODY = {"/v1/me", "/auth/logout"}
 OPENAI = {"/v1/chat/completions", "/v1/models", "/v1/embeddings"}
 READERS = {"/v1/answers", "/v1/search", "/v1/me/sources", *OPENAI}
-BELOW = ("/v1/documents", "/v1/search/", "/v1/answers/", "/v1/conversations")
+BELOW = ("/v1/documents", "/v1/search/", "/v1/uploads", "/v1/answers/", "/v1/conversations")
 
 
 @pytest.fixture

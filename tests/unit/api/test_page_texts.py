@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 
 PAGE = Path(__file__).parents[3] / "api" / "page"
-LANGUAGES = {path.suffixes[0][1:]: json.loads(path.read_text()) for path in sorted(PAGE.glob("texts.*.json"))}
+LANGUAGES = {
+    path.suffixes[0][1:]: json.loads(path.read_text())
+    | json.loads((PAGE / path.name.replace("texts", "desk")).read_text())
+    for path in sorted(PAGE.glob("texts.*.json"))
+}
+"""By language; what the desk alone says stands in files of its own."""
 ENGLISH: dict[str, Any] = LANGUAGES["en"]
 SCRIPTS = [path for path in sorted(PAGE.glob("*.js")) if path.name not in {"widget.js", "docs.js"}]
 TECHNICAL = re.compile(
-    r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|Tab|Esc|AbortError|English|Deutsch)$"
+    r"(?:[A-Z]\w*(?:-[A-Z]\w*)+|Accept|Authorization|Bearer |Enter|Escape|Tab|Esc|AbortError|English|Deutsch)$"
 )
 """Names of headers, keys and errors, and the names of languages, which each language writes as its own."""
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`')
@@ -51,7 +56,7 @@ def test_every_text_that_is_named_is_there_and_every_one_is_named() -> None:
     literals = set(re.findall(r'"([a-z]+\.[a-z_]+)"', code))
     asked = set(re.findall(r'\bt(?:Or)?\("([^"]+)"', code))
     marked = set(re.findall(r'data-t(?:-[a-z]+)?="([^"]+)"', html))
-    prefixes = tuple(re.findall(r"\bt(?:Or)?\(`([a-z_]+\.)\$\{", code))
+    prefixes = tuple(re.findall(r"\bt(?:Or)?\(`([a-z_]+\.[a-z_]*)\$\{", code))
     assert asked | marked <= ENGLISH.keys()
     named = asked | marked | literals
     assert [key for key in ENGLISH if key not in named and not key.startswith(prefixes)] == []
@@ -94,5 +99,6 @@ def test_the_markup_has_no_words_of_its_own() -> None:
 
 def test_nothing_is_placed_by_left_and_right() -> None:
     """The page can be read from right to left."""
-    style = re.sub(r"/\*.*?\*/", "", (PAGE / "style.css").read_text(), flags=re.DOTALL)
+    styles = "".join((PAGE / name).read_text() for name in ("style.css", "desk.css"))
+    style = re.sub(r"/\*.*?\*/", "", styles, flags=re.DOTALL)
     assert re.findall(r"[^;{]*\b(?:left|right)\b[^;}]*", style) == []

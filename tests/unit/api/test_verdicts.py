@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from api.schemas.answers import wire
+from api.schemas.answer_events import wire
 from generation.events import Citation, Done, Verdict
 
 

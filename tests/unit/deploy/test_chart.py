@@ -113,3 +113,11 @@ def test_pods_change_no_file_of_their_image_and_are_nobody() -> None:
         assert "footnote.podSecurity" in text, name
         assert "footnote.containerSecurity" in text, name
         assert "automountServiceAccountToken: false" in text, name
+
+
+def test_nothing_comes_in_or_goes_out_that_no_policy_names() -> None:
+    policies = [one for one in TEMPLATES["networkpolicies.yaml"].split("\n---\n") if "-deny\n" in one]
+    assert len(policies) == 1
+    assert "policyTypes: [Ingress, Egress]" in policies[0]
+    assert not re.search(r"^  (ingress|egress):", policies[0], re.MULTILINE)
+    assert VALUES["networkPolicies"]["enabled"]

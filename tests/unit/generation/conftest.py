@@ -60,6 +60,8 @@ class GivenPassages:
         self.notices: tuple[str, ...] = ()
         self.error: Exception | None = None
         self.asked: list[tuple[str, Principal, Filter | None, str | None]] = []
+        self.near: Sequence[Chunk] = ()
+        self.looked_up: list[str] = []
 
     generation = "gen-0"
 
@@ -84,6 +86,10 @@ class GivenPassages:
         return SearchResponse(
             hits[:limit], len(hits), {"total": 1.0}, self.degraded, "gen-1", pipeline or "hybrid", self.notices
         )
+
+    def spelt_nearly(self, word: str, principal: Principal, filters: Filter | None, limit: int) -> Sequence[Chunk]:
+        self.looked_up.append(word)
+        return self.near
 
 
 class ScriptedModel:

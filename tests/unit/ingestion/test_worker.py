@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -43,6 +47,26 @@ def test_a_worker_gives_way_to_who_answers_readers(monkeypatch: pytest.MonkeyPat
     set_telemetry(monkeypatch)
     worker_init.send(sender=None)
     assert asked == [worker.NICENESS]
+
+
+def test_a_worker_ends_with_its_schedule_unless_it_is_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule that was killed used to stay away, and with it every sync, until somebody restarted the worker."""
+    killed: list[tuple[int, int]] = []
+    over = threading.Event()
+    monkeypatch.setattr(worker.os, "kill", lambda pid, number: (killed.append((pid, number)), over.set()))
+    monkeypatch.setattr(worker, "_stopping", threading.Event())
+    ended = SimpleNamespace(join=lambda: None, exitcode=-9)
+    worker._end_with_schedule(SimpleNamespace(controller=SimpleNamespace(beat=None)))
+    worker._end_with_schedule(SimpleNamespace(controller=SimpleNamespace(beat=ended)))
+    assert over.wait(10)
+    assert killed == [(os.getpid(), signal.SIGTERM)]
+    worker._note_stop()
+    stopped = SimpleNamespace(join=over.clear, exitcode=0)
+    worker._end_with_schedule(SimpleNamespace(controller=SimpleNamespace(beat=stopped)))
+    for thread in threading.enumerate():
+        if thread.name == "schedule":
+            thread.join(10)
+    assert len(killed) == 1
 
 
 def test_metrics_are_served_where_a_port_is_set(monkeypatch: pytest.MonkeyPatch, served: list[Any]) -> None:

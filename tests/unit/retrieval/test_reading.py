@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from core.chunk import Chunk, Vectors
 from core.errors import ModelUnavailable
-from core.pipeline import LateInteractionConfig, RerankConfig
+from core.pipeline import FusionConfig, LateInteractionConfig, LegWeights, PipelineConfig, RerankConfig
 from retrieval.generation_watch import View
 from retrieval.notes import Notes
-from retrieval.ranked import Ranked
-from retrieval.reading import read_tokens, rerank
+from retrieval.ranked import Ranked, weigh_words
+from retrieval.reading import read_tokens, rerank, words_found
 
 
 class Letters:
@@ -128,3 +128,38 @@ def test_nothing_found_is_nothing_to_read() -> None:
     read_tokens("q", [], LateInteractionConfig(), said)
     assert reranker.read == []
     assert said.degraded == []
+
+
+def of_both_legs(*texts: str) -> list[Ranked]:
+    """Candidates that the lexical leg puts in this order, and the vector leg in the opposite one."""
+    ranked = found(*texts)
+    for place, item in enumerate(ranked, start=1):
+        behind = len(ranked) + 1 - place
+        item.lexical, item.vector, item.fused = float(behind), place / 10, 0.5
+        item.ranks = {"lexical": place, "vector": behind}
+    return ranked
+
+
+@pytest.mark.parametrize(
+    ("question", "share"),
+    [("alpha beta gamma delta", 1.0), ("alpha x y z", (0.25 / 0.7) ** 2), ("w x y z", 0.0)],
+)
+def test_words_count_as_far_as_they_are_found(question: str, share: float) -> None:
+    ranked = of_both_legs("alpha beta gamma", "beta", "gamma")
+    assert words_found(question, ranked, LateInteractionConfig()) == pytest.approx(share)
+    assert words_found(question, ranked, LateInteractionConfig(coverage=0)) == 1
+
+
+def test_only_the_best_by_words_are_looked_at() -> None:
+    ranked = of_both_legs("a1", "b1", "c1", "alpha beta")
+    assert words_found("alpha beta", ranked, LateInteractionConfig()) == 0
+
+
+def test_a_lexical_leg_whose_passages_lack_the_words_counts_less() -> None:
+    pipeline = PipelineConfig(name="p", fusion=FusionConfig(method="convex", weights=LegWeights(lexical=2)))
+    for share, order in ((1.0, ["one", "two", "three"]), (0.1, ["three", "two", "one"])):
+        ranked = of_both_legs("one", "two", "three")
+        head = list(ranked)
+        weigh_words(ranked, head, pipeline, share)
+        assert ids(head) == order
+        assert [item.fused for item in head] == [0.5] * 3, "what fusion gave stays to be seen"

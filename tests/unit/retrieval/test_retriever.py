@@ -473,7 +473,7 @@ class LettersEmbedder(FakeEmbedder):
         return np.eye(128, dtype=np.float32)[tokens]
 
 
-LATE = PipelineConfig(name="late", late_interaction=LateInteractionConfig(depth=5, weight=0.9))
+LATE = PipelineConfig(name="late", late_interaction=LateInteractionConfig(depth=5, weight=0.9, coverage=0))
 
 
 def test_the_best_are_read_token_by_token_and_then_vouched_for() -> None:
@@ -499,7 +499,7 @@ def test_vectors_come_with_the_passages_that_are_read_and_only_the_others_are_as
     parts.embedder = LettersEmbedder()
     parts.retriever = Retriever(parts.index, parts.embedder, None, Settings())  # type: ignore[arg-type]
     for depth, others in ((3, []), (5, list(parts.ids(pipeline=LATE)[3:5]))):
-        late = LateInteractionConfig(depth=3, weight=0)
+        late = LateInteractionConfig(depth=3, weight=0, coverage=0)
         neighbours = NeighbourConfig(depth=depth, neighbours=2, weight=0.9)
         parts.index.asked_vectors = []
         parts.index.calls.clear()

@@ -110,6 +110,50 @@ async def test_a_sign_in_counts_only_in_the_browser_that_began_it(stack: Stack, 
     assert (refused.status_code, "invalid_grant" in refused.json()["detail"]) == (401, True)
 
 
+async def test_a_browser_is_told_by_the_page_why_it_is_not_signed_in(
+    stack: Stack, provider: OidcServer, client: httpx.AsyncClient
+) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+
+    async def told(path: str, **params: str) -> str:
+        response = await client.get(path, params=params, headers=browser)
+        assert response.status_code == 303
+        return response.headers["location"]
+
+    assert await told("/auth/callback", code="c", state="<script>") == "/#sign-in=anew"
+    state = httpx.URL(await told("/auth/login")).params["state"]
+    assert await told("/auth/callback", error="access_denied", state=state) == "/#sign-in=refused"
+    provider.down = True
+    assert await told("/auth/callback", code="c", state=state) == "/#sign-in=unavailable"
+
+
+async def test_sign_ins_are_in_the_audit_log(stack: Stack, client: httpx.AsyncClient) -> None:
+    await client.get("/auth/callback", params={"code": "c", "state": "x"})
+    await sign_in(client, "ann")
+    csrf = (await client.get("/v1/me")).json()["csrf"]
+    await client.post("/auth/logout", headers={"X-Footnote-CSRF": csrf})
+    stack.audit.flush()
+    told = [(entry.action, entry.outcome, entry.user) for entry in stack.catalog.audit.list()]
+    assert ("sign_in", "done", "Ann@example.com") in told
+    assert ("sign_out", "done", "Ann@example.com") in told
+    assert [outcome for action, outcome, _ in told if action == "sign_in"].count("failed") == 1
+
+
+async def test_signing_in_is_limited_by_address(stack: Stack) -> None:
+    limits = {"address": {"requests_per_minute": 1, "burst": 1}}
+    stack.settings = stack.settings.model_validate({**stack.settings.model_dump(), "limits": limits})
+    async with serving(stack) as client:
+        assert (await client.get("/auth/login")).status_code == 303
+        assert (await client.get("/auth/login")).status_code == 429
+        back = await client.get("/auth/callback", headers={"Accept": "text/html"})
+        assert back.headers["location"] == "/#sign-in=too_many"
+
+
+async def test_clients_of_mcp_learn_where_to_sign_in(provider: OidcServer, client: httpx.AsyncClient) -> None:
+    told = (await client.get("/.well-known/oauth-protected-resource/mcp")).json()
+    assert told["authorization_servers"] == [provider.url]
+
+
 def _age(stack: Stack, **moved: timedelta) -> None:
     for column, by in moved.items():
         with stack.catalog.database.write() as connection:

@@ -20,6 +20,7 @@ from core.errors import ConfigurationError, IndexUnavailable, Overloaded, Storag
 from core.roles import Role
 from core.settings import Settings
 from generation.events import Done, Token, Verdict
+from ingestion.catalog.canaries import Outcomes
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import ADMIN_KEY, Stack, an_answer, make_settings
 
@@ -147,7 +148,9 @@ async def test_a_candidate_that_fails_is_taken_back_by_rule(stack: Stack) -> Non
         assert (await ask(client, conversation)).json()["arm"] == ""
         found = (await client.get("/v1/canary", headers=ADMIN)).json()
     assert found["reason"] == "100% of its last 5 answers were errors: canary.most_errors is 0.1."
-    assert found["candidate"] == {"conversations": 5, "failures": 5, "answers": 5, "errors": 5, "unsupported": 0}
+    assert found["candidate"] == {
+        **{"conversations": 5, "failures": 5, "answers": 5, "errors": 5, "unsupported": 0, "slow": 0}
+    }
     other = Canary(stack.settings, lambda: stack.catalog)  # another process, or the same one started anew
     other.refresh()
     assert not other.running
@@ -222,7 +225,9 @@ async def test_metrics_and_sums_hold_no_text_and_answers_no_settings(stack: Stac
         stack.canary.refresh()
         told = (await client.get("/v1/canary", headers=ADMIN)).text
     assert REGISTRY.get_sample_value("footnote_canary_answers_total", labels) == before + 1
-    assert json.loads(told)["candidate"].keys() == {"conversations", "failures", "answers", "errors", "unsupported"}
+    assert json.loads(told)["candidate"].keys() == {
+        *("conversations", "failures", "answers", "errors", "unsupported", "slow")
+    }
     assert "lexical" not in answered.text
 
 
@@ -256,7 +261,7 @@ async def test_without_a_canary_there_is_nothing_to_stop(tmp_path: Path) -> None
 
 
 def test_settings_that_try_nothing_or_cannot_be_had_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="needs something to try"):
+    with pytest.raises(ValidationError, match="need something to try"):
         trying(tmp_path, pipeline=None)
     with pytest.raises(ValidationError):
         trying(tmp_path, share=50)
@@ -280,3 +285,75 @@ def test_the_candidate_differs_in_what_is_set_alone(tmp_path: Path) -> None:
     assert other.model_dump(exclude=same) == settings.model_dump(exclude=same)
     assert trying(tmp_path).canary.id != trying(tmp_path, pipeline="vector").canary.id
     assert trying(tmp_path).canary.id == trying(tmp_path, share=5).canary.id
+
+
+def test_a_schedule_takes_its_steps_by_finished_days_and_answers(tmp_path: Path) -> None:
+    canary = trying(tmp_path, share=100, step_days=2, after_answers=10).canary
+    assert canary.share_after([]) == canary.share_after([100]) == 5
+    assert canary.share_after([100, 1]) == 25
+    assert canary.share_after([1, 1, 1]) == 5  # too few answers to tell anything
+    assert canary.share_after([100, 1, 0, 9, 1]) == 100
+    assert canary.share_after([100] * 30) == 100
+    assert trying(tmp_path, share=25, step_days=2).canary.share_after([100] * 30) == 25
+    assert trying(tmp_path, share=100).canary.share_after([]) == 100
+
+
+def test_the_share_grows_at_midnight(tmp_path: Path) -> None:
+    stack, clock = Stack(trying(tmp_path, share=25, step_days=1, after_answers=1, most_errors=1)), Days()
+    canary = Canary(stack.settings, lambda: stack.catalog, clock)
+    canary.refresh()
+    names = [str(at) for at in range(400)]
+    few = {name for name in names if canary.arm(name) == "candidate"}
+    canary.note("candidate", Ending(), first=True)
+    canary.refresh()
+    assert {name for name in names if canary.arm(name) == "candidate"} == few
+    clock.today += timedelta(days=1)
+    stack.catalog.canaries.add(canary.id, {(clock.today.date() - timedelta(days=1), "candidate"): Outcomes(answers=9)})
+    canary.refresh()
+    many = {name for name in names if canary.arm(name) == "candidate"}
+    assert few < many
+    assert len(many) > 3 * len(few)
+    stack.catalog.close()
+
+
+def test_a_candidate_whose_99th_percentile_is_too_high_is_taken_back(tmp_path: Path) -> None:
+    stack, times = Stack(trying(tmp_path, slow_s=2, most_errors=1)), iter(range(0, 1000, 3))
+    canary = Canary(stack.settings, lambda: stack.catalog)
+    canary.refresh()
+    for _ in range(3):
+        ending = Ending(lambda: next(times))
+        ending.see(an_answer()[-1])
+        canary.note("candidate", ending, first=True)
+        assert canary.running
+    canary.refresh()
+    standing = canary.standing()
+    assert standing.sums["candidate"].slow == 3
+    assert standing.stop is not None
+    assert standing.stop.reason == "100.0% of its answers took longer than canary.slow_s = 2: surely over 1%."
+    stack.catalog.close()
+
+
+def test_nothing_goes_to_a_generation_that_is_not_there(tmp_path: Path) -> None:
+    stack, there = Stack(trying(tmp_path, pipeline=None, generation="g000002")), list[str]()
+    canary = Canary(stack.settings, lambda: stack.catalog, generations=lambda: there)
+    canary.refresh()
+    assert not canary.running
+    there.append("g000002")
+    canary.refresh()
+    assert canary.running
+    there.clear()
+    canary.refresh()
+    assert canary.arm("any") is None
+    assert canary.standing().stop is None  # built again, it may go on
+    stack.catalog.close()
+
+
+async def test_nobody_is_sent_to_a_candidate_that_cannot_be_had(stack: Stack) -> None:
+    def build() -> Any:
+        raise IndexUnavailable("The candidate's model isn't there.")
+
+    conversation = of_arm(stack, "candidate")
+    stack.candidate = build  # type: ignore[assignment]
+    async with serving(stack) as client:
+        answered = await ask(client, conversation)
+    assert (answered.status_code, answered.json()["arm"]) == (200, "")

@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from api import serve
 from api.cli.main import cli
 from core.errors import ConfigurationError, Conflict
 from core.settings import Settings
+from ingestion import worker
 from ingestion.catalog.build import database_of, open_catalog
 
 
@@ -35,7 +37,9 @@ def test_a_catalog_is_brought_up_to_date(settings: Settings) -> None:
     assert run("--check") == run()
 
 
-def test_an_image_refuses_a_catalog_that_a_newer_one_has_changed_too_far(settings: Settings) -> None:
+def test_an_image_refuses_a_catalog_that_a_newer_one_has_changed_too_far(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     open_catalog(settings).close()
     database = database_of(settings)
     with database.write() as connection:
@@ -51,3 +55,9 @@ def test_an_image_refuses_a_catalog_that_a_newer_one_has_changed_too_far(setting
             CliRunner().invoke(cli, ["migrate", *arguments], catch_exceptions=False)
     with pytest.raises(ConfigurationError, match="newer Footnote"):
         open_catalog(settings)
+    monkeypatch.setattr(serve, "load_settings", lambda: settings)
+    monkeypatch.setattr(worker, "_settings", lambda: settings)
+    assert serve.main() == 2
+    with pytest.raises(SystemExit, match="2"):
+        worker._check_catalog()
+    assert capsys.readouterr().err.count("run that newer version") == 2

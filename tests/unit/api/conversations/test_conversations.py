@@ -186,6 +186,33 @@ async def test_sharing_shows_each_reader_what_they_may_read(
     await client.delete(f"{path}/share", headers=ida)
     assert (await client.get(path, headers=bob)).status_code == 404
     assert (await client.put(f"{path}/share", json={}, headers=ida)).status_code == 422
+    await client.delete(path, headers=ida)
+    await client.delete(path, headers=eve)
+    deeds = [entry for entry in stack.catalog.audit.list() if entry.action.startswith("conversation.")]
+    ended = [(entry.action, entry.outcome, entry.user) for entry in reversed(deeds) if entry.outcome != "begun"]
+    assert ended == [
+        ("conversation.share", "done", "ida"),
+        ("conversation.share", "done", "ida"),
+        ("conversation.unshare", "done", "ida"),
+        ("conversation.delete", "done", "ida"),
+        ("conversation.delete", "failed", "eve"),
+    ]
+    assert deeds[-1].detail == {"everybody": False, "users": ["eve"], "groups": ["hr"]}
+    assert {entry.object_id for entry in deeds} == {conversation}
+
+
+async def test_what_was_struck_out_is_told_to_nobody_who_is_let_in_later(
+    stack: Stack, client: httpx.AsyncClient, ida: dict[str, str]
+) -> None:
+    conversation = (await ask(client, ida))["conversation_id"]
+    path = f"/v1/conversations/{conversation}"
+    await client.put(f"{path}/share", json={"everybody": True}, headers=ida)
+    change(stack, acl=["public"], content_hash="e" * 64)
+    for_zoe = await client.get(path, headers=user(stack, "zoe"))
+    [turn] = for_zoe.json()["turns"]
+    assert (turn["withheld"], turn["sources"]) == (True, [])
+    assert "28 days" not in for_zoe.text
+    assert (await shown(client, ida, conversation))["turns"][0]["answer"]["answer"] == SAID
 
 
 async def test_asking_again_stands_in_its_place(stack: Stack, client: httpx.AsyncClient, ida: dict[str, str]) -> None:

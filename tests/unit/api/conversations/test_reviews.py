@@ -14,7 +14,7 @@ from api.auth.key_records import Grant
 from api.reviewing import sample_week
 from core.principal import AccessList
 from core.roles import Role
-from ingestion.catalog.conversations import TURNS
+from ingestion.catalog.conversation_rows import TURNS
 from ingestion.catalog.tables import DocumentRow
 from tests.unit.api.conftest import serving
 from tests.unit.api.fakes import Stack, an_answer, with_conversations

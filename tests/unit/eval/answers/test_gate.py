@@ -131,3 +131,13 @@ def test_junit_says_what_failed(tmp_path: Path) -> None:
     failure = suite.find("testcase[@name='floor']/failure")
     assert failure is not None
     assert failure.get("message") == "it is < 1"
+
+
+def test_a_metric_that_too_few_questions_moved_in_costs_the_others_nothing() -> None:
+    """As it is simulated: without Tarone's exclusion these metrics would take the gain's correction above .05."""
+    still = {f"still{at}": [*HALF[:-1], 1.0] for at in range(20)}
+    before = config("a", words=HALF[:92] + [0.0] * 8, **dict.fromkeys(still, HALF))
+    after = config("b", words=HALF[:92] + [1.0] * 8, **still)
+    decision = decide_configs(before, after, ALWAYS)
+    assert decision.passes
+    assert {one.holm for one in decision.comparison.tested if one.name in still} == {1.0}

@@ -89,7 +89,10 @@ def test_a_run_that_is_whole_asks_nothing_again_and_its_history_is_plotted() -> 
             {"question": "What?", "documents": ["gone.md"]},
             "line 1: no document of the knowledge base is called 'gone.md'",
         ),
-        ({"question": "What?", "versions": {"leave": "3"}}, "line 1: stale: the question"),
+        (
+            {"question": "What?", "versions": {"leave": "3"}},
+            "line 1: stale: 'leave' is gone, since the question was made from it",
+        ),
     ],
 )
 def test_references_to_documents_that_are_gone_are_refused_with_their_line(row: dict[str, Any], told: str) -> None:
@@ -128,4 +131,4 @@ def test_a_service_that_isnt_there_is_told(tmp_path: Path) -> None:
 
 def test_floors_are_for_runs_of_answers() -> None:
     said = footnote("gate", "--baseline", "x", "--candidate", "y", "--floor", "unsupported=0.1")
-    assert "--floor is for runs of answers" in str(said.exception)
+    assert "--floor and --without are for runs of answers" in str(said.exception)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from prometheus_client import generate_latest
 
+from api.drift_metrics import DriftMetrics
 from core.principal import AccessList
 from core.settings import Settings
 from eval.cli import drift as command
@@ -107,14 +109,16 @@ def test_another_topic_shows_in_the_json_and_its_words_dont(
         keep(catalog, f"q{at}", f"{LATE if at >= 60 else OLD} {at}")
     monkeypatch.setenv("FOOTNOTE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(command, "build_embedder", lambda _: WordEmbedder())
-    file = tmp_path / "week.prom"
-    done = CliRunner().invoke(command.drift, ["--json", "--prometheus", str(file)])
+    done = CliRunner().invoke(command.drift, ["--json", "--publish"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert [week["answers"] for week in found["weeks"]] == [60, 60]
     assert found["topics"]["new"] > 0.9
-    written = file.read_text()
+    written = generate_latest(DriftMetrics(catalog)).decode()
     assert 'footnote_week_share{what="abstained"} 0.0' in written
+    assert 'footnote_week_share_before{what="abstained"} 0.0' in written
+    assert "footnote_week_answers 60.0" in written
+    assert f"footnote_week_topics_psi {found['topics']['psi']}" in written
     shown = CliRunner().invoke(command.drift, []).stdout
     assert "PSI" in shown
     for told in (done.stdout, written, shown):

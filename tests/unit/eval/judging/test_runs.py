@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.errors import ConfigurationError
+from core.judging_settings import JudgingSettings
+from eval.answers.figures import figures
+from eval.answers.gate import AnswersRule, decide_configs
 from eval.answers.journal import Journal
 from eval.answers.questions import EvalQuestion
+from eval.answers.record import ConfigRow
 from eval.answers.rows import ROWS, Passage, Row, kept_scores
 from eval.datasets import DatasetError
+from eval.judging.calibrating import Held, calibrate
+from eval.judging.calibration import Pair, keep
 from eval.judging.judge import Identity
+from eval.judging.labels import Labels
 from eval.judging.records import RagasRow, ScoreRow
-from eval.judging.runs import cases_of_run, keep_scores
+from eval.judging.runs import cases_of_run, check_judges, keep_scores
 
 JUDGE = Identity("strict", "m", "scoring-1", 0.0, 0)
 ASKED = [
@@ -86,3 +95,46 @@ def test_scores_stand_with_the_runs_own_and_are_written_once(run: Path) -> None:
     )
     assert found[("q2", "c")][0].failures["strict: coherence"] == "cut: too long"
     assert len((run / "scores" / "judge-strict.jsonl").read_text().splitlines()) == 2
+
+
+def judged(name: str, value: float, by: tuple[str, ...] = (str(JUDGE),)) -> ConfigRow:
+    """A configuration with figures of a judge and of ragas, of 30 questions."""
+    rows: dict[str, dict[str, float | None]] = {
+        str(at): {"strict: relevance": value, "ragas: faithfulness": value} for at in range(30)
+    }
+    return ConfigRow(
+        name=name, about={}, counts={"answered": 30}, degraded=0, cached=0, metrics=figures(list(rows.values())),
+        failures={}, judges=dict.fromkeys(rows["0"], by), values=rows, statuses=dict.fromkeys(rows, "answered"),
+        models=(), generations=(), percentiles={"total_ms": (1, 1)}, tokens=0, cost=None,
+    )  # fmt: skip
+
+
+def test_a_gate_uses_a_judge_only_that_people_agree_with(tmp_path: Path) -> None:
+    before, after, settings = judged("a", 3), judged("b", 4), JudgingSettings()
+    with pytest.raises(ConfigurationError, match=r"strict \(m, scoring-1.* was never calibrated by relevance"):
+        check_judges(before, after, AnswersRule(), tmp_path, settings)
+    held = Held(JUDGE, "relevance", [pair(at, 1 + at % 5) for at in range(60)], [], 0, [])
+    keep(calibrate(held, LABELS, (1, 5), settings), tmp_path)
+    check_judges(before, after, AnswersRule(), tmp_path, settings)
+    with pytest.raises(ConfigurationError, match="people labelled 60 of its answers, and it takes 61"):
+        check_judges(before, after, AnswersRule(), tmp_path, JudgingSettings(least_labels=61))
+    other = judged("b", 4, (str(JUDGE), "strict (another)"))
+    with pytest.raises(ConfigurationError, match=r"by one judge .*--without 'strict'"):
+        check_judges(before, other, AnswersRule(), tmp_path, settings)
+
+
+def test_who_is_left_out_is_told_and_decides_nothing() -> None:
+    before, after = judged("a", 4), judged("b", 3)
+    rule = AnswersRule(latency_ratio=None, allow_equal=True)
+    assert decide_configs(before, after, rule).faults == ("strict: relevance is worse by 1.000 (Holm's p = 0.0001).",)
+    without = decide_configs(before, after, replace(rule, without=("strict",)))
+    assert without.passes
+    assert [one.name for one in without.comparison.tested] == ["strict: relevance", "ragas: faithfulness"]
+    assert {one.holm for one in without.comparison.tested} == {None}
+
+
+def pair(at: int, score: int) -> Pair:
+    return Pair(item=str(at), configuration="c", human=score, judge=score, length=10)
+
+
+LABELS = Labels({(str(at), "c"): {"ann": 1 + at % 5} for at in range(60)}, 0)

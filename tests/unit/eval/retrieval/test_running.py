@@ -132,6 +132,26 @@ def test_an_index_is_built_once_and_again_when_the_code_changed(
     assert anew.generation != first.generation
 
 
+def test_a_build_that_was_killed_goes_on(
+    collection: Collection, plan: MakePlan, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_index, "_BATCH", 4)
+    whole = own_index.embed_chunks
+
+    def killed(*given: Any) -> Any:
+        if embedder.windows >= 8:
+            raise KeyboardInterrupt
+        return whole(*given)
+
+    monkeypatch.setattr(own_index, "embed_chunks", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_set(plan(VECTOR), collection, Models())
+    monkeypatch.setattr(own_index, "embed_chunks", whole)
+    row = run_set(plan(VECTOR), collection, Models()).row.indexes[0]
+    assert (row.windows, embedder.windows) == (15, 15)
+    assert run_set(plan(VECTOR), collection, Models()).row.indexes[0].reused
+
+
 @pytest.mark.usefixtures("embedder")
 def test_another_corpus_is_another_index(collection: Collection, plan: MakePlan) -> None:
     first = run_set(plan(VECTOR), collection, Models()).row

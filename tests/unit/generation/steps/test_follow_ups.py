@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from generation.models.port import Message
-from generation.steps.follow_ups import carried_over, is_follow_up
+from generation.steps.follow_ups import carried_over, is_follow_up, may_follow
 
 LEAVE = "How many days of paid leave does an employee get?"
 TURNS = (Message("user", LEAVE), Message("assistant", "25 days [1]."))
@@ -22,6 +22,7 @@ TURNS = (Message("user", LEAVE), Message("assistant", "25 days [1]."))
         "For part-timers?",
         "Und in Berlin?",
         "Is there another way instead?",
+        "Who is eligible?",
     ],
 )
 def test_what_leans_on_an_earlier_turn(text: str) -> None:
@@ -42,6 +43,23 @@ def test_what_leans_on_an_earlier_turn(text: str) -> None:
 )
 def test_what_stands_by_itself(text: str) -> None:
     assert not is_follow_up(text, TURNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("How do I apply?", True),
+        ("How can I resign?", True),
+        ("And for part-timers?", False),
+        ("What is Okta?", False),
+        ("Who is the CEO?", False),
+        ("Who is Ann?", False),
+        ("How do I report an incident?", False),
+    ],
+)
+def test_a_short_question_may_be_meant_either_way(text: str, may: bool) -> None:
+    assert may_follow(text, TURNS) is may
+    assert not may_follow(text, ())
 
 
 def test_the_subject_comes_from_the_last_question_that_stood_by_itself() -> None:

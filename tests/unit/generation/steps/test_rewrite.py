@@ -106,3 +106,19 @@ def test_a_slow_model_meets_the_deadline(found: Any) -> None:
 def test_it_can_be_switched_off(found: Any) -> None:
     settings = Settings(rewrite=RewriteSettings(enabled=False))
     assert queries(ask(Answerer(found, None, settings))) == ()
+
+
+def test_a_question_that_may_stand_by_itself_is_searched_for_either_way(answerer: Any, found: Any) -> None:
+    assert queries(ask(answerer(), "How do I apply?")) == (f"{LEAVE} How do I apply?", "How do I apply?")
+
+
+def test_several_questions_are_searched_for_one_by_one(answerer: Any, found: Any) -> None:
+    text = "How many days of leave are there, and who approves them?"
+    first = "How many days of leave are there?"
+    assert queries(ask(answerer(), text, ())) == (first, f"{first} who approves them?", text)
+    assert len(found.asked) == 3
+
+
+def test_parts_can_be_left_together(found: Any) -> None:
+    settings = Settings(rewrite=RewriteSettings(parts=False))
+    assert queries(ask(Answerer(found, None, settings), "What is leave, and how do I resign?", ())) == ()

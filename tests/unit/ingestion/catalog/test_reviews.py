@@ -12,7 +12,7 @@ from sqlalchemy import update
 from core.errors import Conflict, NotFound
 from eval.judging import rubric
 from ingestion.catalog.catalog import Catalog
-from ingestion.catalog.conversations import TURNS
+from ingestion.catalog.conversation_rows import TURNS
 from ingestion.catalog.reviews import CRITERIA, Criterion
 from tests.unit.ingestion.catalog.conftest import SteppedClock
 

@@ -70,3 +70,20 @@ def test_a_name_of_several_is_told_apart_by_ids(pipeline: Pipeline) -> None:
     with pytest.raises(InvalidRequest, match=pipeline.id_of("hr/a.txt")):
         catalog.failures.find("hr/a.txt")
     assert catalog.failures.find("file:///other").source_id == other.id
+
+
+def test_one_that_fails_a_hundred_times_is_one_failure_and_holds_nothing_up(pipeline: Pipeline) -> None:
+    fail_two(pipeline)
+    key = pipeline.id_of("hr/a.txt")
+    for _ in range(100):
+        pipeline.parts.catalog.retries.begin(pipeline.record.id, 100, key)
+        pipeline.tasks.send("footnote.dispatch", {"source_id": pipeline.record.id})
+        pipeline.tasks.run(pipeline.parts)
+    pipeline.source.documents["new.txt"] = "new"
+    done = pipeline.sync()
+    assert (done.seen, done.unchanged, done.indexed, done.failed) == (4, 1, 1, 2)
+    failure = pipeline.parts.catalog.failures.find(key)
+    assert (failure.external_id, failure.message) == ("hr/a.txt", "a.txt is corrupt.")
+    assert len(pipeline.parts.catalog.failures.list()) == 2
+    pipeline.source.documents["hr/a.txt"] = "mended"
+    assert pipeline.sync().indexed == 1

@@ -74,6 +74,16 @@ def test_refresh_is_less_patient_than_a_write(index: LanceIndex) -> None:
     assert text_index(index).num_unindexed_rows == 0
 
 
+def test_new_permissions_are_folded_in_more_patiently_than_content(index: LanceIndex) -> None:
+    index.upsert([passage(f"c{n}", acl=["group:before"]) for n in range(600)])
+    assert text_index(index).num_unindexed_rows == 0
+    index.update_documents([DocumentUpdate(f"doc-c{n}", ["group:after"], up_to=1) for n in range(400)])
+    assert text_index(index).num_unindexed_rows == 400
+    assert len(index.lexical("words", AnyOf("acl", frozenset({"group:after"})), 1000)) == 400
+    index.upsert([passage("one more")])
+    assert text_index(index).num_unindexed_rows == 0
+
+
 def test_scores_are_the_same_before_and_after_tidying(index: LanceIndex) -> None:
     write(index, *(passage(f"a{n}", "holiday " * (1 + n % 3) + f"extra{n}", angles=(n,)) for n in range(200)))
     vectors = index.vector(at(17), PUBLIC, 200)

@@ -25,7 +25,10 @@ from eval.bench.scale.measuring import (
     passing,
     recall,
 )
-from eval.bench.scale.record import Build, file_of, read_build
+from eval.bench.scale.node import GRAPH, VECTORS
+from eval.bench.scale.record import Build, Report, file_of, read_build
+from eval.bench.scale.running import planned_bytes
+from eval.bench.scale.tables import tables
 from eval.datasets import DatasetError
 
 
@@ -112,3 +115,14 @@ def test_a_build_is_kept_whole_and_a_file_that_is_no_record_is_named(tmp_path: P
     file_of(tmp_path, "k").write_text("{}")
     with pytest.raises(DatasetError, match=r"k\.json"):
         read_build(tmp_path, "k")
+
+
+def test_what_a_plan_says_stands_beside_what_was_measured(made: Corpus) -> None:
+    planned = {name: planned_bytes(made, 1_000, name, 384) for name in LAYOUTS}
+    assert planned["byte"] < planned["fp32"] < planned["4x"] < planned["faiss"]
+    assert planned["4x"] - planned["fp32"] == pytest.approx(1_000 * 384)
+    build = Build(size=10, layout="fp32", key="k", bytes={VECTORS: 8_000, GRAPH: 2_000}, planned=11_000)
+    report = Report(
+        command="", machine={}, questions=1, depth=1, distinct=1, seed=1, builds=[build], measured=[], growth=[]
+    )
+    assert "| 1,000 | 1,100 | +10.0% |" in tables(report)
