@@ -12,13 +12,28 @@ from dataclasses import dataclass, replace
 
 from core.chunk import Chunk
 from generation.extractive.candidates import heading_numbers
-from generation.extractive.lists import Listing, listing_at
+from generation.extractive.lists import Listing, is_named_row, listing_at
 from generation.text.sentences import Sentence, split_sentences
 
 _LIST_WORDS = 200
 """A list with more is cut."""
 _VERDICT = re.compile(r"(?:A: ?)?(?:Yes|Yep|No|Not)\b\W*(?:\w+\W*){0,3}$")
-_DEPENDENT = ("it ", "they ", "this ", "these ", "those ", "that ", "he ", "she ", "however", "also", "then ", "such ")
+_DEPENDENT = (
+    "it ",
+    "they ",
+    "this ",
+    "these ",
+    "those ",
+    "that ",
+    "he ",
+    "she ",
+    "however",
+    "also",
+    "then ",
+    "such ",
+    "therefore",
+    "thus",
+)
 _OVER = 1.25
 """A paragraph that is as much longer than the budget is still taken whole."""
 
@@ -116,12 +131,13 @@ def _listed(
 
 
 def _listing(number: int, section: tuple[int, int], passage: Passage) -> Listing | None:
-    """The list that a sentence is in; the heading over it announces one that nothing else does."""
+    """The list that a sentence is in; its heading announces one of lines that nothing else does."""
     heading = section[0] - 1
     titled = heading in passage.headings
     announced = titled and passage.sentences[heading].introduces
     listing = listing_at(number, passage.sentences, (heading, section[1]) if announced else section)
-    if listing and titled and not listing.above and listing.first == section[0]:
+    bare = listing and not listing.above and not is_named_row(passage.sentences[listing.first])
+    if listing and titled and bare and listing.first == section[0]:
         return replace(listing, above=(heading,))
     return listing
 
@@ -172,6 +188,8 @@ def _grown(
         announced = listing_at(end, sentences, section)
         if announced and _length([sentences[at] for at in announced.numbers]) <= _LIST_WORDS:
             end = announced.last
+    if sentences[end].introduces and end > number:
+        end -= 1
     return range(begin, end + 1)
 
 
@@ -180,15 +198,19 @@ def _length(sentences: Sequence[Sentence]) -> int:
 
 
 def _section(number: int, passage: Passage) -> tuple[int, int]:
-    """First and last of what stands under the same heading."""
+    """First and last of what stands under the same heading; ``To fix this:`` is none that ends a section."""
     first = last = number
     while first and first - 1 not in passage.headings:
         first -= 1
-    while last + 1 < len(passage.sentences) and last + 1 not in passage.headings:
+    while last + 1 < len(passage.sentences) and (last + 1 not in passage.headings or _labels(last + 1, passage)):
         last += 1
     while first < number and passage.sentences[first].text.endswith(","):  # "Dear all,"
         first += 1
     return first, last
+
+
+def _labels(number: int, passage: Passage) -> bool:
+    return passage.sentences[number].introduces and number + 1 < len(passage.sentences)
 
 
 def _paragraph(number: int, sentences: Sequence[Sentence], budget: int) -> tuple[int, int]:

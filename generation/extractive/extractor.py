@@ -29,8 +29,8 @@ MAX_WORDS = 80
 """A reader takes in about as many at once; more only where a single sentence has more."""
 _WORDS_NARROW, _WORDS_FURTHER, _WORDS_READING = 60, 40, 50
 _MAX_PASSAGES = 2
-_NEAR_BEST = 0.86
-"""A further passage must score at least this share of the best one."""
+_NEAR_BEST = 0.75
+"""A further passage must be an answer by itself, and score at least this share of the best one."""
 _NAMES_IT = 0.5
 """The share of a subject's words that a sentence and what it stands under must hold to be about it."""
 
@@ -111,11 +111,12 @@ def _extraction(question: str, scored: Sequence[Scored], chunks: Sequence[Chunk]
     asking = Asking.of(question)
     found: list[Extract] = []
     seen: set[tuple[int, int]] = set()
+    said: set[str] = set()
     anchors: list[Scored] = []
     cut = False
     budget = _WORDS_NARROW if asking.one_fact else MAX_WORDS
     for one in scored:
-        if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score:
+        if len(anchors) == _MAX_PASSAGES or one.score < _NEAR_BEST * scored[0].score or not answers([one]):
             break
         source, number = one.candidate.source, one.candidate.number
         if (source, number) in seen or any(one.says_the_same(other) for other in anchors):
@@ -123,12 +124,14 @@ def _extraction(question: str, scored: Sequence[Scored], chunks: Sequence[Chunk]
         worth = {other.candidate.number: other.score for other in scored if other.candidate.source == source}
         passage = Passage.of(chunks[source])
         shown = around(number, passage, worth, budget)
-        fresh = replace(shown, numbers=tuple(at for at in shown.numbers if (source, at) not in seen))
+        new = (at for at in shown.numbers if (source, at) not in seen and passage.sentences[at].text not in said)
+        fresh = replace(shown, numbers=tuple(new))
         pieces = extracts(source, chunks[source].start, passage, fresh)
         found.extend(
             _marked(pieces, chunks[source].start, one, answering_words(question, asking, one.candidate.sentence.text))
         )
         seen.update((source, at) for at in fresh.numbers)
+        said.update(passage.sentences[at].text for at in fresh.numbers if passage.sentences[at].complete)
         cut = cut or shown.cut
         anchors.append(one)
         budget = _WORDS_FURTHER

@@ -20,6 +20,7 @@ _PROSE_WORDS = 12
 _LEAST = 3
 """So many lines without an announcement are a list."""
 _ROW = re.compile(r"\|.*\|$")
+_NAMED = re.compile(r"[^|:]{1,80}: [^|]*(?: \| [^|]*)+$")
 _RULE = re.compile(r"\|(?:\s*:?-{2,}:?\s*\|)+$")
 
 
@@ -88,6 +89,8 @@ def _end(first: int, blocks: Sequence[tuple[int, int]], sentences: Sequence[Sent
     while last + 1 < len(blocks) and _is_item(blocks[last + 1], sentences):
         following = blocks[last + 1]
         prose = not _is_line(following, sentences) and _words(following, sentences) > _PROSE_WORDS
+        if last >= first and is_named_row(sentences[blocks[last][0]]) > is_named_row(sentences[following[0]]):
+            break
         if prose and last >= first and all(_is_line(block, sentences) for block in blocks[first : last + 1]):
             break
         last += 1
@@ -97,6 +100,11 @@ def _end(first: int, blocks: Sequence[tuple[int, int]], sentences: Sequence[Sent
 def _is_line(block: tuple[int, int], sentences: Sequence[Sentence]) -> bool:
     """Whether it isn't a whole sentence, as an item often isn't."""
     return not sentences[block[1]].complete
+
+
+def is_named_row(sentence: Sentence) -> bool:
+    """Whether it is a row with the names of its columns, ``City: Rome | Rate: 90``."""
+    return _NAMED.match(sentence.text) is not None
 
 
 def _is_item(block: tuple[int, int], sentences: Sequence[Sentence]) -> bool:

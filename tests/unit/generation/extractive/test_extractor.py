@@ -192,3 +192,30 @@ def test_lines_under_a_heading_come_with_it(make_chunk: Any, embedder: Any) -> N
         "Countries that are closed to us", "never: Cuba", "never: Iran", "never: Syria",
     ]  # fmt: skip
     assert [one.item for one in found] == [False, True, True, True]
+    rows = [
+        f"Service: {name} | Availability: {number} %" for number, name in enumerate(("intake", "alarms", "archive"))
+    ]
+    found = extract("Which availability have alarms?", [make_chunk("\n".join(["Targets", *rows]))], embedder).extracts
+    assert [one.text for one in found] == rows  # each has the names of its columns
+
+
+def test_no_sentence_is_said_twice_and_none_announces_nothing(make_chunk: Any, embedder: Any) -> None:
+    shared = "Ask the desk for a form."
+    chunks = [
+        make_chunk(f"Badges\n\nBadges open the main door. {shared}", document="d0"),
+        make_chunk(f"Doors\n\nThe main door opens by badges. {shared}", document="d1"),
+    ]
+    found = [one.text for one in extract("Do badges open the main door?", chunks, embedder).extracts]
+    assert found.count(shared) == 1
+    step = "Fill in the form with care and hand it in at the desk by noon. " * 20
+    text = f"Badges\n\nBadges open the main door.\n\nTo get one of the badges you have to do the following:\n\n{step}"
+    found = [one.text for one in extract("What do badges open?", [make_chunk(text)], embedder).extracts]
+    assert found == ["Badges open the main door."]
+
+
+def test_what_to_do_comes_with_why(make_chunk: Any, embedder: Any) -> None:
+    text = (
+        f"Doors\n\nBadges open no door at night.\n\nTo fix this:\n\nAsk.\n\nWait.\n\nLunch\n\n{'Soup is served. ' * 60}"
+    )
+    found = extract("Which door do badges open at night?", [make_chunk(text)], embedder).extracts
+    assert [one.text for one in found] == ["Badges open no door at night.", "To fix this:", "Ask.", "Wait."]

@@ -41,3 +41,8 @@ def test_a_table_s_row_comes_with_its_header_only() -> None:
     rows = "| City | Rate |\n|---|---|\n| Rome | 90 |\n| Oslo | 120 |"
     assert listed(f"{PROSE}\n\n{rows}", "| Oslo") == ["| City | Rate |", "|---|---|", "| Oslo | 120 |"]
     assert listed("| City | Rate |\n| Oslo | 120 |", "| Oslo") == ["| City | Rate |", "| Oslo | 120 |"]
+
+
+def test_rows_end_where_there_are_no_more() -> None:
+    text = "Rates are:\n\nCity: Rome | Rate: 90\n\nCity: Oslo | Rate: 120\n\nAsk early."
+    assert listed(text, "City: Oslo") == ["Rates are:", "City: Rome | Rate: 90", "City: Oslo | Rate: 120"]
