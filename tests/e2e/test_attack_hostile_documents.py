@@ -51,13 +51,13 @@ class Watched:
     url: str
     faults: list[str] = field(default_factory=list)
 
-    def look(self, document: HostileDocument, where: str) -> str:
+    def look(self, document: HostileDocument, where: str, view: str = "") -> str:
         """The page's text, once nothing of a document has got beyond being text."""
         state = self.page.evaluate(STATE)
         told = f"{where}, document {document.word} ({document.kind}) with {[one.id for one in document.payloads]}"
         assert state["canary"] is None, told
         assert (state["violations"], state["strange"]) == ([], []), told
-        assert (state["title"], state["place"]) == ("Footnote", f"{self.url}/"), told
+        assert (state["title"], state["place"]) == ("Footnote", f"{self.url}/{view}"), told
         assert self.faults == [], told
         text: str = state["text"]
         assert not DECEPTIVE.search(text), told
@@ -189,9 +189,8 @@ def test_the_names_of_what_failed_are_names(
     use_key(page, running_stack.admin_key)
     page.get_by_role("button", name="Administration").click()
     page.get_by_role("button", name="Failed documents").click()
-    panel = page.get_by_role("dialog")
-    expect(panel.get_by_role("listitem").first).to_be_visible()
-    text = watched.look(broken[0], "the failures")
+    expect(page.get_by_role("dialog").locator(".failed li").first).to_be_visible()
+    text = watched.look(broken[0], "the failures", "#desk=failures")
     for document in broken[:20]:
         assert document.payloads[0].id in text
     assert ELSEWHERE in text  # a name that would load something, if it were more than a name
