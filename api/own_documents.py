@@ -82,10 +82,12 @@ class OwnDocuments:
         """Keep a document under a name; it takes the place of the one that has it.
 
         Raises:
-            InvalidRequest: the name can't be one, or there are too many.
+            InvalidRequest: the file is empty, the name can't be one, or there are too many.
             NotAuthorised: the caller's key doesn't reach the source that they lie in.
             SecretFile: it is a key or a password file, and never a document.
         """
+        if not upload.size:
+            raise InvalidRequest("The file is empty: send its bytes as the request's body.")
         source = self._source() or self._made()
         if self.reachable is not None and source.id not in self.reachable:
             raise NotAuthorised("This key is limited to some sources, and your own documents are in another one.")

@@ -55,7 +55,7 @@ _ALIKE = 20
 """Ids that share all signs but the last: among so many the one that is meant is looked for."""
 
 
-@router.get("", dependencies=[AdminLane])
+@router.get("", dependencies=[AdminLane], responses={404: {}})
 def list_documents(
     services: ServicesDep,
     *,

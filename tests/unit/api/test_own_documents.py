@@ -64,6 +64,8 @@ async def test_what_is_too_much_is_refused_with_the_way_out(stack: Stack) -> Non
         assert (await client.put("/v1/uploads/a.md", content=b"y", headers=ida)).status_code == 202
         for name in ("%20", "a%5Cb.md", "a%00.md", "id_rsa"):
             assert (await client.put(f"/v1/uploads/{name}", content=b"x", headers=ida)).status_code in {400, 422}, name
+        empty = await client.put("/v1/uploads/a.md", content=b"", headers=ida)
+        assert (empty.status_code, "empty" in empty.json()["detail"]) == (422, True)
     limited(stack, max_documents=0)
     async with serving(stack) as client:
         assert (await client.get("/v1/uploads", headers=ida)).status_code == 404
