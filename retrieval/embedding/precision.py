@@ -62,7 +62,7 @@ def use_threads(count: int) -> None:
 
 
 def choose_dtype(wanted: Literal["auto"] | Dtype, device: str, setting: str = "embedder.dtype") -> Dtype:
-    """``auto``: fp16 on CUDA; bf16 on a CPU that has it in hardware (AMX, AVX512-BF16) and is faster with it; else fp32.
+    """``auto``: fp16 on CUDA; bf16 on a CPU that has it (AMX, AVX512-BF16) and is faster with it; else fp32.
 
     Measured on two cores of an EPYC with AVX512-BF16, all-MiniLM-L6-v2, seven interleaved runs: 1.7 to 1.9 times the
     passages a second of fp32 in batches of 32 full windows, and single questions .9 to 1.3 times as fast.
