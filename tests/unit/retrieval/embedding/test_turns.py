@@ -73,7 +73,8 @@ def test_several_threads_get_what_one_gets(served: SentenceTransformersEmbedder)
     expected = {text: alone.embed_passages([text])[0] for text in TEXTS}
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: served.embed_passages([text])[0], TEXTS))
-    assert all(np.array_equal(one, expected[text]) for text, one in zip(TEXTS, found, strict=True))
+    # In fp32 sums may be made in another order; another text's vector is far away.
+    assert all(np.allclose(one, expected[text], atol=1e-5) for text, one in zip(TEXTS, found, strict=True))
 
 
 def test_a_sentence_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
