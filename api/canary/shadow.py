@@ -140,7 +140,11 @@ class Shadow:
                 self._usage.note_shadow(watch.model, watch.usage)
         if offered.kept and watch.ended:
             body = body_of(events).model_dump(mode="json")
-            keep = self._catalog.get().shadows.keep
-            await self._lanes.conversations.run(
-                lambda: keep(self._canary.id, asked.answer_id, body, documents_in(events)), begun=True
-            )
+            wanted = documents_in(events)
+
+            def keep(catalog: Catalog) -> None:
+                hashes = catalog.documents.readable(wanted, asked.principal)
+                catalog.shadows.keep(self._canary.id, asked.answer_id, body, dict.fromkeys(wanted) | hashes)
+
+            catalog = self._catalog.built or await self._catalog.soon()
+            await self._lanes.conversations.run(lambda: keep(catalog), begun=True)

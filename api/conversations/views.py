@@ -51,13 +51,14 @@ def shown_turns(
     """
     now = readable_among({document for turn in turns for document in turn.documents}, principal, catalog)
     said = feedback or {}
+    shown = [now if own else unchanged(turn.documents, now) for turn in turns]
     at = catalog.clock.now()
-    return [_shown(turn, now if own else _unchanged(turn, now), at, said.get(turn.answer_id)) for turn in turns]
+    return [_shown(turn, of, at, said.get(turn.answer_id)) for turn, of in zip(turns, shown, strict=True)]
 
 
-def _unchanged(turn: Turn, now: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Those documents that say what they said when the answer was given."""
-    return {key: now[key] for key, then in turn.documents.items() if then is not None and now.get(key) == then}
+def unchanged(documents: Mapping[str, str | None], now: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Those that a reader may read now and that say what they said then, by the hashes of their bytes."""
+    return {key: now[key] for key, then in documents.items() if then is not None and now.get(key) == then}
 
 
 def history_of(turns: Sequence[TurnBody]) -> tuple[Message, ...]:

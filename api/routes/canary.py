@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.canary.evidence import ALPHA, Verdict
-from api.conversations.views import readable_among, shown_turns
+from api.conversations.views import readable_among, shown_turns, unchanged
 from api.dependencies import AdminDep, AdminLane, AuditDep, CallerDep, ServicesDep
 from api.schemas.answers import AnswerBody, StoppedBody
 from api.schemas.base import ResponseBody
@@ -106,9 +106,8 @@ def shadows(
     catalog = services.catalog.get()
     found = catalog.shadows.list(services.canary.id, limit + 1, offset)
     page = found[:limit]
-    needed = [one.documents | one.turn.documents.keys() for one in page]
-    readable = readable_among(set().union(*needed), caller.principal, catalog).keys()
-    kept = [one for one, documents in zip(page, needed, strict=True) if documents <= readable]
+    now = readable_among({key for one in page for key in one.documents}, caller.principal, catalog)
+    kept = [one for one in page if len(unchanged(one.documents, now)) == len(one.documents)]
     turns = shown_turns([one.turn for one in kept], caller.principal, catalog, own=False)
     pairs = [
         ShadowBody(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from ingestion.catalog.tables import Base, Json
 
 
 class ShadowRow(Base):
-    """A candidate's answer to what ``answer_id`` answers. ``documents``: ids of all that it was made from."""
+    """A candidate's answer to what ``answer_id`` answers. ``documents``: what it was made from, as of a turn."""
 
     __tablename__ = "canary_shadows"
 
@@ -25,7 +25,7 @@ class ShadowRow(Base):
     )
     canary: Mapped[str] = mapped_column(String(12))
     answer: Mapped[Json]
-    documents: Mapped[list[str]]
+    documents: Mapped[Json]
 
 
 _SHADOWS = cast(Table, ShadowRow.__table__)
@@ -33,11 +33,11 @@ _SHADOWS = cast(Table, ShadowRow.__table__)
 
 @dataclass(frozen=True, slots=True)
 class Shadowed:
-    """An answer that was shown, the candidate's that wasn't, and the documents that this one was made from."""
+    """An answer that was shown, the candidate's that wasn't, and what this one was made from: hashes by document."""
 
     turn: Turn
     answer: Mapping[str, Any]
-    documents: frozenset[str]
+    documents: Mapping[str, str | None]
 
 
 class ShadowStore:
@@ -46,10 +46,10 @@ class ShadowStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, canary: str, answer_id: str, answer: Mapping[str, Any], documents: Collection[str]) -> bool:
+    def keep(self, canary: str, answer_id: str, answer: Mapping[str, Any], documents: Mapping[str, str | None]) -> bool:
         """Keep a candidate's answer beside the one that was shown; False where that one isn't kept any more."""
         known = select(TURNS.c.answer_id).where(TurnRow.answer_id == answer_id)
-        values = {"answer_id": answer_id, "canary": canary, "answer": answer, "documents": sorted(documents)}
+        values = {"answer_id": answer_id, "canary": canary, "answer": answer, "documents": dict(documents)}
         try:
             with self._database.write() as connection:
                 if connection.execute(known).first() is None:
@@ -71,4 +71,4 @@ class ShadowStore:
         )
         with self._database.read() as connection:
             rows = connection.execute(wanted).all()
-        return [Shadowed(turn_of(row), row.shadow, frozenset(row.shadow_documents)) for row in rows]
+        return [Shadowed(turn_of(row), row.shadow, row.shadow_documents) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,20 @@ import anyio
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import update
 
 from api.auth.key_records import Grant
 from api.usage import SHADOW
-from core.principal import Principal
+from core.principal import AccessList, Principal
 from core.roles import Role
 from core.settings import Settings
-from generation.events import Done
+from generation.events import Done, SourceRef, Sources
 from generation.models.port import Usage
 from generation.question import Question
+from ingestion.catalog.tables import DocumentRow
 from tests.unit.api.canary.test_canary import ADMIN, trying
 from tests.unit.api.conftest import serving
-from tests.unit.api.fakes import Stack, an_answer
+from tests.unit.api.fakes import Stack, a_chunk, an_answer
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +101,25 @@ async def test_pairs_are_kept_for_who_may_read_both_and_go_with_the_conversation
         assert found == {"pairs": [], "withheld": 1, "more": False}
         await client.delete(f"/v1/conversations/{first['conversation_id']}", headers={"Authorization": f"Bearer {key}"})
         assert stack.catalog.shadows.list(stack.canary.id, 10) == []
+
+
+async def test_a_pair_is_shown_while_its_documents_say_what_they_said(stack: Stack) -> None:
+    for document in ("d1", "d2"):
+        stack.add_document(document, AccessList.everyone())
+    other = Sources(sources=(SourceRef.of(1, replace(a_chunk(), document_id="d2")),))
+    stack.candidate.script = [other if isinstance(one, Sources) else one for one in stack.candidate.script]
+    _, key = stack.keys.create("ann", Grant(user="ann"))
+    async with serving(stack) as client:
+        told = await asked(client, key)
+        with anyio.fail_after(10):
+            while not stack.catalog.shadows.list(stack.canary.id, 1):
+                await anyio.lowlevel.checkpoint()
+        [pair] = (await client.get("/v1/canary/shadows", headers=ADMIN)).json()["pairs"]
+        assert (pair["id"], pair["candidate"]["arm"]) == (told["answer_id"], "candidate")
+        with stack.catalog.database.write() as connection:
+            connection.execute(update(DocumentRow).where(DocumentRow.id == "d2").values(content_hash="e" * 64))
+        found = (await client.get("/v1/canary/shadows", headers=ADMIN)).json()
+        assert (found["pairs"], found["withheld"]) == ([], 1)
 
 
 async def test_readers_and_reviewers_see_no_shadows(stack: Stack) -> None:
