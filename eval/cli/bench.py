@@ -14,7 +14,7 @@ BENCHES = {
     "question-threads": (f"{_SEARCH}question_threads", "One question's embedding, in one thread and in all."),
     "ingest": (f"{_SEARCH}ingest", "How much of the embedder's own speed ingestion keeps."),
     "footprint": (f"{_SEARCH}footprint", "How heavy the embedded stack is."),
-    "overload": (f"{_SEARCH}overload", "What a service does with more than it can do."),
+    "overload": ("eval.bench.load.overload", "What a service does with more than it can do."),
     "load": ("eval.bench.load.command", "Latency, refusals and memory at a given rate of searches and streams."),
     "model": ("eval.bench.load.model", "A language model's place, for load: streams at a steady pace."),
     "limits": ("eval.bench.limits", "How exactly processes keep to a rate limit together."),

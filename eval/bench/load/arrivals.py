@@ -36,26 +36,31 @@ class Phase:
     Attributes:
         name: what a report calls it.
         wall_s: how long requests were sent.
-        seconds: of those that were served, by what was asked; a search's from when it was due.
-        ended: how often each thing ended how: ``ok``, a status, the name of an error, an event's name.
+        seconds: of each request, by what was asked and how it ended: ``ok``, a status, the name of an error. A search's
+            from when it was due.
         memory_mb: of the watched processes, once a second.
     """
 
     name: str
     wall_s: float = 0.0
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    ended: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     memory_mb: list[float] = field(default_factory=list)
 
     def note(self, what: str, how: str, took_s: float) -> None:
         """One that has ended."""
-        self.ended[what][how] += 1
-        if how == "ok":
-            self.seconds[what].append(took_s)
+        self.seconds[what, how].append(took_s)
+
+    def served(self, what: str) -> list[float]:
+        """Seconds of those that were."""
+        return self.seconds.get((what, "ok"), [])
+
+    def ended(self, what: str) -> dict[str, int]:
+        """How many ended how."""
+        return {how: len(all_) for (asked, how), all_ in self.seconds.items() if asked == what}
 
     def count(self, what: str, *, refused: bool) -> int:
         """How many were refused with 429 or 503, or else neither that nor served."""
-        return sum(n for how, n in self.ended[what].items() if how != "ok" and (how in REFUSED) == refused)
+        return sum(n for how, n in self.ended(what).items() if how != "ok" and (how in REFUSED) == refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,6 @@ def summary(phase: Phase) -> Mapping[str, object]:
     return {
         "name": phase.name,
         "wall_s": round(phase.wall_s, 1),
-        "ended": {what: dict(how) for what, how in phase.ended.items()},
+        "ended": {what: phase.ended(what) for what in dict.fromkeys(asked for asked, _ in phase.seconds)},
         "memory_mb": [round(one) for one in phase.memory_mb],
     }

@@ -46,10 +46,10 @@ def rows(phases: Sequence[Phase]) -> list[dict[str, Any]]:
     found = []
     for phase in phases:
         for what in SHOWN:
-            served = phase.seconds.get(what, [])
-            if not phase.ended.get(what):
+            served = phase.served(what)
+            if not phase.ended(what):
                 continue
-            ratio = p95_ratio(served, phases[0].seconds[SEARCH]) if what == SEARCH and phase is not phases[0] else None
+            ratio = p95_ratio(served, phases[0].served(SEARCH)) if what == SEARCH and phase is not phases[0] else None
             half, most, last = np.percentile(served, [50, 95, 99]) * 1000 if served else (np.nan,) * 3
             found.append(
                 {
@@ -74,7 +74,7 @@ def saturation(phases: Sequence[Phase]) -> str:
     """From which load on more than 1 % of the searches weren't served."""
     for phase in phases[1:]:
         lost = phase.count(SEARCH, refused=True) + phase.count(SEARCH, refused=False)
-        if lost > _SATURATED * (lost + len(phase.seconds[SEARCH])):
+        if lost > _SATURATED * (lost + len(phase.served(SEARCH))):
             return f"Saturated from {phase.name} on: {lost} searches not served."
     return "Not saturated: at each load 99 % of the searches or more were served."
 

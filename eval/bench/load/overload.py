@@ -9,47 +9,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 import click
 import httpx
 import numpy as np
 
+from eval.bench.load.arrivals import Phase
 from eval.bench.report import machine_line, markdown
 
 TIMEOUT_S = 600.0
 PAUSE_S = 0.1
 
 
-@dataclass(slots=True)
-class Outcomes:
-    """Seconds of each request, by what was asked and how it ended."""
-
-    seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    async def timed(self, what: str, work: Callable[[], Awaitable[str]]) -> None:
-        """Do the work, which says how it ended, and note how long it took."""
-        began = time.perf_counter()
-        try:
-            ended = await work()
-        except httpx.TransportError as error:
-            ended = type(error).__name__
-        self.seconds[what, ended].append(time.perf_counter() - began)
-
-    def table(self) -> str:
-        """A row for each."""
-        rows = []
-        for (what, ended), seconds in sorted(self.seconds.items()):
-            half, most = np.percentile(seconds, [50, 95])
-            rows.append((what, ended, len(seconds), f"{half:.2f}", f"{most:.2f}", f"{max(seconds):.2f}"))
-        return markdown(("asked", "ended with", "times", "p50 s", "p95 s", "longest s"), rows)
+async def _timed(phase: Phase, what: str, work: Callable[[], Awaitable[str]]) -> None:
+    """Do the work, which says how it ended, and note how long it took."""
+    began = time.perf_counter()
+    try:
+        ended = await work()
+    except httpx.TransportError as error:
+        ended = type(error).__name__
+    phase.note(what, ended, time.perf_counter() - began)
 
 
-async def ask_at_once(url: str, key: str | None, question: str, at_once: int, *, stalled: bool) -> Outcomes:
+def _table(phase: Phase) -> str:
+    rows = []
+    for (what, ended), seconds in sorted(phase.seconds.items()):
+        half, most = np.percentile(seconds, [50, 95])
+        rows.append((what, ended, len(seconds), f"{half:.2f}", f"{most:.2f}", f"{max(seconds):.2f}"))
+    return markdown(("asked", "ended with", "times", "p50 s", "p95 s", "longest s"), rows)
+
+
+async def ask_at_once(url: str, key: str | None, question: str, at_once: int, *, stalled: bool) -> Phase:
     """Ask, and look how everything else fares meanwhile; returns when all answers have ended."""
-    outcomes = Outcomes()
+    outcomes = Phase("at once")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     limits = httpx.Limits(max_connections=at_once + 10)
     async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=TIMEOUT_S) as client:
@@ -60,14 +53,14 @@ async def ask_at_once(url: str, key: str | None, question: str, at_once: int, *,
         async def ask(path: str) -> str:
             return _told(await client.get(path))
 
-        tasks = [asyncio.create_task(outcomes.timed("answer", answer)) for _ in range(at_once)]
+        tasks = [asyncio.create_task(_timed(outcomes, "answer", answer)) for _ in range(at_once)]
         if stalled:
             place = httpx.URL(url)
-            tasks += [asyncio.create_task(outcomes.timed("stalled", lambda: _stall(place))) for _ in range(at_once)]
+            tasks += [asyncio.create_task(_timed(outcomes, "stalled", lambda: _stall(place))) for _ in range(at_once)]
         while not all(task.done() for task in tasks):
-            await outcomes.timed("/readyz", lambda: ask("/readyz"))
+            await _timed(outcomes, "/readyz", lambda: ask("/readyz"))
             if key:
-                await outcomes.timed("/v1/me", lambda: ask("/v1/me"))
+                await _timed(outcomes, "/v1/me", lambda: ask("/v1/me"))
             await asyncio.sleep(PAUSE_S)
     return outcomes
 
@@ -108,4 +101,4 @@ def overload(*, url: str, key: str | None, question: str, at_once: int, stalled:
     Everybody else who asks meanwhile is refused.
     """
     outcomes = asyncio.run(ask_at_once(url, key, question, at_once, stalled=stalled))
-    click.echo(f"{machine_line()}\n\n{outcomes.table()}")
+    click.echo(f"{machine_line()}\n\n{_table(outcomes)}")

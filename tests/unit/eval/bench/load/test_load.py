@@ -35,12 +35,12 @@ async def test_served_refused_and_failed_are_told_apart() -> None:
 
     async with _client(service) as client:
         phase = await under(client, LOAD, "much", 0.3, unseen)
-    served, refused, failed = len(phase.seconds[SEARCH]), phase.count(SEARCH, refused=True), phase.ended[SEARCH]["500"]
+    served, refused, failed = len(phase.served(SEARCH)), phase.count(SEARCH, refused=True), phase.ended(SEARCH)["500"]
     assert served >= refused >= failed >= served - 1
     # A Poisson process of 60 expected arrivals, from a seed.
     assert 30 < served + refused + failed < 100
-    assert phase.ended[WHOLE]["ok"] == phase.ended[FIRST]["ok"] > 1
-    assert phase.ended[READY]["ok"]
+    assert phase.ended(WHOLE)["ok"] == phase.ended(FIRST)["ok"] > 1
+    assert phase.ended(READY)["ok"]
     assert saturation([Phase("one by one"), phase]).startswith("Saturated from much on")
 
 
@@ -60,7 +60,7 @@ async def test_arrivals_do_not_wait_and_stalls_are_charged_to_the_service() -> N
     async with _client(service) as client:
         phase = await under(client, Load(LOAD.questions, 200.0, 0), "stalled", 0.4, unseen)
     # The first waited for nineteen that came after it.
-    assert max(phase.seconds[SEARCH]) > 10 / 200
+    assert max(phase.served(SEARCH)) > 10 / 200
 
 
 async def test_a_stream_that_breaks_off_is_a_failure() -> None:
@@ -69,7 +69,7 @@ async def test_a_stream_that_breaks_off_is_a_failure() -> None:
 
     async with _client(service) as client:
         phase = await under(client, Load(LOAD.questions, 0.0, 1), "broken", 0.05, unseen)
-    assert set(phase.ended[WHOLE]) == {"broken off"}
+    assert set(phase.ended(WHOLE)) == {"broken off"}
     assert phase.count(WHOLE, refused=False) > 0
 
 
@@ -77,7 +77,7 @@ async def test_rows_compare_with_the_service_at_leisure() -> None:
     async with _client(lambda _: httpx.Response(200)) as client:
         leisure = await one_by_one(client, LOAD.questions * 5, unseen)
     loaded = Phase("loaded", wall_s=1.0)
-    for took in leisure.seconds[SEARCH]:
+    for took in leisure.served(SEARCH):
         loaded.note(SEARCH, "ok", 3 * took)
     first, second = rows([leisure, loaded])
     assert (first["served"], first["p95 to one by one"]) == (5, "")
