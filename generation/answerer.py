@@ -85,7 +85,12 @@ class Answerer:
         return self._model.name if self._model else EXTRACTIVE
 
     def warm_up(self) -> None:
-        """Load what weighs evidence. Raises ModelUnavailable or ConfigurationError: it can't be loaded."""
+        """Load what tells languages and weighs evidence.
+
+        Raises:
+            ModelUnavailable, ConfigurationError: it can't be loaded.
+        """
+        self._retrieve.warm_up()
         self._support.warm_up()
 
     async def close(self) -> None:

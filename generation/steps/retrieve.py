@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Protocol
 
+from core import language
 from core.filters import Filter
 from core.lanes import Lanes
 from core.principal import Principal
@@ -91,6 +92,11 @@ class Retrieve:
         self._spelling = spelling
         self._languages = tuple(languages)
 
+    def warm_up(self) -> None:
+        """Load what tells languages, if it is needed."""
+        if self._reads():
+            language.warm_up()
+
     async def run(self, draft: Draft) -> AsyncGenerator[AnswerEvent]:
         """Search; called by one who holds a place of the searches' lane.
 
@@ -113,9 +119,11 @@ class Retrieve:
             yield StageEvent(name="rerank", state="finished", ms=tally.timings_ms["rerank"])
 
     def _foreign(self, question: str, found: SearchResponse) -> list[str]:
-        chunks = [hit.chunk for hit in found.hits[:_LOOKED_AT]]
-        said = [(chunk.text, chunk.metadata.language or "") for chunk in chunks]
-        return language_notices(question, said, self._languages or read_by(self._search.embedder.name))
+        said = [hit.chunk.metadata.language or "" for hit in found.hits[:_LOOKED_AT]]
+        return language_notices(question, said, self._reads())
+
+    def _reads(self) -> tuple[str, ...]:
+        return self._languages or read_by(self._search.embedder.name)
 
     def _found(self, draft: Draft) -> tuple[SearchResponse, Mapping[str, str]]:
         """What the queries found, and the words of the question that were mended."""

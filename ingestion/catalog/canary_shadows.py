@@ -16,7 +16,7 @@ from ingestion.catalog.tables import Base, Json
 
 
 class ShadowRow(Base):
-    """A candidate's answer to what ``answer_id`` answers. ``documents``: what it was made from, as of a turn."""
+    """A candidate's answer to what ``answer_id`` answers, with the ``documents`` that it was made from, as a turn's."""
 
     __tablename__ = "canary_shadows"
 

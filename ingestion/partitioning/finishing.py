@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from core.errors import DocumentTooLarge
+from core.language import detect_language
 from core.metadata import Metadata
 from ingestion.partitioning.media_types import Detected
 from ingestion.partitioning.port import Element, ElementKind, Partition
 from ingestion.partitioning.reading import Reading
 from ingestion.partitioning.secrets import find_secrets
-from ingestion.partitioning.text.language import detect_language
 
 _FACTS_FROM = {"markdown": "front matter", "email": "headers", "msg": "headers"}
 """Where a reader finds a document's facts, where it isn't its properties."""

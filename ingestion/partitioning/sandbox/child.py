@@ -25,8 +25,8 @@ def main() -> None:
 
     prepare()
     # Imported after the setup, which changes what unstructured imports.
+    from core import language  # noqa: PLC0415
     from ingestion.partitioning import reader  # noqa: F401, PLC0415
-    from ingestion.partitioning.text import language  # noqa: PLC0415
 
     language.warm_up()
 

@@ -1,44 +1,55 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from generation.text.languages import language_notices, language_of, read_by
+from generation.text.languages import language_notices, read_by
+
+QUESTIONS = Path(__file__).parents[4] / "eval" / "questions"
 
 
 @pytest.mark.parametrize(
-    ("text", "language"),
+    ("question", "language"),
     [
-        ("How many days of leave do I get?", "en"),
-        ("Wie viele Urlaubstage habe ich?", "de"),
-        ("Combien de jours de congé ai-je ?", "fr"),
-        ("¿Cuántos días de vacaciones tengo?", "es"),
-        ("Quanti giorni di ferie ho?", "it"),
-        ("Hoeveel vakantiedagen heb ik?", "nl"),
-        ("Сколько дней отпуска?", "ru"),
-        ("有多少天年假?", "zh"),
-        ("休暇は何日ありますか?", "ja"),
-        ("연차는 며칠입니까?", "ko"),
-        ("travel", ""),
-        ("El Paso", ""),
-        ("", ""),
-        ("12 345 ... \ud83d", ""),
-        ("naïve café", ""),
-        ("| a | https://example.com | 3 |\n" * 100, ""),
+        ("Wie viele Urlaubstage habe ich?", "German"),
+        ("Combien de jours de congé ai-je ?", "French"),
+        ("¿Quién aprueba mi viaje?", "Spanish"),
+        ("Quanti giorni di ferie ho?", "Italian"),
+        ("Hoeveel vakantiedagen heb ik?", "Dutch"),
+        ("Сколько дней отпуска?", "Russian"),
+        ("休暇は何日ありますか?", "Japanese"),
+        ("연차는 며칠입니까?", "Korean"),
     ],
 )
-def test_what_letters_and_small_words_tell(text: str, language: str) -> None:
-    assert language_of(text) == language
+def test_a_question_that_the_embedder_does_not_read_is_told_of(question: str, language: str) -> None:
+    [notice] = language_notices(question, [], ("en",))
+    assert notice.startswith(f"The question seems to be in {language}, and meaning is only read in English here")
 
 
-def test_a_reader_is_told_of_what_the_embedder_does_not_read() -> None:
-    german = "Der Urlaub ist bis zum 31. März des Jahres zu nehmen, das auf das Jahr folgt, für das er gilt."
-    told = language_notices("Wie lange ist der Urlaub?", [(german, ""), ("Urlaub", "de"), ("Leave", "en")], ("en",))
-    assert [notice[:46] for notice in told] == [
-        "The question seems to be in German, and meanin",
-        "2 passages found seem to be in German, and mea",
-    ]
-    assert language_notices("How long is leave?", [("It lasts for the year.", "")], ("en",)) == []
-    assert language_notices("Wie lange ist der Urlaub?", [(german, "")], ("en", "de")) == []
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("How many days of leave do I get?", "travel", "El Paso", "", "12 345 ... \ud83d", "naïve café", "HIPAA BAA"),
+        *("Who is Karl Müller?", "per diem San Francisco", "| a | https://example.com | 3 |\n" * 100),
+    ],
+)
+def test_names_and_what_nobody_can_tell_are_not(question: str) -> None:
+    assert language_notices(question, [], ("en",)) == []
+
+
+def test_no_english_question_of_our_sets_is_taken_for_another() -> None:
+    rows = [json.loads(line) for file in QUESTIONS.glob("*.jsonl") for line in file.read_text().splitlines()]
+    asked = [row["question"] for row in rows if isinstance(row.get("question"), str)]
+    assert len(asked) > 400
+    assert [one for one in asked if language_notices(one, [], ("en",))] == []
+
+
+def test_passages_count_by_what_their_documents_are_in() -> None:
+    told = language_notices("How long is leave?", ["de", "de-AT", "en", ""], ("en",))
+    assert [notice[:46] for notice in told] == ["2 passages found seem to be in German, and mea"]
+    assert language_notices("Wie lange ist der Urlaub?", ["de"], ("en", "de")) == []
 
 
 def test_nothing_is_said_of_an_embedder_that_is_not_known() -> None:

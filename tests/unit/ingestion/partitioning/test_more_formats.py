@@ -13,10 +13,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import DocumentTooLarge, UnreadableDocument
+from core.language import detect_language
 from core.settings import ParsingSettings
 from ingestion.partitioning.port import ElementKind, Partition, Partitioner
 from ingestion.partitioning.sandbox.pool import ChildProcessPartitioner
-from ingestion.partitioning.text.language import detect_language
 
 SAMPLES = Path(__file__).parents[5] / "shared" / "data" / "samples" / "unstructured"
 RST = b"""\

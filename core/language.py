@@ -8,10 +8,6 @@ from typing import Any
 
 _SAMPLE = 4000
 """Characters that are looked at."""
-_FEWEST_LETTERS = 40
-"""Letters below which a guess is mostly luck."""
-_CERTAIN = 0.95
-"""Probability below which no language is named."""
 
 
 @cache
@@ -22,12 +18,17 @@ def _identifier() -> Any:
 
 
 def warm_up() -> None:
-    """Load the model: a second that is paid once a process and not with its first document."""
+    """Load the model: a second that is paid once a process and not with its first text."""
     _identifier()
 
 
-def detect_language(texts: Iterable[str]) -> str | None:
-    """The language that most of a text is in; None if there is too little of it, or no certainty."""
+def detect_language(texts: Iterable[str], *, fewest_letters: int = 40, certain: float = 0.95) -> str | None:
+    """The language that most of a text is in; None if there is too little of it, or no certainty.
+
+    Args:
+        fewest_letters: of a document; below them a guess is mostly luck.
+        certain: the probability below which no language is named.
+    """
     sample, length = [], 0
     for text in texts:
         sample.append(text[: _SAMPLE - length])
@@ -35,7 +36,7 @@ def detect_language(texts: Iterable[str]) -> str | None:
         if length >= _SAMPLE:
             break
     joined = " ".join(sample)
-    if sum(character.isalpha() for character in joined) < _FEWEST_LETTERS:
+    if sum(character.isalpha() for character in joined) < fewest_letters:
         return None
     language, probability = _identifier().classify(joined)
-    return str(language) if probability >= _CERTAIN else None
+    return str(language) if probability >= certain else None
