@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from core.chunk import Chunk
@@ -38,9 +37,8 @@ def mendings(search: PassageSearch, question: Question, hits: Sequence[SearchHit
     Raises:
         IndexUnavailable: the index doesn't answer.
     """
-    held = frozenset(term for hit in hits for term in terms(hit.chunk.search_text))
     found: dict[str, str] = {}
-    for written in _suspects(question.text, held):
+    for written in _suspects(question.text, hits):
         near = search.spelt_nearly(written.casefold(), question.principal, question.filters, _PASSAGES)
         meant = _meant(written, near)
         if meant:
@@ -53,13 +51,19 @@ def mended(text: str, meant: Mapping[str, str]) -> str:
     return _WORD.sub(lambda match: meant.get(match.group(), match.group()), text)
 
 
-def _suspects(question: str, held: AbstractSet[str]) -> list[str]:
-    found = dict.fromkeys(
-        word
+def _suspects(question: str, hits: Sequence[SearchHit]) -> list[str]:
+    """Words that no hit has. Stemming passages takes most of the time: the best ones have nearly all, and end it."""
+    left = {
+        word: stems
         for word in _WORD.findall(question)
-        if _SHORTEST <= len(word) <= _MOST_LETTERS and not is_small(word.casefold()) and not terms(word) <= held
-    )
-    return list(found)[:_MOST_WORDS]
+        if _SHORTEST <= len(word) <= _MOST_LETTERS and not is_small(word.casefold()) and (stems := terms(word))
+    }
+    for hit in hits:
+        if not left:
+            break
+        held = terms(hit.chunk.search_text)
+        left = {word: stems for word, stems in left.items() if not stems <= held}
+    return list(left)[:_MOST_WORDS]
 
 
 def _meant(word: str, chunks: Sequence[Chunk]) -> str | None:

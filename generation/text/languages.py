@@ -14,7 +14,7 @@ NAMES = {
     **{"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "hi": "Hindi", "th": "Thai"},
 }
 _CERTAIN = 0.5
-"""Of a question's language. Names and single words have far less, and a test holds it for all sets of questions here."""
+"""Of a question's language. Names and single words have far less; a test holds it for the sets of questions here."""
 
 
 def read_by(embedder: str) -> tuple[str, ...]:
