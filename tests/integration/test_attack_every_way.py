@@ -107,6 +107,7 @@ class Company:
         self.services: Services = wire(self.settings)
         self.owners: dict[str, str] = {}
         """By conversation."""
+        self.shared: set[str] = set()
         self.told: dict[tuple[int, int], set[str | None]] = defaultdict(set)
         """Who was told a version of a document while it was theirs to read."""
         self.answers: list[str] = []
@@ -142,10 +143,10 @@ class Company:
         self.source.groups = {self.group(name): frozenset(self.dice.sample(everybody, 2)) for name in WIKI_GROUPS}
 
     def change(self) -> None:
-        """Half of the documents get other readers, some other words, one goes; groups have other members."""
+        """Half of the documents get other readers, a third other words, one goes; groups have other members."""
         for number in self.dice.sample(range(DOCUMENTS), DOCUMENTS // 2):
             self.source.acls[self.name(number)] = self._list()
-        for number in self.dice.sample(range(DOCUMENTS), 3):
+        for number in self.dice.sample(range(DOCUMENTS), DOCUMENTS // 3):
             self._write(number)
         gone = self.name(self.dice.randrange(DOCUMENTS))
         self.source.documents.pop(gone, None)
@@ -173,16 +174,16 @@ class Company:
         synced = {name for name, users in self.source.groups.items() if f"{reader.user}@example.com" in users}
         return own | {f"group:{group}" for group in {*reader.groups, *synced}}
 
-    def hidden_from(self, reader: Reader) -> list[str]:
+    def hidden_from(self, reader: Reader, *, own: bool) -> list[str]:
         """Words that this reader may not be told: of other people's documents, of former texts, of what is gone.
 
-        A former text stays in one's own conversation about it, while one may read what became of it.
+        A former text stays in one's ``own`` conversation about it, while one may read what became of it.
         """
         terms, hidden = self.terms(reader), []
         for number, version in self.versions.items():
             acl = self.source.acls.get(self.name(number))
             now = acl is not None and not terms.isdisjoint(acl.terms())
-            kept = {version} | {old for old in range(1, version) if reader.user in self.told[number, old]}
+            kept = {version} | {old for old in range(1, version) if own and reader.user in self.told[number, old]}
             hidden += [word(number, old) for old in range(1, version + 1) if not (now and old in kept)]
         return hidden
 
@@ -192,8 +193,11 @@ class Ways:
 
     def __init__(self, company: Company, client: httpx.AsyncClient) -> None:
         self.company, self.client, self.dice = company, client, company.dice
+        self.own = False
+        """Whether what came back last is of a conversation of the reader's own."""
 
     async def of(self, name: str, reader: Reader) -> str:
+        self.own = False
         return cast(str, await getattr(self, name)(reader))
 
     def _number(self) -> int:
@@ -217,7 +221,11 @@ class Ways:
         return await self._post(reader, "/v1/search", body)
 
     async def answer(self, reader: Reader) -> str:
-        told = await self._post(reader, "/v1/answers", {"question": self._question()})
+        number = self._number()
+        body: dict[str, Any] = {"question": f"What is the watchword of lighthouse {number}?"}
+        if self.dice.random() < 0.5:  # made from one document, so that it is shown to more than its owner
+            body["filters"] = {"document": [document_id(self.company.record.id, self.company.name(number))]}
+        told = await self._post(reader, "/v1/answers", body)
         self._note(reader, json.loads(told))
         return told
 
@@ -235,17 +243,19 @@ class Ways:
             self.company.answers.append(told["answer_id"])
 
     def _conversation(self, reader: Reader) -> str:
-        """One's own as often as anybody's."""
+        """One's own, one that is shared, or any."""
         owners = self.company.owners
         own = [key for key, owner in owners.items() if owner == reader.user]
-        return self.dice.choice(own if own and self.dice.random() < 0.5 else [*owners, "none"])
+        return self.dice.choice(self.dice.choice((own, sorted(self.company.shared), list(owners))) or ["none"])
 
     async def document(self, reader: Reader) -> str:
         path = f"/v1/documents/{self._document()}"
         return await self._get(reader, path + self.dice.choice(("", "/original", "/text", "/chunks/0", "/pages/1.png")))
 
     async def conversation(self, reader: Reader) -> str:
-        path = f"/v1/conversations/{self._conversation(reader)}"
+        conversation = self._conversation(reader)
+        self.own = self.company.owners.get(conversation) == reader.user
+        path = f"/v1/conversations/{conversation}"
         return await self._get(reader, path + self.dice.choice(("", "/export", "/export?format=json")))
 
     async def conversations(self, reader: Reader) -> str:
@@ -253,9 +263,10 @@ class Ways:
 
     async def share(self, reader: Reader) -> str:
         body = {"everybody": self.dice.random() < 0.5, "users": [f"{self.dice.choice(USERS)}@example.com"]}
-        sent = await self.client.put(
-            f"/v1/conversations/{self._conversation(reader)}/share", json=body, headers=reader.headers
-        )
+        conversation = self._conversation(reader)
+        sent = await self.client.put(f"/v1/conversations/{conversation}/share", json=body, headers=reader.headers)
+        if sent.status_code == httpx.codes.OK:
+            self.company.shared.add(conversation)
         return sent.text
 
     async def events(self, reader: Reader) -> str:
@@ -405,7 +416,7 @@ async def test_nobody_is_told_what_they_may_not_read(company: Company, attack_ca
             for case in range(attack_cases // TURNS):
                 reader, way = doors.reader(), WAYS[case % len(WAYS)]
                 came = await ways.of(way, reader)
-                leaked = [one for one in company.hidden_from(reader) if one in came]
+                leaked = [one for one in company.hidden_from(reader, own=ways.own) if one in came]
                 assert not leaked, f"{way}, turn {turn}, case {case}: {reader} was told {leaked} in {came[:2000]}"
                 shown = [(n, version) for n, version in company.versions.items() if word(n, version) in came]
                 for one in shown:
